@@ -1,0 +1,461 @@
+"""A schedule and the templates give a hook file.
+
+Python decides names, numbers and expressions; the templates in templates/ lay out the GLSL around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from shadergen import __version__, glsl
+from shadergen.errors import TargetError
+from shadergen.glsl import FP16, FP32, LANES, Types
+from shadergen.graph import Conv, Graph, Node, PadMode, Plane
+from shadergen.hookfile import Compute, HookFile, HookPass, Rpn
+from shadergen.packing import lanes
+from shadergen.schedule import (
+    ConvStep,
+    GatherStep,
+    LaneStep,
+    PointwiseStep,
+    ReadStep,
+    ScatterStep,
+    Schedule,
+    ScheduledPass,
+    Step,
+)
+
+HOOKS: dict[Plane, str] = {"luma": "LUMA", "chroma": "CHROMA", "rgb": "MAIN"}
+
+CHROMA_GUARD = "HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < *"
+"""True for 4:2:0, odd sizes included, and false for 4:4:4 and 4:2:2; bounds, since odd sizes break equality."""
+
+
+def emit(schedule: Schedule) -> HookFile:
+    """The hook file of a schedule."""
+    header = _environment().get_template("header.txt.j2").render(_header(schedule))
+    passes = [_Emitter(schedule, scheduled).emit() for scheduled in schedule.passes]
+    if schedule.graph.plane == "chroma":
+        passes = [*_chroma_passes(schedule), *passes]
+    return HookFile(header, tuple(passes))
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    package = Path(__file__).parent
+    folders = [package / "templates", package.parent / "templates"]  # in the wheel, in a checkout
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # GLSL, not HTML
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _header(schedule: Schedule) -> dict[str, Any]:
+    graph, target = schedule.graph, schedule.target
+    return {
+        "file": f"{graph.name}{target.suffix}.glsl",
+        "name": graph.name,
+        "plane": graph.plane,
+        "scale": schedule.types[graph.output].width.scale,
+        "stage": target.stage,
+        "precision": target.precision,
+        "licence": graph.record.licence or "not stated",
+        "sha256": graph.record.sha256 or "none (the graph was not read from a file)",
+        "version": __version__,
+        "passes": len(schedule.passes),
+        "macs": float(schedule.cost().macs),
+    }
+
+
+def _when(schedule: Schedule) -> Rpn | None:
+    if schedule.graph.plane == "chroma":
+        return Rpn.parse(f"{_flag(schedule)}.w 1 >")
+    if schedule.types[schedule.graph.output].width.scale == 1:
+        return None
+    factor = f"{schedule.target.when:g}"
+    return Rpn.parse(f"OUTPUT.w HOOKED.w {factor} * > OUTPUT.h HOOKED.h {factor} * > *")
+
+
+def _flag(schedule: Schedule) -> str:
+    return f"{schedule.prefix}_is420"
+
+
+def _chroma_passes(schedule: Schedule) -> list[HookPass]:
+    """Two passes in front of a chroma model: remember whether to run, then bring chroma to luma's siting and size.
+
+    The second overwrites CHROMA, so the ratio that the first looked at is gone afterwards; a texture of one or two
+    texels carries the decision, since a size is all that WHEN can see.
+    """
+    environment = _environment()
+    remember = HookPass(
+        hooks=("CHROMA",),
+        desc=f"{schedule.graph.name} is the chroma subsampled",
+        binds=("HOOKED",),
+        save=_flag(schedule),
+        width=Rpn.parse(f"{CHROMA_GUARD} 1 +"),
+        height=Rpn.parse("1"),
+        components=4,
+        body=environment.get_template("flag.glsl.j2").render(),
+    )
+    interpolate = HookPass(
+        hooks=("CHROMA",),
+        desc=f"{schedule.graph.name} bilinear at luma's siting",
+        binds=("HOOKED",),
+        width=Rpn.parse("HOOKED.w 2 *"),
+        height=Rpn.parse("HOOKED.h 2 *"),
+        when=_when(schedule),
+        offset="ALIGN",
+        components=2,
+        body=environment.get_template("siting.glsl.j2").render(),
+    )
+    return [remember, interpolate]
+
+
+def describe(nodes: Sequence[Node]) -> str:
+    """What a pass computes, for its DESC: convolutions as name and shape, other operators by name."""
+    words = []
+    for node in nodes:
+        if isinstance(node.op, Conv):
+            words.append(f"{node.name} {'x'.join(str(node.op.weight.shape[i]) for i in (0, 2, 3, 1))}")
+        else:
+            words.append(type(node.op).__name__)
+    return " + ".join(words)
+
+
+@dataclass(frozen=True)
+class _Operand:
+    """A pack of a kept value, as a convolution reads it."""
+
+    fetch: str
+    """The expression for the texel of pixel `q`."""
+    index: int
+    """Place among the packs of its round."""
+    lanes: int
+
+
+class _Emitter:
+    """Writes one scheduled pass."""
+
+    def __init__(self, schedule: Schedule, scheduled: ScheduledPass) -> None:
+        self.schedule = schedule
+        self.graph: Graph = schedule.graph
+        self.target = schedule.target
+        self.scheduled = scheduled
+        self.types: Types = FP16 if schedule.target.precision == "fp16" else FP32
+
+    def emit(self) -> HookPass:
+        """The hook pass."""
+        scheduled, writes = self.scheduled, self.scheduled.writes
+        template = _environment().get_template(f"{self.target.stage}.glsl.j2")
+        components = {"luma": 1, "chroma": 2, "rgb": None}[self.graph.plane]
+        index, parts = scheduled.part
+        part = f" [{index + 1}/{parts}]" if parts > 1 else ""
+        return HookPass(
+            hooks=(HOOKS[self.graph.plane],),
+            desc=f"{self.graph.name} {describe(scheduled.nodes)}{part}",
+            binds=self._binds(),
+            save=writes.name if writes else None,
+            width=self._size("w"),
+            height=self._size("h"),
+            when=_when(self.schedule),
+            components=4 if writes else components,
+            compute=self._compute(),
+            body=template.render(self._view()),
+        )
+
+    # Directives
+
+    def _binds(self) -> tuple[str, ...]:
+        names = [texture.name for texture in self.scheduled.binds]
+        if self._reads_input():
+            names.insert(0, "HOOKED")
+            if self.graph.plane == "chroma":
+                names.insert(1, "LUMA")
+        return tuple(names)
+
+    def _reads_input(self) -> bool:
+        return self.graph.input in self.scheduled.reads or self._passes_alpha()
+
+    def _passes_alpha(self) -> bool:
+        return self.graph.plane == "rgb" and self.scheduled.writes is None
+
+    def _size(self, axis: str) -> Rpn:
+        """The result's size from HOOKED's, which has the size of the graph's input."""
+        type_ = self.schedule.types[self.scheduled.root]
+        extent = type_.width if axis == "w" else type_.height
+        writes = self.scheduled.writes
+        texels = 1 if writes is None else writes.columns if axis == "w" else writes.rows
+        scale = extent.scale if extent.offset else extent.scale * texels
+        words = [f"HOOKED.{axis}"]
+        words += [str(scale.numerator), "*"] if scale.numerator != 1 else []
+        words += [str(scale.denominator), "/"] if scale.denominator != 1 else []
+        if extent.offset:
+            words += [str(abs(extent.offset)), "+" if extent.offset > 0 else "-"]
+            words += [str(texels), "*"] if texels != 1 else []
+        return Rpn.parse(" ".join(words))
+
+    def _compute(self) -> Compute | None:
+        if self.target.stage == "fragment":
+            return None
+        width, height = self.target.workgroup
+        writes, block = self.scheduled.writes, self.scheduled.block
+        columns, rows = (writes.columns, writes.rows) if writes else (1, 1)
+        return Compute((width * block * columns, height * block * rows), (width, height))
+
+    # Body
+
+    def _view(self) -> dict[str, Any]:
+        """What the templates see."""
+        scheduled = self.scheduled
+        width, height = self.target.workgroup
+        steps = [self._step(step) for step in scheduled.steps]
+        return {
+            "title": describe(scheduled.nodes),
+            "types": self.types,
+            "fp16": self.target.precision == "fp16",
+            "plane": self.graph.plane,
+            "reads_input": self.graph.input in scheduled.reads,
+            "reflects": any(step["kind"] == "conv" and step["pad_mode"] == "reflect" for step in steps),
+            "threads": (width, height),
+            "steps": steps,
+            "block": scheduled.block,
+            "blocks": [self._block(index) for index in range(scheduled.block**2)],
+            "anchor": self._anchor(),
+            "size": self._pixels_of(self.scheduled.root),
+            "columns": scheduled.writes.columns if scheduled.writes else 1,
+            "rows": scheduled.writes.rows if scheduled.writes else 1,
+        }
+
+    def _block(self, index: int) -> dict[str, Any]:
+        """The steps for one pixel of the invocation's block, and what it stores."""
+        block = self.scheduled.block
+        return {
+            "x": index % block,
+            "y": index // block,
+            "steps": [self._step(step, index) for step in self.scheduled.block_steps],
+            "stores": self._stores(),
+        }
+
+    def _stores(self) -> list[dict[str, Any]]:
+        """The result's texels of one pixel: cell in the tile, and value."""
+        writes, root = self.scheduled.writes, glsl.identifier(self.scheduled.root)
+        if writes:
+            packs = range(writes.first, writes.first + writes.packs)
+            return [{"cell": writes.cell(pack), "value": f"vec4({root}_{pack})"} for pack in packs]
+        rest = {"luma": ".x, 0.0, 0.0, 1.0", "chroma": ".xy, 0.0, 1.0", "rgb": ".xyz, alpha"}[self.graph.plane]
+        value = f"vec4({root}_0{rest})" if self.target.precision == "fp32" else f"vec4(vec4({root}_0){rest})"
+        return [{"cell": (0, 0), "value": value}]
+
+    def _anchor(self) -> str:
+        """A bound texture whose position says which pixel a fragment is."""
+        return self._binds()[0]
+
+    def _pixels_of(self, value: str) -> str:
+        """The size of a value, in pixels, as a GLSL expression of a texture that the pass binds."""
+        wanted = self.schedule.types[value]
+        if self._binds()[0] == "HOOKED":
+            base, type_ = "ivec2(HOOKED_size)", self.graph.input_type
+        else:
+            texture = self.scheduled.binds[0]
+            tile = f" / ivec2({texture.columns}, {texture.rows})" if texture.texels() > 1 else ""
+            base, type_ = f"ivec2({texture.name}_size){tile}", texture.type
+        ratio = wanted.width.scale / type_.width.scale
+        extra_x = wanted.width.offset - type_.width.offset * ratio
+        extra_y = wanted.height.offset - type_.height.offset * ratio
+        base += f" * {ratio.numerator}" if ratio.numerator != 1 else ""
+        base += f" / {ratio.denominator}" if ratio.denominator != 1 else ""
+        return f"{base} + ivec2({extra_x}, {extra_y})" if extra_x or extra_y else base
+
+    def _step(self, step: Step, index: int = 0) -> dict[str, Any]:
+        name = glsl.identifier(step.node)
+        match step:
+            case ConvStep():
+                return self._conv(step)
+            case ReadStep(node, packs):
+                at = "block_pixel" if step in self.scheduled.block_steps else "pixel"
+                lines = [(f"{name}_{pack}", self._widened(node, pack, at)) for pack in packs]
+                return {"kind": "lines", "title": f"{node} at this pixel", "lines": lines}
+            case GatherStep():
+                return self._gather(step)
+            case ScatterStep():
+                return self._scatter(step)
+            case PointwiseStep(_, op, inputs, packs):
+                names = [glsl.identifier(operand) for operand in inputs]
+                lines = []
+                for pack in packs:
+                    operands = [f"{operand}_{pack}" for operand in names]
+                    lines.append((f"{name}_{pack}", glsl.pointwise(op, operands, pack, self.types)))
+                return {"kind": "lines", "title": type(op).__name__, "lines": lines}
+            case LaneStep():
+                return self._lanes(step, index)
+
+    def _lanes(self, step: LaneStep, index: int) -> dict[str, Any]:
+        lines = []
+        for pack, sources in zip(step.packs, step.lanes, strict=True):
+            offset = index if step.block > 1 else 0
+            parts = [_lane(glsl.identifier(source.value), source.channel + offset) for source in sources]
+            lines.append((f"{glsl.identifier(step.node)}_{pack}", self._vector(parts)))
+        return {"kind": "lines", "title": f"{step.node}: channels put in place", "lines": lines}
+
+    def _gather(self, step: GatherStep) -> dict[str, Any]:
+        """SpaceToDepth: the block's pixels of every source pack, then the lanes by channel and place in the block."""
+        size = step.block**2
+        source = glsl.identifier(step.source)
+        lines, channels = [], []
+        for pack in step.packs:
+            count = lanes(self.schedule.types[step.node].channels, pack)
+            channels.append([(c // size, c % size) for c in range(4 * pack, 4 * pack + count)])
+        needed = sorted({(channel // 4, place) for pack in channels for channel, place in pack})
+        for source_pack, place in needed:
+            at = f"pixel * {step.block} + ivec2({place % step.block}, {place // step.block})"
+            lines.append((f"{source}_{source_pack}_{place}", self._widened(step.source, source_pack, at)))
+        for pack, wanted in zip(step.packs, channels, strict=True):
+            parts = [f"{source}_{channel // 4}_{place}.{LANES[channel % 4]}" for channel, place in wanted]
+            lines.append((f"{glsl.identifier(step.node)}_{pack}", self._vector(parts)))
+        return {"kind": "lines", "title": f"{step.node}: each block of pixels becomes channels", "lines": lines}
+
+    def _scatter(self, step: ScatterStep) -> dict[str, Any]:
+        """DepthToSpace: `place` is this pixel's in its block; channel c takes lane c * block^2 + place."""
+        size = step.block**2
+        name, source = glsl.identifier(step.node), glsl.identifier(step.source)
+        needed: set[int] = set()
+        picks = []
+        for pack in step.packs:
+            parts = []
+            count = lanes(self.schedule.types[step.node].channels, pack)
+            for channel in range(4 * pack, 4 * pack + count):
+                packs = range(channel * size // 4, (channel * size + size - 1) // 4 + 1)
+                needed.update(packs)
+                choice = f"{source}_{packs[-1]}"
+                for source_pack in reversed(packs[:-1]):
+                    choice = f"(lane < {4 * source_pack + 4} ? {source}_{source_pack} : {choice})"
+                parts.append(
+                    choice.replace("lane", f"({channel * size} + place)") + f"[({channel * size} + place) & 3]"
+                )
+            picks.append((f"{name}_{pack}", self._vector(parts)))
+        fetches = [(f"{source}_{pack}", self._widened(step.source, pack, "corner")) for pack in sorted(needed)]
+        return {
+            "kind": "scatter",
+            "title": f"{step.node}: this pixel's place in the block picks the lane",
+            "block": step.block,
+            "lines": fetches + picks,
+        }
+
+    def _vector(self, parts: list[str]) -> str:
+        """A vec4 of up to four scalar expressions, filled up with zeros."""
+        return f"{self.types.vec(4)}({', '.join(parts + ['0.0'] * (4 - len(parts)))})"
+
+    def _lane_count(self, value: str, pack: int) -> int:
+        return lanes(self.schedule.types[value].channels, pack)
+
+    def _fetch(self, value: str, pack: int, at: str) -> str:
+        """The texel of a kept value's pack at pixel `at`, as a vector of its live lanes."""
+        count = self._lane_count(value, pack)
+        if value == self.graph.input:
+            return f"{self.types.vec(count)}(source({at}))"
+        texture = next(texture for texture in self.schedule.textures[value] if texture.holds(pack))
+        if texture.texels() > 1:
+            column, row = texture.cell(pack)
+            at = f"{_group(at)} * ivec2({texture.columns}, {texture.rows}) + ivec2({column}, {row})"
+        swizzle = "" if count == 4 else f".{LANES[:count]}"
+        fetch = f"texelFetch({texture.name}_raw, {at}, 0){swizzle}"
+        return fetch if self.types is FP32 else f"{self.types.vec(count)}({fetch})"
+
+    def _widened(self, value: str, pack: int, at: str) -> str:
+        """The same, filled up to a vec4."""
+        count = self._lane_count(value, pack)
+        fetch = self._fetch(value, pack, at)
+        return fetch if count == 4 else f"{self.types.vec(4)}({fetch}{', 0.0' * (4 - count)})"
+
+    # Convolutions
+
+    def _conv(self, step: ConvStep) -> dict[str, Any]:
+        """A convolution's view: rounds of source packs, and for each tap and pack the matrices per output pack."""
+        out, _, kh, kw = step.op.weight.shape
+        top, left, _, _ = step.op.pads
+        name = glsl.identifier(step.node)
+        width, height = self.target.workgroup
+        count = self._lane_count(step.source, 0)
+        return {
+            "kind": "conv",
+            "name": name,
+            "title": f"{step.node}: {kw}x{kh} kernel, {step.op.weight.shape[1]} channels to {out}",
+            "pad_mode": step.op.pad_mode,
+            "padding": _padding(step.op.pad_mode),
+            "left": left,
+            "top": top,
+            "source_size": self._pixels_of(step.source),
+            "tile": (width + kw - 1, height + kh - 1),
+            "tile_type": self.types.vec(count),
+            "tile_packs": max(len(packs) for packs in step.rounds),
+            "biases": [(f"{name}_{pack}", self._bias(step, pack)) for pack in step.packs],
+            "rounds": [self._round(step, packs) for packs in step.rounds],
+        }
+
+    def _bias(self, step: ConvStep, pack: int) -> str:
+        try:
+            return glsl.vector(step.op.bias[4 * pack : 4 * pack + 4], self.types)
+        except ValueError as error:
+            raise TargetError(f"{self.graph.name}: node {step.node!r}", str(error), "use --precision fp32") from None
+
+    def _round(self, step: ConvStep, packs: tuple[int, ...]) -> dict[str, Any]:
+        operands = [
+            _Operand(self._fetch(step.source, pack, "q"), index, self._lane_count(step.source, pack))
+            for index, pack in enumerate(packs)
+        ]
+        _, _, kh, kw = step.op.weight.shape
+        top, left, _, _ = step.op.pads
+        matrices = self._matrices(step, packs)
+        taps = []
+        for ky in range(kh):
+            for kx in range(kw):
+                terms = [
+                    (operand, [(glsl.identifier(step.node) + f"_{pack}", m) for pack, m in matrices[ky, kx, i] if m])
+                    for i, operand in enumerate(operands)
+                ]
+                taps.append({"x": kx - left, "y": ky - top, "kx": kx, "ky": ky, "terms": [t for t in terms if t[1]]})
+        return {"packs": packs, "operands": operands, "taps": taps}
+
+    def _matrices(self, step: ConvStep, packs: tuple[int, ...]) -> dict[tuple[int, int, int], list[tuple[int, str]]]:
+        """By tap and place of the source pack: the output packs and their matrix, empty where it is all zero."""
+        weight = step.op.weight
+        padded = np.zeros((-(-weight.shape[0] // 4) * 4, *weight.shape[1:]), np.float32)
+        padded[: weight.shape[0]] = weight
+        try:
+            texts = glsl.literals(padded, self.types)
+        except ValueError as error:
+            raise TargetError(f"{self.graph.name}: node {step.node!r}", str(error), "use --precision fp32") from None
+        result: dict[tuple[int, int, int], list[tuple[int, str]]] = {}
+        for ky, kx in np.ndindex(weight.shape[2:]):
+            for i, source_pack in enumerate(packs):
+                columns = slice(4 * source_pack, min(4 * source_pack + 4, weight.shape[1]))
+                result[ky, kx, i] = [
+                    (pack, glsl.matrix(texts[4 * pack : 4 * pack + 4, columns, ky, kx].T, self.types))
+                    for pack in step.packs
+                    if padded[4 * pack : 4 * pack + 4, columns, ky, kx].any()
+                ]
+        return result
+
+
+def _padding(mode: PadMode) -> str:
+    """How `q` outside of the source is brought inside, as a GLSL expression of `edge`, the last pixel."""
+    return "mirror(q, edge)" if mode == "reflect" else "clamp(q, ivec2(0), edge)"
+
+
+def _lane(value: str, channel: int) -> str:
+    return f"{value}_{channel // 4}.{LANES[channel % 4]}"
+
+
+def _group(expression: str) -> str:
+    return expression if expression.isidentifier() else f"({expression})"

@@ -1,0 +1,488 @@
+"""Which work happens in which hook pass.
+
+A value is either kept in textures, or computed in registers within the passes that use it. A pass gives one texture
+(or the plane itself): it starts from the kept values, and the nodes between them and its result are its steps. Values
+that a neighbourhood is read from (the input of a convolution) must be kept; so must a convolution that two passes would
+otherwise both compute, unless computing it again is cheaper than reading it back. DepthToSpace is an index in registers in a compute pass, where one invocation writes the whole
+block; in a fragment pass, where an invocation is one texel of the result, it is an index into a kept value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeVar
+
+from shadergen import graph as ir
+from shadergen.errors import TargetError
+from shadergen.glsl import identifier
+from shadergen.graph import Concat, Conv, DepthToSpace, Graph, Node, Slice, SpaceToDepth, TensorType
+from shadergen.packing import Texture, lanes, pack_value
+from shadergen.target import Target
+
+Item = TypeVar("Item")
+
+BYTES_PER_TEXEL = 8
+"""rgba16f, what the players store hook results in."""
+
+RECOMPUTE_MACS = 27
+"""A convolution of the graph's input with at most this many multiply-adds per channel (3x3 on RGB) is computed again
+where its value is wanted at the pixel, instead of read back: 4 channels are 8 bytes, for which a GPU does a hundred
+operations. It also spares the skip connection the rounding to 16 bits, a third of C4F32's error on a driver that rounds
+towards zero (mean 4.8e-4 before, 3.2e-4 after, on a photograph)."""
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What a schedule says
+
+
+@dataclass(frozen=True)
+class ConvStep:
+    """Accumulate packs of a convolution from a kept value."""
+
+    node: str
+    op: Conv
+    source: str
+    packs: tuple[int, ...]
+    rounds: tuple[tuple[int, ...], ...]
+    """The source's packs, grouped by what fits into shared memory at a time; one group in a fragment pass."""
+
+
+@dataclass(frozen=True)
+class ReadStep:
+    """Packs of a kept value at the invocation's own pixel."""
+
+    node: str
+    packs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class GatherStep:
+    """SpaceToDepth of a kept value: each pack collects the block of pixels."""
+
+    node: str
+    block: int
+    source: str
+    packs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ScatterStep:
+    """DepthToSpace of a kept value, in a fragment pass: each lane is picked by the pixel's place in the block."""
+
+    node: str
+    block: int
+    source: str
+    packs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PointwiseStep:
+    """A pointwise operator on packs in registers."""
+
+    node: str
+    op: ir.Pointwise
+    inputs: tuple[str, ...]
+    packs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Where a lane comes from: a channel of a value in registers."""
+
+    value: str
+    channel: int
+
+
+@dataclass(frozen=True)
+class LaneStep:
+    """Packs put together from lanes of other values in registers: Slice, Concat, and DepthToSpace in a compute pass."""
+
+    node: str
+    packs: tuple[int, ...]
+    lanes: tuple[tuple[Lane, ...], ...]
+    """For each pack, its live lanes. For DepthToSpace `channel` is that of the block's first pixel."""
+    block: int = 1
+
+
+Step = ConvStep | ReadStep | GatherStep | ScatterStep | PointwiseStep | LaneStep
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a pass does per pixel of the graph's input, offsets and borders left out."""
+
+    macs: Fraction = Fraction(0)
+    """Multiply-adds of the model's convolutions; filled-up lanes are not counted."""
+    fetches: Fraction = Fraction(0)
+    """Texture fetches."""
+    bytes: Fraction = Fraction(0)
+    """Traffic that no cache can avoid: every texture read once, the result written once, at 8 bytes a texel."""
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.macs + other.macs, self.fetches + other.fetches, self.bytes + other.bytes)
+
+
+@dataclass(frozen=True)
+class ScheduledPass:
+    """One hook pass."""
+
+    root: str
+    """The value it gives."""
+    nodes: tuple[Node, ...]
+    """The graph's nodes it computes, in order."""
+    writes: Texture | None
+    """None for the plane itself: the graph's output."""
+    part: tuple[int, int]
+    """Index and number of the passes that give the same value."""
+    reads: tuple[str, ...]
+    """The kept values it reads."""
+    binds: tuple[Texture, ...]
+    """The textures of those it needs, the graph's input left out."""
+    steps: tuple[Step, ...]
+    """At the invocation's pixel."""
+    block_steps: tuple[Step, ...]
+    """After them, once for each pixel of the block, where `block` is above 1."""
+    block: int
+    """One invocation gives block x block pixels of the result."""
+    shared_bytes: int
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Every hook pass of a model for a target, in order."""
+
+    graph: Graph
+    target: Target
+    types: dict[str, TensorType]
+    textures: dict[str, tuple[Texture, ...]]
+    """By kept value, the graph's input and output left out."""
+    passes: tuple[ScheduledPass, ...]
+
+    @property
+    def prefix(self) -> str:
+        """What all saved names start with; vo=gpu shares them among all files (mpv video.c, saved_img_store)."""
+        return identifier(self.graph.name + self.target.suffix)
+
+    def cost(self) -> Cost:
+        """The sum over all passes."""
+        return sum((scheduled.cost for scheduled in self.passes), Cost())
+
+    def vram_bytes(self) -> Fraction:
+        """Bytes of all results per pixel of the input; players never reuse a texture within a frame."""
+        saved = [texture for textures in self.textures.values() for texture in textures]
+        texels = sum((texture.type.pixels() * texture.texels() for texture in saved), Fraction(0))
+        return (texels + self.types[self.graph.output].pixels()) * BYTES_PER_TEXEL
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Deciding
+
+
+def schedule(graph: Graph, target: Target) -> Schedule:
+    """The hook passes for a valid graph. Raises TargetError where the target cannot express it."""
+    types = ir.verify(graph)
+    kept = _kept_values(graph, target)
+    prefix = identifier(graph.name + target.suffix)
+    per_texture = 1 if target.stage == "fragment" else target.max_packs_per_texture
+    textures = {
+        name: pack_value(f"{prefix}_{identifier(name)}", name, types[name], per_texture)
+        for name in (node.name for node in graph.nodes)
+        if name in kept and name != graph.output
+    }
+    planner = _Planner(graph, target, types, textures, kept)
+    passes = [planner.plan(node.name) for node in graph.nodes if node.name in kept]
+    return Schedule(graph, target, types, textures, tuple(scheduled for group in passes for scheduled in group))
+
+
+def _kept_values(graph: Graph, target: Target) -> frozenset[str]:
+    """The nodes whose value is kept in textures (the graph's output counts as one)."""
+    kept = {graph.output}
+    for node in graph.nodes:
+        if isinstance(node.op, Conv | SpaceToDepth) or (
+            isinstance(node.op, DepthToSpace) and target.stage == "fragment"
+        ):
+            kept.update(node.inputs)
+    kept.discard(graph.input)
+    while True:
+        more = _must_be_kept(graph, kept)
+        if more is None:
+            return frozenset(kept)
+        kept.add(more)
+
+
+def _must_be_kept(graph: Graph, kept: set[str]) -> str | None:
+    """A value that the passes ending in `kept` cannot hold in registers, or None."""
+    owner: dict[str, str] = {}
+    for root in sorted(kept):
+        region = _region(graph, root, kept)
+        for node in region:
+            # Two passes would both compute it. Pointwise work is cheaper again than a texture's round trip.
+            costly = isinstance(node.op, Conv | SpaceToDepth) and not _is_recomputed(graph, node)
+            if costly and owner.setdefault(node.name, root) != root:
+                return node.name
+        below = _before_shuffle(graph, region)
+        if below is None:
+            continue
+        for node in region:
+            # Below the shuffle an invocation has one pixel, above it a block: both cannot be convolved in one pass.
+            if isinstance(node.op, Conv | SpaceToDepth) and node.name not in below:
+                return node.name
+            if isinstance(node.op, DepthToSpace) and node.name in below:
+                return node.name
+    return None
+
+
+def _is_recomputed(graph: Graph, node: Node) -> bool:
+    """Whether a pass that wants the node's value at its pixel computes it, although it may be kept."""
+    return isinstance(node.op, Conv) and node.inputs == (graph.input,) and node.op.weight[0].size <= RECOMPUTE_MACS
+
+
+def _region(graph: Graph, root: str, kept: Iterable[str]) -> tuple[Node, ...]:
+    """The nodes that the pass for `root` computes: back to the kept values, in the graph's order."""
+    wanted = {root}
+    region = []
+    for node in reversed(graph.nodes):
+        if node.name in wanted and (node.name == root or node.name not in kept or _is_recomputed(graph, node)):
+            region.append(node)
+            # What a neighbourhood is read from comes from textures, even where it could be computed at the pixel.
+            wanted.update(name for name in node.inputs if not (isinstance(node.op, Conv) and name in kept))
+    return tuple(reversed(region))
+
+
+def _before_shuffle(graph: Graph, region: tuple[Node, ...]) -> set[str] | None:
+    """The region's nodes that a DepthToSpace of the region depends on, or None where it has none."""
+    shuffles = [node for node in region if isinstance(node.op, DepthToSpace)]
+    if not shuffles:
+        return None
+    before: set[str] = set()
+    for node in reversed(region):
+        if node in shuffles or node.name in before:
+            before.update(node.inputs)
+    return before & {node.name for node in region}
+
+
+class _Planner:
+    """Turns kept values into passes; holds what every pass needs to know."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        target: Target,
+        types: dict[str, TensorType],
+        textures: dict[str, tuple[Texture, ...]],
+        kept: frozenset[str],
+    ) -> None:
+        self.graph = graph
+        self.target = target
+        self.types = types
+        self.textures = textures
+        self.kept = kept | {graph.input}
+
+    def plan(self, root: str) -> list[ScheduledPass]:
+        """The passes that give the kept value `root`, one per texture."""
+        targets: tuple[Texture | None, ...] = self.textures.get(root, (None,))
+        return [self._pass(root, texture, (i, len(targets))) for i, texture in enumerate(targets)]
+
+    def _pass(self, root: str, writes: Texture | None, part: tuple[int, int]) -> ScheduledPass:
+        region = _region(self.graph, root, self.kept)
+        packs = range(writes.first, writes.first + writes.packs) if writes else range(self.types[root].packs)
+        demand = self._demand(region, root, packs)
+        computed = {node.name for node in region}
+        shuffles = [node.op for node in region if isinstance(node.op, DepthToSpace)]
+        block = max((op.block for op in shuffles), default=1) if self.target.stage == "compute" else 1
+        rounds = self._rounds(region)
+        steps: list[Step] = []
+        block_steps: list[Step] = []
+        for node in region:
+            for name in node.inputs:
+                if name in demand and name not in computed and not _reads(steps + block_steps, name):
+                    above = block > 1 and self.types[name].width == self.types[root].width
+                    (block_steps if above else steps).append(ReadStep(name, demand[name]))
+            if node.name in demand:
+                above = block > 1 and self.types[node.name].width == self.types[root].width
+                (block_steps if above else steps).append(self._step(node, demand[node.name], rounds))
+        reads = _unique(name for node in region for name in node.inputs if self._is_read(node, name, computed))
+        binds = self._binds(region, demand, computed)
+        result = ScheduledPass(
+            root=root,
+            nodes=region,
+            writes=writes,
+            part=part,
+            reads=reads,
+            binds=binds,
+            steps=tuple(steps),
+            block_steps=tuple(block_steps),
+            block=block,
+            shared_bytes=sum(self._shared_bytes(step) for step in steps if isinstance(step, ConvStep)),
+            cost=self._cost(steps, block_steps, binds, root, writes, reads),
+        )
+        self._check(result)
+        return result
+
+    def _is_register_shuffle(self, node: Node) -> bool:
+        return isinstance(node.op, DepthToSpace) and self.target.stage == "compute"
+
+    def _demand(self, region: tuple[Node, ...], root: str, packs: Iterable[int]) -> dict[str, tuple[int, ...]]:
+        """For every value in registers the packs that are needed of it. What convolutions read is not in registers."""
+        demand: dict[str, set[int]] = {root: set(packs)}
+        for node in reversed(region):
+            for pack in demand.get(node.name, ()):
+                for lane in self._operand_lanes(node, pack):
+                    demand.setdefault(lane.value, set()).add(lane.channel // 4)
+        return {name: tuple(sorted(packs)) for name, packs in demand.items()}
+
+    def _operand_lanes(self, node: Node, pack: int) -> list[Lane]:
+        """What a pack of `node` needs of its operands in registers."""
+        channels = range(4 * pack, 4 * pack + lanes(self.types[node.name].channels, pack))
+        match node.op:
+            case Conv() | SpaceToDepth():
+                return []
+            case DepthToSpace(block):
+                if not self._is_register_shuffle(node):
+                    return []
+                size = block**2
+                return [Lane(node.inputs[0], channel * size + i) for channel in channels for i in range(size)]
+            case Slice() | Concat():
+                return [self._moved(node, channel) for channel in channels]
+            case _:
+                return [Lane(name, channel) for name in node.inputs for channel in channels]
+
+    def _moved(self, node: Node, channel: int) -> Lane:
+        """Where a channel of a Slice or Concat comes from."""
+        if isinstance(node.op, Slice):
+            return Lane(node.inputs[0], channel + node.op.start)
+        for name in node.inputs:
+            if channel < self.types[name].channels:
+                return Lane(name, channel)
+            channel -= self.types[name].channels
+        raise AssertionError("the channel is within the type that verify gave")
+
+    def _is_read(self, node: Node, name: str, computed: set[str]) -> bool:
+        """Whether `node` takes its input `name` from textures rather than from registers."""
+        return name in self.kept and (isinstance(node.op, Conv) or name not in computed)
+
+    def _step(self, node: Node, packs: tuple[int, ...], rounds: dict[str, tuple[tuple[int, ...], ...]]) -> Step:
+        match node.op:
+            case Conv() as op:
+                return ConvStep(node.name, op, node.inputs[0], packs, rounds[node.name])
+            case SpaceToDepth(block):
+                return GatherStep(node.name, block, node.inputs[0], packs)
+            case DepthToSpace(block):
+                if not self._is_register_shuffle(node):
+                    return ScatterStep(node.name, block, node.inputs[0], packs)
+                first = [[Lane(node.inputs[0], c * block**2) for c in self._channels(node.name, p)] for p in packs]
+                return LaneStep(node.name, packs, tuple(map(tuple, first)), block)
+            case Slice() | Concat():
+                moved = [[self._moved(node, c) for c in self._channels(node.name, p)] for p in packs]
+                return LaneStep(node.name, packs, tuple(map(tuple, moved)))
+            case op:
+                return PointwiseStep(node.name, op, node.inputs, packs)
+
+    def _channels(self, name: str, pack: int) -> range:
+        return range(4 * pack, 4 * pack + lanes(self.types[name].channels, pack))
+
+    def _rounds(self, region: tuple[Node, ...]) -> dict[str, tuple[tuple[int, ...], ...]]:
+        """For each convolution its source's packs, as many at a time as fit beside the others' smallest tiles."""
+        convs = [(node, node.op) for node in region if isinstance(node.op, Conv)]
+        if self.target.stage == "fragment":
+            return {node.name: (tuple(range(self.types[node.inputs[0]].packs)),) for node, _ in convs}
+        smallest = {node.name: self._bytes_per_pack(op, node.inputs[0]) for node, op in convs}
+        spare = self.target.max_shared_bytes - sum(smallest.values())
+        if spare < 0:
+            width, height = self.target.workgroup
+            raise TargetError(
+                f"{self.graph.name}: pass for {region[-1].name!r}",
+                f"found {sum(smallest.values())} bytes of shared memory at workgroup {width}x{height}, "
+                f"expected at most {self.target.max_shared_bytes}",
+                "choose a smaller --workgroup, or --fragment",
+            )
+        rounds = {}
+        for node, _ in convs:
+            packs = tuple(range(self.types[node.inputs[0]].packs))
+            fit = min(len(packs), 1 + spare // smallest[node.name])
+            spare -= (fit - 1) * smallest[node.name]
+            rounds[node.name] = tuple(packs[i : i + fit] for i in range(0, len(packs), fit))
+        return rounds
+
+    def _bytes_per_pack(self, op: Conv, source: str) -> int:
+        """Shared memory that one pack of the source takes, in fp32; a source of fewer channels has fewer lanes."""
+        return self._cells(op) * 4 * min(4, self.types[source].channels)
+
+    def _cells(self, op: Conv) -> int:
+        """Pixels in the shared tile: the workgroup's and the kernel's reach."""
+        kh, kw = op.weight.shape[2:]
+        width, height = self.target.workgroup
+        return int((width + kw - 1) * (height + kh - 1))
+
+    def _shared_bytes(self, step: ConvStep) -> int:
+        if self.target.stage == "fragment":
+            return 0
+        return self._bytes_per_pack(step.op, step.source) * max(len(packs) for packs in step.rounds)
+
+    def _binds(
+        self, region: tuple[Node, ...], demand: dict[str, tuple[int, ...]], computed: set[str]
+    ) -> tuple[Texture, ...]:
+        """The textures with the packs that the pass reads, in the order of the nodes that read them."""
+        binds: list[Texture] = []
+        for node in region:
+            for name in node.inputs:
+                if node.name not in demand or not self._is_read(node, name, computed):
+                    continue
+                textures = self.textures.get(name, ())
+                whole = isinstance(node.op, Conv | SpaceToDepth | DepthToSpace)
+                needed = range(self.types[name].packs) if whole else demand.get(name, ())
+                binds += [texture for texture in textures if any(texture.holds(pack) for pack in needed)]
+        return _unique(binds)
+
+    def _cost(
+        self,
+        steps: list[Step],
+        block_steps: list[Step],
+        binds: tuple[Texture, ...],
+        root: str,
+        writes: Texture | None,
+        reads: tuple[str, ...],
+    ) -> Cost:
+        macs = fetches = Fraction(0)
+        for step in steps + block_steps:
+            pixels = self.types[step.node].pixels()
+            match step:
+                case ConvStep(node, op, source, packs):
+                    live = sum(lanes(self.types[node].channels, pack) for pack in packs)
+                    macs += pixels * live * op.weight[0].size
+                    fetches += pixels * self._conv_fetches(op) * self.types[source].packs
+                case ReadStep(_, packs):
+                    fetches += pixels * len(packs)
+                case GatherStep(_, block, source, packs):
+                    fetches += pixels * block**2 * self.types[source].packs
+                case ScatterStep(_, _, source, _):
+                    fetches += pixels * self.types[source].packs
+                case PointwiseStep() | LaneStep():
+                    pass
+        texels = sum((texture.type.pixels() * texture.texels() for texture in binds), Fraction(0))
+        texels += 1 if self.graph.input in reads else 0
+        texels += self.types[root].pixels() * (writes.texels() if writes else 1)
+        return Cost(macs, fetches, texels * BYTES_PER_TEXEL)
+
+    def _conv_fetches(self, op: Conv) -> Fraction:
+        if self.target.stage == "fragment":
+            return Fraction(op.weight.shape[2] * op.weight.shape[3])
+        width, height = self.target.workgroup
+        return Fraction(self._cells(op), width * height)
+
+    def _check(self, scheduled: ScheduledPass) -> None:
+        where = f"{self.graph.name}: pass for {scheduled.root!r}"
+        binds = len(scheduled.binds) + 2  # the graph's input is up to two: HOOKED, and LUMA for a chroma model
+        if binds > self.target.max_binds:
+            problem = f"found {binds} textures to bind, expected at most {self.target.max_binds}"
+            raise TargetError(where, problem, "use --compute, which keeps a value in one texture")
+
+
+def _reads(steps: list[Step], name: str) -> bool:
+    return any(isinstance(step, ReadStep) and step.node == name for step in steps)
+
+
+def _unique(items: Iterable[Item]) -> tuple[Item, ...]:
+    return tuple(dict.fromkeys(items))

@@ -1,0 +1,278 @@
+"""The native weight file, and bare lists of convolutions, both NumPy .npz archives.
+
+Native: a 0-d string array `graph` holds JSON with the format version, name, plane, nodes (name, op, inputs,
+attributes), output, licence, training record and scores; arrays are `<node>.<field>`: `conv0.weight` (out, in, kh, kw),
+`conv0.bias` (out,), float32 or float16. Bare: only `conv<i>.weight` and `conv<i>.bias`, read as a C model (cmodel.py).
+
+Nothing in a file is trusted: pickles are never loaded, and an array is read only when its header, the archive's
+directory and the limits below agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import zipfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from shadergen import graph as ir
+from shadergen.errors import ModelError
+from shadergen.files import write_whole
+from shadergen.graph import Graph, Node, Op, Plane, Record
+from shadergen.sources import cmodel
+
+FORMAT = 1
+MAX_BYTES = 512 << 20
+"""Of all arrays together, unpacked: 1000 times C4F32, and what keeps a hostile file from filling the memory."""
+
+_OPS: dict[str, type[Op]] = {op.__name__: op for op in get_args(Op)}
+
+
+def load(path: Path) -> Graph:
+    """The graph in an .npz file. Raises ModelError."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(path, f"cannot be read: {error.strerror}") from None
+    arrays = _read_arrays(path, content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    native = "graph" in arrays
+    graph = _NativeReader(path, arrays, sha256).read() if native else _read_bare(path, arrays, sha256)
+    ir.verify(graph)
+    return graph
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The archive
+
+
+def _read_arrays(path: Path, content: bytes) -> dict[str, npt.NDArray[Any]]:
+    if not content:
+        raise ModelError(path, "found an empty file, expected an .npz archive")
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except zipfile.BadZipFile:
+        problem = "found no zip archive, expected an .npz file as numpy.savez writes it"
+        raise ModelError(path, problem, "is it truncated, or a different format?") from None
+    claimed = sum(member.file_size for member in archive.infolist())
+    if claimed > MAX_BYTES:
+        raise ModelError(path, f"found arrays of {claimed} bytes, expected at most {MAX_BYTES}")
+    arrays = {}
+    for member in archive.infolist():
+        name = member.filename.removesuffix(".npy")
+        if name in arrays:
+            raise ModelError(f"{path}: array {name!r}", "found it twice, expected unique names")
+        arrays[name] = _read_array(f"{path}: array {name!r}", archive, member)
+    return arrays
+
+
+def _read_array(where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
+    """One array, read only if its header promises exactly the bytes that follow."""
+    try:
+        with archive.open(member) as stream:
+            data = stream.read()
+        stream = io.BytesIO(data)
+        version = np.lib.format.read_magic(stream)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, fortran, dtype = read_header(stream)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, KeyError, OSError, ValueError) as error:
+        detail = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(where, f"cannot be read ({detail})", "the file is damaged or truncated") from None
+    except Exception as error:  # zlib.error and lzma.LZMAError share no base class
+        raise ModelError(where, f"cannot be unpacked ({error})", "the file is damaged") from None
+    if dtype.hasobject:
+        problem = "found pickled Python objects, expected numbers"
+        raise ModelError(where, problem, "pickles can run code and are never loaded; save plain arrays")
+    count = int(np.prod([int(extent) for extent in shape], dtype=object))
+    found = len(data) - stream.tell()
+    if count * dtype.itemsize != found:
+        raise ModelError(where, f"found {found} bytes, expected {count * dtype.itemsize} for shape {shape}")
+    flat = np.frombuffer(data, dtype, count, stream.tell())
+    return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _weights(where: str, array: npt.NDArray[Any], rank: int) -> ir.Array:
+    """The array as read-only float32 in C order."""
+    if array.dtype not in (np.float32, np.float16):
+        raise ModelError(where, f"found type {array.dtype}, expected float32 or float16")
+    if array.ndim != rank:
+        raise ModelError(where, f"found shape {array.shape}, expected {rank} axes")
+    weights = np.ascontiguousarray(array, np.float32)
+    weights.flags.writeable = False
+    return weights
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Bare
+
+
+def _read_bare(path: Path, arrays: dict[str, npt.NDArray[Any]], sha256: str) -> Graph:
+    for name in arrays:
+        if not re.fullmatch(r"conv\d+\.(weight|bias)", name):
+            expected = "expected conv<i>.weight and conv<i>.bias, or a native file with an array 'graph'"
+            raise ModelError(f"{path}: array {name!r}", f"found an unknown name, {expected}")
+    count = len(arrays) // 2
+    pairs = []
+    for i in range(count):
+        for field, rank in (("weight", 4), ("bias", 1)):
+            name = f"conv{i}.{field}"
+            if name not in arrays:
+                raise ModelError(path, f"found no array {name!r}, expected conv0 to conv{count - 1} with both")
+            pairs.append(_weights(f"{path}: array {name!r}", arrays[name], rank))
+    if len(pairs) != len(arrays):
+        raise ModelError(path, f"found {len(arrays)} arrays, expected a weight and a bias for each convolution")
+    try:
+        return cmodel.build(path.stem, list(zip(pairs[::2], pairs[1::2], strict=True)), Record(sha256=sha256))
+    except ValueError as error:
+        raise ModelError(path, str(error)) from None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Native
+
+_RANKS = {"weight": 4, "bias": 1, "slope": 1}
+
+
+class _NativeReader:
+    def __init__(self, path: Path, arrays: dict[str, npt.NDArray[Any]], sha256: str) -> None:
+        self.path = path
+        self.arrays = arrays
+        self.sha256 = sha256
+
+    def read(self) -> Graph:
+        document = self._document()
+        version = self._get(document, "format", int, "graph")
+        if version != FORMAT:
+            problem = f"found format {version}, expected {FORMAT}"
+            raise ModelError(f"{self.path}: graph", problem, "update shadergen")
+        plane = self._get(document, "plane", str, "graph")
+        if plane not in get_args(Plane):
+            problem = f"found plane {plane!r}, expected one of {', '.join(get_args(Plane))}"
+            raise ModelError(f"{self.path}: graph", problem)
+        nodes = tuple(self._node(i, entry) for i, entry in enumerate(self._get(document, "nodes", list, "graph")))
+        return Graph(
+            name=self._get(document, "name", str, "graph"),
+            plane=plane,
+            nodes=nodes,
+            output=self._get(document, "output", str, "graph"),
+            input=self._get(document, "input", str, "graph"),
+            record=Record(
+                licence=self._get(document, "licence", str, "graph"),
+                sha256=self.sha256,
+                training=self._get(document, "training", dict, "graph"),
+                scores=self._get(document, "scores", dict, "graph"),
+            ),
+        )
+
+    def _document(self) -> dict[str, Any]:
+        text = self.arrays["graph"]
+        where = f"{self.path}: graph"
+        if text.dtype.kind != "U" or text.ndim != 0:
+            raise ModelError(where, f"found {text.dtype} of shape {text.shape}, expected one string")
+        try:
+            document = json.loads(str(text))
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ModelError(where, f"found no valid JSON ({error})") from None
+        if not isinstance(document, dict):
+            raise ModelError(where, f"found JSON of type {type(document).__name__}, expected an object")
+        return document
+
+    def _get(self, entry: dict[str, Any], key: str, kind: type, where: str) -> Any:
+        if key not in entry:
+            raise ModelError(f"{self.path}: {where}", f"found no {key!r}, expected one")
+        if not isinstance(entry[key], kind):
+            found = type(entry[key]).__name__
+            raise ModelError(f"{self.path}: {where}", f"found {key!r} of type {found}, expected {kind.__name__}")
+        return entry[key]
+
+    def _node(self, index: int, entry: object) -> Node:
+        where = f"graph node {index}"
+        if not isinstance(entry, dict):
+            raise ModelError(f"{self.path}: {where}", f"found {type(entry).__name__}, expected an object")
+        name = self._get(entry, "name", str, where)
+        where = f"node {name!r}"
+        inputs = self._get(entry, "inputs", list, where)
+        if not all(isinstance(item, str) for item in inputs):
+            raise ModelError(f"{self.path}: {where}", "found an input that is no name, expected strings")
+        op = self._op(name, self._get(entry, "op", str, where), self._get(entry, "attributes", dict, where))
+        return Node(name, op, tuple(inputs))
+
+    def _op(self, name: str, kind: str, attributes: dict[str, Any]) -> Op:
+        where = f"{self.path}: node {name!r}"
+        if kind not in _OPS:
+            raise ModelError(where, f"found operator {kind!r}, expected one of {', '.join(_OPS)}")
+        arguments: dict[str, Any] = {}
+        for field in fields(_OPS[kind]):
+            if field.name in _RANKS:
+                array = self.arrays.get(f"{name}.{field.name}")
+                if array is None:
+                    raise ModelError(where, f"found no array '{name}.{field.name}', expected one")
+                arguments[field.name] = _weights(f"{where} {field.name}", array, _RANKS[field.name])
+            elif field.name in attributes:
+                arguments[field.name] = _attribute(where, field.name, str(field.type), attributes[field.name])
+        unknown = sorted(set(attributes) - set(arguments))
+        if unknown:
+            raise ModelError(where, f"found attribute {unknown[0]!r}, expected those of {kind}")
+        try:
+            return _OPS[kind](**arguments)
+        except TypeError:
+            raise ModelError(where, f"found attributes {sorted(arguments)}, expected all of {kind}'s") from None
+
+
+def _attribute(where: str, name: str, annotation: str, value: Any) -> Any:
+    """A JSON value as the field's type; the annotations of graph.py are these few."""
+
+    def is_number(item: Any, *kinds: type) -> bool:
+        return isinstance(item, kinds) and not isinstance(item, bool) and -(2**31) < float(item) < 2**31  # type: ignore[arg-type]
+
+    valid = {
+        "int": lambda: is_number(value, int),
+        "float": lambda: is_number(value, int, float),
+        "PadMode": lambda: value in get_args(ir.PadMode),
+        "tuple[int, int, int, int]": lambda: (
+            isinstance(value, list) and len(value) == 4 and all(is_number(item, int) for item in value)
+        ),
+    }[annotation]()
+    if not valid:
+        raise ModelError(where, f"found {name} = {value!r}, expected {annotation}")
+    return tuple(value) if isinstance(value, list) else float(value) if annotation == "float" else value
+
+
+def save(graph: Graph, path: Path) -> None:
+    """Write the native file. The same graph gives the same bytes. Raises ShadergenError where it cannot be written."""
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    nodes = []
+    for node in graph.nodes:
+        attributes = {}
+        for field in fields(node.op):
+            value = getattr(node.op, field.name)
+            if field.name in _RANKS:
+                arrays[f"{node.name}.{field.name}"] = value
+            else:
+                attributes[field.name] = value
+        op = type(node.op).__name__
+        nodes.append({"name": node.name, "op": op, "inputs": list(node.inputs), "attributes": attributes})
+    document = {
+        "format": FORMAT,
+        "name": graph.name,
+        "plane": graph.plane,
+        "input": graph.input,
+        "output": graph.output,
+        "nodes": nodes,
+        "licence": graph.record.licence,
+        "training": dict(graph.record.training),
+        "scores": dict(graph.record.scores),
+    }
+    stream = io.BytesIO()
+    np.savez_compressed(stream, graph=np.array(json.dumps(document)), **arrays)
+    write_whole(path, stream.getvalue())

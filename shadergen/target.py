@@ -1,0 +1,52 @@
+"""What the user may choose about the shader, with its defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shadergen.errors import TargetError
+
+Stage = Literal["fragment", "compute"]
+Precision = Literal["fp32", "fp16"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One way to write a model as a hook file."""
+
+    stage: Stage = "fragment"
+    """`fragment` runs everywhere, OpenGL 3.3 and macOS included. `compute` is faster and needs OpenGL 4.3, Vulkan or
+    Direct3D 11."""
+    precision: Precision = "fp32"
+    """Of the arithmetic. Storage is the player's: rgba16f in practice. `fp16` needs the stage `compute`, and a driver
+    with 16-bit floats in shaders (Vulkan, Direct3D 11)."""
+    when: float = 1.2
+    """The output must be larger than the source by this factor on both axes; below it the shader stays off."""
+    workgroup: tuple[int, int] = (16, 8)
+    """Threads of a compute workgroup, (width, height), one source pixel each. A pass whose tile would not fit into
+    shared memory stages its input in several rounds; the workgroup stays as chosen."""
+    max_binds: int = 12
+    """Textures per pass. Both players allow 16; libplacebo on Direct3D 11 runs out of slots at 14 (mpv #17968)."""
+    max_shared_bytes: int = 32 * 1024
+    """Shared memory per workgroup, counted in fp32: Direct3D 11's limit, where fp16 is stored as fp32."""
+    max_packs_per_texture: int = 16
+    """A tile of 4x4 texels: 16384 texels, Direct3D 11's limit, for a source 4096 wide."""
+
+    def __post_init__(self) -> None:
+        width, height = self.workgroup
+        if min(width, height) < 1 or width * height > 1024:
+            raise TargetError("--workgroup", f"found {width}x{height}, expected 1 to 1024 threads in all")
+        if self.precision == "fp16" and self.stage == "fragment":
+            raise TargetError("--precision", "found fp16 with --fragment, expected --compute", "add --compute")
+        if not 0 < self.when < 1000:
+            raise TargetError("--when", f"found {self.when:g}, expected a factor above 0")
+
+    @property
+    def suffix(self) -> str:
+        """What the file name gets after the model's name."""
+        return {"fragment": "", "compute": "_CMP"}[self.stage] + {"fp32": "", "fp16": "_FP16"}[self.precision]
+
+
+VARIANTS = (Target(), Target("compute"), Target("compute", "fp16"))
+"""The files generated for every model."""
