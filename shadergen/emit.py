@@ -6,7 +6,6 @@ Python decides names, numbers and expressions; the templates in templates/ lay o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import numpy as np
 from shadergen import __version__, glsl
 from shadergen.errors import TargetError
 from shadergen.glsl import FP16, FP32, LANES, Types
-from shadergen.graph import Conv, Graph, Node, PadMode, Plane
+from shadergen.graph import Conv, Graph, Node, Plane
 from shadergen.hookfile import Compute, HookFile, HookPass, Rpn
 from shadergen.packing import lanes
 from shadergen.schedule import (
@@ -133,17 +132,6 @@ def describe(nodes: Sequence[Node]) -> str:
     return " + ".join(words)
 
 
-@dataclass(frozen=True)
-class _Operand:
-    """A pack of a kept value, as a convolution reads it."""
-
-    fetch: str
-    """The expression for the texel of pixel `q`."""
-    index: int
-    """Place among the packs of its round."""
-    lanes: int
-
-
 class _Emitter:
     """Writes one scheduled pass."""
 
@@ -152,7 +140,6 @@ class _Emitter:
         self.graph: Graph = schedule.graph
         self.target = schedule.target
         self.scheduled = scheduled
-        self.types: Types = FP16 if schedule.target.precision == "fp16" else FP32
 
     def emit(self) -> HookPass:
         """The hook pass."""
@@ -221,12 +208,11 @@ class _Emitter:
         width, height = self.target.workgroup
         steps = [self._step(step) for step in scheduled.steps]
         return {
-            "title": describe(scheduled.nodes),
-            "types": self.types,
-            "fp16": self.target.precision == "fp16",
+            "fp16": any(step["kind"] == "conv" and step["fp16"] for step in steps),
             "plane": self.graph.plane,
             "reads_input": self.graph.input in scheduled.reads,
-            "reflects": any(step["kind"] == "conv" and step["pad_mode"] == "reflect" for step in steps),
+            "passes_alpha": self._passes_alpha(),
+            "reflects": any(step["kind"] == "conv" and "mirror" in step["padding"] for step in steps),
             "threads": (width, height),
             "steps": steps,
             "block": scheduled.block,
@@ -252,10 +238,9 @@ class _Emitter:
         writes, root = self.scheduled.writes, glsl.identifier(self.scheduled.root)
         if writes:
             packs = range(writes.first, writes.first + writes.packs)
-            return [{"cell": writes.cell(pack), "value": f"vec4({root}_{pack})"} for pack in packs]
+            return [{"cell": writes.cell(pack), "value": f"{root}_{pack}"} for pack in packs]
         rest = {"luma": ".x, 0.0, 0.0, 1.0", "chroma": ".xy, 0.0, 1.0", "rgb": ".xyz, alpha"}[self.graph.plane]
-        value = f"vec4({root}_0{rest})" if self.target.precision == "fp32" else f"vec4(vec4({root}_0){rest})"
-        return [{"cell": (0, 0), "value": value}]
+        return [{"cell": (0, 0), "value": f"vec4({root}_0{rest})"}]
 
     def _anchor(self) -> str:
         """A bound texture whose position says which pixel a fragment is."""
@@ -295,7 +280,7 @@ class _Emitter:
                 lines = []
                 for pack in packs:
                     operands = [f"{operand}_{pack}" for operand in names]
-                    lines.append((f"{name}_{pack}", glsl.pointwise(op, operands, pack, self.types)))
+                    lines.append((f"{name}_{pack}", glsl.pointwise(op, operands, pack, FP32)))
                 return {"kind": "lines", "title": type(op).__name__, "lines": lines}
             case LaneStep():
                 return self._lanes(step, index)
@@ -354,7 +339,7 @@ class _Emitter:
 
     def _vector(self, parts: list[str]) -> str:
         """A vec4 of up to four scalar expressions, filled up with zeros."""
-        return f"{self.types.vec(4)}({', '.join(parts + ['0.0'] * (4 - len(parts)))})"
+        return f"vec4({', '.join(parts + ['0.0'] * (4 - len(parts)))})"
 
     def _lane_count(self, value: str, pack: int) -> int:
         return lanes(self.schedule.types[value].channels, pack)
@@ -363,94 +348,98 @@ class _Emitter:
         """The texel of a kept value's pack at pixel `at`, as a vector of its live lanes."""
         count = self._lane_count(value, pack)
         if value == self.graph.input:
-            return f"{self.types.vec(count)}(source({at}))"
+            return f"source({at})"
         texture = next(texture for texture in self.schedule.textures[value] if texture.holds(pack))
         if texture.texels() > 1:
             column, row = texture.cell(pack)
             at = f"{_group(at)} * ivec2({texture.columns}, {texture.rows}) + ivec2({column}, {row})"
         swizzle = "" if count == 4 else f".{LANES[:count]}"
-        fetch = f"texelFetch({texture.name}_raw, {at}, 0){swizzle}"
-        return fetch if self.types is FP32 else f"{self.types.vec(count)}({fetch})"
+        return f"texelFetch({texture.name}_raw, {at}, 0){swizzle}"
 
     def _widened(self, value: str, pack: int, at: str) -> str:
         """The same, filled up to a vec4."""
         count = self._lane_count(value, pack)
         fetch = self._fetch(value, pack, at)
-        return fetch if count == 4 else f"{self.types.vec(4)}({fetch}{', 0.0' * (4 - count)})"
+        return fetch if count == 4 else f"vec4({fetch}{', 0.0' * (4 - count)})"
 
     # Convolutions
 
+    def _products(self, step: ConvStep) -> Types:
+        """The types of a convolution's tile and products. Sums, and all that is not a convolution, are fp32.
+
+        The graph's input stays fp32 too: 10-bit video has more steps near white than fp16.
+        """
+        fp16 = self.target.precision == "fp16" and step.source != self.graph.input
+        return FP16 if fp16 else FP32
+
     def _conv(self, step: ConvStep) -> dict[str, Any]:
         """A convolution's view: rounds of source packs, and for each tap and pack the matrices per output pack."""
-        out, _, kh, kw = step.op.weight.shape
+        out, in_, kh, kw = step.op.weight.shape
         top, left, _, _ = step.op.pads
         name = glsl.identifier(step.node)
         width, height = self.target.workgroup
-        count = self._lane_count(step.source, 0)
         return {
             "kind": "conv",
             "name": name,
-            "title": f"{step.node}: {kw}x{kh} kernel, {step.op.weight.shape[1]} channels to {out}",
-            "pad_mode": step.op.pad_mode,
-            "padding": _padding(step.op.pad_mode),
+            "title": f"{step.node}: {kw}x{kh} kernel, {in_} to {out} channels",
+            "zero_padded": step.op.pad_mode == "zero",
+            "padding": "mirror(p, edge)" if step.op.pad_mode == "reflect" else "clamp(p, ivec2(0), edge)",
             "left": left,
             "top": top,
             "source_size": self._pixels_of(step.source),
             "tile": (width + kw - 1, height + kh - 1),
-            "tile_type": self.types.vec(count),
+            "fp16": self._products(step) is FP16,
+            "texel": self._products(step).vec(self._lane_count(step.source, 0)),
             "tile_packs": max(len(packs) for packs in step.rounds),
-            "biases": [(f"{name}_{pack}", self._bias(step, pack)) for pack in step.packs],
+            "sums": [
+                (f"{name}_{pack}", glsl.vector(step.op.bias[4 * pack : 4 * pack + 4], FP32)) for pack in step.packs
+            ],
             "rounds": [self._round(step, packs) for packs in step.rounds],
         }
 
-    def _bias(self, step: ConvStep, pack: int) -> str:
-        try:
-            return glsl.vector(step.op.bias[4 * pack : 4 * pack + 4], self.types)
-        except ValueError as error:
-            raise TargetError(f"{self.graph.name}: node {step.node!r}", str(error), "use --precision fp32") from None
-
     def _round(self, step: ConvStep, packs: tuple[int, ...]) -> dict[str, Any]:
+        """The source packs that are in the tile at a time, and what each tap adds up of them."""
+        lane_counts = [self._lane_count(step.source, pack) for pack in packs]
+        whole = self._lane_count(step.source, 0)
         operands = [
-            _Operand(self._fetch(step.source, pack, "q"), index, self._lane_count(step.source, pack))
-            for index, pack in enumerate(packs)
+            {"fetch": self._fetch(step.source, pack, "q"), "missing": whole - lane_counts[i], "index": i}
+            for i, pack in enumerate(packs)
         ]
         _, _, kh, kw = step.op.weight.shape
         top, left, _, _ = step.op.pads
         matrices = self._matrices(step, packs)
         taps = []
-        for ky in range(kh):
-            for kx in range(kw):
-                terms = [
-                    (operand, [(glsl.identifier(step.node) + f"_{pack}", m) for pack, m in matrices[ky, kx, i] if m])
-                    for i, operand in enumerate(operands)
-                ]
-                taps.append({"x": kx - left, "y": ky - top, "kx": kx, "ky": ky, "terms": [t for t in terms if t[1]]})
+        for ky, kx in np.ndindex(kh, kw):
+            terms = []
+            for i, operand in enumerate(operands):
+                swizzle = f".{LANES[: lane_counts[i]]}" if operand["missing"] else ""
+                products = [(name, f"{matrix} * s{swizzle}") for name, matrix in matrices[ky, kx, i]]
+                if products:
+                    terms.append((operand, products))
+            sums = sorted({name for _, products in terms for name, _ in products})
+            taps.append({"x": kx - left, "y": ky - top, "at": (kx, ky), "terms": terms, "sums": sums})
         return {"packs": packs, "operands": operands, "taps": taps}
 
-    def _matrices(self, step: ConvStep, packs: tuple[int, ...]) -> dict[tuple[int, int, int], list[tuple[int, str]]]:
-        """By tap and place of the source pack: the output packs and their matrix, empty where it is all zero."""
-        weight = step.op.weight
+    def _matrices(self, step: ConvStep, packs: tuple[int, ...]) -> dict[tuple[int, int, int], list[tuple[str, str]]]:
+        """By tap and place of the source pack: each sum and the matrix it gets, left out where it is all zero."""
+        weight, types = step.op.weight, self._products(step)
         padded = np.zeros((-(-weight.shape[0] // 4) * 4, *weight.shape[1:]), np.float32)
         padded[: weight.shape[0]] = weight
         try:
-            texts = glsl.literals(padded, self.types)
+            texts = glsl.literals(padded, types)
         except ValueError as error:
             raise TargetError(f"{self.graph.name}: node {step.node!r}", str(error), "use --precision fp32") from None
-        result: dict[tuple[int, int, int], list[tuple[int, str]]] = {}
+        name = glsl.identifier(step.node)
+        result: dict[tuple[int, int, int], list[tuple[str, str]]] = {}
         for ky, kx in np.ndindex(weight.shape[2:]):
             for i, source_pack in enumerate(packs):
                 columns = slice(4 * source_pack, min(4 * source_pack + 4, weight.shape[1]))
                 result[ky, kx, i] = [
-                    (pack, glsl.matrix(texts[4 * pack : 4 * pack + 4, columns, ky, kx].T, self.types))
+                    (f"{name}_{pack}", glsl.matrix(texts[4 * pack : 4 * pack + 4, columns, ky, kx].T, types))
                     for pack in step.packs
                     if padded[4 * pack : 4 * pack + 4, columns, ky, kx].any()
                 ]
         return result
-
-
-def _padding(mode: PadMode) -> str:
-    """How `q` outside of the source is brought inside, as a GLSL expression of `edge`, the last pixel."""
-    return "mirror(q, edge)" if mode == "reflect" else "clamp(q, ivec2(0), edge)"
 
 
 def _lane(value: str, channel: int) -> str:

@@ -1,0 +1,30 @@
+# `make demo` does the main job, `make test` checks everything; both first set up what they need, see scripts/setup.sh.
+
+VENV := .venv/bin
+WEIGHTS := $(sort $(wildcard weights/*.npz))
+
+.PHONY: demo test shaders clean
+
+demo:
+	scripts/setup.sh demo
+	$(VENV)/python scripts/demo.py
+
+test:
+	scripts/setup.sh test
+	$(VENV)/ruff check
+	$(VENV)/ruff format --check
+	$(VENV)/mypy --strict
+	$(VENV)/python -m pytest
+
+# Every weight file as fragment, _CMP and _CMP_FP16. tests/test_shaders.py fails when this would change anything.
+shaders:
+	scripts/setup.sh demo
+	set -e; for model in $(WEIGHTS); do \
+		$(VENV)/shadergen build $$model --fragment -o shaders/; \
+		$(VENV)/shadergen build $$model --compute -o shaders/; \
+		$(VENV)/shadergen build $$model --compute --precision fp16 -o shaders/; \
+	done
+
+clean:
+	rm -rf .venv out dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

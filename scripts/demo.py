@@ -1,0 +1,49 @@
+"""The main job from end to end: build the shaders, run them against what the networks mean, upscale a picture.
+
+    python scripts/demo.py          (or `make demo`, which sets up what it needs)
+
+Every step is a command that you can type yourself; they are printed as they run, and the first that fails ends it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VARIANTS = (("--fragment",), ("--compute",), ("--compute", "--precision", "fp16"))
+
+
+def main() -> int:
+    """Run every step; the exit code of the first that fails."""
+    (ROOT / "out").mkdir(exist_ok=True)
+    for arguments in steps():
+        print(f"\n$ {shlex.join(['shadergen', *arguments])}", flush=True)
+        code = subprocess.run(
+            [Path(sys.executable).with_name("shadergen"), *arguments], cwd=ROOT, check=False
+        ).returncode
+        if code:
+            print(f"demo: the last command ended with {code}", file=sys.stderr)
+            return code
+    print("\nThe shaders are in out/shaders/, the picture before and after is out/before_after.png.")
+    return 0
+
+
+def steps() -> Iterator[list[str]]:
+    """The arguments of each `shadergen` command."""
+    models = [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("weights/*.npz"))]
+    for model in models:
+        for variant in VARIANTS:
+            yield ["build", model, *variant, "-o", "out/shaders/"]
+    for model in models:
+        for variant in VARIANTS[:2]:  # most OpenGL drivers cannot run the fp16 files
+            yield ["verify", model, *variant]
+    picture = ["--before-after", "out/before_after.png"]
+    yield ["upscale", "tests/cases/sample.png", "-o", "out/sample_2x.png", "--shader", "weights/C4F16.npz", *picture]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

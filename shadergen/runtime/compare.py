@@ -1,0 +1,79 @@
+"""How far two arrays are apart, and how far they may be."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Distances between two arrays of shape (channels, height, width), in the arrays' units."""
+
+    max_abs: float
+    """inf when either array holds a NaN or an infinity."""
+    mean_abs: float
+    psnr: float
+    """dB for a peak of 1; inf when equal, -inf when max_abs is inf."""
+    worst: tuple[int, int, int]
+    """(channel, y, x) of the largest difference, or of the first value that is not finite."""
+    actual: float
+    """The two values at `worst`."""
+    expected: float
+
+    def __str__(self) -> str:
+        channel, y, x = self.worst
+        return (
+            f"max {self.max_abs:.3g}, mean {self.mean_abs:.3g}, {self.psnr:.1f} dB; "
+            f"worst at channel {channel}, y {y}, x {x}: found {self.actual:.6g}, expected {self.expected:.6g}"
+        )
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The largest differences that still count as equal."""
+
+    max_abs: float
+    mean_abs: float
+
+    def holds(self, comparison: Comparison) -> bool:
+        """Whether both distances are within the bound."""
+        return comparison.max_abs <= self.max_abs and comparison.mean_abs <= self.mean_abs
+
+
+RGBA32F = Bound(max_abs=1e-4, mean_abs=1e-4)
+"""Is the arithmetic right? 32-bit float storage leaves only the order of additions, about 1e-6 for the nets here; a
+wrong weight, lane or border shows far above this."""
+
+RGBA16F = Bound(max_abs=4e-3, mean_abs=5e-4)
+"""What viewers get: every hook's output is stored as 16-bit float, a relative step of 2^-11 that the layers of a net
+accumulate. 4e-3 is one step of an 8-bit picture."""
+
+
+def compare(actual: npt.NDArray[Any], expected: npt.NDArray[Any]) -> Comparison:
+    """Compare two arrays of shape (channels, height, width).
+
+    Raises ValueError when the shapes differ, are not three-dimensional or are empty.
+    """
+    if actual.shape != expected.shape:
+        raise ValueError(f"found shape {actual.shape}, expected {expected.shape}")
+    if actual.ndim != 3 or actual.size == 0:
+        raise ValueError(f"found shape {actual.shape}, expected (channels, height, width) with no zero")
+    a, b = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    finite = np.isfinite(a) & np.isfinite(b)
+    # The subtraction runs on the finite values only: inf - inf would warn.
+    difference = np.abs(np.subtract(a, b, out=np.full(a.shape, np.inf), where=finite))
+    channel, y, x = (int(i) for i in np.unravel_index(int(np.argmax(difference)), difference.shape))
+    mean_square = float(np.mean(difference**2))
+    return Comparison(
+        max_abs=float(difference[channel, y, x]),
+        mean_abs=float(np.mean(difference)),
+        psnr=math.inf if mean_square == 0 else -10 * math.log10(mean_square),
+        worst=(channel, y, x),
+        actual=float(a[channel, y, x]),
+        expected=float(b[channel, y, x]),
+    )

@@ -1,0 +1,228 @@
+"""Pictures in and out, colour and chroma."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shadergen.errors import ImageError
+from shadergen.runtime.images import (
+    CENTER,
+    LEFT,
+    TOPLEFT,
+    Matrix,
+    Siting,
+    box_downscale,
+    chroma_420,
+    load,
+    rgb_to_ycbcr,
+    save,
+    upsample_chroma,
+    ycbcr_to_rgb,
+)
+
+
+def noise(*shape: int) -> npt.NDArray[np.float32]:
+    return np.random.default_rng(1).random(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_png_round_trip(tmp_path: Path, bits: int, channels: int) -> None:
+    pixels = noise(channels, 5, 7)
+    save(tmp_path / "a.png", pixels, bits)
+    assert np.allclose(load(tmp_path / "a.png").pixels, pixels, atol=0.5001 / (2**bits - 1))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_save_clips_and_rounds(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", np.array([[[-1, 0.499 / 255, 0.501 / 255, 2]]]))
+    assert (load(tmp_path / "a.png").pixels * 255).tolist() == [[[0, 0, 1, 255]]]
+
+
+@pytest.mark.parametrize("filter", [0, 1, 2, 3, 4])
+def test_every_filter_of_a_deep_png(tmp_path: Path, filter: int) -> None:
+    texels = np.random.default_rng(2).integers(0, 65536, (6, 9, 3), np.uint16)
+    path = tmp_path / "a.png"
+    path.write_bytes(deep_png(texels, filter))
+    assert np.allclose(load(path).pixels * 65535, np.moveaxis(texels, -1, 0), atol=0.01)
+
+
+def deep_png(texels: npt.NDArray[np.uint16], filter: int) -> bytes:
+    """A 16-bit RGB PNG with every row in one filter, written pixel by pixel from the specification."""
+    height, width, channels = texels.shape
+    rows = texels.astype(">u2").tobytes()
+    size, stride = 2 * channels, 2 * channels * width
+
+    def byte(y: int, x: int) -> int:
+        return rows[y * stride + x] if y >= 0 and x >= 0 else 0
+
+    body = bytearray()
+    for y in range(height):
+        body.append(filter)
+        for x in range(stride):
+            left, up, corner = byte(y, x - size), byte(y - 1, x), byte(y - 1, x - size) if x >= size else 0
+            nearest = min(
+                (abs(up - corner), 0, left), (abs(left - corner), 1, up), (abs(left + up - 2 * corner), 2, corner)
+            )
+            body.append((byte(y, x) - [0, left, up, (left + up) // 2, nearest[2]][filter]) % 256)
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(bytes(body))),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"),
+    [
+        ("1", 1, [1]),
+        ("L", 51, [0.2]),
+        ("LA", (51, 102), [0.2, 0.2, 0.2, 0.4]),
+        ("RGB", (51, 102, 153), [0.2, 0.4, 0.6]),
+        ("RGBA", (51, 102, 153, 204), [0.2, 0.4, 0.6, 0.8]),
+        ("I;16", 13107, [0.2]),
+    ],
+)
+def test_pixel_types(tmp_path: Path, mode: str, colour: Any, expected: list[float]) -> None:
+    PIL.Image.new(mode, (3, 2), colour).save(tmp_path / "a.png")
+    pixels = load(tmp_path / "a.png").pixels
+    assert pixels.shape == (len(expected), 2, 3)
+    assert pixels.dtype == np.float32
+    assert np.allclose(pixels[:, 0, 0], expected)
+
+
+@pytest.mark.parametrize("transparent", [True, False])
+def test_palette(tmp_path: Path, transparent: bool) -> None:
+    image = PIL.Image.new("P", (2, 1), 1)
+    image.putpalette([0, 0, 0, 51, 102, 153])
+    if transparent:
+        image.info["transparency"] = 1
+    image.save(tmp_path / "a.png")
+    expected = [0.2, 0.4, 0.6, 0.0] if transparent else [0.2, 0.4, 0.6]
+    assert np.allclose(load(tmp_path / "a.png").pixels[:, 0, 0], expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(tmp_path: Path, orientation: int) -> None:
+    upright = noise(3, 2, 3)
+    back: dict[int, PIL.Image.Transpose] = {
+        2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+        3: PIL.Image.Transpose.ROTATE_180,
+        4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+        5: PIL.Image.Transpose.TRANSPOSE,
+        6: PIL.Image.Transpose.ROTATE_90,
+        7: PIL.Image.Transpose.TRANSVERSE,
+        8: PIL.Image.Transpose.ROTATE_270,
+    }
+    image = PIL.Image.fromarray((np.moveaxis(upright, 0, -1) * 255 + 0.5).astype(np.uint8))
+    if orientation in back:
+        image = image.transpose(back[orientation])
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / "a.png", exif=exif)
+    assert np.allclose(load(tmp_path / "a.png").pixels, upright, atol=0.003)
+
+
+def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for bits in (8, 16):
+        save(tmp_path / f"{bits}.png", noise(3, 40, 40), bits)
+        whole = (tmp_path / f"{bits}.png").read_bytes()
+        (tmp_path / f"cut{bits}.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "empty.png").write_bytes(b"")
+    for name in ("absent.png", "", "cut8.png", "cut16.png", "text.png", "empty.png"):
+        with pytest.raises(ImageError) as caught:
+            load(tmp_path / name)
+        assert "\n" not in str(caught.value), name
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ImageError, match="expected a picture of sane size"):
+        load(tmp_path / "8.png")
+
+
+def test_what_cannot_be_written(tmp_path: Path) -> None:
+    pixels = noise(4, 2, 2)
+    (tmp_path / "folder.png").mkdir()
+    for name in ("folder.png", "absent/a.png", "a.xyz", "a.jpg"):
+        with pytest.raises(ImageError) as caught:
+            save(tmp_path / name, pixels)
+        assert "\n" not in str(caught.value), name
+    with pytest.raises(ImageError, match=r"expected \.png"):
+        save(tmp_path / "a.jpg", pixels[:3], 16)
+    with pytest.raises(ImageError, match="NaN"):
+        save(tmp_path / "a.png", np.full((1, 2, 2), np.nan))
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("old")
+    with pytest.raises(ImageError):
+        save(tmp_path / "a.jpg", noise(4, 2, 2))
+    assert (tmp_path / "a.jpg").read_text() == "old"
+
+
+@pytest.mark.parametrize("matrix", ["bt709", "bt601"])
+@pytest.mark.parametrize("full_range", [True, False])
+def test_ycbcr_round_trip(matrix: Matrix, full_range: bool) -> None:
+    rgb = noise(3, 5, 7)
+    assert np.allclose(ycbcr_to_rgb(rgb_to_ycbcr(rgb, matrix, full_range), matrix, full_range), rgb, atol=1e-5)
+
+
+@pytest.mark.parametrize(("full_range", "black", "white"), [(True, 0, 255), (False, 16, 235)])
+def test_black_and_white_in_ycbcr(full_range: bool, black: int, white: int) -> None:
+    levels = rgb_to_ycbcr(np.repeat([[[0.0, 1.0]]], 3, axis=0), "bt709", full_range)[:, 0].T * 255
+    assert np.allclose(levels, [[black, 128, 128], [white, 128, 128]], atol=1e-3)
+
+
+def test_red_in_ycbcr() -> None:
+    y, cb, cr = rgb_to_ycbcr(np.array([1.0, 0, 0]).reshape(3, 1, 1), "bt601").ravel()
+    assert np.allclose([y, cb - 128 / 255, cr - 128 / 255], [0.299, -0.168736, 0.5], atol=1e-5)
+
+
+def test_box_downscale() -> None:
+    pixels = np.arange(20, dtype=np.float32).reshape(1, 4, 5)
+    assert box_downscale(pixels, 2).tolist() == [[[3, 5], [13, 15]]]
+    with pytest.raises(ValueError, match="at least 8 a side"):
+        box_downscale(pixels, 8)
+
+
+@pytest.mark.parametrize("siting", [CENTER, LEFT, TOPLEFT])
+@given(width=st.integers(1, 9), height=st.integers(1, 9))
+def test_flat_chroma_stays_flat(siting: Siting, width: int, height: int) -> None:
+    small = chroma_420(np.full((2, height, width), 0.25), siting)
+    assert small.shape == (2, (height + 1) // 2, (width + 1) // 2)
+    assert np.allclose(small, 0.25)
+    assert np.allclose(upsample_chroma(small, siting, (width, height)), np.full((2, height, width), 0.25))
+
+
+@pytest.mark.parametrize("siting", [CENTER, LEFT, TOPLEFT])
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_ramp_comes_back_in_place(siting: Siting, scale: int) -> None:
+    # Down and up again, a ramp is unchanged away from the borders: any misplacement would shift it.
+    y, x = np.mgrid[0:24, 0:32] + 0.5
+    small = chroma_420(np.stack([x, y]), siting)
+    big = upsample_chroma(small, siting, (32 * scale, 24 * scale))
+    y, x = (np.mgrid[0 : 24 * scale, 0 : 32 * scale] + 0.5) / scale
+    inner = np.s_[:, 4 * scale : -4 * scale, 4 * scale : -4 * scale]
+    assert np.allclose(big[inner], np.stack([x, y])[inner], atol=1e-5)
+
+
+def test_left_chroma_lies_on_even_columns() -> None:
+    row = np.zeros((2, 1, 8))
+    row[:, :, 4] = 1
+    assert chroma_420(row, LEFT)[0, 0].tolist() == [0, 0, 0.5, 0]
+    assert chroma_420(row, CENTER)[0, 0].tolist() == [0, 0, 0.5, 0]
+    row[:, :, 5] = 1
+    assert chroma_420(row, LEFT)[0, 0].tolist() == [0, 0, 0.75, 0.25]
