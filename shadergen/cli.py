@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
@@ -18,6 +19,7 @@ import click
 
 from shadergen import __version__
 from shadergen.errors import ShadergenError, TargetError
+from shadergen.hookfile import HookFile, HookPass
 from shadergen.target import Precision, Stage, Target
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ Command = Callable[..., Any]
 # Parameters
 
 
-class _Pair(click.ParamType):
+class _Pair(click.ParamType[tuple[int, int]]):
     """WIDTHxHEIGHT."""
 
     name = "WxH"
@@ -187,26 +189,29 @@ def _inspect_shader(file: Path, as_json: bool) -> None:
     from shadergen import hookfile
 
     shader = hookfile.parse(_read_text(file), str(file))
-    rows = [
-        {
-            "desc": item.desc,
-            "hooks": item.hooks,
-            "binds": item.binds,
-            "saves": item.save or "HOOKED",
-            "stage": "compute" if item.compute else "fragment",
-            "size": f"{item.width or 'HOOKED.w'} by {item.height or 'HOOKED.h'}",
-            "when": str(item.when) if item.when else "",
-            "bytes": len(item.body),
-        }
-        for item in shader.passes
-    ]
     if as_json:
+        rows = [
+            {
+                "desc": item.desc,
+                "hooks": item.hooks,
+                "binds": item.binds,
+                "saves": item.save or "HOOKED",
+                "stage": "compute" if item.compute else "fragment",
+                "width": str(item.width or "HOOKED.w"),
+                "height": str(item.height or "HOOKED.h"),
+                "when": str(item.when or ""),
+                "bytes": len(item.body),
+            }
+            for item in shader.passes
+        ]
         click.echo(json.dumps({"file": str(file), "passes": rows}, indent=1))
         return
-    for number, row in enumerate(rows, 1):
-        click.echo(f"{number}. {row['desc'] or '(no DESC)'}")
-        click.echo(f"   {row['stage']} on {' '.join(row['hooks'])}, {row['size']}, saves {row['saves']}")
-        click.echo(f"   binds {' '.join(row['binds']) or 'nothing'}; {row['bytes']:,} bytes of GLSL")
+    for number, item in enumerate(shader.passes, 1):
+        stage = "compute" if item.compute else "fragment"
+        click.echo(f"{number}. {item.desc or '(no DESC)'}")
+        click.echo(f"   {stage} on {' '.join(item.hooks)}, saves {item.save or 'HOOKED'}", nl=False)
+        click.echo(f", {item.width or 'HOOKED.w'} by {item.height or 'HOOKED.h'}")
+        click.echo(f"   binds {' '.join(item.binds) or 'nothing'}; {len(item.body):,} bytes of GLSL")
     click.echo(f"{len(shader.passes)} passes, {len(shader.textures)} textures, {len(shader.params)} parameters")
 
 
@@ -325,7 +330,7 @@ def lint(files: tuple[Path, ...], style: str, no_compile: bool) -> None:
     formats = {"text": linter.format_text, "json": linter.format_json, "github": linter.format_github}
     report = formats[style](found)
     if report:
-        click.echo(report)
+        click.echo(report, nl=False)
     if style == "text":
         errors = sum(diagnostic.severity == "error" for diagnostic in found)
         click.echo(f"{len(files)} files, {errors} errors, {len(found) - errors} warnings", err=True)
@@ -337,16 +342,22 @@ def _compilers() -> list[Any]:
     from shadergen.errors import NoDeviceError
     from shadergen.lint import glslang_compiler
     from shadergen.runtime.context import open_context
-    from shadergen.runtime.runner import compile_passes
+    from shadergen.runtime.program import compile_passes
 
     compilers: list[Any] = []
     try:
         context = open_context()
-        compilers.append(lambda file: compile_passes(context, file))
+        compilers.append(lambda file: compile_passes(context, _without_extensions(file)))
     except NoDeviceError:
         pass
     glslang = glslang_compiler()
     return [*compilers, glslang] if glslang else compilers
+
+
+def _without_extensions(file: HookFile) -> HookFile:
+    """The file without the passes that ask for an extension: this OpenGL driver cannot speak for players on Vulkan."""
+    blocks = (block for block in file.blocks if not (isinstance(block, HookPass) and "#extension" in block.body))
+    return replace(file, blocks=tuple(blocks))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -94,7 +94,9 @@ def _chroma_passes(schedule: Schedule) -> list[HookPass]:
     """Two passes in front of a chroma model: remember whether to run, then bring chroma to luma's siting and size.
 
     The second overwrites CHROMA, so the ratio that the first looked at is gone afterwards; a texture of one or two
-    texels carries the decision, since a size is all that WHEN can see.
+    texels carries the decision, since a size is all that WHEN can see. It overwrites because vo=gpu moves HOOKED_pos
+    only in passes that do (mpv video.c, pass_hook). The model's last pass says ALIGN once more, which changes nothing
+    in newer players; libplacebo 4.208 otherwise forgets that the plane was aligned when it is overwritten again.
     """
     environment = _environment()
     remember = HookPass(
@@ -156,6 +158,7 @@ class _Emitter:
             width=self._size("w"),
             height=self._size("h"),
             when=_when(self.schedule),
+            offset="ALIGN" if self.graph.plane == "chroma" and not writes else None,
             components=4 if writes else components,
             compute=self._compute(),
             body=template.render(self._view()),
@@ -243,8 +246,8 @@ class _Emitter:
         return [{"cell": (0, 0), "value": f"vec4({root}_0{rest})"}]
 
     def _anchor(self) -> str:
-        """A bound texture whose position says which pixel a fragment is."""
-        return self._binds()[0]
+        """A bound texture whose position says which pixel a fragment is; HOOKED's may be moved by OFFSET ALIGN."""
+        return self.scheduled.binds[0].name if self.scheduled.binds else "HOOKED"
 
     def _pixels_of(self, value: str) -> str:
         """The size of a value, in pixels, as a GLSL expression of a texture that the pass binds."""

@@ -289,6 +289,7 @@ class _Planner:
         region = _region(self.graph, root, self.kept)
         packs = range(writes.first, writes.first + writes.packs) if writes else range(self.types[root].packs)
         demand = self._demand(region, root, packs)
+        region = tuple(node for node in region if node.name in demand)  # these packs may not need all of them
         computed = {node.name for node in region}
         shuffles = [node.op for node in region if isinstance(node.op, DepthToSpace)]
         block = max((op.block for op in shuffles), default=1) if self.target.stage == "compute" else 1
@@ -300,9 +301,8 @@ class _Planner:
                 if name in demand and name not in computed and not _reads(steps + block_steps, name):
                     above = block > 1 and self.types[name].width == self.types[root].width
                     (block_steps if above else steps).append(ReadStep(name, demand[name]))
-            if node.name in demand:
-                above = block > 1 and self.types[node.name].width == self.types[root].width
-                (block_steps if above else steps).append(self._step(node, demand[node.name], rounds))
+            above = block > 1 and self.types[node.name].width == self.types[root].width
+            (block_steps if above else steps).append(self._step(node, demand[node.name], rounds))
         reads = _unique(name for node in region for name in node.inputs if self._is_read(node, name, computed))
         binds = self._binds(region, demand, computed)
         result = ScheduledPass(
@@ -428,7 +428,7 @@ class _Planner:
         binds: list[Texture] = []
         for node in region:
             for name in node.inputs:
-                if node.name not in demand or not self._is_read(node, name, computed):
+                if not self._is_read(node, name, computed):
                     continue
                 textures = self.textures.get(name, ())
                 whole = isinstance(node.op, Conv | SpaceToDepth | DepthToSpace)

@@ -154,7 +154,7 @@ def verify(
         context = open_context()
     except NoDeviceError as error:
         return Report(where, "", (), str(error))
-    with context:
+    try:
         device = describe(context)
         if target.precision == "fp16":
             return Report(where, device.renderer, (), "fp16 arithmetic needs Vulkan; use --runner libplacebo")
@@ -166,6 +166,8 @@ def verify(
                 for case in cases:
                     collect(_check_gl(schedule, gl, storage, case, layers))
         return Report(where, f"{device.renderer}, OpenGL {device.version}", tuple(checks))
+    finally:
+        context.release()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -272,7 +274,8 @@ def _check_libplacebo(schedule: Schedule, text: str, where: str, case: Case) -> 
     siting: libplacebo.Siting = "center" if case.siting == "center" else "left"
     if graph.plane == "rgb":
         ycbcr = rgb_to_ycbcr(case.image)
-        luma, chroma, expected = ycbcr[:1], ycbcr[1:], rgb_to_ycbcr(expected)
+        luma, chroma = ycbcr[:1], ycbcr[1:]
+        expected = np.clip(rgb_to_ycbcr(expected), 0, 1)  # what the 16-bit planes that come back can hold
         wanted = slice(0, 3)
     else:
         luma = case.planes["LUMA"]

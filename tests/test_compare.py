@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from shadergen.runtime.compare import RGBA16F, RGBA32F, Bound, compare
+from shadergen.runtime.compare import MEAN_TEXELS, RGBA16F, RGBA32F, Bound, compare
 
 
 def test_equal_arrays() -> None:
@@ -47,7 +47,15 @@ def test_shapes_must_agree(a: tuple[int, ...], b: tuple[int, ...]) -> None:
 
 
 def test_a_bound_needs_both() -> None:
-    comparison = compare(np.full((1, 1, 2), 0.1), np.zeros((1, 1, 2)))
+    comparison = compare(np.full((2, 64, 64), 0.1), np.zeros((2, 64, 64)))
+    assert comparison.texels == MEAN_TEXELS
     assert Bound(0.2, 0.2).holds(comparison)
     assert not Bound(0.2, 0.05).holds(comparison)
+    assert not Bound(0.05, 0.2).holds(comparison)
+
+
+def test_the_mean_of_a_small_picture_does_not_count() -> None:
+    comparison = compare(np.full((2, 63, 65), 0.1), np.zeros((2, 63, 65)))
+    assert comparison.texels == MEAN_TEXELS - 1
+    assert Bound(0.2, 0.05).holds(comparison)
     assert not Bound(0.05, 0.2).holds(comparison)

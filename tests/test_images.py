@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadergen.errors import ImageError
+from shadergen.errors import ImageError, ShadergenError
 from shadergen.runtime.images import (
-    CENTER,
-    LEFT,
-    TOPLEFT,
+    SITINGS,
     Matrix,
     Siting,
+    SitingName,
     box_downscale,
     chroma_420,
     load,
@@ -35,12 +34,11 @@ def noise(*shape: int) -> npt.NDArray[np.float32]:
     return np.random.default_rng(1).random(shape).astype(np.float32)
 
 
-@pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_png_round_trip(tmp_path: Path, bits: int, channels: int) -> None:
+def test_png_round_trip(tmp_path: Path, channels: int) -> None:
     pixels = noise(channels, 5, 7)
-    save(tmp_path / "a.png", pixels, bits)
-    assert np.allclose(load(tmp_path / "a.png").pixels, pixels, atol=0.5001 / (2**bits - 1))
+    save(tmp_path / "a.png", pixels)
+    assert np.allclose(load(tmp_path / "a.png").pixels, pixels, atol=0.5001 / 255)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
@@ -49,37 +47,24 @@ def test_save_clips_and_rounds(tmp_path: Path) -> None:
     assert (load(tmp_path / "a.png").pixels * 255).tolist() == [[[0, 0, 1, 255]]]
 
 
-@pytest.mark.parametrize("filter", [0, 1, 2, 3, 4])
-def test_every_filter_of_a_deep_png(tmp_path: Path, filter: int) -> None:
-    texels = np.random.default_rng(2).integers(0, 65536, (6, 9, 3), np.uint16)
-    path = tmp_path / "a.png"
-    path.write_bytes(deep_png(texels, filter))
-    assert np.allclose(load(path).pixels * 65535, np.moveaxis(texels, -1, 0), atol=0.01)
+def test_one_channel_keeps_16_bits(tmp_path: Path) -> None:
+    texels = np.random.default_rng(2).integers(0, 65536, (5, 7), np.uint16)
+    PIL.Image.fromarray(texels).save(tmp_path / "a.png")
+    assert np.allclose(load(tmp_path / "a.png").pixels[0] * 65535, texels, atol=0.01)
 
 
-def deep_png(texels: npt.NDArray[np.uint16], filter: int) -> bytes:
-    """A 16-bit RGB PNG with every row in one filter, written pixel by pixel from the specification."""
-    height, width, channels = texels.shape
-    rows = texels.astype(">u2").tobytes()
-    size, stride = 2 * channels, 2 * channels * width
+def test_colour_of_16_bits_is_cut_to_8(tmp_path: Path) -> None:
+    texels = np.random.default_rng(2).integers(0, 65536, (5, 7, 3), np.uint16)
+    (tmp_path / "a.png").write_bytes(deep_png(texels))
+    assert np.allclose(load(tmp_path / "a.png").pixels, np.moveaxis(texels, -1, 0) / 65535, atol=1 / 255)
 
-    def byte(y: int, x: int) -> int:
-        return rows[y * stride + x] if y >= 0 and x >= 0 else 0
 
-    body = bytearray()
-    for y in range(height):
-        body.append(filter)
-        for x in range(stride):
-            left, up, corner = byte(y, x - size), byte(y - 1, x), byte(y - 1, x - size) if x >= size else 0
-            nearest = min(
-                (abs(up - corner), 0, left), (abs(left - corner), 1, up), (abs(left + up - 2 * corner), 2, corner)
-            )
-            body.append((byte(y, x) - [0, left, up, (left + up) // 2, nearest[2]][filter]) % 256)
-    chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(bytes(body))),
-        (b"IEND", b""),
-    ]
+def deep_png(texels: npt.NDArray[np.uint16]) -> bytes:
+    """A 16-bit RGB PNG, which Pillow does not write."""
+    height, width, _ = texels.shape
+    body = b"".join(b"\0" + row.astype(">u2").tobytes() for row in texels)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(body)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )
@@ -137,30 +122,29 @@ def test_exif_orientation(tmp_path: Path, orientation: int) -> None:
 
 
 def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for bits in (8, 16):
-        save(tmp_path / f"{bits}.png", noise(3, 40, 40), bits)
-        whole = (tmp_path / f"{bits}.png").read_bytes()
-        (tmp_path / f"cut{bits}.png").write_bytes(whole[: len(whole) // 2])
+    save(tmp_path / "whole.png", noise(3, 40, 40))
+    whole = (tmp_path / "whole.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.png").write_text("not a picture")
     (tmp_path / "empty.png").write_bytes(b"")
-    for name in ("absent.png", "", "cut8.png", "cut16.png", "text.png", "empty.png"):
+    for name in ("absent.png", "", "cut.png", "text.png", "empty.png"):
         with pytest.raises(ImageError) as caught:
             load(tmp_path / name)
         assert "\n" not in str(caught.value), name
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(ImageError, match="expected a picture of sane size"):
-        load(tmp_path / "8.png")
+        load(tmp_path / "whole.png")
 
 
 def test_what_cannot_be_written(tmp_path: Path) -> None:
     pixels = noise(4, 2, 2)
     (tmp_path / "folder.png").mkdir()
-    for name in ("folder.png", "absent/a.png", "a.xyz", "a.jpg"):
+    for name in ("a.xyz", "a.jpg"):
         with pytest.raises(ImageError) as caught:
             save(tmp_path / name, pixels)
         assert "\n" not in str(caught.value), name
-    with pytest.raises(ImageError, match=r"expected \.png"):
-        save(tmp_path / "a.jpg", pixels[:3], 16)
+    with pytest.raises(ShadergenError, match=r"folder\.png: cannot be written"):
+        save(tmp_path / "folder.png", pixels)
     with pytest.raises(ImageError, match="NaN"):
         save(tmp_path / "a.png", np.full((1, 2, 2), np.nan))
     assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
@@ -198,7 +182,11 @@ def test_box_downscale() -> None:
         box_downscale(pixels, 8)
 
 
-@pytest.mark.parametrize("siting", [CENTER, LEFT, TOPLEFT])
+def test_every_siting_has_its_place() -> None:
+    assert tuple(SITINGS) == get_args(SitingName)
+
+
+@pytest.mark.parametrize("siting", SITINGS.values())
 @given(width=st.integers(1, 9), height=st.integers(1, 9))
 def test_flat_chroma_stays_flat(siting: Siting, width: int, height: int) -> None:
     small = chroma_420(np.full((2, height, width), 0.25), siting)
@@ -207,7 +195,7 @@ def test_flat_chroma_stays_flat(siting: Siting, width: int, height: int) -> None
     assert np.allclose(upsample_chroma(small, siting, (width, height)), np.full((2, height, width), 0.25))
 
 
-@pytest.mark.parametrize("siting", [CENTER, LEFT, TOPLEFT])
+@pytest.mark.parametrize("siting", SITINGS.values())
 @pytest.mark.parametrize("scale", [1, 2])
 def test_a_ramp_comes_back_in_place(siting: Siting, scale: int) -> None:
     # Down and up again, a ramp is unchanged away from the borders: any misplacement would shift it.
@@ -222,7 +210,7 @@ def test_a_ramp_comes_back_in_place(siting: Siting, scale: int) -> None:
 def test_left_chroma_lies_on_even_columns() -> None:
     row = np.zeros((2, 1, 8))
     row[:, :, 4] = 1
-    assert chroma_420(row, LEFT)[0, 0].tolist() == [0, 0, 0.5, 0]
-    assert chroma_420(row, CENTER)[0, 0].tolist() == [0, 0, 0.5, 0]
+    assert chroma_420(row, SITINGS["left"])[0, 0].tolist() == [0, 0, 0.5, 0]
+    assert chroma_420(row, SITINGS["center"])[0, 0].tolist() == [0, 0, 0.5, 0]
     row[:, :, 5] = 1
-    assert chroma_420(row, LEFT)[0, 0].tolist() == [0, 0, 0.75, 0.25]
+    assert chroma_420(row, SITINGS["left"])[0, 0].tolist() == [0, 0, 0.75, 0.25]

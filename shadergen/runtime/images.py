@@ -7,31 +7,32 @@ straight alpha. Embedded colour profiles are not applied. YCbCr levels are those
 
 from __future__ import annotations
 
+import io
 import os
-import struct
 import warnings
-import zlib
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
 from shadergen.errors import ImageError
+from shadergen.files import write_whole
 
 Array = npt.NDArray[np.float32]
 Matrix = Literal["bt709", "bt601"]
 Siting = tuple[float, float]
+SitingName = Literal["left", "center", "topleft"]
 
-CENTER: Siting = (0.0, 0.0)
-"""Chroma samples in the middle of the luma texels they cover (JPEG, MPEG-1)."""
-LEFT: Siting = (-0.5, 0.0)
-"""On the left column, between the rows (MPEG-2, H.264's default)."""
-TOPLEFT: Siting = (-0.5, -0.5)
-"""On the top left luma texel (BT.2020, UHD)."""
+SITINGS: Mapping[str, Siting] = {"left": (-0.5, 0.0), "center": (0.0, 0.0), "topleft": (-0.5, -0.5)}
+"""Where chroma samples lie, by SitingName: the (x, y) shift in luma texels from the centre of the luma they cover.
+
+`left` is on the left column, between the rows (MPEG-2, H.264's default); `center` in the middle (JPEG, MPEG-1);
+`topleft` on the top left luma texel (BT.2020, UHD).
+"""
 
 
 @dataclass(frozen=True)
@@ -44,61 +45,48 @@ class Image:
 def load(path: str | os.PathLike[str]) -> Image:
     """Read a picture and turn it upright by its EXIF orientation.
 
-    Reads what Pillow reads, and PNGs of 16 bits per channel, which Pillow would cut to 8. Palettes become RGB, or RGB
-    and alpha; grey with alpha becomes RGB and alpha. Raises ImageError, one line, for everything that can go wrong.
+    What Pillow reads: 8 bits per channel, 16 for pictures of one channel; 16-bit colour is cut to 8. Palettes become
+    RGB, or RGB and alpha; grey with alpha becomes RGB and alpha. Raises ImageError, one line, for everything that can
+    go wrong.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)  # the error at twice the size stays
             with PIL.Image.open(Path(path)) as image:
-                orientation = image.getexif().get(0x0112, 1)
-                deep = _read_deep_png(Path(path)) if image.format == "PNG" else None
-                pixels = deep if deep is not None else _from_pillow(image)
+                pixels = _upright(_from_pillow(image), image.getexif().get(0x0112, 1))
     except PIL.Image.DecompressionBombError as error:
         raise ImageError(path, f"found {error}, expected a picture of sane size") from None
     except PIL.UnidentifiedImageError:
         raise ImageError(path, "found something that is no picture, expected PNG, JPEG, WebP, ...") from None
     except OSError as error:
         raise ImageError(path, f"cannot be read: {error.strerror or error}") from None
-    except (ValueError, SyntaxError, EOFError, struct.error, zlib.error, MemoryError) as error:
+    except (ValueError, SyntaxError, EOFError, NotImplementedError, MemoryError) as error:
         raise ImageError(path, f"found a damaged picture: {error}") from None
-    return Image(np.ascontiguousarray(_upright(pixels, orientation)))
+    return Image(np.ascontiguousarray(pixels))
 
 
-def save(path: str | os.PathLike[str], pixels: npt.NDArray[np.floating[Any]], bits: int = 8) -> None:
-    """Write a picture of shape (1, 3 or 4, height, width), clipped to 0..1 and rounded; the suffix gives the format.
+def save(path: str | os.PathLike[str], pixels: npt.NDArray[np.floating[Any]]) -> None:
+    """Write a picture of shape (1, 3 or 4, height, width), clipped to 0..1 and rounded to 8 bits.
 
-    `bits` is 8, or 16 for PNG. The file appears complete or not at all: it is written under another name beside `path`
-    and renamed. Raises ImageError for a place or format that cannot be written, ValueError for another shape or bits.
+    The suffix gives the format. Raises ImageError for pixels or a format that cannot be written, ShadergenError for a
+    place where nothing can (see `write_whole`), ValueError for another shape.
     """
     path = Path(path)
     if pixels.ndim != 3 or pixels.shape[0] not in (1, 3, 4) or pixels.size == 0:
         raise ValueError(f"found shape {pixels.shape}, expected (1, 3 or 4, height, width)")
-    if bits not in (8, 16):
-        raise ValueError(f"found {bits} bits, expected 8 or 16")
     if np.isnan(pixels).any():
         raise ImageError(path, "found NaN among the pixels, expected numbers")
     format = PIL.Image.registered_extensions().get(path.suffix.lower())
     if format is None:
         raise ImageError(path, f"found suffix {path.suffix!r}, expected .png, .jpg, .webp, ...")
-    if bits == 16 and format != "PNG":
-        raise ImageError(path, f"found 16 bits for {format}, expected .png", "write a PNG or use 8 bits")
-    levels = np.clip(pixels, 0, 1).astype(np.float64) * (2**bits - 1) + 0.5
-    texels = np.moveaxis(levels.astype(np.uint16 if bits == 16 else np.uint8), 0, -1)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    levels = (np.clip(pixels, 0, 1).astype(np.float64) * 255 + 0.5).astype(np.uint8)
+    texels = levels[0] if len(levels) == 1 else np.moveaxis(levels, 0, -1)
+    encoded = io.BytesIO()
     try:
-        with temporary.open("xb") as file:
-            if bits == 16:
-                _write_deep_png(file, texels)
-            else:
-                shown = texels[..., 0] if texels.shape[2] == 1 else texels
-                PIL.Image.fromarray(np.ascontiguousarray(shown)).save(file, format)
-        temporary.replace(path)
+        PIL.Image.fromarray(np.ascontiguousarray(texels)).save(encoded, format)
     except (OSError, ValueError, KeyError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise ImageError(path, f"cannot be written: {reason}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise ImageError(path, f"cannot be written as {format}: {error}") from None
+    write_whole(path, encoded.getvalue())
 
 
 def _from_pillow(image: PIL.Image.Image) -> Array:
@@ -126,80 +114,6 @@ def _upright(pixels: Array, orientation: int) -> Array:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[:, ::-1, :]
     return pixels
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# PNG of 16 bits per channel
-
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-_PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
-_PNG_COLOUR = {1: 0, 3: 2, 4: 6}
-
-
-def _read_deep_png(path: Path) -> Array | None:
-    """A PNG of 16 bits per channel, None for other PNGs. Raises ValueError for a damaged or an interlaced one."""
-    with path.open("rb") as file:
-        chunks = _png_chunks(file)
-        kind, header = next(chunks)
-        if kind != b"IHDR":
-            raise ValueError("the PNG does not begin with its header")
-        width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
-        if depth != 16:
-            return None
-        if interlaced:
-            raise ValueError("an interlaced PNG of 16 bits per channel is not supported")
-        packed = b"".join(payload for kind, payload in chunks if kind == b"IDAT")
-    channels = _PNG_CHANNELS[colour]
-    stride = 1 + width * channels * 2
-    inflater = zlib.decompressobj()
-    flat = np.frombuffer(inflater.decompress(packed, stride * height), np.uint8)
-    if flat.size != stride * height:
-        raise ValueError("the PNG is truncated")
-    rows = flat.reshape(height, stride)
-    texels = _unfilter(rows[:, 1:].reshape(height, width, channels * 2), rows[:, 0])
-    values = texels.view(">u2").astype(np.float32) / np.float32(65535)
-    if channels == 2:
-        values = values[..., [0, 0, 0, 1]]
-    return np.moveaxis(values, -1, 0)
-
-
-def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    file.seek(len(_PNG_MAGIC))
-    while True:
-        length, kind = struct.unpack(">I4s", file.read(8))
-        yield kind, file.read(length)
-        if kind == b"IEND":
-            return
-        file.seek(4, os.SEEK_CUR)  # the checksum: zlib has its own
-
-
-def _unfilter(rows: npt.NDArray[np.uint8], kinds: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Undo PNG's filters; rows (height, width, bytes per pixel), kinds (height,)."""
-    height, width, size = rows.shape
-    out = np.zeros((height + 1, width + 1, size), np.int16)  # a border of zeros above and to the left
-    # A pixel needs its left, upper and upper left neighbours, so all pixels of an anti-diagonal are ready together.
-    for diagonal in range(height + width - 1):
-        y = np.arange(max(0, diagonal - width + 1), min(height, diagonal + 1))
-        x = diagonal - y
-        left, up, corner = out[y + 1, x], out[y, x + 1], out[y, x]
-        guess = left + up - corner
-        to_left, to_up, to_corner = abs(guess - left), abs(guess - up), abs(guess - corner)
-        paeth = np.where((to_left <= to_up) & (to_left <= to_corner), left, np.where(to_up <= to_corner, up, corner))
-        predicted = np.choose(kinds[y, np.newaxis], [np.zeros_like(left), left, up, (left + up) >> 1, paeth])
-        out[y + 1, x + 1] = (rows[y, x] + predicted) & 255
-    return np.ascontiguousarray(out[1:, 1:], np.uint8)
-
-
-def _write_deep_png(file: BinaryIO, texels: npt.NDArray[np.uint16]) -> None:
-    height, width, channels = texels.shape
-    rows = texels.astype(">u2").reshape(height, -1).view(np.uint8)
-    body = np.zeros((height, 1 + rows.shape[1]), np.uint8)  # filter 0 in front of every row
-    body[:, 1:] = rows
-    header = struct.pack(">IIBBBBB", width, height, 16, _PNG_COLOUR[channels], 0, 0, 0)
-    file.write(_PNG_MAGIC)
-    for kind, payload in ((b"IHDR", header), (b"IDAT", zlib.compress(body.tobytes())), (b"IEND", b"")):
-        checksum = zlib.crc32(kind + payload)
-        file.write(struct.pack(">I", len(payload)) + kind + payload + struct.pack(">I", checksum))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

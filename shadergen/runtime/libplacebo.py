@@ -35,8 +35,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shadergen.errors import NoDeviceError, ShaderRunError
+from shadergen.runtime.images import SitingName
 
-Siting = Literal["left", "center", "topleft", "unspecified"]
+Siting = Literal[SitingName, "unspecified"]
 Array = npt.NDArray[np.float32]
 
 _FILTER = (

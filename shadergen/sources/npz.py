@@ -13,7 +13,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import re
+import reprlib
 import zipfile
 from dataclasses import fields
 from pathlib import Path
@@ -40,12 +42,15 @@ def load(path: Path) -> Graph:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelError(path, f"cannot be read: {error.strerror}") from None
+        raise ModelError(path, f"found no readable file ({error.strerror}), expected an .npz archive") from None
     arrays = _read_arrays(path, content)
     sha256 = hashlib.sha256(content).hexdigest()
     native = "graph" in arrays
     graph = _NativeReader(path, arrays, sha256).read() if native else _read_bare(path, arrays, sha256)
-    ir.verify(graph)
+    try:
+        ir.verify(graph)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error.where}", error.problem, error.remedy) from None
     return graph
 
 
@@ -58,7 +63,7 @@ def _read_arrays(path: Path, content: bytes) -> dict[str, npt.NDArray[Any]]:
         raise ModelError(path, "found an empty file, expected an .npz archive")
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, OverflowError):  # by where the damage is
         problem = "found no zip archive, expected an .npz file as numpy.savez writes it"
         raise ModelError(path, problem, "is it truncated, or a different format?") from None
     claimed = sum(member.file_size for member in archive.infolist())
@@ -75,9 +80,11 @@ def _read_arrays(path: Path, content: bytes) -> dict[str, npt.NDArray[Any]]:
 
 def _read_array(where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
     """One array, read only if its header promises exactly the bytes that follow."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ModelError(where, f"found compression method {member.compress_type}, expected stored or deflated")
     try:
         with archive.open(member) as stream:
-            data = stream.read()
+            data = stream.read(member.file_size)  # without the bound, everything is unpacked before it is cut off
         stream = io.BytesIO(data)
         version = np.lib.format.read_magic(stream)
         read_header = {
@@ -85,20 +92,21 @@ def _read_array(where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         shape, fortran, dtype = read_header(stream)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, KeyError, OSError, ValueError) as error:
-        detail = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(where, f"cannot be read ({detail})", "the file is damaged or truncated") from None
-    except Exception as error:  # zlib.error and lzma.LZMAError share no base class
-        raise ModelError(where, f"cannot be unpacked ({error})", "the file is damaged") from None
+    except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds
+        detail = next(iter(str(error).splitlines()), type(error).__name__)
+        problem = f"found no readable array ({detail}), expected one as numpy.save writes it"
+        raise ModelError(where, problem, "the file is damaged or truncated") from None
     if dtype.hasobject:
         problem = "found pickled Python objects, expected numbers"
         raise ModelError(where, problem, "pickles can run code and are never loaded; save plain arrays")
-    count = int(np.prod([int(extent) for extent in shape], dtype=object))
     found = len(data) - stream.tell()
-    if count * dtype.itemsize != found:
-        raise ModelError(where, f"found {found} bytes, expected {count * dtype.itemsize} for shape {shape}")
-    flat = np.frombuffer(data, dtype, count, stream.tell())
-    return flat.reshape(shape, order="F" if fortran else "C")
+    try:
+        expected = math.prod(shape) * dtype.itemsize
+        if expected != found:
+            raise ModelError(where, f"found {found} bytes, expected {expected} for shape {reprlib.repr(shape)}")
+        return np.ndarray(shape, dtype, data, stream.tell(), order="F" if fortran else "C")
+    except (ValueError, OverflowError) as error:  # a negative extent, too many axes, a number too long to print
+        raise ModelError(where, f"found shape {reprlib.repr(shape)}, expected one of an array ({error})") from None
 
 
 def _weights(where: str, array: npt.NDArray[Any], rank: int) -> ir.Array:
@@ -159,9 +167,13 @@ class _NativeReader:
         if plane not in get_args(Plane):
             problem = f"found plane {plane!r}, expected one of {', '.join(get_args(Plane))}"
             raise ModelError(f"{self.path}: graph", problem)
+        name = self._get(document, "name", str, "graph")
+        if not name or name.startswith(".") or set(name) & set("/\\:"):
+            problem = f"found name {name!r}, expected one that can name a file"
+            raise ModelError(f"{self.path}: graph", problem)
         nodes = tuple(self._node(i, entry) for i, entry in enumerate(self._get(document, "nodes", list, "graph")))
         return Graph(
-            name=self._get(document, "name", str, "graph"),
+            name=name,
             plane=plane,
             nodes=nodes,
             output=self._get(document, "output", str, "graph"),
@@ -181,8 +193,8 @@ class _NativeReader:
             raise ModelError(where, f"found {text.dtype} of shape {text.shape}, expected one string")
         try:
             document = json.loads(str(text))
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise ModelError(where, f"found no valid JSON ({error})") from None
+        except (ValueError, RecursionError, SystemError) as error:  # SystemError: characters that Unicode lacks
+            raise ModelError(where, f"found no valid JSON ({error}), expected an object") from None
         if not isinstance(document, dict):
             raise ModelError(where, f"found JSON of type {type(document).__name__}, expected an object")
         return document
@@ -193,6 +205,11 @@ class _NativeReader:
         if not isinstance(entry[key], kind):
             found = type(entry[key]).__name__
             raise ModelError(f"{self.path}: {where}", f"found {key!r} of type {found}, expected {kind.__name__}")
+        if kind is str and not (entry[key].isprintable() and "//!" not in entry[key]):
+            # Names and the licence go into the shader, where a line of its own or `//!` would be an instruction.
+            raise ModelError(
+                f"{self.path}: {where}", f"found {key!r} = {entry[key]!r}, expected one line of plain text"
+            )
         return entry[key]
 
     def _node(self, index: int, entry: object) -> Node:
@@ -220,7 +237,7 @@ class _NativeReader:
                 arguments[field.name] = _weights(f"{where} {field.name}", array, _RANKS[field.name])
             elif field.name in attributes:
                 arguments[field.name] = _attribute(where, field.name, str(field.type), attributes[field.name])
-        unknown = sorted(set(attributes) - set(arguments))
+        unknown = sorted(set(attributes) - (set(arguments) - set(_RANKS)))
         if unknown:
             raise ModelError(where, f"found attribute {unknown[0]!r}, expected those of {kind}")
         try:
@@ -233,7 +250,7 @@ def _attribute(where: str, name: str, annotation: str, value: Any) -> Any:
     """A JSON value as the field's type; the annotations of graph.py are these few."""
 
     def is_number(item: Any, *kinds: type) -> bool:
-        return isinstance(item, kinds) and not isinstance(item, bool) and -(2**31) < float(item) < 2**31  # type: ignore[arg-type]
+        return isinstance(item, kinds) and not isinstance(item, bool) and -(2**31) < item < 2**31  # type: ignore[operator]
 
     valid = {
         "int": lambda: is_number(value, int),
@@ -244,7 +261,7 @@ def _attribute(where: str, name: str, annotation: str, value: Any) -> Any:
         ),
     }[annotation]()
     if not valid:
-        raise ModelError(where, f"found {name} = {value!r}, expected {annotation}")
+        raise ModelError(where, f"found {name} = {reprlib.repr(value)}, expected {annotation}")
     return tuple(value) if isinstance(value, list) else float(value) if annotation == "float" else value
 
 
@@ -274,5 +291,6 @@ def save(graph: Graph, path: Path) -> None:
         "scores": dict(graph.record.scores),
     }
     stream = io.BytesIO()
-    np.savez_compressed(stream, graph=np.array(json.dumps(document)), **arrays)
+    arrays["graph"] = np.array(json.dumps(document))
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # the stubs take the names for allow_pickle
     write_whole(path, stream.getvalue())

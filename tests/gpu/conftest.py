@@ -1,15 +1,21 @@
-"""One OpenGL context for all tests here; without one they skip, or fail when SHADERGEN_REQUIRE_GPU=1."""
+"""What the tests here run on: OpenGL, and libplacebo through ffmpeg with Vulkan.
+
+A test whose device is missing skips with the reason. Where it must not be missing, an environment variable makes it
+fail instead: SHADERGEN_REQUIRE_GPU=1 for OpenGL, SHADERGEN_REQUIRE_LIBPLACEBO=1 for libplacebo.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import moderngl
 import pytest
 
 from shadergen.errors import NoDeviceError
+from shadergen.runtime import libplacebo
 from shadergen.runtime.context import open_context
 
 
@@ -22,11 +28,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def gl() -> Iterator[moderngl.Context]:
+    """One OpenGL context for all tests."""
     try:
         context = open_context()
     except NoDeviceError as error:
-        if os.environ.get("SHADERGEN_REQUIRE_GPU") == "1":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+        _missing("SHADERGEN_REQUIRE_GPU", str(error))
     yield context
     context.release()
+
+
+@pytest.fixture(scope="session")
+def real_libplacebo() -> None:
+    """For tests that call `libplacebo.run` or `libplacebo.play`."""
+    reason = libplacebo.unavailable()
+    if reason is not None:
+        _missing("SHADERGEN_REQUIRE_LIBPLACEBO", reason)
+
+
+def _missing(variable: str, reason: str) -> NoReturn:
+    if os.environ.get(variable) == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)

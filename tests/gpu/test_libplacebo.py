@@ -14,6 +14,8 @@ import pytest
 from shadergen.errors import ShaderRunError
 from shadergen.runtime import libplacebo
 
+pytestmark = pytest.mark.usefixtures("real_libplacebo")
+
 Array = npt.NDArray[np.float64]
 
 NOISE = 70 / 65535
@@ -61,13 +63,6 @@ void hook() {
 //!DESC read
 vec4 hook() { return vec4(ROUNDED_tex(ROUNDED_pos).x, 0.0, 0.0, 1.0); }
 """
-
-
-@pytest.fixture(autouse=True)
-def _libplacebo() -> None:
-    reason = libplacebo.unavailable()
-    if reason is not None:
-        pytest.skip(reason)
 
 
 def planes(width: int, height: int, *, subsampled: bool, full_range: bool = True) -> tuple[Array, Array]:

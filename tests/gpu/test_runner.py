@@ -13,8 +13,9 @@ import pytest
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import parse
 from shadergen.runtime.context import describe
-from shadergen.runtime.images import CENTER, LEFT, TOPLEFT, rgb_to_ycbcr, upsample_chroma
-from shadergen.runtime.runner import Frame, PassRun, Result, Runner, Storage, compile_passes, glsl
+from shadergen.runtime.images import SITINGS, rgb_to_ycbcr, upsample_chroma
+from shadergen.runtime.program import compile_passes, glsl
+from shadergen.runtime.runner import Frame, PassRun, Result, Runner, Storage
 
 Array = npt.NDArray[np.float32]
 
@@ -255,7 +256,7 @@ def chroma_frame(siting: tuple[float, float], width: int = 16, height: int = 12)
     return Frame({"LUMA": noise(1, height, width), "CHROMA": chroma}, siting=siting)
 
 
-@pytest.mark.parametrize("siting", [CENTER, LEFT, TOPLEFT])
+@pytest.mark.parametrize("siting", SITINGS.values())
 @pytest.mark.parametrize("size", [(16, 12), (17, 13), (1, 1)])
 def test_chroma_is_scaled_at_its_siting(
     gl: moderngl.Context, siting: tuple[float, float], size: tuple[int, int]
@@ -267,9 +268,9 @@ def test_chroma_is_scaled_at_its_siting(
 
 
 def test_chroma_follows_a_doubled_luma(gl: moderngl.Context) -> None:
-    frame = chroma_frame(LEFT)
+    frame = chroma_frame(SITINGS["left"])
     native = play(gl, luma_pass("HOOKED_texOff(0)", "//!WIDTH LUMA.w 2 *\n//!HEIGHT LUMA.h 2 *\n"), frame)
-    expected = upsample_chroma(frame.planes["CHROMA"], LEFT, (32, 24))
+    expected = upsample_chroma(frame.planes["CHROMA"], SITINGS["left"], (32, 24))
     assert np.allclose(native.planes["CHROMA_SCALED"], expected, atol=1e-6)
 
 
@@ -286,7 +287,7 @@ def test_offset_align_moves_pos_and_only_pos(gl: moderngl.Context) -> None:
         "//!HOOK CHROMA\n//!BIND HOOKED\n//!OFFSET ALIGN\n"
         "vec4 hook() { return vec4((HOOKED_pos - gl_FragCoord.xy * HOOKED_pt) * HOOKED_size, 0.0, 1.0); }\n"
     )
-    result = play(gl, text, chroma_frame(LEFT))
+    result = play(gl, text, chroma_frame(SITINGS["left"]))
     assert np.allclose(result.planes["CHROMA"][0], 0.25, atol=1e-6)
     assert np.allclose(result.planes["CHROMA"][1], 0, atol=1e-6)
     assert result.rects["CHROMA"] == (0, 0, 8, 6)
@@ -294,12 +295,12 @@ def test_offset_align_moves_pos_and_only_pos(gl: moderngl.Context) -> None:
 
 def test_without_align_the_chroma_rect_keeps_its_siting(gl: moderngl.Context) -> None:
     text = "//!HOOK CHROMA\n//!BIND HOOKED\n//!WIDTH HOOKED.w 2 *\nvec4 hook() { return HOOKED_tex(HOOKED_pos); }\n"
-    assert play(gl, text, chroma_frame(LEFT)).rects["CHROMA"] == (0.5, 0, 16.5, 6)
+    assert play(gl, text, chroma_frame(SITINGS["left"])).rects["CHROMA"] == (0.5, 0, 16.5, 6)
 
 
 def test_mpv_fills_in_the_chroma_offset(gl: moderngl.Context) -> None:
     text = "//!PARAM chroma_offset_x\n//!TYPE float\n0.0\n" + luma_pass("chroma_offset_x")
-    assert np.all(play(gl, text, chroma_frame(LEFT)).planes["LUMA"] == -0.5)
+    assert np.all(play(gl, text, chroma_frame(SITINGS["left"])).planes["LUMA"] == -0.5)
 
 
 # Colour and the later stages -----------------------------------------------------------------------------------------

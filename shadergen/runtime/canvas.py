@@ -1,0 +1,195 @@
+"""The textures of one frame, and what the renderer itself draws between the stages.
+
+Those drawings are bilinear, in 32-bit float, without clamping. Sizes are (width, height), arrays are (channels, height,
+width), and texel row 0 is array row 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import moderngl
+import numpy as np
+import numpy.typing as npt
+
+from shadergen.errors import ShaderRunError
+from shadergen.runtime.program import Program, Programs, Storage
+from shadergen.runtime.resources import check_texture_size
+
+Array = npt.NDArray[np.float32]
+Rect = tuple[float, float, float, float]
+"""(x0, y0, x1, y1) in texels of a texture: where the frame's content lies in it."""
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A texture with what is known about it: its content's rect, its meaningful channels, its NAME_mul."""
+
+    texture: moderngl.Texture
+    rect: Rect
+    channels: int
+    mul: float = 1.0
+
+    @property
+    def size(self) -> Size:
+        width, height = self.texture.size
+        return (width, height)
+
+    def read(self) -> Array:
+        """The texture's values, (4, height, width); channels it lacks are what sampling gives: 0, 0 and 1."""
+        width, height = self.size
+        components = self.texture.components
+        flat = np.frombuffer(self.texture.read(), self.texture.dtype)
+        values = np.zeros((4, height, width), np.float32)
+        values[3] = 1.0
+        values[:components] = np.moveaxis(flat.reshape(height, width, components), -1, 0)
+        return values
+
+
+def whole(size: Size) -> Rect:
+    """The rect of content that fills its texture."""
+    return (0.0, 0.0, float(size[0]), float(size[1]))
+
+
+def roundf(value: float) -> int:
+    """To the nearest integer, halves away from zero, as C's roundf."""
+    return int(math.copysign(math.floor(abs(value) + 0.5), value))
+
+
+_HEAD = """\
+uniform vec2 size;
+out vec4 color;
+vec4 texel(sampler2D image, ivec2 at) {
+    return texelFetch(image, clamp(at, ivec2(0), textureSize(image, 0) - 1), 0);
+}
+"""
+# By hand, because drivers' bilinear filters weigh with 8 bits.
+_RESAMPLE = """\
+uniform sampler2D image;
+uniform vec4 rect;
+uniform float mul;
+void main() {
+    vec2 at = rect.xy + rect.zw * (gl_FragCoord.xy / size) - 0.5;
+    ivec2 p = ivec2(floor(at));
+    vec4 top = mix(texel(image, p), texel(image, p + ivec2(1, 0)), fract(at.x));
+    vec4 bottom = mix(texel(image, p + ivec2(0, 1)), texel(image, p + ivec2(1, 1)), fract(at.x));
+    color = mul * mix(top, bottom, fract(at.y));
+}
+"""
+_MERGE = """\
+uniform sampler2D base, chroma, alpha;
+uniform bool has_luma, has_chroma, has_alpha;
+void main() {
+    ivec2 p = ivec2(gl_FragCoord.xy);
+    color = texel(base, p);
+    if (has_luma) color = vec4(color.r, vec2(128.0 / 255.0), 1.0);
+    if (has_chroma) color.gb = texel(chroma, p).rg;
+    if (has_alpha) color.a = texel(alpha, p).r;
+}
+"""
+_DECODE = """\
+uniform sampler2D image;
+uniform mat3 matrix;
+uniform vec3 offset;
+uniform bool premultiply;
+void main() {
+    color = texel(image, ivec2(gl_FragCoord.xy));
+    color.rgb = matrix * (color.rgb + offset);
+    if (premultiply) color.rgb *= color.a;
+}
+"""
+
+
+class Canvas:
+    """Makes textures and draws into them; they live until `release`. Errors begin with `where`, the file's name."""
+
+    def __init__(self, context: moderngl.Context, programs: Programs, where: str) -> None:
+        self.context = context
+        self._programs = programs
+        self._where = where
+        self._textures: list[moderngl.Texture] = []
+
+    def upload(self, what: str, values: npt.NDArray[Any]) -> moderngl.Texture:
+        """A texture of values of shape (channels, height, width)."""
+        channels, height, width = values.shape
+        texels = np.ascontiguousarray(np.moveaxis(values, 0, -1), np.float32)
+        return self._texture(what, (width, height), channels, "f4", texels.tobytes())
+
+    def target(self, storage: Storage, what: str, size: Size, line: int = 0) -> moderngl.Texture:
+        """A texture of four channels to draw into; `line` of the hook file asked for it."""
+        return self._texture(what, size, 4, "f4" if storage == "rgba32f" else "f2", None, line)
+
+    def draw(self, program: Program, target: moderngl.Texture) -> None:
+        """Run a fragment program once for every texel of the target."""
+        assert program.vertices is not None
+        framebuffer = self.context.framebuffer([target])
+        framebuffer.use()
+        program.vertices.render(moderngl.TRIANGLES, vertices=3)
+        self.context.detect_framebuffer(0).use()  # moderngl would bind the one it last used again, released or not
+        framebuffer.release()
+
+    def resample(self, picture: Picture, rect: Rect, size: Size) -> Picture:
+        """`rect` of the picture at another size, with its mul applied."""
+        x0, y0, x1, y1 = rect
+        uniforms = {"rect": (x0, y0, x1 - x0, y1 - y0), "mul": picture.mul}
+        texture = self._draw(_RESAMPLE, size, {"image": picture}, uniforms)
+        return Picture(texture, whole(size), picture.channels)
+
+    def merge(self, planes: Mapping[str, Picture], size: Size) -> moderngl.Texture:
+        """RGB or LUMA with or without CHROMA and ALPHA, all of that size, in one texture."""
+        luma = "LUMA" in planes
+        images = {
+            "base": planes["LUMA" if luma else "RGB"],
+            "chroma": planes.get("CHROMA"),
+            "alpha": planes.get("ALPHA"),
+        }
+        uniforms = {"has_luma": luma, "has_chroma": "CHROMA" in planes, "has_alpha": "ALPHA" in planes}
+        return self._draw(_MERGE, size, images, uniforms)
+
+    def decode(
+        self, picture: Picture, matrix: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]
+    ) -> moderngl.Texture:
+        """rgb = matrix @ (rgb + offset), multiplied by alpha where there is one."""
+        uniforms = {
+            "matrix": tuple(float(v) for v in matrix.T.flat),  # GL is column-major
+            "offset": tuple(float(v) for v in offset),
+            "premultiply": picture.channels == 4,
+        }
+        return self._draw(_DECODE, picture.size, {"image": picture}, uniforms)
+
+    def release(self) -> None:
+        for texture in self._textures:
+            texture.release()
+        self._textures.clear()
+
+    def _draw(
+        self, source: str, size: Size, images: Mapping[str, Picture | None], uniforms: Mapping[str, Any]
+    ) -> moderngl.Texture:
+        program = self._programs.of_fragment(_HEAD + source)
+        units = {}
+        for unit, (name, image) in enumerate(images.items()):
+            units[name] = unit
+            if image is not None:
+                image.texture.use(unit)
+        target = self.target("rgba32f", "the picture", size)
+        program.set({"size": size, **units, **uniforms})
+        self.draw(program, target)
+        return target
+
+    def _texture(
+        self, what: str, size: Size, channels: int, dtype: str, data: bytes | None, line: int = 0
+    ) -> moderngl.Texture:
+        try:
+            check_texture_size(self.context, what, size)
+            texture = self.context.texture(size, channels, data, dtype=dtype)
+        except (ValueError, moderngl.Error) as error:
+            where = f"{self._where}:{line}" if line else self._where
+            raise ShaderRunError(where, str(error)) from None
+        texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        texture.repeat_x = texture.repeat_y = False
+        self._textures.append(texture)
+        return texture

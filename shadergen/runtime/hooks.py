@@ -1,0 +1,251 @@
+"""A hook file at work on one frame: which passes run at a stage, what they read and what becomes of their output."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import moderngl
+
+from shadergen.hookfile import HookFile, HookPass, Rpn, RpnError
+from shadergen.runtime.canvas import Canvas, Picture, Rect, Size, roundf
+from shadergen.runtime.program import Program, Programs, Storage, bindings, canonical
+from shadergen.runtime.resources import Resources
+
+_RESIZABLE = frozenset({"RGB", "LUMA", "CHROMA", "ALPHA", "NATIVE", "MAINPRESUB"})
+
+
+@dataclass(frozen=True)
+class PassRun:
+    """What became of one hook pass at one stage."""
+
+    index: int
+    """Into HookFile.passes."""
+    desc: str
+    stage: str
+    """The stage that fired; MAINPRESUB for MAIN."""
+    ran: bool
+    reason: str = ""
+    """Why it did not run; empty when it ran."""
+    size: Size = (0, 0)
+    gpu_seconds: float | None = None
+    """None unless timers were asked for."""
+    compile_seconds: float | None = None
+    """None when the program was there already. Some drivers leave part of the work to the first draw."""
+
+
+class LoadedFile:
+    """A hook file on a context: what lasts from frame to frame. Errors begin with `where`, the file's name.
+
+    Raises ShaderRunError for a TEXTURE or BUFFER that this device or this runner cannot do.
+    """
+
+    def __init__(self, context: moderngl.Context, file: HookFile, storage: Storage, where: str) -> None:
+        self.file = file
+        self.storage: Storage = storage
+        self.resources = Resources(context, file, where)
+        self.programs = Programs(context, file, storage, where)
+        self.pass_numbers = itertools.count(1)
+        """What the bodies know as `frame`: libplacebo counts passes, too."""
+        self.random = random.Random(1)
+
+    def release(self) -> None:
+        self.resources.release()
+        self.programs.release()
+
+
+class _DisabledError(Exception):
+    """libplacebo would disable the file here."""
+
+
+@dataclass
+class Hooks:
+    """The file on one frame; `fire` is called for one stage after the other."""
+
+    loaded: LoadedFile
+    canvas: Canvas
+    values: Mapping[str, float]
+    """Of every PARAM."""
+    source_rect: Rect
+    """What the expressions call NATIVE_CROPPED: the frame's rect, from NATIVE on that of the merged picture."""
+    output_size: Size
+    timers: bool
+    progress: Callable[[PassRun], None] | None
+    saved: dict[str, Picture] = field(default_factory=dict)
+    """The stages' pictures and the saved textures, by name, as last stored."""
+    runs: list[PassRun] = field(default_factory=list)
+    disabled: str = ""
+    """Why the file is disabled for the rest of the frame, or empty."""
+
+    def fire(self, stage: str, picture: Picture) -> Picture:
+        """Run every pass that hooks the stage, and give what they made of it."""
+        self.saved[stage] = picture
+        current = picture
+        for index, item in enumerate(self.loaded.file.passes):
+            if stage not in map(canonical, item.hooks):
+                continue
+            try:
+                current = self._try_pass(index, item, stage, current)
+            except _DisabledError as error:
+                self._disable(stage, f"the file is disabled since pass {index}: {error}")
+                self.note(PassRun(index, item.desc, stage, ran=False, reason=self.disabled))
+                current = picture
+        resized = (current.size, current.rect) != (picture.size, picture.rect)
+        if resized and stage not in _RESIZABLE:
+            sizes = "{}x{} to {}x{}".format(*picture.size, *current.size)
+            self._disable(stage, f"the file is disabled since it resized stage {stage} from {sizes}")
+            current = picture
+        return current
+
+    def note(self, run: PassRun) -> None:
+        """Record what became of a pass."""
+        self.runs.append(run)
+        if self.progress is not None:
+            self.progress(run)
+
+    def _disable(self, stage: str, reason: str) -> None:
+        """Stop the file here; what it did to the current stage is dropped, so those passes count as not run."""
+        self.disabled = reason
+        for position, run in enumerate(self.runs):
+            if run.stage == stage and run.ran:
+                self.runs[position] = replace(run, ran=False, reason=reason)
+
+    def _try_pass(self, index: int, item: HookPass, stage: str, hooked: Picture) -> Picture:
+        """The stage's picture after the pass: its output, or `hooked` when it saves elsewhere or does not run."""
+        reason = self.disabled or self._skip_reason(item, stage, hooked)
+        if reason:
+            self.note(PassRun(index, item.desc, stage, ran=False, reason=reason))
+            return hooked
+        width = self._evaluate(item.width, hooked, hooked.size[0])
+        height = self._evaluate(item.height, hooked, hooked.size[1])
+        size = (roundf(width), roundf(height))
+        if min(size) < 1:
+            raise _DisabledError(f"its size is {size[0]}x{size[1]}")
+        program, compile_seconds = self.loaded.programs.of_pass(item, stage, self.values)
+        line = item.source[0].line if item.source else 0
+        target = self.canvas.target(self.loaded.storage, item.desc or "the pass", size, line)
+        program.set(self._uniforms(item, stage, hooked, program))
+        gpu_seconds = self._timed(lambda: self._execute(program, target, item))
+        output = Picture(target, self._output_rect(item, size, hooked), hooked.channels)
+        name = canonical(item.save) if item.save is not None else stage
+        self.saved[name] = output
+        self.note(PassRun(index, item.desc, stage, True, "", size, gpu_seconds, compile_seconds))
+        return output if name == stage else hooked
+
+    # Expressions -----------------------------------------------------------------------------------------------------
+
+    def _skip_reason(self, item: HookPass, stage: str, hooked: Picture) -> str:
+        if self._evaluate(item.when, hooked, 1.0) == 0:
+            return f"WHEN {item.when} is 0"
+        for name in bindings(item, stage):
+            if name not in self.saved and name not in self.loaded.resources:
+                return f"there is no texture named {name}"
+        return ""
+
+    def _evaluate(self, expression: Rpn | None, hooked: Picture, default: float) -> float:
+        if expression is None:
+            return default
+        try:
+            return expression.evaluate(lambda name: self._size_of(name, hooked), self._variable)
+        except RpnError as error:
+            raise _DisabledError(f"{error} in {expression}") from None
+
+    def _size_of(self, name: str, hooked: Picture) -> tuple[float, float] | None:
+        if name == "HOOKED":
+            return hooked.size
+        if name == "NATIVE_CROPPED":
+            x0, y0, x1, y1 = self.source_rect
+            return (x1 - x0, y1 - y0)
+        if name == "OUTPUT":  # even after the stage OUTPUT was hooked
+            return self.output_size
+        picture = self.saved.get(canonical(name))
+        return None if picture is None else picture.size
+
+    def _variable(self, name: str) -> float | None:
+        for param in self.loaded.file.params:
+            if name == param.name:
+                return self.values[name]
+            if name in param.names:
+                return float(param.names.index(name))
+        return None
+
+    # Uniforms and rects ----------------------------------------------------------------------------------------------
+
+    def _uniforms(self, item: HookPass, stage: str, hooked: Picture, program: Program) -> dict[str, Any]:
+        """Bind what the pass binds, and give the value of every uniform its program may have."""
+        x0, y0, x1, y1 = self.source_rect
+        uniforms: dict[str, Any] = {
+            "sg_frame": next(self.loaded.pass_numbers),
+            "sg_random": self.loaded.random.random(),
+            "sg_input_size": (x1 - x0, y1 - y0),
+            "sg_target_size": self.output_size,
+            "sg_tex_offset": (x0, y0),
+        }
+        for param in self.loaded.file.params:
+            value = self.values[param.name]
+            uniforms[f"sg_param_{param.name}"] = value if param.type == "float" else int(value)
+        for unit, name in enumerate(bindings(item, stage)):
+            own = self.loaded.resources.bind(name, unit)
+            if own is None:
+                own = self._bind_picture(self.saved[name], unit, align=item.offset == "ALIGN" and name == stage)
+            block = program.program.get(f"sg_block{unit}", None)
+            if isinstance(block, moderngl.UniformBlock):
+                block.binding = unit
+            uniforms |= own
+        return uniforms
+
+    def _bind_picture(self, picture: Picture, unit: int, align: bool) -> dict[str, Any]:
+        width, height = picture.size
+        # The whole texture, not its content's rect: hooks are written for that. Only ALIGN moves what _pos means.
+        left, top = self._misalignment(picture.rect) if align else (0.0, 0.0)
+        picture.texture.use(unit)
+        return {
+            f"sg_tex{unit}": unit,
+            f"sg_rect{unit}": (0.0, 0.0, 1.0, 1.0),
+            f"sg_pt{unit}": (1 / width, 1 / height),
+            f"sg_off{unit}": picture.rect[:2],
+            f"sg_mul{unit}": picture.mul,
+        }
+
+    def _misalignment(self, rect: Rect) -> tuple[float, float]:
+        """How far the rect's origin is from where the frame's would be, in texels of the rect's texture."""
+        x0, y0, x1, y1 = self.source_rect
+        scale_x, scale_y = (rect[2] - rect[0]) / (x1 - x0), (rect[3] - rect[1]) / (y1 - y0)
+        return (rect[0] - scale_x * x0, rect[1] - scale_y * y0)
+
+    def _output_rect(self, item: HookPass, size: Size, hooked: Picture) -> Rect:
+        scale_x, scale_y = size[0] / hooked.size[0], size[1] / hooked.size[1]
+        x0, y0, x1, y1 = (v * s for v, s in zip(hooked.rect, (scale_x, scale_y) * 2, strict=True))
+        if item.offset == "ALIGN":
+            left, top = self._misalignment((x0, y0, x1, y1))
+            shift_x, shift_y = -left, -top
+        else:
+            shift_x, shift_y = item.offset or (0.0, 0.0)
+        return (x0 + shift_x, y0 + shift_y, x1 + shift_x, y1 + shift_y)
+
+    # Execution -------------------------------------------------------------------------------------------------------
+
+    def _execute(self, program: Program, target: moderngl.Texture, item: HookPass) -> None:
+        width, height = target.size
+        program.set({"sg_out_size": (width, height)})
+        if isinstance(program.program, moderngl.ComputeShader):
+            assert item.compute is not None
+            block_width, block_height = item.compute.block
+            target.bind_to_image(0, read=False, write=True)
+            program.program.run(-(-width // block_width), -(-height // block_height))
+        else:
+            self.canvas.draw(program, target)
+        if self.canvas.context.version_code >= 430:
+            self.canvas.context.memory_barrier()
+
+    def _timed(self, work: Callable[[], None]) -> float | None:
+        if not self.timers:
+            work()
+            return None
+        query = self.canvas.context.query(time=True)
+        with query:
+            work()
+        return float(query.elapsed) * 1e-9

@@ -1,0 +1,180 @@
+"""The command line as users meet it: exit codes, one line per error, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from shadergen import verify
+from shadergen.cli import main
+from shadergen.errors import NoDeviceError
+from shadergen.sources import save
+from tests.nets import c_model
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.npz"
+    save(c_model("luma", filters=4), path)
+    return path
+
+
+# build
+
+
+def test_build_writes_into_shaders_by_default(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(model.parent)
+    result = run("build", model.name, "--compute")
+    assert result.exit_code == 0
+    assert result.output == "shaders/C2F4_CMP.glsl\n"
+    assert Path("shaders/C2F4_CMP.glsl").read_text().startswith("// C2F4_CMP.glsl\n")
+
+
+@pytest.mark.parametrize(
+    ("output", "written"),
+    [("x.glsl", "x.glsl"), ("folder/", "folder/C2F4.glsl"), ("deep/er", "deep/er/C2F4.glsl")],
+)
+def test_build_takes_a_file_or_a_folder(model: Path, output: str, written: str) -> None:
+    assert run("build", model, "-o", f"{model.parent}/{output}").exit_code == 0
+    assert (model.parent / written).exists()
+
+
+def test_build_takes_when_and_workgroup(model: Path, tmp_path: Path) -> None:
+    assert (
+        run("build", model, "--compute", "--when", 1.5, "--workgroup", "8x4", "-o", tmp_path / "x.glsl").exit_code == 0
+    )
+    text = (tmp_path / "x.glsl").read_text()
+    assert "OUTPUT.w HOOKED.w 1.5 * >" in text
+    assert "//!COMPUTE 8 4 8 4" in text or "//!COMPUTE 16 8 8 4" in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--workgroup", "0x8"],
+        ["--workgroup", "64x64"],
+        ["--precision", "fp16"],
+        ["--when", "-1"],
+        ["--precision", "int"],
+    ],
+)
+def test_wrong_usage_ends_with_2(model: Path, arguments: list[str]) -> None:
+    result = run("build", model, *arguments)
+    assert result.exit_code == 2
+    assert "Usage:" in result.output
+
+
+def one_line(result: Result) -> str:
+    assert result.exit_code == 1
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    lines = result.output.strip().splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_a_bad_model_is_one_line_and_writes_nothing(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.npz"
+    np.savez(bad, **{"conv0.weight": np.zeros((4, 1, 3, 3), np.float32)})  # type: ignore[arg-type]
+    assert "bad.npz" in one_line(run("build", bad, "-o", tmp_path / "out" / "x.glsl"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["missing.npz", ".", "model.onnx"])
+def test_a_model_that_is_none(name: str, tmp_path: Path) -> None:
+    assert "expected" in one_line(run("build", tmp_path / name)) or "cannot be read" in one_line(run("build", name))
+
+
+def test_a_folder_that_cannot_be_written_keeps_what_was_there(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+    assert "cannot be written" in one_line(run("build", model, "-o", tmp_path / "file" / "x.glsl"))
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_build_starts_without_the_gpu_and_the_importers() -> None:
+    """So that it takes a quarter of a second, and works where there is neither."""
+    code = (
+        "import sys; from shadergen import cli, compiler, hookfile, sources; "
+        "print([m for m in ('moderngl', 'onnx', 'PIL', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[]\n"
+
+
+# inspect, lint
+
+
+def test_inspect_counts_the_work(model: Path) -> None:
+    summary = json.loads(run("inspect", ROOT / "weights" / "C4F16.npz", "--compute", "--json").output)
+    assert summary["macs_per_pixel"] == 12240 + 9 * 16  # conv0 is computed a second time for the skip
+    assert "conv1" in run("inspect", model).output
+
+
+def test_inspect_shows_a_shader_of_anyone(model: Path, tmp_path: Path) -> None:
+    run("build", model, "-o", tmp_path / "x.glsl")
+    assert "C2F4 conv0 4x3x3x1" in run("inspect", tmp_path / "x.glsl").output
+    (tmp_path / "y.glsl").write_text("//!HOOK LUMA\n//!WIDTH\n//!NONSENSE\nvec4 hook() { return vec4(0.0); }\n")
+    assert "y.glsl:3" in one_line(run("inspect", tmp_path / "y.glsl"))
+
+
+def test_lint_ends_with_1_on_errors_only(model: Path, tmp_path: Path) -> None:
+    run("build", model, "-o", tmp_path / "good.glsl")
+    assert run("lint", tmp_path / "good.glsl", "--no-compile").exit_code == 0
+    (tmp_path / "bad.glsl").write_text("//!HOOK LUMA\n//!BLEND\nvec4 hook() { return vec4(0.0); }\n")
+    result = run("lint", tmp_path / "good.glsl", tmp_path / "bad.glsl", "--no-compile", "--format", "github")
+    assert result.exit_code == 1
+    assert "line=2" in result.output
+    assert run("lint", tmp_path / "none.glsl").exit_code == 1
+    assert run("lint").exit_code == 2
+
+
+# verify, upscale
+
+
+def test_verify_without_a_gpu_never_says_passed(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_context() -> Any:
+        raise NoDeviceError("OpenGL", "found no EGL, expected a driver")
+
+    monkeypatch.setattr(verify, "open_context", no_context)
+    result = run("verify", model)
+    assert result.exit_code == 1
+    assert "not verified: OpenGL: found no EGL" in result.output
+    assert json.loads(run("verify", model, "--json").output)["status"] == "not verified"
+
+
+def test_verify_as_json(model: Path) -> None:
+    report = json.loads(run("verify", model, "--compute", "--size", "9x5", "--json", "--layers").output)
+    if report["status"] == "not verified":
+        pytest.skip(report["reason"])
+    assert report["status"] == "passed"
+    assert [check["size"] for check in report["checks"]] == [[9, 5], [9, 5]]
+    assert report["checks"][0]["layers"][0]["texture"] == "C2F4_CMP_conv0"
+
+
+def test_verify_of_a_shader_with_a_missing_texture(model: Path, tmp_path: Path) -> None:
+    run("build", model, "-o", tmp_path / "x.glsl")
+    text = (tmp_path / "x.glsl").read_text().replace("//!SAVE C2F4_conv0", "//!SAVE other")
+    (tmp_path / "x.glsl").write_text(text)
+    result = run("verify", model, "--shader", tmp_path / "x.glsl", "--size", "9x5")
+    assert result.exit_code == 1
+    assert "did not run" in result.output or "not verified" in result.output
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"nonsense"])
+def test_an_unreadable_picture(model: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "picture.png").write_bytes(content)
+    line = one_line(run("upscale", tmp_path / "picture.png", "-o", tmp_path / "out.png", "--shader", model))
+    assert "picture.png" in line
+    assert not (tmp_path / "out.png").exists()

@@ -1,0 +1,238 @@
+"""The graph's types, its checks and its text."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+from fractions import Fraction
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from shadergen.errors import ModelError
+from shadergen.graph import (
+    Add,
+    Array,
+    Clip,
+    Concat,
+    Conv,
+    DepthToSpace,
+    Elu,
+    Extent,
+    Graph,
+    LeakyRelu,
+    Mul,
+    Node,
+    Op,
+    PRelu,
+    Relu,
+    Selu,
+    Sigmoid,
+    Slice,
+    SpaceToDepth,
+    Tanh,
+    TensorType,
+    dump,
+    infer,
+    verify,
+)
+from tests.nets import PLANES, c_model, random_graph
+
+HALF, TWICE = Extent(Fraction(1, 2)), Extent(Fraction(2))
+RGB = TensorType(3)
+
+
+def zeros(*shape: int) -> Array:
+    return np.zeros(shape, np.float32)
+
+
+def nan_at(array: Array, *index: int) -> Array:
+    array[index] = np.nan
+    return array
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Extents
+
+
+def test_an_extent_is_affine_in_the_input() -> None:
+    extent = Extent(Fraction(2), -3)
+    assert extent.at(10) == 17
+    assert extent.times(Fraction(2)) == Extent(Fraction(4), -6)
+    assert extent.plus(1) == Extent(Fraction(2), -2)
+    assert [str(e) for e in (Extent(), extent, HALF.plus(1))] == ["n", "2n-3", "1/2n+1"]
+
+
+def test_an_extent_that_is_no_integer() -> None:
+    with pytest.raises(ValueError, match="1/2n is not an integer at n = 5"):
+        HALF.at(5)
+    with pytest.raises(ValueError, match="no integer offset"):
+        Extent(offset=1).times(Fraction(1, 2))
+
+
+def test_a_type_counts_packs_and_pixels() -> None:
+    assert [TensorType(channels).packs for channels in (1, 4, 5, 32)] == [1, 1, 2, 8]
+    assert TensorType(1, TWICE, HALF).pixels() == 1
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# infer
+
+VALID: list[tuple[Op, list[TensorType], TensorType]] = [
+    (Conv(zeros(8, 3, 3, 3), zeros(8), (1, 1, 1, 1)), [RGB], TensorType(8)),
+    (Conv(zeros(8, 3, 1, 1), zeros(8)), [RGB], TensorType(8)),
+    (Conv(zeros(1, 3, 3, 5), zeros(1)), [RGB], TensorType(1, Extent(offset=-2), Extent(offset=-4))),
+    (Conv(zeros(1, 3, 3, 3), zeros(1), (0, 3, 1, 2)), [RGB], TensorType(1, Extent(offset=-1), Extent(offset=3))),
+    *((op, [RGB], RGB) for op in (Relu(), LeakyRelu(), Elu(), Selu(), Sigmoid(), Tanh(), Clip())),
+    (PRelu(zeros(3)), [RGB], RGB),
+    (Add(), [RGB, RGB], RGB),
+    (Mul(), [RGB, RGB], RGB),
+    (Concat(), [RGB, TensorType(1), RGB], TensorType(7)),
+    (Concat(), [RGB], RGB),
+    (Slice(1, 3), [RGB], TensorType(2)),
+    (DepthToSpace(2), [TensorType(12)], TensorType(3, TWICE, TWICE)),
+    (SpaceToDepth(2), [RGB], TensorType(12, HALF, HALF)),
+]
+
+INVALID: list[tuple[Op, list[TensorType], str]] = [
+    (Conv(zeros(8, 3, 3), zeros(8)), [RGB], r"found weight of shape \(8, 3, 3\), expected \(out, in, kh, kw\)"),
+    (Conv(zeros(0, 3, 3, 3), zeros(0)), [RGB], r"found weight of shape \(0, 3, 3, 3\), expected"),
+    (Conv(zeros(8, 4, 3, 3), zeros(8)), [RGB], "found weight for 4 input channels, expected 3"),
+    (Conv(zeros(8, 3, 3, 3), zeros(4)), [RGB], r"found bias of shape \(4,\), expected \(8,\)"),
+    (Conv(zeros(8, 3, 3, 3), zeros(8), (0, -1, 0, 0)), [RGB], "found pads .*, expected none below 0"),
+    (
+        Conv(nan_at(zeros(8, 3, 3, 3), 1, 2, 0, 1), zeros(8)),
+        [RGB],
+        r"found nan in weight\[1, 2, 0, 1\], expected finite",
+    ),
+    (Conv(zeros(8, 3, 3, 3), np.full(8, np.inf, np.float32)), [RGB], r"found inf in bias\[0\], expected finite"),
+    (PRelu(zeros(2)), [RGB], r"found slope of shape \(2,\), expected \(3,\)"),
+    (PRelu(nan_at(zeros(3), 2)), [RGB], r"found nan in slope\[2\], expected finite"),
+    (Relu(), [], "found 0 inputs, expected 1"),
+    (Relu(), [RGB, RGB], "found 2 inputs, expected 1"),
+    (Add(), [RGB], "found 1 inputs, expected 2"),
+    (Add(), [RGB, TensorType(1)], "found operands of 3 x n x n and 1 x n x n, expected equal types"),
+    (Mul(), [RGB, TensorType(3, TWICE, TWICE)], "found operands of .*, expected equal types"),
+    (Concat(), [], "found 0 inputs, expected 1"),
+    (Concat(), [RGB, TensorType(3, TWICE, TWICE)], "found inputs of different sizes, expected equal ones"),
+    *((Slice(*ends), [RGB], "expected a range within 3") for ends in ((0, 4), (-1, 2), (2, 2), (2, 1))),
+    (DepthToSpace(2), [RGB], "found 3 channels, expected a multiple of 4 for block 2"),
+    (DepthToSpace(0), [RGB], "found 3 channels"),
+    (SpaceToDepth(0), [RGB], "found block 0, expected 1 or more"),
+    (SpaceToDepth(2), [TensorType(1, Extent(offset=1))], "no integer offset"),
+]
+
+
+@pytest.mark.parametrize(("op", "inputs", "expected"), VALID, ids=lambda case: type(case).__name__)
+def test_infer(op: Op, inputs: list[TensorType], expected: TensorType) -> None:
+    assert infer(op, inputs) == expected
+
+
+@pytest.mark.parametrize(("op", "inputs", "message"), INVALID, ids=lambda case: type(case).__name__)
+def test_infer_says_what_was_found_and_expected(op: Op, inputs: list[TensorType], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        infer(op, inputs)
+
+
+def test_every_operator_has_a_case() -> None:
+    assert {type(op) for op, _, _ in VALID} == set(get_args(Op))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# verify
+
+
+def luma(*nodes: Node, output: str = "") -> Graph:
+    return Graph("net", "luma", nodes, output or nodes[-1].name)
+
+
+FAULTS: list[tuple[Graph, str]] = [
+    (luma(Node("a", Relu(), ("input",)), Node("a", Relu(), ("input",))), "net: node 'a': found the name twice"),
+    (luma(Node("input", Relu(), ("input",))), "net: node 'input': found the name twice"),
+    (luma(Node("a", Relu(), ("b",)), Node("b", Relu(), ("a",))), "net: node 'a': found input 'b', expected an earlier"),
+    (luma(Node("a", Add(), ("input",))), "net: node 'a': found 1 inputs, expected 2"),
+    (luma(Node("a", Relu(), ("input",)), output="b"), "net: found output 'b', expected the name of a node"),
+    (luma(Node("a", Concat(), ("input", "input"))), "net: output 'a': found 2 channels, expected 1 for a luma model"),
+    (
+        luma(Node("a", Conv(zeros(1, 1, 3, 3), zeros(1)), ("input",))),
+        "net: output 'a': found size n-2 x n-2, expected the input's times 1, 2, 3, ...",
+    ),
+    (
+        luma(Node("a", Conv(zeros(1, 1, 1, 2), zeros(1), (0, 1, 0, 1)), ("input",))),
+        r"net: output 'a': found size n x n\+1",
+    ),
+    (
+        luma(Node("a", SpaceToDepth(2), ("input",)), Node("b", Slice(0, 1), ("a",))),
+        "net: output 'b': found size 1/2n x 1/2n, expected the input's times 1, 2, 3, ...",
+    ),
+    (
+        Graph(
+            "net",
+            "chroma",
+            (Node("a", Conv(zeros(8, 3, 1, 1), zeros(8)), ("input",)), Node("b", DepthToSpace(2), ("a",))),
+            "b",
+        ),
+        "net: output 'b': found size 2n, expected the input's: a chroma model keeps luma's size",
+    ),
+]
+
+
+@pytest.mark.parametrize(("graph", "message"), FAULTS)
+def test_verify_names_the_node(graph: Graph, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        verify(graph)
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_verify_gives_every_type(plane: str) -> None:
+    graph = next(c_model(name) for name in PLANES if name == plane)
+    types = verify(graph)
+    assert list(types) == ["input", *(node.name for node in graph.nodes)]
+    assert types[graph.output].channels == graph.output_channels
+    assert types[graph.output].width.scale == (1 if plane == "chroma" else 2)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_graphs_are_valid(seed: int) -> None:
+    types = verify(random_graph(seed))
+    assert types[random_graph(seed).output].width in (Extent(), TWICE, Extent(Fraction(4)))
+
+
+def test_random_graphs_use_every_operator() -> None:
+    used = {type(node.op) for seed in range(8) for node in random_graph(seed).nodes}
+    assert used == set(get_args(Op))
+
+
+def test_a_graph_is_frozen() -> None:
+    graph = c_model()
+    with pytest.raises(FrozenInstanceError):
+        graph.name = "other"  # type: ignore[misc]
+    assert replace(graph, name="other").node("conv0") is graph.node("conv0")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# dump
+
+
+def test_dump_has_a_line_per_node() -> None:
+    assert [line.split() for line in dump(c_model(filters=2)).splitlines()] == [
+        line.split()
+        for line in """\
+C2F2: luma, input 'input' 1 x n x n
+  conv0    Conv 2x3x3x1 pads (1, 1, 1, 1) zero  input         2 x n x n
+  conv1    Conv 2x3x3x2 pads (1, 1, 1, 1) zero  conv0         2 x n x n
+  relu1    Relu                                 conv1         2 x n x n
+  conv2    Conv 2x3x3x2 pads (1, 1, 1, 1) zero  relu1         2 x n x n
+  relu2    Relu                                 conv2         2 x n x n
+  conv3    Conv 2x3x3x2 pads (1, 1, 1, 1) zero  relu2         2 x n x n
+  skip     Add                                  conv3, conv0  2 x n x n
+  conv4    Conv 4x3x3x2 pads (1, 1, 1, 1) zero  skip          4 x n x n
+  shuffle  DepthToSpace(2)                      conv4         1 x 2n x 2n
+  output   Clip(0, 1)                           shuffle       1 x 2n x 2n
+""".splitlines()
+    ]
+
+
+def test_dump_is_stable() -> None:
+    assert dump(random_graph(3)) == dump(random_graph(3))
+    assert dump(random_graph(3)) != dump(random_graph(4))

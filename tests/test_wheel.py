@@ -1,0 +1,39 @@
+"""The wheel works away from the checkout: templates are in it, and the command builds a shader."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_wheel_builds_a_shader(tmp_path: Path) -> None:
+    pytest.importorskip("build")
+    pytest.importorskip("hatchling")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        wheel.extractall(tmp_path / "site")
+        names = wheel.namelist()
+    assert "shadergen/templates/compute.glsl.j2" in names
+    assert "shadergen/py.typed" in names
+    assert not any(name.startswith(("tests/", "weights/", "shaders/")) for name in names)
+    code = "import shadergen, sys; from shadergen.cli import main; print(shadergen.__file__); main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "build", str(ROOT / "weights" / "C4F16.npz"), "--compute"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path / "site"))
+    assert (tmp_path / "shaders" / "C4F16_CMP.glsl").read_text() == (ROOT / "shaders" / "C4F16_CMP.glsl").read_text()
