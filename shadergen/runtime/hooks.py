@@ -204,7 +204,7 @@ class Hooks:
         picture.texture.use(unit)
         return {
             f"sg_tex{unit}": unit,
-            f"sg_rect{unit}": (0.0, 0.0, 1.0, 1.0),
+            f"sg_rect{unit}": (left / width, top / height, 1.0, 1.0),
             f"sg_pt{unit}": (1 / width, 1 / height),
             f"sg_off{unit}": picture.rect[:2],
             f"sg_mul{unit}": picture.mul,
