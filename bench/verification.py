@@ -1,6 +1,6 @@
 """The table of docs/verification.md: every model of a folder, as every variant, at four sizes.
 
-    python bench/verification.py weights [FOLDER...]
+python bench/verification.py weights [FOLDER...]
 """
 
 from __future__ import annotations

@@ -86,6 +86,9 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except ShadergenError as error:
             _fail(str(error))
+        except KeyboardInterrupt:
+            click.echo("shadergen: interrupted", err=True)
+            sys.exit(130)
         except MemoryError:
             _fail("out of memory: the picture or the model is too large for this machine; try a smaller --size")
         except BrokenPipeError:
@@ -279,7 +282,7 @@ def verify(
 def _print_check(check: Check) -> None:
     size = f"{check.size[0]}x{check.size[1]}"
     mark = "ok    " if check.passed else "FAILED"
-    click.echo(f"  {mark} {check.runner:<10} {check.storage} {size:>9} {check.siting:<6} ", nl=False)
+    click.echo(f"  {mark} {check.runner:<10} {check.storage} {size:>9} {check.siting or '':<6} ", nl=False)
     click.echo(check.problem or str(check.comparison))
     for layer in check.layers:
         click.echo(f"         {'departs' if layer.departs else 'equal  '} {layer.error:8.2e} {layer.texture}")

@@ -238,7 +238,7 @@ class _Emitter:
 
     def _stores(self) -> list[dict[str, Any]]:
         """The result's texels of one pixel: cell in the tile, and value."""
-        writes, root = self.scheduled.writes, glsl.identifier(self.scheduled.root)
+        writes, root = self.scheduled.writes, self.scheduled.root
         if writes:
             packs = range(writes.first, writes.first + writes.packs)
             return [{"cell": writes.cell(pack), "value": f"{root}_{pack}"} for pack in packs]
@@ -266,7 +266,7 @@ class _Emitter:
         return f"{base} + ivec2({extra_x}, {extra_y})" if extra_x or extra_y else base
 
     def _step(self, step: Step, index: int = 0) -> dict[str, Any]:
-        name = glsl.identifier(step.node)
+        name = step.node
         match step:
             case ConvStep():
                 return self._conv(step)
@@ -279,7 +279,7 @@ class _Emitter:
             case ScatterStep():
                 return self._scatter(step)
             case PointwiseStep(_, op, inputs, packs):
-                names = [glsl.identifier(operand) for operand in inputs]
+                names = inputs
                 lines = []
                 for pack in packs:
                     operands = [f"{operand}_{pack}" for operand in names]
@@ -292,14 +292,14 @@ class _Emitter:
         lines = []
         for pack, sources in zip(step.packs, step.lanes, strict=True):
             offset = index if step.block > 1 else 0
-            parts = [_lane(glsl.identifier(source.value), source.channel + offset) for source in sources]
-            lines.append((f"{glsl.identifier(step.node)}_{pack}", self._vector(parts)))
+            parts = [_lane(source.value, source.channel + offset) for source in sources]
+            lines.append((f"{step.node}_{pack}", self._vector(parts)))
         return {"kind": "lines", "title": f"{step.node}: channels put in place", "lines": lines}
 
     def _gather(self, step: GatherStep) -> dict[str, Any]:
         """SpaceToDepth: the block's pixels of every source pack, then the lanes by channel and place in the block."""
         size = step.block**2
-        source = glsl.identifier(step.source)
+        source = step.source
         lines, channels = [], []
         for pack in step.packs:
             count = lanes(self.schedule.types[step.node].channels, pack)
@@ -310,13 +310,13 @@ class _Emitter:
             lines.append((f"{source}_{source_pack}_{place}", self._widened(step.source, source_pack, at)))
         for pack, wanted in zip(step.packs, channels, strict=True):
             parts = [f"{source}_{channel // 4}_{place}.{LANES[channel % 4]}" for channel, place in wanted]
-            lines.append((f"{glsl.identifier(step.node)}_{pack}", self._vector(parts)))
+            lines.append((f"{step.node}_{pack}", self._vector(parts)))
         return {"kind": "lines", "title": f"{step.node}: each block of pixels becomes channels", "lines": lines}
 
     def _scatter(self, step: ScatterStep) -> dict[str, Any]:
         """DepthToSpace: `place` is this pixel's in its block; channel c takes lane c * block^2 + place."""
         size = step.block**2
-        name, source = glsl.identifier(step.node), glsl.identifier(step.source)
+        name, source = step.node, step.source
         needed: set[int] = set()
         picks = []
         for pack in step.packs:
@@ -379,7 +379,7 @@ class _Emitter:
         """A convolution's view: rounds of source packs, and for each tap and pack the matrices per output pack."""
         out, in_, kh, kw = step.op.weight.shape
         top, left, _, _ = step.op.pads
-        name = glsl.identifier(step.node)
+        name = step.node
         width, height = self.target.workgroup
         return {
             "kind": "conv",
@@ -432,7 +432,7 @@ class _Emitter:
             texts = glsl.literals(padded, types)
         except ValueError as error:
             raise TargetError(f"{self.graph.name}: node {step.node!r}", str(error), "use --precision fp32") from None
-        name = glsl.identifier(step.node)
+        name = step.node
         result: dict[tuple[int, int, int], list[tuple[str, str]]] = {}
         for ky, kx in np.ndindex(weight.shape[2:]):
             for i, source_pack in enumerate(packs):

@@ -9,6 +9,7 @@ Sizes are known only at playback, so an extent is affine in that of the graph's 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -220,6 +221,8 @@ class Node:
     """One operator applied to named values."""
 
     name: str
+    """Words of letters and digits that begin with a letter, joined by `_`: the name is used in GLSL, with numbers
+    after it."""
     op: Op
     inputs: tuple[str, ...]
 
@@ -229,6 +232,7 @@ class Record:
     """Where the weights come from; carried into the shader's header and the native file."""
 
     licence: str = ""
+    """One line."""
     sha256: str = ""
     """Of the file the graph was read from, hexadecimal."""
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -244,6 +248,7 @@ class Graph:
     """
 
     name: str
+    """Letters, digits and ` .+-_`; the shader's file is named after it."""
     plane: Plane
     nodes: tuple[Node, ...]
     """In an order in which every input comes before its use."""
@@ -269,25 +274,48 @@ class Graph:
 # ---------------------------------------------------------------------------------------------------------------------
 # Checking
 
+MAX_CHANNELS = 65536
+"""Ten times what fits into a texture at all: a limit so that a hostile file is an error and not a long computation."""
+MAX_SCALE = 64
+
 
 def verify(graph: Graph) -> dict[str, TensorType]:
     """Every value's type by name. Raises ModelError naming the node where the graph does not hold together."""
+    _verify_words(graph)
     types = {graph.input: graph.input_type}
     for node in graph.nodes:
         where = f"{graph.name}: node {node.name!r}"
+        if not _NODE_NAME.fullmatch(node.name):
+            raise ModelError(where, "found that name, expected words of letters and digits joined by '_'", "rename it")
         if node.name in types:
             raise ModelError(where, "found the name twice, expected unique names")
         for name in node.inputs:
             if name not in types:
                 raise ModelError(where, f"found input {name!r}, expected an earlier node or {graph.input!r}")
         try:
-            types[node.name] = infer(node.op, [types[name] for name in node.inputs])
+            types[node.name] = _checked(infer(node.op, [types[name] for name in node.inputs]))
         except ValueError as error:
             raise ModelError(where, str(error)) from None
     if graph.output not in types:
         raise ModelError(graph.name, f"found output {graph.output!r}, expected the name of a node")
     _verify_output(graph, types[graph.output])
     return types
+
+
+_NODE_NAME = re.compile(r"(?!gl_)[A-Za-z][A-Za-z0-9]*(_[A-Za-z][A-Za-z0-9]*)*")
+_GRAPH_NAME = re.compile(r"[^\W_][\w.+ -]{0,99}")
+
+
+def _verify_words(graph: Graph) -> None:
+    """What ends up in a file's name and in its comments must not be able to leave them."""
+    if not _GRAPH_NAME.fullmatch(graph.name):
+        problem = (
+            f"found name {graph.name[:120]!r}, expected up to 100 letters, digits and ' .+-_', a letter or digit first"
+        )
+        raise ModelError("graph", problem, "rename the file or the model")
+    licence = graph.record.licence
+    if not licence.isprintable() or "//!" in licence or len(licence) > 200:
+        raise ModelError(graph.name, f"found licence {licence[:40]!r}, expected one line of up to 200 characters")
 
 
 def _verify_output(graph: Graph, output: TensorType) -> None:
@@ -301,7 +329,15 @@ def _verify_output(graph: Graph, output: TensorType) -> None:
         raise ModelError(where, f"found size {output.height}, expected the input's: a chroma model keeps luma's size")
 
 
-def infer(op: Op, inputs: list[TensorType]) -> TensorType:
+def _checked(type_: TensorType) -> TensorType:
+    if type_.channels > MAX_CHANNELS or max(type_.height.scale.numerator, type_.height.scale.denominator) > MAX_SCALE:
+        raise ValueError(
+            f"found more than {MAX_CHANNELS} channels or a size of more than {MAX_SCALE} times the input's"
+        )
+    return type_
+
+
+def infer(op: Op, inputs: list[TensorType]) -> TensorType:  # noqa: C901  # one case per operator
     """The type of `op`'s value. Raises ValueError with what was found and expected."""
     binary = isinstance(op, Add | Mul)
     expected = 2 if binary else 1
@@ -316,7 +352,11 @@ def infer(op: Op, inputs: list[TensorType]) -> TensorType:
                 raise ValueError(f"found slope of shape {slope.shape}, expected ({x.channels},)")
             _expect_finite(slope, "slope")
             return x
-        case Relu() | LeakyRelu() | Elu() | Selu() | Sigmoid() | Tanh() | Clip():
+        case Clip(minimum, maximum):
+            if not minimum <= maximum:
+                raise ValueError(f"found minimum {minimum:g} and maximum {maximum:g}, expected them in order")
+            return x
+        case Relu() | LeakyRelu() | Elu() | Selu() | Sigmoid() | Tanh():
             return x
         case Add() | Mul():
             if inputs[1] != x:

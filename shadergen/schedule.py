@@ -1,10 +1,11 @@
 """Which work happens in which hook pass.
 
-A value is either kept in textures, or computed in registers within the passes that use it. A pass gives one texture
-(or the plane itself): it starts from the kept values, and the nodes between them and its result are its steps. Values
-that a neighbourhood is read from (the input of a convolution) must be kept; so must a convolution that two passes would
-otherwise both compute, unless computing it again is cheaper than reading it back. DepthToSpace is an index in registers in a compute pass, where one invocation writes the whole
-block; in a fragment pass, where an invocation is one texel of the result, it is an index into a kept value.
+A value is either kept in textures, or computed in registers within the passes that use it. A pass gives one texture (or
+the plane itself): it starts from the kept values, and the nodes between them and its result are its steps. Values that
+a neighbourhood is read from (the input of a convolution) must be kept; so must a convolution that two passes would
+otherwise both compute, unless computing it again is cheaper than reading it back. DepthToSpace is an index in registers
+in a compute pass, where one invocation writes the whole block; in a fragment pass, where an invocation is one texel of
+the result, it is an index into a kept value.
 """
 
 from __future__ import annotations
@@ -187,7 +188,7 @@ def schedule(graph: Graph, target: Target) -> Schedule:
     prefix = identifier(graph.name + target.suffix)
     per_texture = 1 if target.stage == "fragment" else target.max_packs_per_texture
     textures = {
-        name: pack_value(f"{prefix}_{identifier(name)}", name, types[name], per_texture)
+        name: pack_value(f"{prefix}_{name}", name, types[name], per_texture)
         for name in (node.name for node in graph.nodes)
         if name in kept and name != graph.output
     }
@@ -303,7 +304,7 @@ class _Planner:
                     (block_steps if above else steps).append(ReadStep(name, demand[name]))
             above = block > 1 and self.types[node.name].width == self.types[root].width
             (block_steps if above else steps).append(self._step(node, demand[node.name], rounds))
-        reads = _unique(name for node in region for name in node.inputs if self._is_read(node, name, computed))
+        reads = _unique(name for node in region for name in node.inputs if self._is_read(node, name, computed, demand))
         binds = self._binds(region, demand, computed)
         result = ScheduledPass(
             root=root,
@@ -359,9 +360,14 @@ class _Planner:
             channel -= self.types[name].channels
         raise AssertionError("the channel is within the type that verify gave")
 
-    def _is_read(self, node: Node, name: str, computed: set[str]) -> bool:
-        """Whether `node` takes its input `name` from textures rather than from registers."""
-        return name in self.kept and (isinstance(node.op, Conv) or name not in computed)
+    def _is_read(self, node: Node, name: str, computed: set[str], demand: dict[str, tuple[int, ...]]) -> bool:
+        """Whether `node` takes its input `name` from textures: at other pixels, or because it is not computed here."""
+        if isinstance(node.op, Conv | SpaceToDepth) or self._is_lookup(node):
+            return True
+        return name in demand and name not in computed
+
+    def _is_lookup(self, node: Node) -> bool:
+        return isinstance(node.op, DepthToSpace) and not self._is_register_shuffle(node)
 
     def _step(self, node: Node, packs: tuple[int, ...], rounds: dict[str, tuple[tuple[int, ...], ...]]) -> Step:
         match node.op:
@@ -428,7 +434,7 @@ class _Planner:
         binds: list[Texture] = []
         for node in region:
             for name in node.inputs:
-                if not self._is_read(node, name, computed):
+                if not self._is_read(node, name, computed, demand):
                     continue
                 textures = self.textures.get(name, ())
                 whole = isinstance(node.op, Conv | SpaceToDepth | DepthToSpace)

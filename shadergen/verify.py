@@ -20,7 +20,7 @@ from shadergen.packing import Texture
 from shadergen.runtime import libplacebo
 from shadergen.runtime.compare import RGBA16F, RGBA32F, Bound, Comparison, compare
 from shadergen.runtime.context import describe, open_context
-from shadergen.runtime.images import rgb_to_ycbcr, upsample_chroma
+from shadergen.runtime.images import SITINGS, SitingName, rgb_to_ycbcr, upsample_chroma
 from shadergen.runtime.runner import Frame, Result, Runner, Storage
 from shadergen.schedule import Schedule
 from shadergen.target import Target
@@ -34,8 +34,8 @@ SIZES: tuple[Size, ...] = ((1, 1), (17, 13), (250, 187))
 
 BOUNDS: dict[Storage, Bound] = {"rgba32f": RGBA32F, "rgba16f": RGBA16F}
 
-SITINGS: dict[libplacebo.Siting, tuple[float, float]] = {"left": (-0.5, 0.0), "center": (0.0, 0.0)}
-"""Chroma's shift from the centre of the luma it covers, in luma pixels."""
+CHROMA_SITINGS: tuple[SitingName, ...] = ("left", "center")
+"""Those that video has: MPEG-2's and its successors', and JPEG's."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Check:
     size: Size
     runner: RunnerName
     storage: Storage
-    siting: str
-    """Empty but for chroma models."""
+    siting: SitingName | None
+    """None but for chroma models."""
     bound: Bound
     comparison: Comparison
     problem: str = ""
@@ -104,7 +104,7 @@ class Case:
     """One frame in the forms that the reference and the runners want."""
 
     size: Size
-    siting: str
+    siting: SitingName | None
     planes: dict[str, Array]
     """As the player delivers them: LUMA (1, h, w), CHROMA (2, ceil(h/2), ceil(w/2)), or RGB (3, h, w)."""
     image: Array
@@ -198,9 +198,9 @@ def _cases(graph: Graph, sizes: Sequence[Size], picture: Array | None) -> Iterat
         match graph.plane:
             case "luma":
                 luma = rgb_to_ycbcr(rgb)[:1]
-                yield Case(size, "", {"LUMA": luma}, luma)
+                yield Case(size, None, {"LUMA": luma}, luma)
             case "rgb":
-                yield Case(size, "", {"RGB": rgb}, rgb)
+                yield Case(size, None, {"RGB": rgb}, rgb)
             case "chroma":
                 yield from _chroma_cases(rgb)
 
@@ -217,9 +217,9 @@ def _chroma_cases(rgb: Array) -> Iterator[Case]:
     ycbcr = rgb_to_ycbcr(rgb)
     padded = np.pad(ycbcr, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
     chroma = padded[1:].reshape(2, padded.shape[1] // 2, 2, padded.shape[2] // 2, 2).mean((2, 4))
-    for name, siting in SITINGS.items():
+    for name in CHROMA_SITINGS:
         planes = {"LUMA": ycbcr[:1], "CHROMA": chroma}
-        upsampled = upsample_chroma(chroma, siting, (padded.shape[2], padded.shape[1]))
+        upsampled = upsample_chroma(chroma, SITINGS[name], (padded.shape[2], padded.shape[1]))
         yield Case((width, height), name, planes, np.concatenate([padded[:1], upsampled]))
 
 
@@ -230,7 +230,7 @@ def _chroma_cases(rgb: Array) -> Iterator[Case]:
 def _check_gl(schedule: Schedule, gl: Runner, storage: Storage, case: Case, layers: bool) -> Check:
     graph = schedule.graph
     plane = {"luma": "LUMA", "chroma": "CHROMA", "rgb": "MAIN"}[graph.plane]
-    siting = {name: shift for name, shift in SITINGS.items() if name == case.siting}.get("left", (0.0, 0.0))
+    siting = SITINGS[case.siting] if case.siting else (0.0, 0.0)
     textures = [texture for group in schedule.textures.values() for texture in group] if layers else []
     values = reference.evaluate(graph, case.image)
     expected = values[graph.output]
@@ -271,7 +271,6 @@ def _check_libplacebo(schedule: Schedule, text: str, where: str, case: Case) -> 
     width, height = case.size
     expected = reference.evaluate(graph, case.image)[graph.output]
     size = _output_size(schedule, case)
-    siting: libplacebo.Siting = "center" if case.siting == "center" else "left"
     if graph.plane == "rgb":
         ycbcr = rgb_to_ycbcr(case.image)
         luma, chroma = ycbcr[:1], ycbcr[1:]
@@ -282,7 +281,7 @@ def _check_libplacebo(schedule: Schedule, text: str, where: str, case: Case) -> 
         chroma = case.planes.get("CHROMA", np.full((2, height, width), 0.5, np.float32))
         wanted = slice(1, 3) if graph.plane == "chroma" else slice(0, 1)
         expected = expected[:, : size[1], : size[0]]
-    actual = libplacebo.run(text, luma, chroma, size, siting=siting, where=where)[wanted]
+    actual = libplacebo.run(text, luma, chroma, size, siting=case.siting or "left", where=where)[wanted]
     return Check(case.size, "libplacebo", "rgba16f", case.siting, RGBA16F, compare(actual, expected))
 
 

@@ -183,6 +183,14 @@ def test_verify_names_the_node(graph: Graph, message: str) -> None:
         verify(graph)
 
 
+@pytest.mark.parametrize("name", ["", "Conv_1", "a.b", "a__b", "_a", "a_", "1a", "gl_x", "a b", "a\n//!HOOK MAIN", "ä"])
+def test_a_node_name_must_stay_a_name_with_a_number_after_it(name: str) -> None:
+    """In GLSL the second pack of `Conv` is `Conv_1`, so no node may be called that."""
+    graph = Graph("net", "luma", (Node(name, Relu(), ("input",)),), name)
+    with pytest.raises(ModelError, match="found that name, expected words of letters and digits"):
+        verify(graph)
+
+
 @pytest.mark.parametrize("plane", PLANES)
 def test_verify_gives_every_type(plane: str) -> None:
     graph = next(c_model(name) for name in PLANES if name == plane)

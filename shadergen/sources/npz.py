@@ -167,13 +167,9 @@ class _NativeReader:
         if plane not in get_args(Plane):
             problem = f"found plane {plane!r}, expected one of {', '.join(get_args(Plane))}"
             raise ModelError(f"{self.path}: graph", problem)
-        name = self._get(document, "name", str, "graph")
-        if not name or name.startswith(".") or set(name) & set("/\\:"):
-            problem = f"found name {name!r}, expected one that can name a file"
-            raise ModelError(f"{self.path}: graph", problem)
         nodes = tuple(self._node(i, entry) for i, entry in enumerate(self._get(document, "nodes", list, "graph")))
         return Graph(
-            name=name,
+            name=self._get(document, "name", str, "graph"),
             plane=plane,
             nodes=nodes,
             output=self._get(document, "output", str, "graph"),
@@ -205,11 +201,6 @@ class _NativeReader:
         if not isinstance(entry[key], kind):
             found = type(entry[key]).__name__
             raise ModelError(f"{self.path}: {where}", f"found {key!r} of type {found}, expected {kind.__name__}")
-        if kind is str and not (entry[key].isprintable() and "//!" not in entry[key]):
-            # Names and the licence go into the shader, where a line of its own or `//!` would be an instruction.
-            raise ModelError(
-                f"{self.path}: {where}", f"found {key!r} = {entry[key]!r}, expected one line of plain text"
-            )
         return entry[key]
 
     def _node(self, index: int, entry: object) -> Node:

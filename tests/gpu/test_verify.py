@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shadergen import compiler, hookfile, verify
+from shadergen import compiler, hookfile, reference, verify
 from shadergen.graph import Conv, Graph
 from shadergen.runtime import libplacebo
+from shadergen.runtime.compare import RGBA16F, compare
 from shadergen.runtime.context import open_context
+from shadergen.runtime.images import SITINGS, chroma_420, rgb_to_ycbcr
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.schedule import ConvStep
 from shadergen.sources import load
@@ -27,10 +29,7 @@ SIZES = ((1, 1), (2, 3), (17, 13), (70, 50))
 
 pytestmark = pytest.mark.usefixtures("gl")
 
-needs_libplacebo = pytest.mark.skipif(
-    libplacebo.unavailable() is not None and os.environ.get("SHADERGEN_REQUIRE_LIBPLACEBO") != "1",
-    reason=f"libplacebo: {libplacebo.unavailable()}",
-)
+needs_libplacebo = pytest.mark.usefixtures("real_libplacebo")
 
 
 def explain(report: verify.Report) -> str:
@@ -57,6 +56,20 @@ def test_libplacebo_gives_the_same_picture(plane: Any, target: Target) -> None:
     sizes = ((1, 1), (17, 13), (70, 50))
     report = verify.verify(c_model(plane, filters=6), target, runner="libplacebo", sizes=sizes)
     assert report.status == "passed", explain(report)
+
+
+@needs_libplacebo
+@pytest.mark.parametrize("full_range", [True, False], ids=["full", "limited"])
+@pytest.mark.parametrize("subsampled", [True, False], ids=["yuv420p", "yuv444p"])
+def test_libplacebo_with_the_formats_of_video(subsampled: bool, full_range: bool) -> None:
+    """The network sees luma in the video's own range: limited luma is not expanded, neither here nor in the player."""
+    graph = c_model("luma", filters=6)
+    ycbcr = rgb_to_ycbcr(verify.test_picture(49, 33), full_range=full_range)
+    luma, chroma = ycbcr[:1], chroma_420(ycbcr[1:], SITINGS["left"]) if subsampled else ycbcr[1:]
+    text = hookfile.format(compiler.compile(graph, COMPUTE))
+    picture = libplacebo.run(text, luma, chroma, (98, 66), full_range=full_range)
+    comparison = compare(picture[:1], reference.evaluate(graph, luma)[graph.output])
+    assert RGBA16F.holds(comparison), comparison
 
 
 @pytest.mark.parametrize("target", [FRAGMENT, COMPUTE], ids=["fragment", "compute"])
@@ -86,11 +99,11 @@ def test_a_source_too_wide_for_shared_memory_is_staged_in_rounds() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("shaders/*.glsl")), ids=lambda path: path.stem)
-def test_the_committed_shaders(path: Path) -> None:
+def test_the_committed_shaders(path: Path, request: pytest.FixtureRequest) -> None:
     model, _, suffix = path.stem.partition("_CMP")
     target = {"": COMPUTE, "_FP16": COMPUTE_FP16}[suffix] if "_CMP" in path.stem else FRAGMENT
-    if target is COMPUTE_FP16 and libplacebo.unavailable():
-        pytest.skip(f"fp16 arithmetic needs libplacebo: {libplacebo.unavailable()}")
+    if target is COMPUTE_FP16:
+        request.getfixturevalue("real_libplacebo")
     sizes = ((17, 13), (250, 187))
     text = path.read_text()
     report = verify.verify(load(ROOT / "weights" / f"{model}.npz"), target, text=text, sizes=sizes)

@@ -1,0 +1,322 @@
+"""The hook files as text: what must hold for every one, and goldens of tiny nets."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shadergen import __version__, compiler, hookfile
+from shadergen.emit import CHROMA_GUARD
+from shadergen.errors import TargetError
+from shadergen.graph import Concat, Conv, Graph, Node, Op, PRelu, Relu, Slice
+from shadergen.hookfile import HookFile, HookPass, Rpn
+from shadergen.lint import glslang_compiler, lint_text
+from shadergen.target import VARIANTS, Target
+from tests.nets import PLANES, c_model, random_conv, random_graph
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = Path(__file__).parent / "golden"
+
+GRAPHS = [*(c_model(plane, filters=6) for plane in PLANES), *(random_graph(seed) for seed in range(16))]
+CASES = [(graph, target) for graph in GRAPHS for target in VARIANTS]
+IDS = [f"{graph.name}{target.suffix}" for graph, target in CASES]
+every_case = pytest.mark.parametrize(("graph", "target"), CASES, ids=IDS)
+
+
+def text_of(graph: Graph, target: Target) -> str:
+    return hookfile.format(compiler.compile(graph, target))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Every file
+
+
+@every_case
+def test_the_text_reads_back_as_the_same_file(graph: Graph, target: Target) -> None:
+    file = compiler.compile(graph, target)
+    assert hookfile.parse(hookfile.format(file)) == file
+
+
+@every_case
+def test_lint_has_nothing_to_say(graph: Graph, target: Target) -> None:
+    expected = {"extension-directive"} if target.precision == "fp16" else set()  # why the fp16 file is one of its own
+    assert {finding.rule for finding in lint_text(text_of(graph, target))} <= expected
+
+
+@every_case
+def test_what_is_saved_is_bound_later_and_is_the_file_s_own(graph: Graph, target: Target) -> None:
+    file = compiler.compile(graph, target)
+    saves = [block.save for block in file.passes]
+    prefix = f"{graph.name}{target.suffix}_"
+    for index, save in enumerate(saves[:-1]):
+        if save is None:
+            assert graph.plane == "chroma", "chroma is brought to luma's size first"
+            assert index == 1
+            continue
+        assert save.startswith(prefix)
+        assert saves.count(save) == 1
+        later = file.passes[index + 1 :]
+        asked = {name for block in later for rpn in (block.when,) if rpn for name in rpn.names()}
+        assert save in asked or any(save in block.binds for block in later)
+    assert saves[-1] is None
+
+
+@every_case
+def test_players_limits(graph: Graph, target: Target) -> None:
+    for block in compiler.compile(graph, target).passes:
+        assert 1 <= len(block.binds) <= 12
+        assert len(set(block.binds)) == len(block.binds)
+        for rpn in (block.width, block.height, block.when):
+            assert rpn is None or len(rpn.tokens) < 32
+        assert (
+            (block.compute is None) == (target.stage == "fragment")
+            or block.offset == "ALIGN"
+            or "is420" in str(block.save)
+        )
+
+
+@every_case
+def test_components(graph: Graph, target: Target) -> None:
+    *saved, last = compiler.compile(graph, target).passes
+    assert last.components == {"luma": 1, "chroma": 2, "rgb": None}[graph.plane]
+    assert {block.components for block in saved if block.save} == {4}
+
+
+@every_case
+def test_extensions_only_for_fp16(graph: Graph, target: Target) -> None:
+    assert ("#extension" in text_of(graph, target)) == (target.precision == "fp16")
+    assert "#version" not in text_of(graph, target)
+
+
+@every_case
+def test_a_header_that_says_everything(graph: Graph, target: Target) -> None:
+    header = compiler.compile(graph, target).header
+    file = f"{graph.name}{target.suffix}.glsl"
+    stated = (file, graph.plane, target.stage, target.precision, "MIT", graph.record.sha256, __version__)
+    for words in (*stated, "glsl-shaders-append", "multiply-adds"):
+        assert words in header, words
+    assert all(line.startswith("//") or not line for line in header.splitlines())
+
+
+@every_case
+def test_the_same_text_twice(graph: Graph, target: Target) -> None:
+    assert text_of(graph, target) == text_of(graph, target)
+
+
+def test_the_same_text_in_another_process() -> None:
+    program = (
+        "import hashlib; from tests.test_emit import CASES, text_of;"
+        "print(hashlib.sha256(''.join(text_of(*case) for case in CASES).encode()).hexdigest())"
+    )
+    here = hashlib.sha256("".join(text_of(*case) for case in CASES).encode()).hexdigest()
+    for seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        command = [sys.executable, "-c", program]
+        result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        assert result.stdout.strip() == here
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# WHEN
+
+
+def running(block: HookPass, **sizes: tuple[float, float]) -> bool:
+    return block.when is None or bool(block.when.evaluate(sizes.get))
+
+
+@pytest.mark.parametrize("target", VARIANTS, ids=lambda target: target.suffix)
+@pytest.mark.parametrize("plane", ["luma", "rgb"])
+def test_an_upscaler_stays_off_unless_the_picture_is_enlarged(plane: str, target: Target) -> None:
+    graph = c_model("luma" if plane == "luma" else "rgb", filters=4)
+    for block in compiler.compile(graph, replace(target, when=1.5)).passes:
+        assert str(block.when) == "OUTPUT.w HOOKED.w 1.5 * > OUTPUT.h HOOKED.h 1.5 * > *"
+        assert running(block, HOOKED=(100, 50), OUTPUT=(151, 76))
+        assert not running(block, HOOKED=(100, 50), OUTPUT=(150, 100))
+        assert not running(block, HOOKED=(100, 50), OUTPUT=(200, 75))
+
+
+def test_a_filter_of_one_size_always_runs() -> None:
+    graph = next(graph for graph in map(random_graph, range(9)) if graph.nodes[-1].op.__class__.__name__ == "Sigmoid")
+    assert all(block.when is None for block in compiler.compile(graph, Target()).passes)
+
+
+@pytest.mark.parametrize(
+    ("chroma", "runs"),
+    [
+        ((960, 540), True),
+        ((9, 7), True),  # of 17x13, odd sizes
+        ((1920, 1080), False),  # 4:4:4
+        ((960, 1080), False),  # 4:2:2
+        ((1920, 540), False),  # 4:4:0
+    ],
+)
+def test_a_chroma_model_runs_for_420_only(chroma: tuple[int, int], runs: bool) -> None:
+    luma = (17, 13) if chroma == (9, 7) else (1920, 1080)
+    assert Rpn.parse(CHROMA_GUARD).evaluate({"HOOKED": chroma, "LUMA": luma}.get) == runs
+    remember, *others = compiler.compile(c_model("chroma", filters=4), Target()).passes
+    assert remember.width is not None
+    width = remember.width.evaluate({"HOOKED": chroma, "LUMA": luma}.get)
+    assert width == 1 + runs
+    for block in others:
+        assert remember.save is not None
+        assert running(block, **{remember.save: (width, 1)}) == runs
+
+
+def test_chroma_becomes_twice_as_large_and_stays_so() -> None:
+    _, interpolate, *model = compiler.compile(c_model("chroma", filters=4), Target("compute")).passes
+    assert (str(interpolate.width), str(interpolate.height), interpolate.save) == ("HOOKED.w 2 *", "HOOKED.h 2 *", None)
+    assert interpolate.offset == "ALIGN"
+    assert str(model[0].width) == "HOOKED.w 3 * 2 /", "blocks of 12 channels at chroma's resolution, a 3x1 tile"
+    assert str(model[1].width) == "HOOKED.w 2 /"
+    assert str(model[-1].width) == "HOOKED.w"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One pass
+
+
+def net(*nodes: tuple[str, Op, str], name: str = "net") -> Graph:
+    listed = tuple(Node(node, op, tuple(inputs.split())) for node, op, inputs in nodes)
+    return Graph(name, "luma", listed, listed[-1].name)
+
+
+def conv(channels: int, out: int, kernel: int = 3) -> Conv:
+    weight, bias = random_conv(np.random.default_rng(0), channels, out, kernel)
+    return Conv(weight, bias, (kernel // 2,) * 2 + (kernel // 2,) * 2)
+
+
+def test_desc_says_what_a_pass_computes() -> None:
+    descs = [block.desc for block in compiler.compile(c_model(filters=32, layers=4), Target("compute")).passes]
+    assert descs[0] == "C4F32 conv0 32x3x3x1"
+    assert descs[2] == "C4F32 conv2 32x3x3x32 + Relu"
+    assert descs[-1] == "C4F32 conv6 4x3x3x32 + DepthToSpace + Clip"
+    fragments = [block.desc for block in compiler.compile(c_model(filters=8), Target()).passes]
+    assert fragments[:2] == ["C2F8 conv0 8x3x3x1 [1/2]", "C2F8 conv0 8x3x3x1 [2/2]"]
+
+
+def test_a_workgroup_writes_its_threads_tiles() -> None:
+    sizes = [
+        block.compute for block in compiler.compile(c_model(filters=8), Target("compute", workgroup=(8, 4))).passes
+    ]
+    assert {size.threads for size in sizes if size} == {(8, 4)}
+    assert [size.block for size in sizes if size] == [(16, 4), (16, 4), (16, 4), (16, 4), (16, 8)]
+
+
+def test_an_all_negative_bias_is_written() -> None:
+    op = conv(1, 1)
+    op = Conv(op.weight, np.array([-0.25], np.float32), op.pads)
+    for target in VARIANTS:
+        assert "vec4(-0.25, 0.0, 0.0, 0.0)" in text_of(net(("a", op, "input")), target)
+
+
+def test_zero_padding_tests_the_bounds() -> None:
+    for target in VARIANTS:
+        assert "inside ? " in text_of(c_model(), target)
+    edge = replace(conv(1, 1), pad_mode="edge")
+    assert "inside" not in text_of(net(("a", edge, "input")), Target())
+
+
+def test_a_matrix_of_zeros_is_left_out() -> None:
+    weight = np.zeros((4, 8, 1, 1), np.float32)
+    weight[0, 0] = 1
+    graph = net(("a", conv(1, 8), "input"), ("b", Conv(weight, np.zeros(4, np.float32)), "a"), ("c", Slice(0, 1), "b"))
+    assert compiler.compile(graph, Target()).passes[-1].body.count("mat4(") == 1
+
+
+def test_fp16_keeps_sums_and_the_input_in_fp32() -> None:
+    first, second, *_ = compiler.compile(c_model(), Target("compute", "fp16")).passes
+    assert "f16" not in first.body
+    assert "shared f16vec4 conv1_in" in second.body
+    assert "vec4 conv1_0 = vec4(" in second.body
+
+
+def test_a_weight_too_large_for_fp16() -> None:
+    large = Conv(np.full((4, 4, 1, 1), 1e5, np.float32), np.zeros(4, np.float32))
+    graph = net(("a", conv(1, 4), "input"), ("b", large, "a"), ("c", Slice(0, 1), "b"))
+    message = "net: node 'b': found a weight of 100000, expected at most 65504 for fp16; use --precision fp32"
+    with pytest.raises(TargetError, match=message):
+        compiler.compile(graph, Target("compute", "fp16"))
+    compiler.compile(graph, Target("compute"))
+
+
+def test_packs_that_a_part_does_not_need_are_not_computed() -> None:
+    """Each part of a concatenation has the convolution it shows, and no other."""
+    graph = net(
+        ("a", conv(1, 4, 7), "input"), ("b", conv(1, 4, 7), "input"), ("c", Concat(), "a b"), ("d", conv(8, 1), "c")
+    )
+    assert [block.desc for block in compiler.compile(graph, Target()).passes] == [
+        "net a 4x7x7x1 + Concat [1/2]",
+        "net b 4x7x7x1 + Concat [2/2]",
+        "net d 1x3x3x8",
+    ]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Goldens: the whole text of a few tiny files, so that a change of the templates shows in review
+
+
+def tiny(plane: str) -> Graph:
+    """Two filters, weights of one digit; 3x3 kernels only where they do not make the file long."""
+    kernel = 3 if plane == "luma" else 1
+    graph = next(c_model(name, filters=2, layers=1, kernel=kernel) for name in PLANES if name == plane)
+    nodes = tuple(replace(node, op=rounded(node.op)) for node in graph.nodes)
+    return replace(graph, nodes=nodes)
+
+
+def rounded(op: Op) -> Op:
+    return replace(op, weight=op.weight.round(1), bias=op.bias.round(1)) if isinstance(op, Conv) else op
+
+
+def every_step() -> Graph:
+    """What the C models have not: lanes moved about, a slope per channel, padding by reflection."""
+    op = Conv(np.ones((3, 1, 1, 3), np.float32), np.full(3, -0.5, np.float32), (0, 2, 0, 0), "reflect")
+    slope = PRelu(np.array([0.25, -1, 0], np.float32))
+    return net(
+        ("conv", op, "input"),
+        ("slope", slope, "conv"),
+        ("both", Concat(), "slope input input"),
+        ("relu", Relu(), "both"),
+        ("last", Slice(2, 3), "relu"),
+        name="Steps",
+    )
+
+
+TINY = [tiny(plane) for plane in PLANES] + [every_step()]
+GOLDENS = {f"{graph.name}{target.suffix}.glsl": (graph, target) for graph in TINY for target in VARIANTS}
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_golden(name: str, request: pytest.FixtureRequest) -> None:
+    text = text_of(*GOLDENS[name]).replace(__version__, "VERSION")
+    if request.config.getoption("--rewrite-goldens"):
+        (GOLDEN / name).write_text(text, "utf-8")
+    assert text == (GOLDEN / name).read_text("utf-8"), "run `pytest --rewrite-goldens` and look at the difference"
+
+
+def test_there_are_no_other_goldens() -> None:
+    assert {path.name for path in GOLDEN.glob("*.glsl")} == set(GOLDENS)
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_glslang_compiles_the_golden(name: str) -> None:
+    assert glslang_faults(hookfile.parse((GOLDEN / name).read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_glslang_compiles_random_graphs(seed: int) -> None:
+    for target in VARIANTS:
+        assert glslang_faults(hookfile.parse(text_of(random_graph(seed), target))) == []
+
+
+def glslang_faults(file: HookFile) -> list[str]:
+    compile = glslang_compiler()
+    if compile is None:
+        pytest.skip("glslang is not installed")
+    return [f"{fault.line}: {fault.message}" for fault in compile(file)]
