@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what `make demo` (setup.sh demo) or `make test` (setup.sh test) needs, and does nothing when it is all there:
 # Python >= 3.11, .venv with this package, an OpenGL driver; for the tests also development tools and, so that fewer of
-# them skip, ffmpeg with a Vulkan driver and glslang. Remove .venv (`make clean`) to start over.
+# them skip, ffmpeg with a Vulkan driver, glslang and spirv-cross. Remove .venv (`make clean`) to start over.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -145,4 +145,6 @@ if [ "$kind" = test ] && ! stamped extras; then
     else
         say "the tests that need them will skip"
     fi
+    # By itself: not every distribution has it, and its two tests are the least that may skip.
+    command -v spirv-cross >/dev/null || install spirv-cross || true
 fi
