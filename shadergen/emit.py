@@ -33,6 +33,9 @@ from shadergen.schedule import (
 
 HOOKS: dict[Plane, str] = {"luma": "LUMA", "chroma": "CHROMA", "rgb": "MAIN"}
 
+Term = tuple[str, str, list[tuple[str, str]]]
+"""Of a tap: the texel's expression, the swizzle of its live lanes, and each sum with its matrix."""
+
 CHROMA_GUARD = "HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < *"
 """True for 4:2:0, odd sizes included, and false for 4:4:4 and 4:2:2; bounds, since odd sizes break equality."""
 
@@ -266,24 +269,22 @@ class _Emitter:
         return f"{base} + ivec2({extra_x}, {extra_y})" if extra_x or extra_y else base
 
     def _step(self, step: Step, index: int = 0) -> dict[str, Any]:
-        name = step.node
         match step:
             case ConvStep():
                 return self._conv(step)
             case ReadStep(node, packs):
-                at = "block_pixel" if step in self.scheduled.block_steps else "pixel"
-                lines = [(f"{name}_{pack}", self._widened(node, pack, at)) for pack in packs]
+                at = self._inside("block_pixel" if step in self.scheduled.block_steps else "pixel", node)
+                lines = [(f"{node}_{pack}", self._widened(node, pack, at)) for pack in packs]
                 return {"kind": "lines", "title": f"{node} at this pixel", "lines": lines}
             case GatherStep():
                 return self._gather(step)
             case ScatterStep():
                 return self._scatter(step)
-            case PointwiseStep(_, op, inputs, packs):
-                names = inputs
+            case PointwiseStep(node, op, inputs, packs):
                 lines = []
                 for pack in packs:
-                    operands = [f"{operand}_{pack}" for operand in names]
-                    lines.append((f"{name}_{pack}", glsl.pointwise(op, operands, pack, FP32)))
+                    operands = [f"{operand}_{pack}" for operand in inputs]
+                    lines.append((f"{node}_{pack}", glsl.pointwise(op, operands, pack, FP32)))
                 return {"kind": "lines", "title": type(op).__name__, "lines": lines}
             case LaneStep():
                 return self._lanes(step, index)
@@ -302,11 +303,12 @@ class _Emitter:
         source = step.source
         lines, channels = [], []
         for pack in step.packs:
-            count = lanes(self.schedule.types[step.node].channels, pack)
+            count = self._lane_count(step.node, pack)
             channels.append([(c // size, c % size) for c in range(4 * pack, 4 * pack + count)])
         needed = sorted({(channel // 4, place) for pack in channels for channel, place in pack})
         for source_pack, place in needed:
             at = f"pixel * {step.block} + ivec2({place % step.block}, {place // step.block})"
+            at = self._inside(at, step.source)
             lines.append((f"{source}_{source_pack}_{place}", self._widened(step.source, source_pack, at)))
         for pack, wanted in zip(step.packs, channels, strict=True):
             parts = [f"{source}_{channel // 4}_{place}.{LANES[channel % 4]}" for channel, place in wanted]
@@ -316,23 +318,15 @@ class _Emitter:
     def _scatter(self, step: ScatterStep) -> dict[str, Any]:
         """DepthToSpace: `place` is this pixel's in its block; channel c takes lane c * block^2 + place."""
         size = step.block**2
-        name, source = step.node, step.source
         needed: set[int] = set()
         picks = []
         for pack in step.packs:
-            parts = []
-            count = lanes(self.schedule.types[step.node].channels, pack)
-            for channel in range(4 * pack, 4 * pack + count):
-                packs = range(channel * size // 4, (channel * size + size - 1) // 4 + 1)
-                needed.update(packs)
-                choice = f"{source}_{packs[-1]}"
-                for source_pack in reversed(packs[:-1]):
-                    choice = f"(lane < {4 * source_pack + 4} ? {source}_{source_pack} : {choice})"
-                parts.append(
-                    choice.replace("lane", f"({channel * size} + place)") + f"[({channel * size} + place) & 3]"
-                )
-            picks.append((f"{name}_{pack}", self._vector(parts)))
-        fetches = [(f"{source}_{pack}", self._widened(step.source, pack, "corner")) for pack in sorted(needed)]
+            channels = range(4 * pack, 4 * pack + self._lane_count(step.node, pack))
+            for channel in channels:
+                needed.update(range(channel * size // 4, (channel * size + size - 1) // 4 + 1))
+            parts = [_picked(step.source, channel * size, size) for channel in channels]
+            picks.append((f"{step.node}_{pack}", self._vector(parts)))
+        fetches = [(f"{step.source}_{pack}", self._widened(step.source, pack, "corner")) for pack in sorted(needed)]
         return {
             "kind": "scatter",
             "title": f"{step.node}: this pixel's place in the block picks the lane",
@@ -346,6 +340,10 @@ class _Emitter:
 
     def _lane_count(self, value: str, pack: int) -> int:
         return lanes(self.schedule.types[value].channels, pack)
+
+    def _inside(self, at: str, value: str) -> str:
+        """Pixel `at` of a kept value, moved inside: the last workgroups of a compute pass reach beyond the edge."""
+        return f"min({at}, {self._pixels_of(value)} - 1)" if self.target.stage == "compute" else at
 
     def _fetch(self, value: str, pack: int, at: str) -> str:
         """The texel of a kept value's pack at pixel `at`, as a vector of its live lanes."""
@@ -379,49 +377,84 @@ class _Emitter:
         """A convolution's view: rounds of source packs, and for each tap and pack the matrices per output pack."""
         out, in_, kh, kw = step.op.weight.shape
         top, left, _, _ = step.op.pads
-        name = step.node
-        width, height = self.target.workgroup
         return {
             "kind": "conv",
-            "name": name,
+            "name": step.node,
             "title": f"{step.node}: {kw}x{kh} kernel, {in_} to {out} channels",
             "zero_padded": step.op.pad_mode == "zero",
             "padding": "mirror(p, edge)" if step.op.pad_mode == "reflect" else "clamp(p, ivec2(0), edge)",
             "left": left,
             "top": top,
             "source_size": self._pixels_of(step.source),
-            "tile": (width + kw - 1, height + kh - 1),
+            "tile": self._tile(step),
             "fp16": self._products(step) is FP16,
             "texel": self._products(step).vec(self._lane_count(step.source, 0)),
             "tile_packs": max(len(packs) for packs in step.rounds),
-            "sums": [
-                (f"{name}_{pack}", glsl.vector(step.op.bias[4 * pack : 4 * pack + 4], FP32)) for pack in step.packs
-            ],
+            "sums": [(f"{step.node}_{pack}", self._bias(step, pack)) for pack in step.packs],
             "rounds": [self._round(step, packs) for packs in step.rounds],
         }
 
+    def _bias(self, step: ConvStep, pack: int) -> str:
+        return glsl.vector(step.op.bias[4 * pack : 4 * pack + 4], FP32)
+
     def _round(self, step: ConvStep, packs: tuple[int, ...]) -> dict[str, Any]:
-        """The source packs that are in the tile at a time, and what each tap adds up of them."""
-        lane_counts = [self._lane_count(step.source, pack) for pack in packs]
-        whole = self._lane_count(step.source, 0)
-        operands = [
-            {"fetch": self._fetch(step.source, pack, "q"), "missing": whole - lane_counts[i], "index": i}
-            for i, pack in enumerate(packs)
-        ]
+        """The source packs that are in the tile at a time: what fills it, and the statements of each tap."""
         _, _, kh, kw = step.op.weight.shape
         top, left, _, _ = step.op.pads
         matrices = self._matrices(step, packs)
+        texels = [self._texel(step, pack) for pack in packs]
         taps = []
         for ky, kx in np.ndindex(kh, kw):
             terms = []
-            for i, operand in enumerate(operands):
-                swizzle = f".{LANES[: lane_counts[i]]}" if operand["missing"] else ""
-                products = [(name, f"{matrix} * s{swizzle}") for name, matrix in matrices[ky, kx, i]]
-                if products:
-                    terms.append((operand, products))
-            sums = sorted({name for _, products in terms for name, _ in products})
-            taps.append({"x": kx - left, "y": ky - top, "at": (kx, ky), "terms": terms, "sums": sums})
-        return {"packs": packs, "operands": operands, "taps": taps}
+            for i, pack in enumerate(packs):
+                s = texels[i] if self.target.stage == "fragment" else self._tile_texel(step, i, kx, ky)
+                terms.append((s, self._swizzle(step, pack), matrices[ky, kx, i]))
+            lines = self._tap_in_halves(terms) if self._products(step) is FP16 else self._tap(terms)
+            taps.append({"x": kx - left, "y": ky - top, "lines": lines})
+        return {"packs": packs, "texels": texels, "taps": taps}
+
+    def _texel(self, step: ConvStep, pack: int) -> str:
+        """What the convolution reads of a source pack at pixel `q`, in the type of the source's first pack."""
+        type_ = self._products(step).vec(self._lane_count(step.source, 0))
+        missing = self._lane_count(step.source, 0) - self._lane_count(step.source, pack)
+        texel = self._fetch(step.source, pack, "q")
+        if missing or self._products(step) is FP16:
+            texel = f"{type_}({texel}{', 0.0' * missing})"
+        return f"inside ? {texel} : {type_}(0.0)" if step.op.pad_mode == "zero" else texel
+
+    def _tile_texel(self, step: ConvStep, index: int, kx: int, ky: int) -> str:
+        """The same from the tile: pack number `index` of the round, `kx` and `ky` from the invocation's own cell."""
+        width, height = self._tile(step)
+        return f"{step.node}_in[at + {(index * height + ky) * width + kx}]"
+
+    def _tile(self, step: ConvStep) -> tuple[int, int]:
+        """The workgroup's pixels and the kernel's reach."""
+        width, height = self.target.workgroup
+        return int(width + step.op.weight.shape[3] - 1), int(height + step.op.weight.shape[2] - 1)
+
+    def _swizzle(self, step: ConvStep, pack: int) -> str:
+        """The live lanes of a source pack, where the tile's texels have more."""
+        count = self._lane_count(step.source, pack)
+        return "" if count == self._lane_count(step.source, 0) else f".{LANES[:count]}"
+
+    def _tap(self, terms: list[Term]) -> list[str]:
+        """Add the products of one tap to the sums."""
+        lines = []
+        for s, swizzle, matrices in terms:
+            lines += [f"s = {s};"] if matrices else []
+            lines += [f"{name} += {matrix} * s{swizzle};" for name, matrix in matrices]
+        return lines
+
+    def _tap_in_halves(self, terms: list[Term]) -> list[str]:
+        """The same in fp16: the products of one tap are summed by themselves before they reach the fp32 sums."""
+        lines = []
+        started: dict[str, None] = {}
+        for s, swizzle, matrices in terms:
+            lines += [f"s = {s};"] if matrices else []
+            for name, matrix in matrices:
+                lines.append(f"{name}_tap {'+=' if name in started else '='} {matrix} * s{swizzle};")
+                started[name] = None
+        return lines + [f"{name} += vec4({name}_tap);" for name in started]
 
     def _matrices(self, step: ConvStep, packs: tuple[int, ...]) -> dict[tuple[int, int, int], list[tuple[str, str]]]:
         """By tap and place of the source pack: each sum and the matrix it gets, left out where it is all zero."""
@@ -432,17 +465,28 @@ class _Emitter:
             texts = glsl.literals(padded, types)
         except ValueError as error:
             raise TargetError(f"{self.graph.name}: node {step.node!r}", str(error), "use --precision fp32") from None
-        name = step.node
         result: dict[tuple[int, int, int], list[tuple[str, str]]] = {}
         for ky, kx in np.ndindex(weight.shape[2:]):
             for i, source_pack in enumerate(packs):
                 columns = slice(4 * source_pack, min(4 * source_pack + 4, weight.shape[1]))
                 result[ky, kx, i] = [
-                    (f"{name}_{pack}", glsl.matrix(texts[4 * pack : 4 * pack + 4, columns, ky, kx].T, types))
+                    (f"{step.node}_{pack}", glsl.matrix(texts[4 * pack : 4 * pack + 4, columns, ky, kx].T, types))
                     for pack in step.packs
                     if padded[4 * pack : 4 * pack + 4, columns, ky, kx].any()
                 ]
         return result
+
+
+def _picked(value: str, first: int, size: int) -> str:
+    """Channel `first + place` of a value in registers, where `place` is below `size`."""
+    packs = range(first // 4, (first + size - 1) // 4 + 1)
+    if len(packs) == 1:
+        offset = first - 4 * packs[0]
+        return f"{value}_{packs[0]}[{f'{offset} + ' if offset else ''}place]"
+    texel = f"{value}_{packs[-1]}"
+    for pack in reversed(packs[:-1]):
+        texel = f"({first} + place < {4 * pack + 4} ? {value}_{pack} : {texel})"
+    return f"{texel}[({first} + place) & 3]"
 
 
 def _lane(value: str, channel: int) -> str:

@@ -3767,7 +3767,7 @@ vec4 hook() {
     ivec2 within = pixel - corner * 2;
     int place = within.y * 2 + within.x;
     vec4 conv6_0 = texelFetch(C4F16_conv6_raw, corner, 0);
-    vec4 shuffle_0 = vec4(conv6_0[(0 + place) & 3], 0.0, 0.0, 0.0);
+    vec4 shuffle_0 = vec4(conv6_0[place], 0.0, 0.0, 0.0);
 
     // Clip
     vec4 output_0 = clamp(shuffle_0, vec4(0.0), vec4(1.0));

@@ -330,7 +330,7 @@ vec4 hook() {
     int place = within.y * 2 + within.x;
     vec4 conv3_0 = texelFetch(C1F2_Chroma_conv3_0_raw, corner, 0);
     vec4 conv3_1 = texelFetch(C1F2_Chroma_conv3_1_raw, corner, 0);
-    vec4 shuffle_0 = vec4(conv3_0[(0 + place) & 3], conv3_1[(4 + place) & 3], 0.0, 0.0);
+    vec4 shuffle_0 = vec4(conv3_0[place], conv3_1[place], 0.0, 0.0);
 
     // input at this pixel
     vec4 input_0 = vec4(source(pixel), 0.0);

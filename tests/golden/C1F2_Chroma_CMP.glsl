@@ -65,10 +65,10 @@ void hook() {
     ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
 
     // blocks: each block of pixels becomes channels
-    vec4 input_0_0 = vec4(source(pixel * 2 + ivec2(0, 0)), 0.0);
-    vec4 input_0_1 = vec4(source(pixel * 2 + ivec2(1, 0)), 0.0);
-    vec4 input_0_2 = vec4(source(pixel * 2 + ivec2(0, 1)), 0.0);
-    vec4 input_0_3 = vec4(source(pixel * 2 + ivec2(1, 1)), 0.0);
+    vec4 input_0_0 = vec4(source(min(pixel * 2 + ivec2(0, 0), ivec2(HOOKED_size) - 1)), 0.0);
+    vec4 input_0_1 = vec4(source(min(pixel * 2 + ivec2(1, 0), ivec2(HOOKED_size) - 1)), 0.0);
+    vec4 input_0_2 = vec4(source(min(pixel * 2 + ivec2(0, 1), ivec2(HOOKED_size) - 1)), 0.0);
+    vec4 input_0_3 = vec4(source(min(pixel * 2 + ivec2(1, 1), ivec2(HOOKED_size) - 1)), 0.0);
     vec4 blocks_0 = vec4(input_0_0.x, input_0_1.x, input_0_2.x, input_0_3.x);
     vec4 blocks_1 = vec4(input_0_0.y, input_0_1.y, input_0_2.y, input_0_3.y);
     vec4 blocks_2 = vec4(input_0_0.z, input_0_1.z, input_0_2.z, input_0_3.z);
@@ -227,7 +227,7 @@ void hook() {
     }
 
     // conv0 at this pixel
-    vec4 conv0_0 = vec4(texelFetch(C1F2_Chroma_CMP_conv0_raw, pixel, 0).xy, 0.0, 0.0);
+    vec4 conv0_0 = vec4(texelFetch(C1F2_Chroma_CMP_conv0_raw, min(pixel, ivec2(C1F2_Chroma_CMP_relu1_size) - 1), 0).xy, 0.0, 0.0);
 
     // Add
     vec4 skip_0 = conv2_0 + conv0_0;
@@ -298,7 +298,7 @@ void hook() {
         // shuffle: channels put in place
         vec4 shuffle_0 = vec4(conv3_0.x, conv3_1.x, 0.0, 0.0);
         // input at this pixel
-        vec4 input_0 = vec4(source(block_pixel), 0.0);
+        vec4 input_0 = vec4(source(min(block_pixel, ivec2(HOOKED_size) - 1)), 0.0);
         // bilinear: channels put in place
         vec4 bilinear_0 = vec4(input_0.y, input_0.z, 0.0, 0.0);
         // Add
@@ -312,7 +312,7 @@ void hook() {
         // shuffle: channels put in place
         vec4 shuffle_0 = vec4(conv3_0.y, conv3_1.y, 0.0, 0.0);
         // input at this pixel
-        vec4 input_0 = vec4(source(block_pixel), 0.0);
+        vec4 input_0 = vec4(source(min(block_pixel, ivec2(HOOKED_size) - 1)), 0.0);
         // bilinear: channels put in place
         vec4 bilinear_0 = vec4(input_0.y, input_0.z, 0.0, 0.0);
         // Add
@@ -326,7 +326,7 @@ void hook() {
         // shuffle: channels put in place
         vec4 shuffle_0 = vec4(conv3_0.z, conv3_1.z, 0.0, 0.0);
         // input at this pixel
-        vec4 input_0 = vec4(source(block_pixel), 0.0);
+        vec4 input_0 = vec4(source(min(block_pixel, ivec2(HOOKED_size) - 1)), 0.0);
         // bilinear: channels put in place
         vec4 bilinear_0 = vec4(input_0.y, input_0.z, 0.0, 0.0);
         // Add
@@ -340,7 +340,7 @@ void hook() {
         // shuffle: channels put in place
         vec4 shuffle_0 = vec4(conv3_0.w, conv3_1.w, 0.0, 0.0);
         // input at this pixel
-        vec4 input_0 = vec4(source(block_pixel), 0.0);
+        vec4 input_0 = vec4(source(min(block_pixel, ivec2(HOOKED_size) - 1)), 0.0);
         // bilinear: channels put in place
         vec4 bilinear_0 = vec4(input_0.y, input_0.z, 0.0, 0.0);
         // Add

@@ -243,7 +243,7 @@ vec4 hook() {
     vec4 conv3_0 = texelFetch(C1F2_RGB_conv3_0_raw, corner, 0);
     vec4 conv3_1 = texelFetch(C1F2_RGB_conv3_1_raw, corner, 0);
     vec4 conv3_2 = texelFetch(C1F2_RGB_conv3_2_raw, corner, 0);
-    vec4 shuffle_0 = vec4(conv3_0[(0 + place) & 3], conv3_1[(4 + place) & 3], conv3_2[(8 + place) & 3], 0.0);
+    vec4 shuffle_0 = vec4(conv3_0[place], conv3_1[place], conv3_2[place], 0.0);
 
     float alpha = HOOKED_tex(HOOKED_pos).w;
     return vec4(shuffle_0.xyz, alpha);

@@ -41,7 +41,7 @@ void hook() {
     ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
 
     // input at this pixel
-    vec4 input_0 = vec4(source(pixel), 0.0, 0.0, 0.0);
+    vec4 input_0 = vec4(source(min(pixel, ivec2(HOOKED_size) - 1)), 0.0, 0.0, 0.0);
 
     // conv: 3x1 kernel, 1 to 3 channels
     vec4 conv_0 = vec4(-0.5, -0.5, -0.5, 0.0);
