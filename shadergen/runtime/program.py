@@ -346,7 +346,9 @@ def _compile(context: moderngl.Context, source: str, compute: bool) -> Program:
 
 
 # `0:12(3): error: text` (Mesa), `0(12) : error C1: text` (NVIDIA), `ERROR: 0:12: text` (AMD, Apple, Intel)
-_LOG_LINE = re.compile(r"^\s*(?:ERROR: )?\d+(?::(\d+)(?:\(\d+\))?|\((\d+)\))\s*:\s*(.*)$", re.MULTILINE)
+_LOG_LINE = re.compile(
+    r"^\s*(?:ERROR: )?\d+(?::(\d+)(?:\(\d+\))?|\((\d+)\))\s*:\s*(?:error(?: C\d+)?:\s*)?(.*)$", re.MULTILINE
+)
 
 
 def _driver_faults(log: str, item: HookPass) -> list[CompileFault]:
