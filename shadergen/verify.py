@@ -6,6 +6,7 @@ text. Frames are the project's own test picture, or the user's.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -14,7 +15,7 @@ import numpy as np
 
 from shadergen import compiler, hookfile, reference
 from shadergen.emit import emit
-from shadergen.errors import NoDeviceError
+from shadergen.errors import NoDeviceError, ShadergenError
 from shadergen.graph import Array, Graph
 from shadergen.packing import Texture
 from shadergen.runtime import libplacebo
@@ -135,6 +136,9 @@ def verify(
     if text is None:
         text = hookfile.format(emit(schedule))
     where = where or f"{graph.name}{target.suffix}.glsl"
+    frames = sizes if picture is None else [(picture.shape[2], picture.shape[1])]
+    for size in frames:
+        _check_memory(schedule, size)
     runner = runner or ("libplacebo" if target.precision == "fp16" else "gl")
     cases = list(_cases(graph, sizes, picture))
     checks: list[Check] = []
@@ -168,6 +172,20 @@ def verify(
         return Report(where, f"{device.renderer}, OpenGL {device.version}", tuple(checks))
     finally:
         context.release()
+
+
+def _check_memory(schedule: Schedule, size: Size) -> None:
+    """Raises ShadergenError for a frame whose values would fill the memory, where the system just ends the program."""
+    if not hasattr(os, "sysconf"):
+        return  # Windows answers with a MemoryError instead
+    channels = sum(float(type_.pixels()) * type_.channels for type_ in schedule.types.values())
+    needed = 4 * channels * size[0] * size[1]
+    limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2
+    if needed > limit:
+        problem = (
+            f"found a reference of {needed / 2**30:.1f} GiB, expected at most {limit / 2**30:.1f} GiB on this machine"
+        )
+        raise ShadergenError(f"{schedule.graph.name} at {size[0]}x{size[1]}", problem, "choose a smaller frame")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -163,6 +163,13 @@ def test_verify_as_json(model: Path) -> None:
     assert report["checks"][0]["layers"][0]["texture"] == "C2F4_CMP_conv0"
 
 
+def test_verify_of_a_frame_that_would_fill_the_memory(model: Path) -> None:
+    result = run("verify", model, "--size", "200000x200000")
+    assert result.exit_code == 1
+    assert "C2F4 at 200000x200000: found a reference of" in result.output
+    assert "choose a smaller frame" in result.output
+
+
 def test_verify_of_a_shader_with_a_missing_texture(model: Path, tmp_path: Path) -> None:
     run("build", model, "-o", tmp_path / "x.glsl")
     text = (tmp_path / "x.glsl").read_text().replace("//!SAVE C2F4_conv0", "//!SAVE other")
