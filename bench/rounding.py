@@ -1,6 +1,6 @@
 """What 16-bit storage costs, by how the driver rounds: every kept value rounded in NumPy, nothing else changed.
 
-    python bench/rounding.py MODEL... --image PICTURE
+python bench/rounding.py MODEL... --image PICTURE
 """
 
 from __future__ import annotations
