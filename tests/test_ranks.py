@@ -23,6 +23,7 @@ RANKS: list[set[str]] = [
     {"compiler"},
     {"verify"},
     {"cli"},
+    {"__main__"},
 ]
 """From those that import nothing to the one that may import everything; `` is the package itself (its version)."""
 
