@@ -99,6 +99,41 @@ class Conv:
     pad_mode: PadMode = "zero"
 
 
+@dataclass(frozen=True, eq=False)
+class RimTerm:
+    """A convolution that counts only in one row, in one column, or at the one pixel where both meet.
+
+    Indices are Python's: 0 the first, 1 the second, -1 the last. What an image is too small to have does not count,
+    and in an image of one row both 0 and -1 are that row.
+    """
+
+    row: int | None
+    """None: every row, if `column` is given."""
+    column: int | None
+    """None: every column, if `row` is given."""
+    weight: Array
+    """(out, in, kh, kw), finite."""
+    bias: Array
+    """(out,), finite."""
+    dy: int
+    """How many rows below the pixel the first tap lies; the others follow it downwards."""
+    dx: int
+    """How many columns right of the pixel the first tap lies; the others follow it to the right."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rim:
+    """Near the borders, a sum of convolutions; zero elsewhere. The size stays.
+
+    At (y, x), y[o] = sum over the terms for that row and column of bias[o] + sum over i, ky, kx of
+    weight[o, i, ky, kx] * x[i, y+dy+ky, x+dx+kx], where x is zero outside of the image. No file has it: it is what
+    rewrites put right at the borders, and a vanishing part of a picture's work.
+    """
+
+    terms: tuple[RimTerm, ...]
+    """One or more, all from and to the same numbers of channels."""
+
+
 @dataclass(frozen=True)
 class Relu:
     """max(x, 0)."""
@@ -194,6 +229,7 @@ class SpaceToDepth:
 
 Op = (
     Conv
+    | Rim
     | Relu
     | LeakyRelu
     | PRelu
@@ -347,6 +383,8 @@ def infer(op: Op, inputs: list[TensorType]) -> TensorType:  # noqa: C901  # one 
     match op:
         case Conv():
             return _infer_conv(op, x)
+        case Rim():
+            return _infer_rim(op, x)
         case PRelu(slope):
             if slope.shape != (x.channels,):
                 raise ValueError(f"found slope of shape {slope.shape}, expected ({x.channels},)")
@@ -385,19 +423,37 @@ def infer(op: Op, inputs: list[TensorType]) -> TensorType:  # noqa: C901  # one 
 
 
 def _infer_conv(op: Conv, x: TensorType) -> TensorType:
+    _expect_kernel(op, x)
+    if min(op.pads) < 0:
+        raise ValueError(f"found pads {op.pads}, expected none below 0")
+    out, _, kh, kw = op.weight.shape
+    top, left, bottom, right = op.pads
+    return TensorType(out, x.height.plus(top + bottom + 1 - kh), x.width.plus(left + right + 1 - kw))
+
+
+def _infer_rim(op: Rim, x: TensorType) -> TensorType:
+    if not op.terms:
+        raise ValueError("found no terms, expected one or more")
+    for term in op.terms:
+        _expect_kernel(term, x)
+        if term.row is None and term.column is None:
+            raise ValueError("found a term for every pixel, expected a row or a column")
+    outs = {len(term.bias) for term in op.terms}
+    if len(outs) > 1:
+        raise ValueError(f"found terms with {sorted(outs)} output channels, expected the same number")
+    return TensorType(outs.pop(), x.height, x.width)
+
+
+def _expect_kernel(op: Conv | RimTerm, x: TensorType) -> None:
     if op.weight.ndim != 4 or not op.weight.size:
         raise ValueError(f"found weight of shape {op.weight.shape}, expected (out, in, kh, kw)")
-    out, in_, kh, kw = op.weight.shape
+    out, in_, _, _ = op.weight.shape
     if in_ != x.channels:
         raise ValueError(f"found weight for {in_} input channels, expected {x.channels}")
     if op.bias.shape != (out,):
         raise ValueError(f"found bias of shape {op.bias.shape}, expected ({out},)")
-    if min(op.pads) < 0:
-        raise ValueError(f"found pads {op.pads}, expected none below 0")
     _expect_finite(op.weight, "weight")
     _expect_finite(op.bias, "bias")
-    top, left, bottom, right = op.pads
-    return TensorType(out, x.height.plus(top + bottom + 1 - kh), x.width.plus(left + right + 1 - kw))
 
 
 def _expect_finite(array: Array, what: str) -> None:
@@ -423,6 +479,9 @@ def describe(op: Op) -> str:
         out, in_, kh, kw = op.weight.shape
         padding = f" pads {op.pads} {op.pad_mode}" if any(op.pads) else ""
         return f"Conv {out}x{kh}x{kw}x{in_}{padding}"
+    if isinstance(op, Rim):
+        out, in_, _, _ = op.terms[0].weight.shape
+        return f"Rim {out}x{in_}, terms {len(op.terms)}"
     name = type(op).__name__
     attributes = [f"{value:g}" for value in vars(op).values() if isinstance(value, int | float)]
     return f"{name}({', '.join(attributes)})" if attributes else name

@@ -22,6 +22,8 @@ from shadergen.graph import (
     Op,
     PRelu,
     Relu,
+    Rim,
+    RimTerm,
     Selu,
     Sigmoid,
     Slice,
@@ -57,12 +59,14 @@ def evaluate(
     return values
 
 
-def apply(op: Op, inputs: list[Image[Real]]) -> Image[Real]:
+def apply(op: Op, inputs: list[Image[Real]]) -> Image[Real]:  # noqa: C901  # one case per operator
     """`op`'s value for inputs of shape (channels, height, width)."""
     x = inputs[0]
     match op:
         case Conv():
             return conv(op, x)
+        case Rim():
+            return rim(op, x)
         case Relu():
             return np.maximum(x, 0)
         case LeakyRelu(alpha):
@@ -111,6 +115,38 @@ def conv(op: Conv, x: Image[Real]) -> Image[Real]:
         band = windows[:, y : y + rows].transpose(0, 3, 4, 1, 2)
         result[:, y : y + rows] = (weight @ band.reshape(weight.shape[1], -1)).reshape(out, -1, width)
     result += op.bias.astype(x.dtype)[:, None, None]
+    return result
+
+
+def rim(op: Rim, x: Image[Real]) -> Image[Real]:
+    """Every term as a convolution of the pixels that its row or column reads, added to zeros."""
+    _, height, width = x.shape
+    result = np.zeros((len(op.terms[0].bias), height, width), x.dtype)
+    for term in op.terms:
+        rows, columns = _span(term.row, height), _span(term.column, width)
+        if rows and columns:
+            read = _read_by(term, x, rows, columns)
+            result[:, rows.start : rows.stop, columns.start : columns.stop] += conv(Conv(term.weight, term.bias), read)
+    return result
+
+
+def _span(index: int | None, size: int) -> range:
+    """The rows (columns) that an index means in an image of `size` of them: all, one, or none where it has no such."""
+    if index is None:
+        return range(size)
+    start = index if index >= 0 else size + index
+    return range(start, start + 1) if 0 <= start < size else range(0)
+
+
+def _read_by(term: RimTerm, x: Image[Real], rows: range, columns: range) -> Image[Real]:
+    """What the term's kernel reads at these pixels, (channels, len(rows) + kh - 1, len(columns) + kw - 1)."""
+    channels, height, width = x.shape
+    kh, kw = term.weight.shape[2:]
+    top, left = rows.start + term.dy, columns.start + term.dx
+    result = np.zeros((channels, len(rows) + kh - 1, len(columns) + kw - 1), x.dtype)
+    ys = np.arange(max(top, 0), min(top + result.shape[1], height))
+    xs = np.arange(max(left, 0), min(left + result.shape[2], width))
+    result[:, (ys - top)[:, None], xs - left] = x[:, ys[:, None], xs]
     return result
 
 

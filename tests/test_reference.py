@@ -28,6 +28,8 @@ from shadergen.graph import (
     PadMode,
     PRelu,
     Relu,
+    Rim,
+    RimTerm,
     Selu,
     Sigmoid,
     Slice,
@@ -116,6 +118,57 @@ def test_conv_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_image_too_small_for_the_kernel() -> None:
     with pytest.raises(ValueError, match="found an image of 4x1, too small for a 3x3 kernel"):
         reference.conv(Conv(np.ones((1, 1, 3, 3), np.float32), np.zeros(1, np.float32)), np.ones((1, 1, 4)))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The rim, slowly
+
+
+def rim_in_loops(op: Rim, x: Image) -> Image:
+    _, height, width = x.shape
+    y = np.zeros((len(op.terms[0].bias), height, width), np.float64)
+    for term in op.terms:
+        out, channels, kh, kw = term.weight.shape
+        for row, column, o in np.ndindex(height, width, out):
+            if term.row not in (None, row, row - height) or term.column not in (None, column, column - width):
+                continue
+            y[o, row, column] += term.bias[o]
+            for i, ky, kx in np.ndindex(channels, kh, kw):
+                texel = at(x, i, row + term.dy + ky, column + term.dx + kx, "zero")
+                y[o, row, column] += float(term.weight[o, i, ky, kx]) * texel
+    return y
+
+
+@st.composite
+def rim_terms(draw: st.DrawFn) -> RimTerm:
+    index, side, offset = st.integers(-3, 2), st.integers(1, 4), st.integers(-5, 4)
+    places = st.tuples(index | st.none(), index | st.none()).filter(lambda place: place != (None, None))
+    row, column = draw(places)
+    weight, bias = random_conv(np.random.default_rng(draw(st.integers(0, 99))), 2, 3, 4)
+    return RimTerm(row, column, weight[:, :, : draw(side), : draw(side)], bias, draw(offset), draw(offset))
+
+
+@given(
+    st.lists(rim_terms(), min_size=1, max_size=4),
+    st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    st.sampled_from((np.float32, np.float64)),
+)
+def test_rim_is_loops(terms: list[RimTerm], size: tuple[int, int], kind: type[np.float32 | np.float64]) -> None:
+    op = Rim(tuple(terms))
+    x: Image = np.random.default_rng(0).uniform(-1, 1, (2, *size)).astype(kind)
+    y = reference.apply(op, [x])
+    assert y.dtype == kind
+    np.testing.assert_allclose(y, rim_in_loops(op, x), rtol=0, atol=4e-6 if kind is np.float32 else 1e-14)
+
+
+def test_a_rim_by_hand() -> None:
+    """In one row, the first is the last; a row that the image lacks does not count."""
+    one = np.ones((1, 1, 1, 1), np.float32)
+    rows = [RimTerm(row, None, one * 10**row, np.zeros(1, np.float32), 0, 0) for row in (0, 1)]
+    op = Rim((*rows, RimTerm(-1, None, one * 100, np.zeros(1, np.float32), 0, 0)))
+    assert reference.apply(op, [np.ones((1, 1, 1))]).ravel().tolist() == [101]
+    assert reference.apply(op, [np.ones((1, 2, 1))]).ravel().tolist() == [1, 110]
+    assert reference.apply(op, [np.ones((1, 4, 1))]).ravel().tolist() == [1, 10, 0, 100]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -213,7 +266,7 @@ def test_depth_to_space_is_crd_and_not_dcr() -> None:
 
 
 def test_every_operator_has_a_judge() -> None:
-    assert {type(op) for op, *_ in CASES} | {SpaceToDepth} == set(get_args(Op))
+    assert {type(op) for op, *_ in CASES} | {Rim, SpaceToDepth} == set(get_args(Op))
 
 
 @pytest.mark.parametrize("op", [op for op, *_ in CASES], ids=IDS)

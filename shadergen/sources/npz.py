@@ -27,14 +27,15 @@ import numpy.typing as npt
 from shadergen import graph as ir
 from shadergen.errors import ModelError
 from shadergen.files import write_whole
-from shadergen.graph import Graph, Node, Op, Plane, Record
+from shadergen.graph import Graph, Node, Op, Plane, Record, Rim
 from shadergen.sources import cmodel
 
 FORMAT = 1
 MAX_BYTES = 512 << 20
 """Of all arrays together, unpacked: 1000 times C4F32, and what keeps a hostile file from filling the memory."""
 
-_OPS: dict[str, type[Op]] = {op.__name__: op for op in get_args(Op)}
+_OPS: dict[str, type[Op]] = {op.__name__: op for op in get_args(Op) if op is not Rim}
+"""A Rim is the work of a rewrite; a file has the network as it was trained."""
 
 
 def load(path: Path) -> Graph:
@@ -257,10 +258,16 @@ def _attribute(where: str, name: str, annotation: str, value: Any) -> Any:
 
 
 def save(graph: Graph, path: Path) -> None:
-    """Write the native file. The same graph gives the same bytes. Raises ShadergenError where it cannot be written."""
+    """Write the native file. The same graph gives the same bytes.
+
+    Raises ModelError for a graph that was rewritten, and ShadergenError where the file cannot be written.
+    """
     arrays: dict[str, npt.NDArray[Any]] = {}
     nodes = []
     for node in graph.nodes:
+        if isinstance(node.op, Rim):
+            problem = f"found operator 'Rim', expected one of {', '.join(_OPS)}"
+            raise ModelError(f"{graph.name}: node {node.name!r}", problem, "save the graph before it is rewritten")
         attributes = {}
         for field in fields(node.op):
             value = getattr(node.op, field.name)
