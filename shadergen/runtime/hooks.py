@@ -12,6 +12,7 @@ import moderngl
 
 from shadergen.hookfile import HookFile, HookPass, Rpn, RpnError
 from shadergen.runtime.canvas import Canvas, Picture, Rect, Size, roundf
+from shadergen.runtime.clock import ClockName, Stopwatch, Timing
 from shadergen.runtime.program import Program, Programs, Storage, bindings, canonical
 from shadergen.runtime.resources import Resources
 
@@ -32,9 +33,12 @@ class PassRun:
     """Why it did not run; empty when it ran."""
     size: Size = (0, 0)
     gpu_seconds: float | None = None
-    """None unless timers were asked for."""
+    """None unless timers were asked for. The device's timer query, or on software renderers, whose queries say 0, the
+    wall time until the pass was done; `clock` says which."""
     compile_seconds: float | None = None
     """None when the program was there already. Some drivers leave part of the work to the first draw."""
+    clock: ClockName | None = None
+    """What measured gpu_seconds."""
 
 
 class LoadedFile:
@@ -51,6 +55,7 @@ class LoadedFile:
         self.pass_numbers = itertools.count(1)
         """What the bodies know as `frame`: libplacebo counts passes, too."""
         self.random = random.Random(1)
+        self.stopwatch = Stopwatch(context)
 
     def release(self) -> None:
         self.resources.release()
@@ -128,11 +133,12 @@ class Hooks:
         line = item.source[0].line if item.source else 0
         target = self.canvas.target(self.loaded.storage, item.desc or "the pass", size, line)
         program.set(self._uniforms(item, stage, hooked, program))
-        gpu_seconds = self._timed(lambda: self._execute(program, target, item))
+        timing = self._timed(lambda: self._execute(program, target, item))
         output = Picture(target, self._output_rect(item, size, hooked), hooked.channels)
         name = canonical(item.save) if item.save is not None else stage
         self.saved[name] = output
-        self.note(PassRun(index, item.desc, stage, True, "", size, gpu_seconds, compile_seconds))
+        seconds, clock = (timing.seconds, timing.clock) if timing else (None, None)
+        self.note(PassRun(index, item.desc, stage, True, "", size, seconds, compile_seconds, clock))
         return output if name == stage else hooked
 
     # Expressions -----------------------------------------------------------------------------------------------------
@@ -241,11 +247,8 @@ class Hooks:
         if self.canvas.context.version_code >= 430:
             self.canvas.context.memory_barrier()
 
-    def _timed(self, work: Callable[[], None]) -> float | None:
-        if not self.timers:
-            work()
-            return None
-        query = self.canvas.context.query(time=True)
-        with query:
-            work()
-        return float(query.elapsed) * 1e-9
+    def _timed(self, work: Callable[[], None]) -> Timing | None:
+        if self.timers:
+            return self.loaded.stopwatch.time(work)
+        work()
+        return None
