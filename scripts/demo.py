@@ -14,7 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VARIANTS = (("--fragment",), ("--compute",), ("--compute", "--precision", "fp16"))
+VARIANTS = (
+    ("--fragment",),
+    ("--compute",),
+    ("--compute", "--weights", "texture"),
+    ("--compute", "--precision", "fp16"),
+)
 
 
 def main() -> int:
@@ -39,7 +44,7 @@ def steps() -> Iterator[list[str]]:
         for variant in VARIANTS:
             yield ["build", model, *variant, "-o", "out/shaders/"]
     for model in models:
-        for variant in VARIANTS[:2]:  # most OpenGL drivers cannot run the fp16 files
+        for variant in VARIANTS[:3]:  # most OpenGL drivers cannot run the fp16 files
             yield ["verify", model, *variant]
     picture = ["--before-after", "out/before_after.png"]
     yield ["upscale", "tests/cases/sample.png", "-o", "out/sample_2x.png", "--shader", "weights/C4F16.npz", *picture]

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
@@ -20,10 +20,11 @@ import click
 from shadergen import __version__
 from shadergen.errors import ShadergenError, TargetError
 from shadergen.hookfile import HookFile, HookPass
-from shadergen.target import Precision, Stage, Target
+from shadergen.target import OPTIMISATIONS, Precision, Stage, Target, Weights
 
 if TYPE_CHECKING:
     from shadergen.graph import Array, Graph
+    from shadergen.runtime.bench import Entry
     from shadergen.verify import Check
 
 Command = Callable[..., Any]
@@ -46,11 +47,14 @@ class _Pair(click.ParamType[tuple[int, int]]):
         return int(width), int(height)
 
 
-def _target_options(command: Command) -> Command:
+def _target_options(command: Command, default: Stage = "fragment") -> Command:
     """The options that make a Target; the command gets it as `target`."""
+    mark = {default: " (default)"}
+    compute = f"Compute passes: faster; Vulkan, D3D11, GL 4.3{mark.get('compute', '')}."
+    fragment = f"Fragment passes: run everywhere{mark.get('fragment', '')}."
 
-    @click.option("--compute", "stage", flag_value="compute", help="Compute passes: faster; Vulkan, D3D11, GL 4.3.")
-    @click.option("--fragment", "stage", flag_value="fragment", help="Fragment passes: run everywhere (default).")
+    @click.option("--compute", "stage", flag_value="compute", help=compute)
+    @click.option("--fragment", "stage", flag_value="fragment", help=fragment)
     @click.option("--precision", type=click.Choice(get_args(Precision)), default="fp32", show_default=True)
     @click.option(
         "--when",
@@ -61,12 +65,35 @@ def _target_options(command: Command) -> Command:
         help=("Stay off unless the picture is shown larger than this times its size (luma and RGB models)."),
     )
     @click.option("--workgroup", type=_Pair(), default=None, help="Threads of a compute workgroup (default 16x8).")
+    @click.option(
+        "--weights",
+        type=click.Choice(get_args(Weights)),
+        default="code",
+        show_default=True,
+        help="texture: a short shader that starts at once; code: the fastest one.",
+    )
+    @click.option(
+        "--no-opt",
+        "without",
+        type=click.Choice(list(OPTIMISATIONS)),
+        multiple=True,
+        help="Switch an optimisation off; may be repeated.",
+    )
     @wraps(command)
     def wrapper(
-        *arguments: Any, stage: Stage | None, precision: Precision, when: float, workgroup: Any, **options: Any
+        *arguments: Any,
+        stage: Stage | None,
+        precision: Precision,
+        when: float,
+        workgroup: Any,
+        weights: Weights,
+        without: tuple[str, ...],
+        **options: Any,
     ) -> Any:
         try:
-            target = Target(stage or "fragment", precision, when, workgroup or Target.workgroup)
+            target = Target(
+                stage or default, precision, when, workgroup or Target.workgroup, weights, frozenset(without)
+            )
         except TargetError as error:
             raise click.UsageError(str(error)) from None
         return command(*arguments, target=target, **options)
@@ -114,17 +141,38 @@ def main() -> None:
 @main.command()
 @_model
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File or folder (default: the folder shaders/).")
+@click.option("--tune", "tuned", is_flag=True, help="Time every way to write it on this GPU, and write the fastest.")
+@click.option("--tune-size", type=_Pair(), help="Frame size for --tune (default: 1920x1080, without a GPU 480x270).")
 @_target_options
-def build(model: Path, output: Path | None, target: Target) -> None:
+def build(model: Path, output: Path | None, tuned: bool, tune_size: tuple[int, int] | None, target: Target) -> None:
     """Write MODEL (.npz) as an mpv shader."""
     from shadergen import compiler, hookfile
     from shadergen.files import write_whole
 
     graph = _load(model)
+    if tuned:
+        target = _tuned(graph, target, tune_size)
     text = hookfile.format(compiler.compile(graph, target))
     path = _output_path(output, f"{graph.name}{target.suffix}.glsl")
     write_whole(path, text.encode())
     click.echo(path)
+
+
+def _tuned(graph: Graph, target: Target, size: tuple[int, int] | None) -> Target:
+    """The fastest way to write the model on this device; what was tried goes to the standard error."""
+    from shadergen.tune import tune
+
+    if target.stage == "fragment":
+        raise click.UsageError("found --tune with --fragment, expected --compute: fragment passes have no choices")
+    with _spinner("starting") as progress:
+        found = tune(graph, target, size, progress=progress)
+    for candidate in found:
+        if candidate.seconds is None:
+            click.echo(f"  does not run  {candidate.name}: {candidate.problem}", err=True)
+        else:
+            cold = f"compiles in {candidate.compile_seconds or 0:.2f} s"
+            click.echo(f"  {candidate.seconds * 1e3:9.2f} ms  {cold}  {candidate.name}", err=True)
+    return found[0].target
 
 
 def _output_path(output: Path | None, name: str) -> Path:
@@ -164,7 +212,7 @@ def inspect(file: Path, size: tuple[int, int], as_json: bool, target: Target) ->
             "macs_per_pixel": float(scheduled.cost.macs),
             "fetches_per_pixel": float(scheduled.cost.fetches),
             "bytes_per_pixel": float(scheduled.cost.bytes),
-            "shared_bytes": scheduled.shared_bytes,
+            "pixels": "{}x{}".format(*scheduled.pixels),
         }
         for scheduled in schedule.passes
     ]
@@ -178,10 +226,12 @@ def inspect(file: Path, size: tuple[int, int], as_json: bool, target: Target) ->
         return
     click.echo(dump(graph))
     click.echo()
-    columns = ("macs_per_pixel", "fetches_per_pixel", "bytes_per_pixel", "shared_bytes", "binds")
-    click.echo(f"{'pass':<28}" + "".join(f"{column.replace('_per_pixel', ''):>14}" for column in columns))
+    columns = ("macs_per_pixel", "fetches_per_pixel", "bytes_per_pixel", "binds")
+    titles = [column.replace("_per_pixel", "") for column in columns]
+    click.echo(f"{'pass':<28}" + "".join(f"{title:>14}" for title in (*titles, "pixels")))
     for row in rows:
-        click.echo(f"{row['pass']:<28}" + "".join(f"{row[column]:>14,.6g}" for column in columns))
+        click.echo(f"{row['pass']:<28}" + "".join(f"{row[column]:>14,.6g}" for column in columns), nl=False)
+        click.echo(f"{row['pixels']:>14}")
     total = schedule.cost()
     click.echo(f"{'total per source pixel':<28}{float(total.macs):>14,.6g}{float(total.fetches):>14,.6g}", nl=False)
     click.echo(f"{float(total.bytes):>14,.6g}")
@@ -301,16 +351,16 @@ def _load_rgb(path: Path) -> Array:
 
 
 @contextmanager
-def _spinner(text: str) -> Iterator[None]:
-    """Something that moves on a terminal while the work lasts, and nothing in a pipe."""
+def _spinner(text: str) -> Iterator[Callable[[str], None]]:
+    """Something that moves on a terminal while the work lasts, and nothing in a pipe; gives what changes its text."""
     from rich.console import Console
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield
+        yield lambda text: None
         return
-    with console.status(text):
-        yield
+    with console.status(text) as status:
+        yield status.update
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -361,6 +411,87 @@ def _without_extensions(file: HookFile) -> HookFile:
     """The file without the passes that ask for an extension: this OpenGL driver cannot speak for players on Vulkan."""
     blocks = (block for block in file.blocks if not (isinstance(block, HookPass) and "#extension" in block.body))
     return replace(file, blocks=tuple(blocks))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# bench
+
+
+@main.command()
+@click.argument("files", type=_existing, nargs=-1, required=True, metavar="FILE_OR_MODEL...")
+@click.option("--size", type=_Pair(), help="Frame size (default: 1920x1080, without a GPU 480x270).")
+@click.option("--runs", type=click.IntRange(1), default=9, show_default=True, help="Timed frames of each file.")
+@click.option("--cold-runs", type=click.IntRange(1), default=1, show_default=True, help="Times to compile anew.")
+@click.option("--passes", "show_passes", is_flag=True, help="A line for every pass.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw a bar chart: a .png or .svg file.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@partial(_target_options, default="compute")
+def bench(
+    files: tuple[Path, ...],
+    size: tuple[int, int] | None,
+    runs: int,
+    cold_runs: int,
+    show_passes: bool,
+    plot: Path | None,
+    as_json: bool,
+    target: Target,
+) -> None:
+    """Time shaders on this device, side by side: frames, compiling, and the floors under both.
+
+    Any mpv shader will do; a model (.npz) is built first. Ratios are to the first file. Exit code 1 when one cannot
+    run.
+    """
+    if plot and plot.suffix.lower() not in (".png", ".svg"):
+        raise click.UsageError(f"found --plot {plot}, expected a .png or .svg file")
+    from shadergen.runtime import bench as timing
+    from shadergen.runtime.benchtable import format_report
+
+    entries = [_bench_entry(file, target) for file in files]
+    if len(entries) == 1 and entries[0].problem:
+        _fail(entries[0].problem)
+    with _spinner("starting") as progress:
+        options = timing.Options(size, runs, cold_runs)
+        report = timing.measure(entries, options, shared_bytes=_shared_bytes, progress=progress)
+    if len(entries) == 1 and report.files[0].problem:
+        _fail(report.files[0].problem)
+    if as_json:
+        click.echo(json.dumps(_versions() | report.as_dict(), indent=1))
+    else:
+        click.echo(format_report(report, passes=show_passes), nl=False)
+    if plot:
+        from shadergen.runtime.chart import save_chart
+
+        save_chart(plot, report)
+        click.echo(plot, err=as_json)
+    sys.exit(1 if any(file.problem for file in report.files) else 0)
+
+
+def _bench_entry(file: Path, target: Target) -> Entry:
+    """A shader's text or that of a model, or why there is none: the other files are timed all the same."""
+    from shadergen import compiler, hookfile
+    from shadergen.runtime.bench import Entry
+
+    try:
+        if file.suffix in (".glsl", ".hook"):
+            return Entry(file.name, _read_text(file))
+        graph = _load(file)
+        return Entry(f"{graph.name}{target.suffix}", hookfile.format(compiler.compile(graph, target)))
+    except ShadergenError as error:
+        return Entry(file.name, problem=str(error))
+
+
+def _shared_bytes(body: str, threads: tuple[int, int]) -> int | None:
+    from shadergen.glsltext import shared_bytes, without_comments
+
+    return shared_bytes(without_comments(body), threads)
+
+
+def _versions() -> dict[str, Any]:
+    from importlib.metadata import version
+    from platform import platform, python_version
+
+    packages = {name: version(name) for name in ("moderngl", "numpy")}
+    return {"versions": {"shadergen": __version__, "python": python_version(), "system": platform()} | packages}
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shadergen import passes
 from shadergen.emit import emit
+from shadergen.errors import TargetError
 from shadergen.graph import Graph
 from shadergen.hookfile import HookFile
 from shadergen.schedule import Schedule, schedule
@@ -12,9 +13,13 @@ from shadergen.target import Target
 
 def plan(graph: Graph, target: Target) -> Schedule:
     """The hook passes of `graph` for `target`. Raises ModelError and TargetError."""
-    for rewrite in passes.DEFAULT_PASSES:
-        graph = rewrite(graph)
-    return schedule(graph, target)
+    try:
+        return schedule(passes.optimise(graph, target.without), target)
+    except TargetError:
+        if "compose" in target.without:
+            raise
+        # A composite reads more values in one pass, and a table for each rim: perhaps more than a pass may bind.
+        return schedule(passes.optimise(graph, target.without | {"compose"}), target)
 
 
 def compile(graph: Graph, target: Target) -> HookFile:

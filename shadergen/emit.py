@@ -5,26 +5,27 @@ Python decides names, numbers and expressions; the templates in templates/ lay o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 
 from shadergen import __version__, glsl
-from shadergen.errors import TargetError
-from shadergen.glsl import FP16, FP32, LANES, Types
+from shadergen.convolution import Convolution
+from shadergen.glsl import FP16, FP32, LANES
 from shadergen.graph import Conv, Graph, Node, Plane
-from shadergen.hookfile import Compute, HookFile, HookPass, Rpn
-from shadergen.packing import lanes
+from shadergen.hookfile import Block, Compute, HookFile, HookPass, Rpn
+from shadergen.places import Pixel, Places
+from shadergen.rim import RimText
 from shadergen.schedule import (
     ConvStep,
     GatherStep,
     LaneStep,
     PointwiseStep,
     ReadStep,
+    RimStep,
     ScatterStep,
     Schedule,
     ScheduledPass,
@@ -33,9 +34,6 @@ from shadergen.schedule import (
 
 HOOKS: dict[Plane, str] = {"luma": "LUMA", "chroma": "CHROMA", "rgb": "MAIN"}
 
-Term = tuple[str, str, list[tuple[str, str]]]
-"""Of a tap: the texel's expression, the swizzle of its live lanes, and each sum with its matrix."""
-
 CHROMA_GUARD = "HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < *"
 """True for 4:2:0, odd sizes included, and false for 4:4:4 and 4:2:2; bounds, since odd sizes break equality."""
 
@@ -43,10 +41,15 @@ CHROMA_GUARD = "HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < *"
 def emit(schedule: Schedule) -> HookFile:
     """The hook file of a schedule."""
     header = _environment().get_template("header.txt.j2").render(_header(schedule))
-    passes = [_Emitter(schedule, scheduled).emit() for scheduled in schedule.passes]
-    if schedule.graph.plane == "chroma":
-        passes = [*_chroma_passes(schedule), *passes]
-    return HookFile(header, tuple(passes))
+    blocks: list[Block] = list(_chroma_passes(schedule)) if schedule.graph.plane == "chroma" else []
+    defined: set[str] = set()
+    for scheduled in schedule.passes:
+        emitter = _Emitter(schedule, scheduled)
+        # Two passes may compute the same convolution.
+        blocks += [table.block() for table in emitter.tables if table.name not in defined]
+        blocks.append(emitter.emit())
+        defined.update(table.name for table in emitter.tables)
+    return HookFile(header, tuple(blocks))
 
 
 @cache
@@ -72,6 +75,7 @@ def _header(schedule: Schedule) -> dict[str, Any]:
         "scale": schedule.types[graph.output].width.scale,
         "stage": target.stage,
         "precision": target.precision,
+        "weights": target.weights,
         "licence": graph.record.licence or "not stated",
         "sha256": graph.record.sha256 or "none (the graph was not read from a file)",
         "version": __version__,
@@ -145,6 +149,11 @@ class _Emitter:
         self.graph: Graph = schedule.graph
         self.target = schedule.target
         self.scheduled = scheduled
+        self.places = Places(schedule, scheduled)
+        self.convolutions = [Convolution(step, self.places) for step in scheduled.steps if isinstance(step, ConvStep)]
+        rims = [RimText(step, self.places) for step in scheduled.steps if isinstance(step, RimStep)]
+        weights = [text.table for text in self.convolutions if text.table]
+        self.tables = [*weights, *(text.table for text in rims)]
 
     def emit(self) -> HookPass:
         """The hook pass."""
@@ -156,7 +165,7 @@ class _Emitter:
         return HookPass(
             hooks=(HOOKS[self.graph.plane],),
             desc=f"{self.graph.name} {describe(scheduled.nodes)}{part}",
-            binds=self._binds(),
+            binds=(*self.places.binds(), *(table.name for table in self.tables)),
             save=writes.name if writes else None,
             width=self._size("w"),
             height=self._size("h"),
@@ -168,20 +177,6 @@ class _Emitter:
         )
 
     # Directives
-
-    def _binds(self) -> tuple[str, ...]:
-        names = [texture.name for texture in self.scheduled.binds]
-        if self._reads_input():
-            names.insert(0, "HOOKED")
-            if self.graph.plane == "chroma":
-                names.insert(1, "LUMA")
-        return tuple(names)
-
-    def _reads_input(self) -> bool:
-        return self.graph.input in self.scheduled.reads or self._passes_alpha()
-
-    def _passes_alpha(self) -> bool:
-        return self.graph.plane == "rgb" and self.scheduled.writes is None
 
     def _size(self, axis: str) -> Rpn:
         """The result's size from HOOKED's, which has the size of the graph's input."""
@@ -201,280 +196,166 @@ class _Emitter:
     def _compute(self) -> Compute | None:
         if self.target.stage == "fragment":
             return None
-        width, height = self.target.workgroup
-        writes, block = self.scheduled.writes, self.scheduled.block
-        columns, rows = (writes.columns, writes.rows) if writes else (1, 1)
-        return Compute((width * block * columns, height * block * rows), (width, height))
+        threads, writes = self.target.workgroup, self.scheduled.writes
+        tile = (writes.columns, writes.rows) if writes else (1, 1)
+        width, height = (
+            threads[axis] * self.scheduled.pixels[axis] * self.scheduled.block * tile[axis] for axis in (0, 1)
+        )
+        return Compute((width, height), threads)
 
     # Body
 
     def _view(self) -> dict[str, Any]:
         """What the templates see."""
         scheduled = self.scheduled
-        width, height = self.target.workgroup
-        steps = [self._step(step) for step in scheduled.steps]
+        convolutions = self.convolutions
         return {
-            "fp16": any(step["kind"] == "conv" and step["fp16"] for step in steps),
+            "fp16": any(convolution.types is FP16 for convolution in convolutions),
+            "padded": self._padded_types(),
+            "weights": [function for text in convolutions if (function := text.function())],
+            "has_rim": any(isinstance(step, RimStep) for step in scheduled.steps),
+            "results": scheduled.results,
             "plane": self.graph.plane,
             "reads_input": self.graph.input in scheduled.reads,
-            "passes_alpha": self._passes_alpha(),
-            "reflects": any(step["kind"] == "conv" and "mirror" in step["padding"] for step in steps),
-            "threads": (width, height),
-            "steps": steps,
-            "block": scheduled.block,
-            "blocks": [self._block(index) for index in range(scheduled.block**2)],
+            "passes_alpha": self.places.passes_alpha(),
+            "reflects": any(any(c.step.op.pads) and c.step.op.pad_mode == "reflect" for c in convolutions),
+            "pixels": scheduled.pixels,
+            "steps": [self._step(step) for step in scheduled.steps],
+            "outputs": [
+                self._output(pixel, place) for pixel in self.places.pixels for place in range(scheduled.block**2)
+            ],
             "anchor": self._anchor(),
-            "size": self._pixels_of(self.scheduled.root),
+            "size": self.places.size(self.scheduled.root),
             "columns": scheduled.writes.columns if scheduled.writes else 1,
             "rows": scheduled.writes.rows if scheduled.writes else 1,
         }
 
-    def _block(self, index: int) -> dict[str, Any]:
-        """The steps for one pixel of the invocation's block, and what it stores."""
+    def _padded_types(self) -> list[str]:
+        """Of all texels that zeros may stand for: a source's last pack may have fewer lanes than the others."""
+        lanes = {
+            self.places.lane_count(text.step.source, pack)
+            for text in self.convolutions
+            if any(text.step.op.pads) and text.step.op.pad_mode == "zero"
+            for pack in range(self.schedule.types[text.step.source].packs)
+        }
+        return [FP32.vec(count) for count in sorted(lanes)]
+
+    def _output(self, pixel: Pixel, place: int) -> dict[str, Any]:
+        """One pixel of the result: where it is, the steps that only it needs, and its texels."""
         block = self.scheduled.block
+        at = pixel.at if block == 1 else f"{pixel.times(block)} + ivec2({place % block}, {place // block})"
         return {
-            "x": index % block,
-            "y": index // block,
-            "steps": [self._step(step, index) for step in self.scheduled.block_steps],
-            "stores": self._stores(),
+            "at": at,
+            "steps": [self._pixel_step(step, pixel, place) for step in self.scheduled.block_steps],
+            "stores": self._stores(pixel),
         }
 
-    def _stores(self) -> list[dict[str, Any]]:
+    def _stores(self, pixel: Pixel) -> list[dict[str, Any]]:
         """The result's texels of one pixel: cell in the tile, and value."""
         writes, root = self.scheduled.writes, self.scheduled.root
         if writes:
+            if self.scheduled.results > 1:
+                cell = (f"result % {writes.columns}", f"result / {writes.columns}")
+                return [{"cell": cell, "value": self.places.register(root, writes.first, pixel)}]
             packs = range(writes.first, writes.first + writes.packs)
-            return [{"cell": writes.cell(pack), "value": f"{root}_{pack}"} for pack in packs]
+            return [{"cell": writes.cell(pack), "value": self.places.register(root, pack, pixel)} for pack in packs]
         rest = {"luma": ".x, 0.0, 0.0, 1.0", "chroma": ".xy, 0.0, 1.0", "rgb": ".xyz, alpha"}[self.graph.plane]
-        return [{"cell": (0, 0), "value": f"vec4({root}_0{rest})"}]
+        return [{"cell": (0, 0), "value": f"vec4({self.places.register(root, 0, pixel)}{rest})"}]
 
     def _anchor(self) -> str:
         """A bound texture whose position says which pixel a fragment is; HOOKED's may be moved by OFFSET ALIGN."""
         return self.scheduled.binds[0].name if self.scheduled.binds else "HOOKED"
 
-    def _pixels_of(self, value: str) -> str:
-        """The size of a value, in pixels, as a GLSL expression of a texture that the pass binds."""
-        wanted = self.schedule.types[value]
-        if self._binds()[0] == "HOOKED":
-            base, type_ = "ivec2(HOOKED_size)", self.graph.input_type
-        else:
-            texture = self.scheduled.binds[0]
-            tile = f" / ivec2({texture.columns}, {texture.rows})" if texture.texels() > 1 else ""
-            base, type_ = f"ivec2({texture.name}_size){tile}", texture.type
-        ratio = wanted.width.scale / type_.width.scale
-        extra_x = wanted.width.offset - type_.width.offset * ratio
-        extra_y = wanted.height.offset - type_.height.offset * ratio
-        base += f" * {ratio.numerator}" if ratio.numerator != 1 else ""
-        base += f" / {ratio.denominator}" if ratio.denominator != 1 else ""
-        return f"{base} + ivec2({extra_x}, {extra_y})" if extra_x or extra_y else base
+    def _step(self, step: Step) -> dict[str, Any]:
+        """A step for all of the invocation's pixels."""
+        if isinstance(step, ConvStep):
+            return Convolution(step, self.places).view()
+        if isinstance(step, RimStep):
+            return RimText(step, self.places).view()
+        pixels = [self._pixel_step(step, pixel, 0) for pixel in self.places.pixels]
+        return pixels[0] | {"lines": [line for pixel in pixels for line in pixel["lines"]]}
 
-    def _step(self, step: Step, index: int = 0) -> dict[str, Any]:
+    def _pixel_step(self, step: Step, pixel: Pixel, place: int) -> dict[str, Any]:
+        """A step for one pixel; above a shuffle, for pixel number `place` of the block that it becomes."""
         match step:
-            case ConvStep():
-                return self._conv(step)
-            case ReadStep(node, packs):
-                at = self._inside("block_pixel" if step in self.scheduled.block_steps else "pixel", node)
-                lines = [(f"{node}_{pack}", self._widened(node, pack, at)) for pack in packs]
-                return {"kind": "lines", "title": f"{node} at this pixel", "lines": lines}
+            case ReadStep():
+                title, lines = f"{step.node} at this pixel", self._read(step, pixel)
             case GatherStep():
-                return self._gather(step)
+                title, lines = f"{step.node}: each block of pixels becomes channels", self._gather(step, pixel)
             case ScatterStep():
-                return self._scatter(step)
-            case PointwiseStep(node, op, inputs, packs):
-                lines = []
-                for pack in packs:
-                    operands = [f"{operand}_{pack}" for operand in inputs]
-                    lines.append((f"{node}_{pack}", glsl.pointwise(op, operands, pack, FP32)))
-                return {"kind": "lines", "title": type(op).__name__, "lines": lines}
+                title = f"{step.node}: this pixel's place in the block picks the lane"
+                lines = self._scatter(step, pixel)
+            case PointwiseStep():
+                title, lines = type(step.op).__name__, self._pointwise(step, pixel)
             case LaneStep():
-                return self._lanes(step, index)
+                title, lines = f"{step.node}: channels put in place", self._lanes(step, pixel, place)
+            case ConvStep() | RimStep():
+                raise AssertionError("convolutions are not done pixel by pixel")
+        return {"kind": "lines", "title": title, "lines": list(lines)}
 
-    def _lanes(self, step: LaneStep, index: int) -> dict[str, Any]:
-        lines = []
-        for pack, sources in zip(step.packs, step.lanes, strict=True):
-            offset = index if step.block > 1 else 0
-            parts = [_lane(source.value, source.channel + offset) for source in sources]
-            lines.append((f"{step.node}_{pack}", self._vector(parts)))
-        return {"kind": "lines", "title": f"{step.node}: channels put in place", "lines": lines}
-
-    def _gather(self, step: GatherStep) -> dict[str, Any]:
-        """SpaceToDepth: the block's pixels of every source pack, then the lanes by channel and place in the block."""
-        size = step.block**2
-        source = step.source
-        lines, channels = [], []
+    def _read(self, step: ReadStep, pixel: Pixel) -> Iterator[str]:
+        at = f"{step.node}_at{pixel.letter}"
+        yield f"ivec2 {at} = {self.places.inside('at' if step in self.scheduled.block_steps else pixel.at, step.node)};"
         for pack in step.packs:
-            count = self._lane_count(step.node, pack)
+            texel = self.places.widened(step.node, pack, f"{at}.x", f"{at}.y")
+            yield f"vec4 {self.places.register(step.node, pack, pixel)} = {texel};"
+
+    def _pointwise(self, step: PointwiseStep, pixel: Pixel) -> Iterator[str]:
+        for pack, _ in self.places.packs(step.packs):
+            operands = [self.places.register(operand, pack, pixel) for operand in step.inputs]
+            value = glsl.pointwise(step.op, operands, pack, FP32)
+            yield f"vec4 {self.places.register(step.node, pack, pixel)} = {value};"
+
+    def _lanes(self, step: LaneStep, pixel: Pixel, place: int) -> Iterator[str]:
+        offset = place if step.block > 1 else 0
+        for pack, sources in zip(step.packs, step.lanes, strict=True):
+            parts = []
+            for source in sources:
+                channel = source.channel + offset
+                parts.append(f"{self.places.register(source.value, channel // 4, pixel)}.{LANES[channel % 4]}")
+            yield f"vec4 {self.places.register(step.node, pack, pixel)} = {_vector(parts)};"
+
+    def _gather(self, step: GatherStep, pixel: Pixel) -> Iterator[str]:
+        """SpaceToDepth: the block's pixels of every source pack, then the lanes by channel and place in the block."""
+        size, source = step.block**2, step.source
+        channels = []
+        for pack in step.packs:
+            count = self.places.lane_count(step.node, pack)
             channels.append([(c // size, c % size) for c in range(4 * pack, 4 * pack + count)])
         needed = sorted({(channel // 4, place) for pack in channels for channel, place in pack})
+        for place in sorted({place for _, place in needed}):
+            at = f"{pixel.times(step.block)} + ivec2({place % step.block}, {place // step.block})"
+            yield f"ivec2 {source}_at_{place}{pixel.letter} = {self.places.inside(at, source)};"
         for source_pack, place in needed:
-            at = f"pixel * {step.block} + ivec2({place % step.block}, {place // step.block})"
-            at = self._inside(at, step.source)
-            lines.append((f"{source}_{source_pack}_{place}", self._widened(step.source, source_pack, at)))
+            at = f"{source}_at_{place}{pixel.letter}"
+            texel = self.places.widened(source, source_pack, f"{at}.x", f"{at}.y")
+            yield f"vec4 {source}_{source_pack}_{place}{pixel.letter} = {texel};"
         for pack, wanted in zip(step.packs, channels, strict=True):
-            parts = [f"{source}_{channel // 4}_{place}.{LANES[channel % 4]}" for channel, place in wanted]
-            lines.append((f"{step.node}_{pack}", self._vector(parts)))
-        return {"kind": "lines", "title": f"{step.node}: each block of pixels becomes channels", "lines": lines}
+            parts = [f"{source}_{c // 4}_{place}{pixel.letter}.{LANES[c % 4]}" for c, place in wanted]
+            yield f"vec4 {self.places.register(step.node, pack, pixel)} = {_vector(parts)};"
 
-    def _scatter(self, step: ScatterStep) -> dict[str, Any]:
+    def _scatter(self, step: ScatterStep, pixel: Pixel) -> Iterator[str]:
         """DepthToSpace: `place` is this pixel's in its block; channel c takes lane c * block^2 + place."""
         size = step.block**2
+        yield f"ivec2 corner = {pixel.at} / {step.block};"
+        yield f"ivec2 within = {pixel.at} - corner * {step.block};"
+        yield f"int place = within.y * {step.block} + within.x;"
         needed: set[int] = set()
         picks = []
         for pack in step.packs:
-            channels = range(4 * pack, 4 * pack + self._lane_count(step.node, pack))
+            channels = range(4 * pack, 4 * pack + self.places.lane_count(step.node, pack))
             for channel in channels:
                 needed.update(range(channel * size // 4, (channel * size + size - 1) // 4 + 1))
             parts = [_picked(step.source, channel * size, size) for channel in channels]
-            picks.append((f"{step.node}_{pack}", self._vector(parts)))
-        fetches = [(f"{step.source}_{pack}", self._widened(step.source, pack, "corner")) for pack in sorted(needed)]
-        return {
-            "kind": "scatter",
-            "title": f"{step.node}: this pixel's place in the block picks the lane",
-            "block": step.block,
-            "lines": fetches + picks,
-        }
+            picks.append(f"vec4 {self.places.register(step.node, pack, pixel)} = {_vector(parts)};")
+        for pack in sorted(needed):
+            yield f"vec4 {step.source}_{pack} = {self.places.widened(step.source, pack, 'corner.x', 'corner.y')};"
+        yield from picks
 
-    def _vector(self, parts: list[str]) -> str:
-        """A vec4 of up to four scalar expressions, filled up with zeros."""
-        return f"vec4({', '.join(parts + ['0.0'] * (4 - len(parts)))})"
 
-    def _lane_count(self, value: str, pack: int) -> int:
-        return lanes(self.schedule.types[value].channels, pack)
-
-    def _inside(self, at: str, value: str) -> str:
-        """Pixel `at` of a kept value, moved inside: the last workgroups of a compute pass reach beyond the edge."""
-        return f"min({at}, {self._pixels_of(value)} - 1)" if self.target.stage == "compute" else at
-
-    def _fetch(self, value: str, pack: int, at: str) -> str:
-        """The texel of a kept value's pack at pixel `at`, as a vector of its live lanes."""
-        count = self._lane_count(value, pack)
-        if value == self.graph.input:
-            return f"source({at})"
-        texture = next(texture for texture in self.schedule.textures[value] if texture.holds(pack))
-        if texture.texels() > 1:
-            column, row = texture.cell(pack)
-            at = f"{_group(at)} * ivec2({texture.columns}, {texture.rows}) + ivec2({column}, {row})"
-        swizzle = "" if count == 4 else f".{LANES[:count]}"
-        return f"texelFetch({texture.name}_raw, {at}, 0){swizzle}"
-
-    def _widened(self, value: str, pack: int, at: str) -> str:
-        """The same, filled up to a vec4."""
-        count = self._lane_count(value, pack)
-        fetch = self._fetch(value, pack, at)
-        return fetch if count == 4 else f"vec4({fetch}{', 0.0' * (4 - count)})"
-
-    # Convolutions
-
-    def _products(self, step: ConvStep) -> Types:
-        """The types of a convolution's tile and products. Sums, and all that is not a convolution, are fp32.
-
-        The graph's input stays fp32 too: 10-bit video has more steps near white than fp16.
-        """
-        fp16 = self.target.precision == "fp16" and step.source != self.graph.input
-        return FP16 if fp16 else FP32
-
-    def _conv(self, step: ConvStep) -> dict[str, Any]:
-        """A convolution's view: rounds of source packs, and for each tap and pack the matrices per output pack."""
-        out, in_, kh, kw = step.op.weight.shape
-        top, left, _, _ = step.op.pads
-        return {
-            "kind": "conv",
-            "name": step.node,
-            "title": f"{step.node}: {kw}x{kh} kernel, {in_} to {out} channels",
-            "zero_padded": step.op.pad_mode == "zero",
-            "padding": "mirror(p, edge)" if step.op.pad_mode == "reflect" else "clamp(p, ivec2(0), edge)",
-            "left": left,
-            "top": top,
-            "source_size": self._pixels_of(step.source),
-            "tile": self._tile(step),
-            "fp16": self._products(step) is FP16,
-            "texel": self._products(step).vec(self._lane_count(step.source, 0)),
-            "tile_packs": max(len(packs) for packs in step.rounds),
-            "sums": [(f"{step.node}_{pack}", self._bias(step, pack)) for pack in step.packs],
-            "rounds": [self._round(step, packs) for packs in step.rounds],
-        }
-
-    def _bias(self, step: ConvStep, pack: int) -> str:
-        return glsl.vector(step.op.bias[4 * pack : 4 * pack + 4], FP32)
-
-    def _round(self, step: ConvStep, packs: tuple[int, ...]) -> dict[str, Any]:
-        """The source packs that are in the tile at a time: what fills it, and the statements of each tap."""
-        _, _, kh, kw = step.op.weight.shape
-        top, left, _, _ = step.op.pads
-        matrices = self._matrices(step, packs)
-        texels = [self._texel(step, pack) for pack in packs]
-        taps = []
-        for ky, kx in np.ndindex(kh, kw):
-            terms = []
-            for i, pack in enumerate(packs):
-                s = texels[i] if self.target.stage == "fragment" else self._tile_texel(step, i, kx, ky)
-                terms.append((s, self._swizzle(step, pack), matrices[ky, kx, i]))
-            lines = self._tap_in_halves(terms) if self._products(step) is FP16 else self._tap(terms)
-            taps.append({"x": kx - left, "y": ky - top, "lines": lines})
-        return {"packs": packs, "texels": texels, "taps": taps}
-
-    def _texel(self, step: ConvStep, pack: int) -> str:
-        """What the convolution reads of a source pack at pixel `q`, in the type of the source's first pack."""
-        type_ = self._products(step).vec(self._lane_count(step.source, 0))
-        missing = self._lane_count(step.source, 0) - self._lane_count(step.source, pack)
-        texel = self._fetch(step.source, pack, "q")
-        if missing or self._products(step) is FP16:
-            texel = f"{type_}({texel}{', 0.0' * missing})"
-        return f"inside ? {texel} : {type_}(0.0)" if step.op.pad_mode == "zero" else texel
-
-    def _tile_texel(self, step: ConvStep, index: int, kx: int, ky: int) -> str:
-        """The same from the tile: pack number `index` of the round, `kx` and `ky` from the invocation's own cell."""
-        width, height = self._tile(step)
-        return f"{step.node}_in[at + {(index * height + ky) * width + kx}]"
-
-    def _tile(self, step: ConvStep) -> tuple[int, int]:
-        """The workgroup's pixels and the kernel's reach."""
-        width, height = self.target.workgroup
-        return int(width + step.op.weight.shape[3] - 1), int(height + step.op.weight.shape[2] - 1)
-
-    def _swizzle(self, step: ConvStep, pack: int) -> str:
-        """The live lanes of a source pack, where the tile's texels have more."""
-        count = self._lane_count(step.source, pack)
-        return "" if count == self._lane_count(step.source, 0) else f".{LANES[:count]}"
-
-    def _tap(self, terms: list[Term]) -> list[str]:
-        """Add the products of one tap to the sums."""
-        lines = []
-        for s, swizzle, matrices in terms:
-            lines += [f"s = {s};"] if matrices else []
-            lines += [f"{name} += {matrix} * s{swizzle};" for name, matrix in matrices]
-        return lines
-
-    def _tap_in_halves(self, terms: list[Term]) -> list[str]:
-        """The same in fp16: the products of one tap are summed by themselves before they reach the fp32 sums."""
-        lines = []
-        started: dict[str, None] = {}
-        for s, swizzle, matrices in terms:
-            lines += [f"s = {s};"] if matrices else []
-            for name, matrix in matrices:
-                lines.append(f"{name}_tap {'+=' if name in started else '='} {matrix} * s{swizzle};")
-                started[name] = None
-        return lines + [f"{name} += vec4({name}_tap);" for name in started]
-
-    def _matrices(self, step: ConvStep, packs: tuple[int, ...]) -> dict[tuple[int, int, int], list[tuple[str, str]]]:
-        """By tap and place of the source pack: each sum and the matrix it gets, left out where it is all zero."""
-        weight, types = step.op.weight, self._products(step)
-        padded = np.zeros((-(-weight.shape[0] // 4) * 4, *weight.shape[1:]), np.float32)
-        padded[: weight.shape[0]] = weight
-        try:
-            texts = glsl.literals(padded, types)
-        except ValueError as error:
-            raise TargetError(f"{self.graph.name}: node {step.node!r}", str(error), "use --precision fp32") from None
-        result: dict[tuple[int, int, int], list[tuple[str, str]]] = {}
-        for ky, kx in np.ndindex(weight.shape[2:]):
-            for i, source_pack in enumerate(packs):
-                columns = slice(4 * source_pack, min(4 * source_pack + 4, weight.shape[1]))
-                result[ky, kx, i] = [
-                    (f"{step.node}_{pack}", glsl.matrix(texts[4 * pack : 4 * pack + 4, columns, ky, kx].T, types))
-                    for pack in step.packs
-                    if padded[4 * pack : 4 * pack + 4, columns, ky, kx].any()
-                ]
-        return result
+def _vector(parts: list[str]) -> str:
+    """A vec4 of up to four scalar expressions, filled up with zeros."""
+    return f"vec4({', '.join(parts + ['0.0'] * (4 - len(parts)))})"
 
 
 def _picked(value: str, first: int, size: int) -> str:
@@ -487,11 +368,3 @@ def _picked(value: str, first: int, size: int) -> str:
     for pack in reversed(packs[:-1]):
         texel = f"({first} + place < {4 * pack + 4} ? {value}_{pack} : {texel})"
     return f"{texel}[({first} + place) & 3]"
-
-
-def _lane(value: str, channel: int) -> str:
-    return f"{value}_{channel // 4}.{LANES[channel % 4]}"
-
-
-def _group(expression: str) -> str:
-    return expression if expression.isidentifier() else f"({expression})"

@@ -71,7 +71,13 @@ def literals(array: npt.NDArray[Any], types: Types) -> npt.NDArray[np.str_]:
         raise ValueError(
             f"found a weight of {worst:g}, expected at most {float(np.finfo(types.number).max):g} for fp16"
         )
-    return rounded.astype(np.str_)
+    return _shorten(rounded.astype(np.str_)).reshape(array.shape)
+
+
+def _shorten(numbers: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
+    """Without zeros that say nothing: `-0.25` as `-.25`. Of a hundred thousand weights that is a tenth of the file."""
+    short = [re.sub(r"^(-?)0\.(?=\d*[1-9])", r"\1.", number) for number in numbers.flat]
+    return np.array(short, np.str_)
 
 
 def literal(value: float, types: Types) -> str:
@@ -82,7 +88,7 @@ def literal(value: float, types: Types) -> str:
 def vector(values: Sequence[float] | npt.NDArray[Any], types: Types) -> str:
     """A vec4 constructor; missing lanes are zero."""
     lanes = np.zeros(4, np.float32)
-    lanes[: len(values)] = values
+    lanes[: len(values)] = np.asarray(values) + 0.0  # -0 is 0
     return f"{types.vec(4)}({', '.join(literals(lanes, types))})"
 
 
@@ -92,8 +98,11 @@ def splat(value: float, types: Types) -> str:
 
 
 def matrix(columns: npt.NDArray[np.str_], types: Types) -> str:
-    """A matrix constructor from literals of shape (columns, 4): GLSL lists column after column."""
-    return f"{types.mat(len(columns))}({', '.join(columns.flat)})"
+    """A matrix constructor from literals of shape (columns, 4): GLSL lists column after column.
+
+    Without spaces: matrices are the bulk of a file.
+    """
+    return f"{types.mat(len(columns))}({','.join(columns.flat)})"
 
 
 def pointwise(op: Pointwise, operands: Sequence[str], pack: int, types: Types) -> str:

@@ -16,13 +16,17 @@ from fractions import Fraction
 from typing import TypeVar
 
 from shadergen import graph as ir
+from shadergen.blocking import WINOGRAD, Axis, direct
 from shadergen.errors import TargetError
 from shadergen.glsl import identifier
-from shadergen.graph import Concat, Conv, DepthToSpace, Graph, Node, Slice, SpaceToDepth, TensorType
+from shadergen.graph import Concat, Conv, DepthToSpace, Graph, Node, Rim, Slice, SpaceToDepth, TensorType
 from shadergen.packing import Texture, lanes, pack_value
 from shadergen.target import Target
 
 Item = TypeVar("Item")
+
+Neighbourhood = Conv | Rim | SpaceToDepth
+"""Operators that read their input at other pixels than their own."""
 
 BYTES_PER_TEXEL = 8
 """rgba16f, what the players store hook results in."""
@@ -32,6 +36,16 @@ RECOMPUTE_MACS = 27
 where its value is wanted at the pixel, instead of read back: 4 channels are 8 bytes, for which a GPU does a hundred
 operations. It also spares the skip connection the rounding to 16 bits, a third of C4F32's error on a driver that rounds
 towards zero (mean 4.8e-4 before, 3.2e-4 after, on a photograph)."""
+
+MAX_SUMS = 32
+"""vec4 registers for the sums of a compute pass. With the texels and the products' factors this stays within the 255
+registers that an NVIDIA invocation has at most."""
+MAX_PRODUCTS = 4096
+"""Of vec4 with scalars, in a compute pass of more than one pixel: what 16384 multiply-adds take to
+compile is felt. Four pixels of more than one pack may have a quarter: they make the code long for little more speed,
+see bench/log.md."""
+MIN_WINOGRAD_CHANNELS = 8
+"""Of source and result: below, the transforms cost more than the products they save."""
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What a schedule says
@@ -45,8 +59,27 @@ class ConvStep:
     op: Conv
     source: str
     packs: tuple[int, ...]
-    rounds: tuple[tuple[int, ...], ...]
-    """The source's packs, grouped by what fits into shared memory at a time; one group in a fragment pass."""
+    x: Axis
+    y: Axis
+    """How the invocation's pixels are computed from the texels around them."""
+
+    def sums(self) -> int:
+        """vec4 registers that hold the sums."""
+        return len(self.packs) * self.x.sums * self.y.sums
+
+    def products(self) -> int:
+        """Products of vec4 with scalars: the length of the code, where the weights are in it."""
+        return len(self.packs) * int(self.op.weight.shape[1]) * len(self.x.products) * len(self.y.products)
+
+
+@dataclass(frozen=True)
+class RimStep:
+    """Packs of a rim, from a kept value."""
+
+    node: str
+    op: Rim
+    source: str
+    packs: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -106,7 +139,7 @@ class LaneStep:
     block: int = 1
 
 
-Step = ConvStep | ReadStep | GatherStep | ScatterStep | PointwiseStep | LaneStep
+Step = ConvStep | RimStep | ReadStep | GatherStep | ScatterStep | PointwiseStep | LaneStep
 
 
 @dataclass(frozen=True)
@@ -114,7 +147,7 @@ class Cost:
     """What a pass does per pixel of the graph's input, offsets and borders left out."""
 
     macs: Fraction = Fraction(0)
-    """Multiply-adds of the model's convolutions; filled-up lanes are not counted."""
+    """Multiply-adds of the convolutions, as they are computed; transforms, rims and filled-up lanes not counted."""
     fetches: Fraction = Fraction(0)
     """Texture fetches."""
     bytes: Fraction = Fraction(0)
@@ -145,8 +178,11 @@ class ScheduledPass:
     block_steps: tuple[Step, ...]
     """After them, once for each pixel of the block, where `block` is above 1."""
     block: int
-    """One invocation gives block x block pixels of the result."""
-    shared_bytes: int
+    """Each of an invocation's pixels becomes block x block pixels of the result."""
+    pixels: tuple[int, int]
+    """Width and height of the invocation's pixels, in front of the block."""
+    results: int
+    """Packs of the result that a loop of the pass goes over, one at a time; 1 where there is no loop."""
     cost: Cost
 
 
@@ -201,9 +237,7 @@ def _kept_values(graph: Graph, target: Target) -> frozenset[str]:
     """The nodes whose value is kept in textures (the graph's output counts as one)."""
     kept = {graph.output}
     for node in graph.nodes:
-        if isinstance(node.op, Conv | SpaceToDepth) or (
-            isinstance(node.op, DepthToSpace) and target.stage == "fragment"
-        ):
+        if isinstance(node.op, Neighbourhood) or (isinstance(node.op, DepthToSpace) and target.stage == "fragment"):
             kept.update(node.inputs)
     kept.discard(graph.input)
     while True:
@@ -219,7 +253,7 @@ def _must_be_kept(graph: Graph, kept: set[str]) -> str | None:
     for root in sorted(kept):
         region = _region(graph, root, kept)
         for node in region:
-            # Two passes would both compute it. Pointwise work is cheaper again than a texture's round trip.
+            # Two passes would both compute it. Pointwise work and rims are cheaper again than a texture's round trip.
             costly = isinstance(node.op, Conv | SpaceToDepth) and not _is_recomputed(graph, node)
             if costly and owner.setdefault(node.name, root) != root:
                 return node.name
@@ -228,7 +262,7 @@ def _must_be_kept(graph: Graph, kept: set[str]) -> str | None:
             continue
         for node in region:
             # Below the shuffle an invocation has one pixel, above it a block: both cannot be convolved in one pass.
-            if isinstance(node.op, Conv | SpaceToDepth) and node.name not in below:
+            if isinstance(node.op, Neighbourhood) and node.name not in below:
                 return node.name
             if isinstance(node.op, DepthToSpace) and node.name in below:
                 return node.name
@@ -248,7 +282,7 @@ def _region(graph: Graph, root: str, kept: Iterable[str]) -> tuple[Node, ...]:
         if node.name in wanted and (node.name == root or node.name not in kept or _is_recomputed(graph, node)):
             region.append(node)
             # What a neighbourhood is read from comes from textures, even where it could be computed at the pixel.
-            wanted.update(name for name in node.inputs if not (isinstance(node.op, Conv) and name in kept))
+            wanted.update(name for name in node.inputs if not (isinstance(node.op, Conv | Rim) and name in kept))
     return tuple(reversed(region))
 
 
@@ -294,7 +328,8 @@ class _Planner:
         computed = {node.name for node in region}
         shuffles = [node.op for node in region if isinstance(node.op, DepthToSpace)]
         block = max((op.block for op in shuffles), default=1) if self.target.stage == "compute" else 1
-        rounds = self._rounds(region)
+        results = self._results(region, computed, writes)
+        pixels = self._pixels(region, demand, results > 1)
         steps: list[Step] = []
         block_steps: list[Step] = []
         for node in region:
@@ -303,7 +338,7 @@ class _Planner:
                     above = block > 1 and self.types[name].width == self.types[root].width
                     (block_steps if above else steps).append(ReadStep(name, demand[name]))
             above = block > 1 and self.types[node.name].width == self.types[root].width
-            (block_steps if above else steps).append(self._step(node, demand[node.name], rounds))
+            (block_steps if above else steps).append(self._step(node, demand[node.name], pixels))
         reads = _unique(name for node in region for name in node.inputs if self._is_read(node, name, computed, demand))
         binds = self._binds(region, demand, computed)
         result = ScheduledPass(
@@ -316,7 +351,8 @@ class _Planner:
             steps=tuple(steps),
             block_steps=tuple(block_steps),
             block=block,
-            shared_bytes=sum(self._shared_bytes(step) for step in steps if isinstance(step, ConvStep)),
+            pixels=pixels,
+            results=results,
             cost=self._cost(steps, block_steps, binds, root, writes, reads),
         )
         self._check(result)
@@ -338,7 +374,7 @@ class _Planner:
         """What a pack of `node` needs of its operands in registers."""
         channels = range(4 * pack, 4 * pack + lanes(self.types[node.name].channels, pack))
         match node.op:
-            case Conv() | SpaceToDepth():
+            case Conv() | Rim() | SpaceToDepth():
                 return []
             case DepthToSpace(block):
                 if not self._is_register_shuffle(node):
@@ -362,17 +398,19 @@ class _Planner:
 
     def _is_read(self, node: Node, name: str, computed: set[str], demand: dict[str, tuple[int, ...]]) -> bool:
         """Whether `node` takes its input `name` from textures: at other pixels, or because it is not computed here."""
-        if isinstance(node.op, Conv | SpaceToDepth) or self._is_lookup(node):
+        if isinstance(node.op, Neighbourhood) or self._is_lookup(node):
             return True
         return name in demand and name not in computed
 
     def _is_lookup(self, node: Node) -> bool:
         return isinstance(node.op, DepthToSpace) and not self._is_register_shuffle(node)
 
-    def _step(self, node: Node, packs: tuple[int, ...], rounds: dict[str, tuple[tuple[int, ...], ...]]) -> Step:
+    def _step(self, node: Node, packs: tuple[int, ...], pixels: tuple[int, int]) -> Step:
         match node.op:
             case Conv() as op:
-                return ConvStep(node.name, op, node.inputs[0], packs, rounds[node.name])
+                return self._conv_step(node, op, packs, pixels)
+            case Rim() as op:
+                return RimStep(node.name, op, node.inputs[0], packs)
             case SpaceToDepth(block):
                 return GatherStep(node.name, block, node.inputs[0], packs)
             case DepthToSpace(block):
@@ -389,43 +427,53 @@ class _Planner:
     def _channels(self, name: str, pack: int) -> range:
         return range(4 * pack, 4 * pack + lanes(self.types[name].channels, pack))
 
-    def _rounds(self, region: tuple[Node, ...]) -> dict[str, tuple[tuple[int, ...], ...]]:
-        """For each convolution its source's packs, as many at a time as fit beside the others' smallest tiles."""
+    def _pixels(
+        self, region: tuple[Node, ...], demand: dict[str, tuple[int, ...]], pack_by_pack: bool
+    ) -> tuple[int, int]:
+        """The pixels of an invocation: the most whose sums fit into the registers and whose code stays short.
+
+        More pixels use each weight and texel more often, and make as many times more code. Measured in bench/log.md.
+        """
         convs = [(node, node.op) for node in region if isinstance(node.op, Conv)]
-        if self.target.stage == "fragment":
-            return {node.name: (tuple(range(self.types[node.inputs[0]].packs)),) for node, _ in convs}
-        smallest = {node.name: self._bytes_per_pack(op, node.inputs[0]) for node, op in convs}
-        spare = self.target.max_shared_bytes - sum(smallest.values())
-        if spare < 0:
-            width, height = self.target.workgroup
-            raise TargetError(
-                f"{self.graph.name}: pass for {region[-1].name!r}",
-                f"found {sum(smallest.values())} bytes of shared memory at workgroup {width}x{height}, "
-                f"expected at most {self.target.max_shared_bytes}",
-                "choose a smaller --workgroup, or --fragment",
-            )
-        rounds = {}
-        for node, _ in convs:
-            packs = tuple(range(self.types[node.inputs[0]].packs))
-            fit = min(len(packs), 1 + spare // smallest[node.name])
-            spare -= (fit - 1) * smallest[node.name]
-            rounds[node.name] = tuple(packs[i : i + fit] for i in range(0, len(packs), fit))
-        return rounds
+        if self.target.stage == "fragment" or not convs or "block" in self.target.without:
+            return (1, 1)
+        packs = {node.name: demand[node.name][:1] if pack_by_pack else demand[node.name] for node, _ in convs}
+        one_pack = all(len(numbers) == 1 for numbers in packs.values())
+        for pixels in ((4, 2), (2, 2), (2, 1)):
+            steps = [self._conv_step(node, op, packs[node.name], pixels) for node, op in convs]
+            if sum(step.sums() for step in steps) <= MAX_SUMS and self._is_short(steps, pixels, one_pack):
+                return pixels
+        return (1, 1)
 
-    def _bytes_per_pack(self, op: Conv, source: str) -> int:
-        """Shared memory that one pack of the source takes, in fp32; a source of fewer channels has fewer lanes."""
-        return self._cells(op) * 4 * min(4, self.types[source].channels)
+    def _is_short(self, steps: list[ConvStep], pixels: tuple[int, int], one_pack: bool) -> bool:
+        """Whether the convolutions' code may have so many pixels. Loops over a table keep it short anyway."""
+        if self.target.weights == "texture":
+            return True
+        limit = MAX_PRODUCTS if one_pack or pixels == (2, 1) else MAX_PRODUCTS // 4
+        return pixels != (4, 2) and sum(step.products() for step in steps) <= limit
 
-    def _cells(self, op: Conv) -> int:
-        """Pixels in the shared tile: the workgroup's and the kernel's reach."""
+    def _results(self, region: tuple[Node, ...], computed: set[str], writes: Texture | None) -> int:
+        """How many packs the pass's code loops over: all, where it does the same with each and has no literals."""
+        if self.target.weights == "code" or writes is None:
+            return 1
+        for node in region:
+            convolves = isinstance(node.op, Conv | Rim)
+            pointwise = isinstance(node.op, ir.Pointwise) and not isinstance(node.op, ir.PRelu)
+            if not convolves and not (pointwise and computed.issuperset(node.inputs)):
+                return 1
+        return writes.packs
+
+    def _conv_step(self, node: Node, op: Conv, packs: tuple[int, ...], pixels: tuple[int, int]) -> ConvStep:
+        """The convolution for a block of pixels: along x as two pixels from four products where that pays."""
         kh, kw = op.weight.shape[2:]
-        width, height = self.target.workgroup
-        return int((width + kw - 1) * (height + kh - 1))
-
-    def _shared_bytes(self, step: ConvStep) -> int:
-        if self.target.stage == "fragment":
-            return 0
-        return self._bytes_per_pack(step.op, step.source) * max(len(packs) for packs in step.rounds)
+        x, y = direct(pixels[0], kw), direct(pixels[1], kh)
+        fits = pixels[0] == WINOGRAD.block and kw == WINOGRAD.taps
+        wide = min(op.weight.shape[:2]) >= MIN_WINOGRAD_CHANNELS
+        if fits and wide and self.target.weights == "code" and "winograd" not in self.target.without:
+            winograd = ConvStep(node.name, op, node.inputs[0], packs, WINOGRAD, y)
+            if winograd.sums() <= MAX_SUMS:
+                return winograd
+        return ConvStep(node.name, op, node.inputs[0], packs, x, y)
 
     def _binds(
         self, region: tuple[Node, ...], demand: dict[str, tuple[int, ...]], computed: set[str]
@@ -437,7 +485,7 @@ class _Planner:
                 if not self._is_read(node, name, computed, demand):
                     continue
                 textures = self.textures.get(name, ())
-                whole = isinstance(node.op, Conv | SpaceToDepth | DepthToSpace)
+                whole = isinstance(node.op, Neighbourhood | DepthToSpace)
                 needed = range(self.types[name].packs) if whole else demand.get(name, ())
                 binds += [texture for texture in textures if any(texture.holds(pack) for pack in needed)]
         return _unique(binds)
@@ -455,32 +503,29 @@ class _Planner:
         for step in steps + block_steps:
             pixels = self.types[step.node].pixels()
             match step:
-                case ConvStep(node, op, source, packs):
+                case ConvStep(node, op, source, packs, x, y):
                     live = sum(lanes(self.types[node].channels, pack) for pack in packs)
-                    macs += pixels * live * op.weight[0].size
-                    fetches += pixels * self._conv_fetches(op) * self.types[source].packs
+                    products = Fraction(len(x.products) * len(y.products), x.block * y.block)
+                    macs += pixels * live * op.weight.shape[1] * products
+                    fetches += pixels * Fraction(x.window * y.window, x.block * y.block) * self.types[source].packs
                 case ReadStep(_, packs):
                     fetches += pixels * len(packs)
                 case GatherStep(_, block, source, packs):
                     fetches += pixels * block**2 * self.types[source].packs
                 case ScatterStep(_, _, source, _):
                     fetches += pixels * self.types[source].packs
-                case PointwiseStep() | LaneStep():
-                    pass
+                case RimStep() | PointwiseStep() | LaneStep():
+                    pass  # a rim is a vanishing part of the picture
         texels = sum((texture.type.pixels() * texture.texels() for texture in binds), Fraction(0))
         texels += 1 if self.graph.input in reads else 0
         texels += self.types[root].pixels() * (writes.texels() if writes else 1)
         return Cost(macs, fetches, texels * BYTES_PER_TEXEL)
 
-    def _conv_fetches(self, op: Conv) -> Fraction:
-        if self.target.stage == "fragment":
-            return Fraction(op.weight.shape[2] * op.weight.shape[3])
-        width, height = self.target.workgroup
-        return Fraction(self._cells(op), width * height)
-
     def _check(self, scheduled: ScheduledPass) -> None:
         where = f"{self.graph.name}: pass for {scheduled.root!r}"
-        binds = len(scheduled.binds) + 2  # the graph's input is up to two: HOOKED, and LUMA for a chroma model
+        stored = RimStep if self.target.weights == "code" else ConvStep | RimStep
+        tables = sum(isinstance(step, stored) for step in scheduled.steps)
+        binds = len(scheduled.binds) + tables + 2  # the graph's input is up to two: HOOKED, and LUMA for a chroma model
         if binds > self.target.max_binds:
             problem = f"found {binds} textures to bind, expected at most {self.target.max_binds}"
             raise TargetError(where, problem, "use --compute, which keeps a value in one texture")

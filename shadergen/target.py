@@ -9,6 +9,14 @@ from shadergen.errors import TargetError
 
 Stage = Literal["fragment", "compute"]
 Precision = Literal["fp32", "fp16"]
+Weights = Literal["code", "texture"]
+
+OPTIMISATIONS: dict[str, str] = {
+    "compose": "linear neighbours become one convolution",
+    "block": "an invocation computes several pixels",
+    "winograd": "kernels three wide take 4 products for two pixels instead of 6",
+}
+"""What can be switched off, and what it does. None of them changes the picture."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +32,14 @@ class Target:
     when: float = 1.2
     """The output must be larger than the source by this factor on both axes; below it the shader stays off."""
     workgroup: tuple[int, int] = (16, 8)
-    """Threads of a compute workgroup, (width, height), one source pixel each. A pass whose tile would not fit into
-    shared memory stages its input in several rounds; the workgroup stays as chosen."""
+    """Threads of a compute workgroup, (width, height)."""
+    weights: Weights = "code"
+    """Where the weights are: numbers in the code, which makes the fastest shader, or a texture that loops read from,
+    which makes a short one that starts at once; the latter needs the stage `compute`."""
+    without: frozenset[str] = frozenset()
+    """Names of OPTIMISATIONS that are switched off."""
     max_binds: int = 12
     """Textures per pass. Both players allow 16; libplacebo on Direct3D 11 runs out of slots at 14 (mpv #17968)."""
-    max_shared_bytes: int = 32 * 1024
-    """Shared memory per workgroup, counted in fp32: Direct3D 11's limit, where fp16 is stored as fp32."""
     max_packs_per_texture: int = 16
     """A tile of 4x4 texels: 16384 texels, Direct3D 11's limit, for a source 4096 wide."""
 
@@ -39,14 +49,21 @@ class Target:
             raise TargetError("--workgroup", f"found {width}x{height}, expected 1 to 1024 threads in all")
         if self.precision == "fp16" and self.stage == "fragment":
             raise TargetError("--precision", "found fp16 with --fragment, expected --compute", "add --compute")
+        if self.weights == "texture" and self.stage == "fragment":
+            raise TargetError("--weights", "found texture with --fragment, expected --compute", "add --compute")
+        unknown = sorted(self.without - set(OPTIMISATIONS))
+        if unknown:
+            raise TargetError("--no-opt", f"found {unknown[0]!r}, expected one of {', '.join(OPTIMISATIONS)}")
         if not 0 < self.when < 1000:
             raise TargetError("--when", f"found {self.when:g}, expected a factor above 0")
 
     @property
     def suffix(self) -> str:
         """What the file name gets after the model's name."""
-        return {"fragment": "", "compute": "_CMP"}[self.stage] + {"fp32": "", "fp16": "_FP16"}[self.precision]
+        stage = {"fragment": "", "compute": "_CMP"}[self.stage]
+        weights = {"code": "", "texture": "_INSTANT"}[self.weights]
+        return stage + weights + {"fp32": "", "fp16": "_FP16"}[self.precision]
 
 
-VARIANTS = (Target(), Target("compute"), Target("compute", "fp16"))
+VARIANTS = (Target(), Target("compute"), Target("compute", "fp16"), Target("compute", weights="texture"))
 """The files generated for every model."""

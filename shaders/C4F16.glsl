@@ -1,7 +1,7 @@
 // C4F16.glsl
 //
 // C4F16, a luma upscaler (2x): fragment passes, fp32 arithmetic,
-// 12384 multiply-adds per pixel of the source in 26 passes.
+// 9012 multiply-adds per pixel of the source in 18 passes.
 //
 // Licence of the weights: MIT
 // SHA-256 of the weights: 0c2cc8e8e82f9827263f3a588ded5a9e7c973e83f922f8ea9c5b44d7a88b80b9
@@ -13,509 +13,146 @@
 // to mpv.conf.
 // Stays off while the picture is shown at little more than its own size; see WHEN below.
 
-//!DESC C4F16 conv0 16x3x3x1 [1/4]
+//!TEXTURE C4F16_conv1_rim_0w
+//!SIZE 2 32
+//!FORMAT rgba32f
+//!FILTER NEAREST
+00000000000000c700000041000050418f24fabba7a9993d6eb93d3daa90943d000080bf000000c70000504100009041187324bdc6048c3c7bbfe73bb6f1b53d000000c700000000000090410000b84125845ebc5d7832bcf56e583c0e86083d00000000000000000000b8410000c041bbafcd3ce90110bd6f2c00bcc36da3bc000080bf000000000000c0410000c841da0cc73cddc9833db3a7f4bb03d97ebc000000c7000080bf0000c8410000f0415df3893dbe91e738b23b323c4d78ec3b00000000000080bf0000f0410000f8415672aebb67ed42bb5b7f42bd5aafe1bb000080bf000080bf0000f841000000428928b4bcdada6cbd0ca74d3ccee73cbd00000000000000c00000000000000000b8c8a63c14d5b6ba58ef463b138d9c3d00000000000080bf0000000000000000a0ad40bdbe1e513d5eaede3e78230f3e00000000000000000000000000000000d2e7043ed3c6f3be048505bffa2f09be000000000000803f00000000000000002cf102bccaee6cbd5165a6bc37d9c4bd00000000000000400000000000000000c73f1bbddac987bd4748d43cbcae34bd00000000000000c0000000000000000085de263e9d00bebc0de206bdf9a92e3d00000000000080bf0000000000000000088849be59a7883d05fe543ee245963e00000000000000000000000000000000928e953c9b9d1e3e5afe71be201bb5bd000000000000803f00000000000000004b6dfabd509f4f3dbf5532b98f45753b000000000000004000000000000000001f670b3d9b52743cc2e9a8bce21003bd000000c0000000000000000000000000894cd03b3e3eefbc470dffbcf169a23c000080bf00000000000000000000000062caf73db345983ef9513bbe5de18e3d00000000000000000000000000000000b1fec73ed4aad43c2f6a14bfa2f50a3e0000803f0000000000000000000000000c99353f3f00f33d40967cbd71a625bc00000040000000000000000000000000e38d2e3e237aa8bd728d193d90af1f3b0000000000000000000000000000000090c897bde230c9bcc06ab33db89a38bd0000000000000000000000000000000078d522be6fa1dfbd7b64ba3d033a7abd000000c00000000000000000000000009be339bdd8e6b73c04b624bdc9a114bd000080bf000000000000000000000000e2d7743db80cd53d5da20a3e4b633c3d0000000000000000000000000000000061c919be50a5a1beda8b62be8427bd3c0000803f000000000000000000000000de2e983c42df2c3c057abb3d4c2fa63d000000400000000000000000000000005039cf3dac052dbd673b9e3bc1070f3c000000000000000000000000000000001bc6a7bcd851283e82a8833d576585bd00000000000000000000000000000000ff3a7d3d4193ac3c9165843d156ca9bb
+//!DESC C4F16 conv1_whole 16x5x5x1 + Rim + Add + Relu [1/4]
 //!HOOK LUMA
 //!BIND HOOKED
-//!SAVE C4F16_conv0_0
-//!WIDTH HOOKED.w
-//!HEIGHT HOOKED.h
-//!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 4
-// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
-float source(ivec2 p) {
-    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
-}
-
-vec4 hook() {
-    ivec2 pixel = ivec2(HOOKED_pos * vec2(ivec2(HOOKED_size)));
-
-    // conv0: 3x3 kernel, 1 to 16 channels
-    vec4 conv0_0 = vec4(-0.011847122, -0.030045347, 0.20180161, -0.011729635);
-    {
-        ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        float s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.05236286, 0.30628458, -0.17929937, -0.09139703) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.33232993, -0.18774113, -0.08967261, -0.13256632) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.27306342, -0.11588807, 0.11624172, 0.0018254495) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.0492279, -0.10485116, 0.29136616, 0.025302777) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.3408956, -0.37816867, -0.007293412, 0.5008062) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.13042845, -0.16622996, 0.26856712, -0.088696286) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.032834392, 0.27714956, -0.06642651, -0.0038680828) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.37721622, 0.25178266, 0.063714474, -0.03213273) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.09456749, 0.12230817, 0.29967654, -0.16919003) * s;
-    }
-
-    return conv0_0;
-}
-
-//!DESC C4F16 conv0 16x3x3x1 [2/4]
-//!HOOK LUMA
-//!BIND HOOKED
-//!SAVE C4F16_conv0_1
-//!WIDTH HOOKED.w
-//!HEIGHT HOOKED.h
-//!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 4
-// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
-float source(ivec2 p) {
-    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
-}
-
-vec4 hook() {
-    ivec2 pixel = ivec2(HOOKED_pos * vec2(ivec2(HOOKED_size)));
-
-    // conv0: 3x3 kernel, 1 to 16 channels
-    vec4 conv0_1 = vec4(-1.7109774e-05, -0.269548, -0.11573616, -0.16546625);
-    {
-        ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        float s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(-0.23360826, -0.16007778, 0.23940553, 0.03792454) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(0.30832747, 0.23881131, -0.15512761, 0.14331096) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(0.09475376, 0.18373683, 0.1222369, -0.12461389) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(0.04693598, -0.1515989, -0.20034431, -0.02338697) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(0.05118368, 0.026346095, -0.21775216, 0.059154455) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(-0.17213695, 0.21297628, -0.15910555, 0.18322827) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(0.15978843, 0.2875216, 0.28257504, 0.28963774) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(-0.2551843, 0.10864647, 0.20214406, -0.26887193) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(-0.003934022, 0.02416674, -0.11029209, -0.13477823) * s;
-    }
-
-    return conv0_1;
-}
-
-//!DESC C4F16 conv0 16x3x3x1 [3/4]
-//!HOOK LUMA
-//!BIND HOOKED
-//!SAVE C4F16_conv0_2
-//!WIDTH HOOKED.w
-//!HEIGHT HOOKED.h
-//!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 4
-// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
-float source(ivec2 p) {
-    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
-}
-
-vec4 hook() {
-    ivec2 pixel = ivec2(HOOKED_pos * vec2(ivec2(HOOKED_size)));
-
-    // conv0: 3x3 kernel, 1 to 16 channels
-    vec4 conv0_2 = vec4(-0.08563284, 0.10452247, 0.03993643, -0.20661472);
-    {
-        ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        float s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(0.12956016, 0.27640018, -0.041533493, -0.16338605) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(0.30408233, 0.27091688, 0.099680915, 0.33893126) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(0.28060737, -0.37013894, 0.3012522, 0.2841539) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(0.29994932, 0.073514946, 0.10133603, -0.14911039) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(0.13966298, -0.011923783, -0.4739905, -0.034879122) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(-0.26168266, -0.065154344, -0.17231575, -0.24553704) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(0.003307841, -0.14560856, 0.20799284, 0.065319546) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(-0.2312373, 0.15013835, 0.13983442, -0.1763649) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(-0.33410642, -0.2158734, -0.18971866, -0.19413932) * s;
-    }
-
-    return conv0_2;
-}
-
-//!DESC C4F16 conv0 16x3x3x1 [4/4]
-//!HOOK LUMA
-//!BIND HOOKED
-//!SAVE C4F16_conv0_3
-//!WIDTH HOOKED.w
-//!HEIGHT HOOKED.h
-//!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 4
-// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
-float source(ivec2 p) {
-    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
-}
-
-vec4 hook() {
-    ivec2 pixel = ivec2(HOOKED_pos * vec2(ivec2(HOOKED_size)));
-
-    // conv0: 3x3 kernel, 1 to 16 channels
-    vec4 conv0_3 = vec4(0.03856215, -0.1556665, 0.018209212, -0.18803255);
-    {
-        ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        float s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(-0.11699181, 0.010245547, -0.049631663, -0.06240679) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(0.18159515, 0.04586368, -0.09393933, -0.018435482) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(-0.11660904, 0.11651952, -0.045478053, -0.06763838) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(0.24104553, 0.15503782, -0.22321482, 0.027762368) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(-0.4715476, 0.020093594, -0.042006873, 0.19199662) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(0.38664448, -0.112363115, 0.1395569, 0.28421348) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(0.24769674, 0.2008837, -0.10853276, 0.15103266) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(-0.33614248, -0.27970663, 0.07099214, 0.2923794) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(-0.020728905, -0.12405045, 0.2887123, -0.05923538) * s;
-    }
-
-    return conv0_3;
-}
-
-//!DESC C4F16 conv1 16x3x3x16 + Relu [1/4]
-//!HOOK LUMA
-//!BIND C4F16_conv0_0
-//!BIND C4F16_conv0_1
-//!BIND C4F16_conv0_2
-//!BIND C4F16_conv0_3
+//!BIND C4F16_conv1_rim_0w
 //!SAVE C4F16_relu1_0
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
+float source(ivec2 p) {
+    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
+}
+
+// A texel or zero, without a branch around the fetch
+float padded(float texel, bool inside) {
+    return inside ? texel : float(0.0);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+bool is_at(int p, int n, int at) {
+    return at == -32768 || at == p || at == p - n;
+}
+
 vec4 hook() {
-    ivec2 pixel = ivec2(C4F16_conv0_0_pos * vec2(ivec2(C4F16_conv0_0_size)));
+    ivec2 pixel = ivec2(HOOKED_pos * vec2(ivec2(HOOKED_size)));
 
-    // conv1: 3x3 kernel, 16 to 16 channels
-    vec4 conv1_0 = vec4(0.07268482, 0.06763115, 0.007989183, 0.045518488);
+    // conv1_whole: 5x5 kernel, 1 to 16 channels
+    vec4 conv1_whole_0 = vec4(.015543351, -.068684235, .009671101, -.034582764);
     {
-        ivec2 edge = ivec2(C4F16_conv0_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.02647654, -0.06137382, 0.051852383, 0.09248485, -0.13436039, -0.029970577, 0.18276541, -0.03167587, 0.016386913, -0.014634214, -0.00066119584, -0.06449925, 0.037197486, -0.09843215, -0.03063399, 0.08391692) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.0114704445, -0.11769854, 0.039828975, 0.037651855, -0.015705507, 0.01199175, -0.11933721, -0.090179116, 0.012731033, -0.06456385, 0.017122854, -0.07597249, 0.09770912, 0.107198365, -0.037849817, 0.14820944) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.054593064, 0.11366014, -0.052275855, 0.03156121, 0.06635228, -0.08315446, -0.16288872, -0.010473354, -0.0019209214, -0.15439744, -0.07759828, -0.1245275, -9.3956405e-05, 0.02808803, 0.015441852, -0.008911987) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.13556696, 0.17820334, -0.044710908, -0.0065278304, -0.008638928, 0.019252485, 0.12176115, 0.14111377, -0.043317527, -0.11205428, 0.051131185, 0.03762895, -0.12729174, -0.03759019, -0.0010356706, -0.07488549) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.047972098, 0.0679664, 0.29583657, 0.15564859, -0.24231803, -0.13732749, 0.37210196, -0.017276945, -0.07794041, -0.009548964, -0.08005327, -0.07016502, 0.033082552, 0.18739308, -0.38250235, -0.1303229) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.050655328, -0.023266697, -0.06342219, 0.03078897, -0.023518056, 0.041862827, 0.09266456, -0.09580279, -0.03628975, 0.010279579, 0.20368706, 0.08966952, 0.109213784, -0.13851017, -0.17149915, 0.027513603) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.09133486, 0.09627254, -0.15710665, -0.0080960775, -0.022790546, 0.058233622, 0.05523548, 0.0074306, -0.075910226, 0.060808763, 0.27418095, 0.09126486, -0.036584854, 0.06290087, -0.017426351, 0.07753489) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.2655602, -0.2133213, 0.09935956, 0.22178346, 0.004143264, -0.0137787275, -0.041344024, 0.009642777, 0.014614611, -0.0009706088, 0.18133587, 0.13314307, 0.12271996, 0.048480935, -0.006694949, -0.035451874) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.38200772, 0.02394086, -0.033774167, -0.027673317, -0.4580258, 0.07892486, 0.14018016, 0.031812787, -0.013816228, 0.032437716, -0.09699984, -0.04999143, 0.3881004, 0.07690475, 0.11635773, 0.22152747) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.09662489, 0.03227822, 0.14035258, 0.12179743, -0.12249244, -0.0055990634, -0.039378203, 0.014739985, -0.2969231, -0.13438681, 0.108547054, -0.0014573991, 0.27058995, 0.015075995, -0.020547865, -0.07245412) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.18736935, -0.007026975, -0.05605765, -0.10265454, 0.07481063, 0.08275727, 0.064907596, 0.028137151, -0.24307989, -0.10480639, 0.019894702, 0.04448467, 0.010228618, -0.063887715, 0.095425524, 0.1858796) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.11595825, -0.090628184, 0.11875977, -0.24516557, 0.09731336, 0.013549792, -0.014386618, -0.0035821998, -0.11086113, 0.1339996, 0.052096073, 0.13120338, -0.12490577, -0.16854079, -0.08192826, -0.11159046) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.06017676, 0.09157963, 0.2362147, 0.13455625, 0.027019188, -0.041612085, -0.12240745, -0.017638247, -0.015000301, 0.14718361, 0.0065429606, 0.0055476027, 0.15411128, -0.19059572, -0.0029027811, -0.04558377) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.04434139, -0.22853121, -0.1970823, -0.07251923, 0.04393788, 0.08734021, -0.050528966, 0.09389577, -0.045600243, -0.11156767, -0.09569965, -0.036648024, -0.0626992, 0.24172986, 0.2351557, 0.14438508) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.08965526, -0.016621294, -0.22067146, -0.06252563, 0.01993052, -0.015152356, 0.095377944, -0.061477475, 0.0025755519, -0.17385097, -0.29874197, -0.11238631, 0.051341172, -0.03113906, -0.19593813, -0.06495891) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.063318014, 0.14216086, 0.090596646, 0.13354532, -0.011512937, -0.013368881, 0.017278243, -0.091803156, -0.01875796, 0.020520454, -0.03292737, -0.045050837, 0.049405146, 0.13638036, 0.194953, 0.14794597) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.30134192, -0.2163831, -0.5038187, -0.3021381, -0.05244411, -0.28115517, -0.212542, -0.15984195, 0.037942264, 0.0054903575, 0.081998624, 0.118337415, 0.17470087, 0.47618973, 0.5774877, 0.2188647) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.20347035, 0.20996968, -0.11137549, -0.11502658, -0.014823783, 0.0025030477, -0.12880051, -0.020622883, 0.11111706, -0.18831208, -0.028694643, -0.01500015, -0.2911883, 0.2002294, -0.13362175, -0.02572933) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.26698855, 0.28470486, -0.09757995, -0.11107355, -0.22845082, 0.068013154, -0.27623475, -0.2063632, 0.14356972, -0.22355202, -0.2622774, -0.19035351, 0.16784284, 0.07745608, -0.17124163, -0.19487083) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.48131016, -0.30078897, -0.5007138, -0.16646598, 0.011392574, -0.0045655975, 0.044370692, -0.11993901, -0.17434093, -0.1847874, -0.025215792, -0.00021941475, -0.10674539, 0.13107415, 0.16515283, 0.21689653) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.27442905, 0.16004449, 0.018867739, -0.07492138, -0.0022404613, 0.080274925, -0.09262728, -0.106804065, 0.067364834, 0.008151085, 0.10971598, 0.11863332, -0.4641472, -0.050338157, -0.073487096, 0.11678358) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.11755705, 0.18762928, 0.110365145, 0.17372866, 0.089266725, 0.06536652, 0.013872625, 0.021298802, -0.06045901, 0.06340968, -0.048438013, -0.16324511, 0.14243141, -0.057463463, -0.117321864, 0.03135176) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.04200936, -0.05146906, 0.0019532396, 0.10221027, 0.1556252, -0.07527324, -0.116310775, -0.023195507, 0.21587954, -0.024356106, 0.028313143, -0.19763401, 0.044638805, 0.035700887, 0.09423889, 0.07271069) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.35679087, -0.033244014, 0.10174393, 0.08061151, -0.095721714, 0.07730608, 0.14695741, 0.14387181, -0.0023100795, 0.052197475, 0.0149629805, -0.11030215, -0.078404374, -0.09617723, 0.05133631, 0.03406693) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.0024769744, -0.1942992, -0.16014878, 0.05384481, 0.07245813, 0.016554058, -0.016392024, 0.014963009, 0.03685841, 0.08277778, 0.03063031, 0.050543156, -0.018658053, 0.0057851835, 0.1111793, -0.049527857) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.08500549, -0.06737831, -0.06364842, -0.028903097, -0.04813861, 0.021124188, 0.05121492, 0.016667882, -0.019402888, 0.0105203455, 0.025473034, 0.053561017, 0.026115993, -0.11929092, 0.038121603, 0.08745469) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.023509521, 0.12221044, 0.07109974, -0.040670253, -0.05950356, -0.16066347, -0.0069954563, -0.014188282, -0.09249816, -0.020365525, -0.053520072, -0.0905289, -0.038783584, 0.029446581, -0.06352808, -0.0888104) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.0576131, -0.038924325, -0.18202862, -0.08452162, 0.08139718, -0.05462068, 0.06705428, -0.011137148, -0.0121223815, 0.031929657, -0.045455173, -0.039184507, 0.014400123, 0.0407979, 0.09347039, 0.03144747) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.11680374, 0.09473309, 0.07437445, 0.065819316, -0.08303424, -0.028213484, -0.0327262, -0.04985406, 0.011755332, -0.036961425, -0.002089761, 0.022027243, -0.0810578, 0.0017177837, -0.051714413, 0.11840165) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.013806218, 0.088729486, 0.09498119, -0.05711534, 0.05145788, -0.06766946, -0.063909434, -0.059808742, 0.053346667, -0.0015468065, -0.058899075, -0.12318032, 0.12411157, -0.16524994, 0.035808027, 0.0351812) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.06768215, 0.16928881, -0.0050128074, 0.037739743, 0.060978718, 0.07814805, 0.040808838, 0.12218394, 0.021764742, 0.07767376, 0.05503357, -0.01978054, -0.00067466183, -0.013485951, 0.002796237, -0.002851253) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.08931573, 0.092678085, 0.027207868, -0.010283258, 0.0055285688, -0.04384083, -0.039436776, -0.0008224601, -0.04426536, -0.112447105, -0.08128352, -0.008761048, 0.0019788968, -0.078559466, 0.03389013, -0.045461323) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.05074325, 0.15028714, 0.01904453, 0.021246351, -0.028566359, -0.0382835, 0.11231037, 0.0025872174, -0.04193528, -0.0955259, -0.01223061, 0.010286707, -0.10969812, 0.029427905, 0.04437172, 0.03173432) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.15807432, -0.17939346, -0.08669272, -0.14724633, -0.052220784, 0.09725012, 0.013293511, 0.04422443, -0.015463082, 0.10796535, 0.037943203, -0.05677225, 0.1146782, -0.12553144, -0.018532481, 0.06895432) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(-0.0010567112, 0.0020782205, -0.03270507, -0.0058109052, 0.017120514, -0.068742305, 0.0072273803, 0.011786122, -0.12323715, 0.0752539, 0.07048813, 0.06650266, -0.012059183, 0.025215393, -0.006141695, 0.030562688) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_0 += mat4(0.0031619577, -0.097009875, -0.032259077, 0.0138324695, 0.041664355, -0.0046459157, -0.04583748, 0.059038978, 0.0056189997, 0.07522224, -0.07133742, 0.0627852, 0.027413473, 0.04479487, -0.06283431, 0.11324417) * s;
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
+        ivec2 edge = ivec2(HOOKED_size) - 1;
+        ivec2 corner = pixel - ivec2(2, 2);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int x3 = clamp(corner.x + 3, 0, edge.x);
+        bool x3_in = x3 == corner.x + 3;
+        int x4 = clamp(corner.x + 4, 0, edge.x);
+        bool x4_in = x4 == corner.x + 4;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        int y3 = clamp(corner.y + 3, 0, edge.y);
+        bool y3_in = y3 == corner.y + 3;
+        int y4 = clamp(corner.y + 4, 0, edge.y);
+        bool y4_in = y4 == corner.y + 4;
+        {
+            float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
+            float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
+            float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
+            float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
+            float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
+            float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
+            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
+            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
+            float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
+            float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
+            float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
+            float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
+            float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
+            conv1_whole_0 += vec4(-.017276602,.0006603751,.021554053,-.004739594) * s_0_0;
+            conv1_whole_0 += vec4(.0178827,.014681748,.048670135,.04490536) * s_0_1;
+            conv1_whole_0 += vec4(-.07282062,.06261014,.0504873,-.000107041684) * s_0_2;
+            conv1_whole_0 += vec4(.029091924,.05680256,-.065498546,-.06018699) * s_0_3;
+            conv1_whole_0 += vec4(.039001815,-.09292674,-.015191707,.078314126) * s_0_4;
+            conv1_whole_0 += vec4(.03393232,.055569638,-.035823733,-.02751297) * s_1_0;
+            conv1_whole_0 += vec4(-.0014473494,-.09602863,-.34869996,.046415117) * s_1_1;
+            conv1_whole_0 += vec4(.2008351,.19535728,-1.9088051,-1.0935737) * s_1_2;
+            conv1_whole_0 += vec4(1.6844183,.13957971,.15095784,.34207523) * s_1_3;
+            conv1_whole_0 += vec4(-.09363643,-.00048942515,.017361144,-.15709524) * s_1_4;
+            conv1_whole_0 += vec4(.00039675197,.04973032,.06351272,.0056210076) * s_2_0;
+            conv1_whole_0 += vec4(-.05274022,-.32070917,.10259878,-.16791296) * s_2_1;
+            conv1_whole_0 += vec4(.16180903,1.3583692,2.1710265,.7092886) * s_2_2;
+            conv1_whole_0 += vec4(-1.8284398,-.3996508,-.19225128,.3276173) * s_2_3;
+            conv1_whole_0 += vec4(-.06293378,.07190962,.00024576508,.024925042) * s_2_4;
+            conv1_whole_0 += vec4(.0010302657,.039316982,-.06896467,.031312) * s_3_0;
+            conv1_whole_0 += vec4(.004147592,.092345536,.1384084,.0077040447) * s_3_1;
+            conv1_whole_0 += vec4(.04705031,-.37412584,-.066655375,.21473694) * s_3_2;
+            conv1_whole_0 += vec4(-.1115904,-.36302555,-.037365064,-.09246113) * s_3_3;
+            conv1_whole_0 += vec4(.0788002,.030370178,-.017787471,.04445314) * s_3_4;
+            conv1_whole_0 += vec4(-.015014447,-.027255999,-.0055497168,.002982767) * s_4_0;
+            conv1_whole_0 += vec4(.021473216,-.07132791,.001094137,-.025826873) * s_4_1;
+            conv1_whole_0 += vec4(.03948303,.027720232,-.016153429,.056829896) * s_4_2;
+            conv1_whole_0 += vec4(-.07987167,.08640002,.046866525,-.008238204) * s_4_3;
+            conv1_whole_0 += vec4(.00045258037,-.027809003,-.01359466,-.020708013) * s_4_4;
+        }
     }
+
+    // conv1_rim: near the borders, what zero padding between two convolutions takes away
+    vec4 conv1_rim_0 = vec4(0.0);
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(0, 0), size - ivec2(1, 1)));
+        for (int i = interior ? 1 : 0; i < 1; i++) {
+            ivec2 p = pixel;
+            vec4 sum_0 = vec4(0.0);
+            for (int term = 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F16_conv1_rim_0w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_0w, ivec2(0, tap), 0).xy);
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        float s = source(ivec2(q.x, q.y));
+                        sum_0 += texelFetch(C4F16_conv1_rim_0w, ivec2(1, tap), 0) * s;
+                    }
+                }
+            }
+            conv1_rim_0 = sum_0;
+        }
+    }
+
+    // Add
+    vec4 conv1_0 = conv1_whole_0 + conv1_rim_0;
 
     // Relu
     vec4 relu1_0 = max(conv1_0, vec4(0.0));
@@ -523,145 +160,146 @@ vec4 hook() {
     return relu1_0;
 }
 
-//!DESC C4F16 conv1 16x3x3x16 + Relu [2/4]
+//!TEXTURE C4F16_conv1_rim_1w
+//!SIZE 2 32
+//!FORMAT rgba32f
+//!FILTER NEAREST
+00000000000000c700000041000050411edcd53ec4f030bd9a5d9dbcb2fe863d000080bf000000c700005041000090419dd4653e8fb0823d52d0893ca4b760bc000000c700000000000090410000b841f293ce3e652cab3d8e74343bc4875b3d00000000000000000000b8410000c0417b0c6ebea0a1a03c4db312bd82e637bd000080bf000000000000c0410000c841cbbbddbd9983b5bc8aee2a3d854806bc000000c7000080bf0000c8410000f041f7cd563e273c1b3d3ed3b53bd84f653b00000000000080bf0000f0410000f841f99b09be772e943b0ecb913ce8e157bc000080bf000080bf0000f841000000422ab282bd3e8d44bdafa5333de4773ebc00000000000000c00000000000000000143475bda24d94bcd00a6ab9a2b073bc00000000000080bf000000000000000054ed0d3f846a233e9e4a01beb334463e000000000000000000000000000000004fb62cbe193b95bd951d603ea8ab0cbf000000000000803f00000000000000005a6c4a3e05cc683cf06bf1bd72d2db3e00000000000000400000000000000000d1c91d3e561441bd0d4a8cbca22f38bc00000000000000c00000000000000000916d933d4adb003d4db457bd197d72bd00000000000080bf0000000000000000c7cd803e2ad74ebe4682a03ea5ff963c0000000000000000000000000000000049944bbe21c1a6be38856d3f8f7650be000000000000803f000000000000000024b6b73d9e79d1bc770d6b3e269ff0bb000000000000004000000000000000005e6317bbe17f3b3db9985abc403080bd000000c000000000000000000000000037129fbda060173d8592153df1dffc3b000080bf0000000000000000000000001c8596bd3fb58bbdff67f3bc0dc0aabb00000000000000000000000000000000cf3c703c3bff14bfd442473fc9d6eebe0000803f000000000000000000000000570b17beb997243fdfe132bfbb5563bd00000040000000000000000000000000d7decbbd903fb23dc54248bd3b3531bd00000000000000000000000000000000e4123cbea235f13c2f8a52bd0502893d00000000000000000000000000000000ad7a083ef0d88b3ed99cb5be6721973d000000c0000000000000000000000000a7545b3c469b063ddddef33ccadc933d000080bf000000000000000000000000396f27bec32c383e70085e3c22d9db3e00000000000000000000000000000000c850afbe9ea307beb6c7703f280a3bbf0000803f0000000000000000000000008c6dfb3d0ca3bf3e5ced53bf3a3dd7bd000000400000000000000000000000002b9205bc55360a3e1c7d48bd0251c8bd00000000000000000000000000000000d66aa93dfaebb1bd73dab6bd82c3873e000000000000000000000000000000002e410b3d2345873d9cb0b9beafea843d
+//!DESC C4F16 conv1_whole 16x5x5x1 + Rim + Add + Relu [2/4]
 //!HOOK LUMA
-//!BIND C4F16_conv0_0
-//!BIND C4F16_conv0_1
-//!BIND C4F16_conv0_2
-//!BIND C4F16_conv0_3
+//!BIND HOOKED
+//!BIND C4F16_conv1_rim_1w
 //!SAVE C4F16_relu1_1
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
+float source(ivec2 p) {
+    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
+}
+
+// A texel or zero, without a branch around the fetch
+float padded(float texel, bool inside) {
+    return inside ? texel : float(0.0);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+bool is_at(int p, int n, int at) {
+    return at == -32768 || at == p || at == p - n;
+}
+
 vec4 hook() {
-    ivec2 pixel = ivec2(C4F16_conv0_0_pos * vec2(ivec2(C4F16_conv0_0_size)));
+    ivec2 pixel = ivec2(HOOKED_pos * vec2(ivec2(HOOKED_size)));
 
-    // conv1: 3x3 kernel, 16 to 16 channels
-    vec4 conv1_1 = vec4(-0.038607895, 0.10600171, 0.032799453, 0.027961584);
+    // conv1_whole: 5x5 kernel, 1 to 16 channels
+    vec4 conv1_whole_1 = vec4(-.71911323, .04202117, .021782529, .008434466);
     {
-        ivec2 edge = ivec2(C4F16_conv0_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.061127957, -0.040165655, -0.014003016, -0.02277089, -0.0100739105, -0.02833261, -0.15645681, 0.0761902, -0.1439619, -0.014054119, -0.015170215, 0.014114367, 0.3537427, 0.0715048, -0.101652585, -0.0073541547) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.10723655, -0.027453769, -0.031405646, -0.14929318, 0.0714993, -0.12897854, 0.061614387, -0.074242175, 0.122450046, 0.038209017, 0.015981372, -0.03964398, 0.2810658, -0.1285709, 0.05221162, 0.08531863) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.10982002, -0.15755284, 0.12072457, -0.04161887, -0.088762864, -0.07919095, 0.12592587, -0.21873404, -0.2768647, 0.0033014556, -0.064281456, -0.11748698, 0.15515861, 0.09000111, 0.039796434, 0.06586255) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.38859326, 0.004375597, 0.01820555, -0.094958566, 0.18550098, 0.023589144, 0.035779417, -0.0057089366, -0.032965668, -0.03263895, 0.10056931, -0.035340615, 0.06719742, 0.0654961, 0.003801924, 0.08127584) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.049767308, 0.122698784, -0.33857065, 0.08221278, 0.10945405, -0.07268799, -0.01145203, 0.13960475, 0.038249396, -0.08260373, 0.0015478806, 0.055751026, -0.09362399, 0.07826446, -0.11217875, -0.029150143) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.1344643, -0.19425036, 0.1651695, -0.20331842, 0.08623921, 0.052203536, 0.077774286, -0.04518928, 0.14696564, 0.20792666, -0.0821389, 0.15319274, -0.0012007446, -0.01069346, 0.15575711, -0.20140813) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.10443754, -0.036491334, -0.016519073, -0.01208639, -0.21854573, 0.19289401, -0.27408296, 0.07740142, 0.0065505677, 0.14150327, -0.15090254, 0.17194742, 0.02577361, -7.446845e-06, -0.057537578, 0.07506366) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.1384946, -0.14910746, 0.21669492, -0.1613486, 0.11548628, 0.027327443, -0.034464408, -0.011937048, 0.07621592, -0.13362335, 0.05354661, -0.07738227, -0.013787776, 0.23566836, -0.15558754, 0.15644819) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.04432768, -0.122981586, 0.27267385, 0.036727823, 0.019126004, 0.08471289, -0.120084405, 0.21265867, -0.07246037, -0.021368884, 0.07745235, 0.03389756, 0.03276163, 0.04261404, 0.030902645, -0.057492603) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.103647836, 0.2747573, -0.31754428, -0.07903849, 0.11369122, -0.21870989, 0.10513922, -0.040618274, 0.18507959, 0.023824684, -0.018382847, 0.08619205, 0.07198374, 0.4291707, -0.33716902, -0.08756789) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.1250639, 0.043297946, 0.029140243, -0.059730828, -0.2752526, -0.13815247, 0.041536663, -0.039327282, -0.0040739607, 0.06319299, 0.0026229543, 0.098505035, 0.01638042, -0.01811587, -0.009560196, 0.11380606) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.10397615, 0.32269165, -0.60332614, 0.022527175, -0.03125213, 0.1809447, -0.17715932, 0.07306025, 0.16216893, -0.051489163, 0.023607846, 0.06923808, 0.06081049, -0.14416336, 0.064696334, -0.01844867) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.2834409, 0.04657398, -0.07317557, 0.26264727, -0.05877067, 0.0056576002, 0.012167998, -0.16945384, 0.013941684, 0.04906144, 0.012363499, -0.07033631, -0.039015114, 0.11813101, -0.05322446, -0.08226281) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.14868613, -0.15322182, 0.04720701, 0.09617122, 0.061269473, 0.09118648, 0.003508619, 0.08277281, 0.025204068, -0.036244754, -0.037439376, 0.0127106365, 0.3032901, 0.009840872, -0.061471358, 0.22275232) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.14585494, -0.038979325, 0.020905707, -0.044868648, 0.2897769, 0.23377025, -0.041163184, 0.3520441, -0.23971662, 0.047498513, 0.11019003, 0.114915244, -0.03758399, -0.0550757, -0.024035562, -0.016168319) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.033262603, 0.12606372, -0.0005564602, 0.37385178, -0.012293353, -0.06469543, 0.06029597, -0.058521517, 0.0028318344, -0.12882605, 0.0028374193, -0.056986466, 0.14425488, 0.10822741, -0.138973, 0.037267532) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.35035548, -0.31009018, 0.24384554, -0.562249, -0.055265624, -0.07619933, 0.0880643, -0.31493047, -0.007789909, 0.0012172408, 0.112941675, -0.023134097, 0.30793193, 0.3919799, -0.6857862, 0.51300985) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.17101406, 0.22649321, -0.1852028, 0.006878831, -0.10165658, -0.12052868, 0.021279734, -0.10193651, -0.0038743652, -0.024337998, 0.056605022, -0.26256704, -0.21780604, -0.32524806, 0.12725988, 0.121464804) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.001802076, 0.3302892, -0.19393788, -0.009122261, -0.13460892, 0.041438233, -0.11633398, -0.10591972, -0.101382054, -0.11143061, 0.3139271, -0.61881113, -0.07618294, -0.015495483, -0.06179365, 0.0010954003) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.27508748, -0.6817954, 0.73601186, -0.35847017, -0.07445045, 0.033488274, -0.13220316, -0.052697193, -0.033489317, -0.15887794, 0.2144934, 0.08413718, 0.14051276, -0.005157646, 0.06439903, -0.04247126) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.12808765, 0.2781473, -0.11312284, -0.041280195, -0.053416427, 0.19464819, -0.33251318, 0.034495827, -0.047118902, 0.07005626, -0.016942015, 0.08611505, -0.12422083, -0.2961518, 0.51796806, 0.07186942) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.06912268, -0.18808329, -0.029920032, 0.02329279, 0.022937372, 0.07942716, 0.17948386, -0.07640578, -0.052140914, 0.054851633, -0.08240781, 0.060837362, 0.027872277, 0.018912485, 0.014096925, -0.04681097) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.024575436, -0.15887554, -0.045195736, -0.029442215, -0.024701271, 0.06930006, -0.12292185, 0.015153145, -0.00883673, 0.22511953, -0.3755106, -0.058744133, 0.012642647, 0.020635009, 0.09831202, -0.08203367) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.06375847, 0.28559786, -0.62232244, -0.029076092, 0.123058744, 0.028443594, -0.061316926, 0.114449754, -0.06433383, 0.04963286, 0.056301534, -0.12768419, 0.097442575, 0.022964379, 0.028509287, 0.0063614594) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.21886666, 0.123607166, 0.106610335, -0.1396424, 0.015237141, 0.073157355, -0.024349114, -0.04536017, -0.066935025, 0.018185321, -0.065699235, -0.026712595, -0.0057448987, 0.23513366, 0.048450638, 0.26790324) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.18363594, 0.02695088, -0.01786519, 0.036025047, 0.016841529, -0.13470988, -0.08473244, -0.04889345, 0.062396236, 0.014987095, -0.014842025, 0.08888668, 0.16025737, 0.056196067, 0.09389526, -0.22408634) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.14293952, -0.052212752, -0.037125688, -0.0034882633, -0.045368392, -0.19598913, -0.108838364, -0.2860016, 0.057337422, -0.15274222, -0.059985157, 0.080611676, 0.16508849, -0.09567096, -0.049378928, 0.05128817) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.3077342, 0.02090453, 0.1583651, -0.22912885, -0.047445785, 0.018579999, -0.05057829, 0.13001156, -0.0369361, -0.012334844, 0.02898658, 0.020363852, 0.13644296, 0.07098018, -0.047948863, -0.095969215) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.065869726, 0.17338616, -0.35296667, 0.14049274, -0.0332559, -0.14443696, 0.06678399, -0.18405174, 0.07421837, -0.005761094, 0.027404953, 0.12270424, 0.0353153, 0.09185736, -0.015532901, -0.10694312) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.087693974, 0.0639555, -0.27732766, 0.20218602, 0.0646788, -0.064945236, -0.097292036, 0.20061581, -0.1203272, -0.10550523, 0.19513778, -0.14275613, 0.12970221, 0.24941306, -0.04943527, -0.043712746) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.18433452, -0.03343617, 0.026631704, 0.038294844, 0.16785517, 0.16344067, -0.66930175, 0.15317917, 0.058893334, -0.04631932, 0.09706042, 0.37834832, 0.011374417, -0.0894802, -0.002065491, 0.09157017) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(0.05800012, 0.122597925, -0.21389633, 0.38768744, 0.0039718617, -0.035238568, 0.14037587, -0.046038695, -0.07997478, -0.07301273, 0.1743102, -0.0077169132, 0.01757354, 0.15100984, -0.04224258, 0.048676845) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.038475808, 0.00025518873, 0.27442533, -0.07959077, 0.12561266, 0.058520745, -0.22894046, 0.10504681, -0.06215002, -0.14132859, 0.013506318, -0.035318583, -0.2061414, 0.08936817, -0.011914792, -0.19286813) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.100609094, -0.03663049, 0.734111, 0.08233747, 0.10087174, -0.07014478, 0.024490854, 0.01927503, -0.004977202, 0.051408626, -0.14895268, 0.053545572, -0.053550888, 0.008062335, -0.1391307, -0.017499838) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.077539, -0.15574066, -0.080265425, 0.1471447, -0.13585053, -0.028476322, 0.0020066798, -0.044405397, -0.13965097, -0.28211662, 0.09805647, 0.06321446, 0.024281502, -0.022586076, 0.15600461, -0.03330376) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_1 += mat4(-0.10774863, -0.12964243, 0.16533986, -0.023344107, 0.054885786, 0.11959627, -0.06971756, -0.0024857568, 0.13338107, 0.04288173, 0.06467528, 0.029294152, 0.022332402, 0.048953775, -0.03481974, -0.06258245) * s;
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
+        ivec2 edge = ivec2(HOOKED_size) - 1;
+        ivec2 corner = pixel - ivec2(2, 2);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int x3 = clamp(corner.x + 3, 0, edge.x);
+        bool x3_in = x3 == corner.x + 3;
+        int x4 = clamp(corner.x + 4, 0, edge.x);
+        bool x4_in = x4 == corner.x + 4;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        int y3 = clamp(corner.y + 3, 0, edge.y);
+        bool y3_in = y3 == corner.y + 3;
+        int y4 = clamp(corner.y + 4, 0, edge.y);
+        bool y4_in = y4 == corner.y + 4;
+        {
+            float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
+            float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
+            float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
+            float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
+            float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
+            float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
+            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
+            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
+            float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
+            float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
+            float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
+            float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
+            float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
+            conv1_whole_1 += vec4(.011320632,-.03913931,.0077260076,-.0008239106) * s_0_0;
+            conv1_whole_1 += vec4(.022781165,.0030639796,.0014487973,-.0163905) * s_0_1;
+            conv1_whole_1 += vec4(-.10902106,-.005465724,-.016398015,-.017643757) * s_0_2;
+            conv1_whole_1 += vec4(-.06470247,.035167806,-.012056146,-.026770664) * s_0_3;
+            conv1_whole_1 += vec4(.1130983,.029361336,.012654417,.039451532) * s_0_4;
+            conv1_whole_1 += vec4(-.07750112,.00734114,.002696085,-.08088991) * s_1_0;
+            conv1_whole_1 += vec4(.5746236,.06777745,.016161554,.30339897) * s_1_1;
+            conv1_whole_1 += vec4(-1.411458,-.0939148,-.01773614,-.6674463) * s_1_2;
+            conv1_whole_1 += vec4(.3736438,.18651117,.04020146,-.41643664) * s_1_3;
+            conv1_whole_1 += vec4(-.017803669,-.1313014,-.013059046,-.0768858) * s_1_4;
+            conv1_whole_1 += vec4(-.00049045606,.0012303737,-.028364649,.007831999) * s_2_0;
+            conv1_whole_1 += vec4(.21925169,-.086982206,-.0033135063,-.76054347) * s_2_1;
+            conv1_whole_1 += vec4(1.1091938,1.5834274,-3.000639,2.5588489) * s_2_2;
+            conv1_whole_1 += vec4(-.16469887,-2.1547987,2.9635768,.18024331) * s_2_3;
+            conv1_whole_1 += vec4(.17403682,-.015089875,-.010427614,.105039194) * s_2_4;
+            conv1_whole_1 += vec4(-.09625772,.0075612105,.00026663396,.06410112) * s_3_0;
+            conv1_whole_1 += vec4(.18290752,.040919602,.011669859,.009055339) * s_3_1;
+            conv1_whole_1 += vec4(-.20061412,.07119774,.04326262,-1.1433127) * s_3_2;
+            conv1_whole_1 += vec4(.009814102,.45791236,.010669771,.1549451) * s_3_3;
+            conv1_whole_1 += vec4(-.0077880095,.03978039,.009975706,-.100556396) * s_3_4;
+            conv1_whole_1 += vec4(.068386905,.011501352,.008413921,-.040928956) * s_4_0;
+            conv1_whole_1 += vec4(.13521853,.013780703,.0013560192,.0945369) * s_4_1;
+            conv1_whole_1 += vec4(-.23860097,-.035493534,-.030730397,-.008016699) * s_4_2;
+            conv1_whole_1 += vec4(-.05366028,-.06461681,.026826492,-.134768) * s_4_3;
+            conv1_whole_1 += vec4(.15547815,.05477364,-.011555143,.006870333) * s_4_4;
+        }
     }
+
+    // conv1_rim: near the borders, what zero padding between two convolutions takes away
+    vec4 conv1_rim_1 = vec4(0.0);
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(0, 0), size - ivec2(1, 1)));
+        for (int i = interior ? 1 : 0; i < 1; i++) {
+            ivec2 p = pixel;
+            vec4 sum_1 = vec4(0.0);
+            for (int term = 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_1w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_1 += here ? texelFetch(C4F16_conv1_rim_1w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_1w, ivec2(0, tap), 0).xy);
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        float s = source(ivec2(q.x, q.y));
+                        sum_1 += texelFetch(C4F16_conv1_rim_1w, ivec2(1, tap), 0) * s;
+                    }
+                }
+            }
+            conv1_rim_1 = sum_1;
+        }
+    }
+
+    // Add
+    vec4 conv1_1 = conv1_whole_1 + conv1_rim_1;
 
     // Relu
     vec4 relu1_1 = max(conv1_1, vec4(0.0));
@@ -669,145 +307,146 @@ vec4 hook() {
     return relu1_1;
 }
 
-//!DESC C4F16 conv1 16x3x3x16 + Relu [3/4]
+//!TEXTURE C4F16_conv1_rim_2w
+//!SIZE 2 32
+//!FORMAT rgba32f
+//!FILTER NEAREST
+00000000000000c70000004100005041281622bef26accbcf088ce3ef503333b000080bf000000c70000504100009041c1928fb9496da43be7b90f3fea0aefbb000000c700000000000090410000b84164b9ebbc90f4f6bb334bd63e3636e43c00000000000000000000b8410000c04129f7973bfb74353d161deabd40aaa5bd000080bf000000000000c0410000c841c66292bdf633f6bc748637be8432b93c000000c7000080bf0000c8410000f041b31692bd072db1bc10b3d13eb8ed70bc00000000000080bf0000f0410000f8412e059a3db25a07bc5f519cbd66dd253c000080bf000080bf0000f84100000042350189bd9b342a3cb35670bebc78683c00000000000000c00000000000000000f806cebca5ac20bc8d35a13d45f3c2bc00000000000080bf0000000000000000f7a0a13def08773dee9c2dbd0229ecbe000000000000000000000000000000008401a53d7e314ebdedf7f6bc7c887ebb000000000000803f000000000000000000f56fbc404a023d69cdfcbdee47de3c00000000000000400000000000000000219566be2cda983c950d05bda6415ebd00000000000000c000000000000000009cb8ccbc2fdc38bc9214ed3c7abfd73c00000000000080bf0000000000000000a9c3253c03fb073dde96503cd79043be0000000000000000000000000000000071b19bbea96f2abe29e0043e9670db3d000000000000803f000000000000000051f4e53e66d4233da3cdac3d45561c3d00000000000000400000000000000000c33ed63cd8753e3df59b6fbe67f6e43c000000c000000000000000000000000093b5a9bb2b498f3dc69822bed5edc1bd000080bf000000000000000000000000d9384e3f98a6a13db6a0c03c5af67c3f00000000000000000000000000000000f862c3beb2be3bbeae5245bcf754ee3d0000803f000000000000000000000000f6c98ebd34ef4e3daeb32b3e0a2fa33d000000400000000000000000000000004b83813b3b94263d04a7d73d490fb53d000000000000000000000000000000007108f4bd53f836bb5b9a07be986807bd00000000000000000000000000000000b99c163e8a6b903d82c93f3e881197bd000000c0000000000000000000000000754c393bd34f713c5d0a0b3e7390d43b000080bf000000000000000000000000ca073c3d51412b3cbc4aa1bd552f693e00000000000000000000000000000000bda60e3c094f173d8b1b6fbdfa0852be0000803f000000000000000000000000b496c93d450e693db830d0bc546d78bc00000040000000000000000000000000e6540d3d1f1c753d0b43523dd58b3e3c0000000000000000000000000000000086ce273e59fe5bbc3a5f153d7e6d163e00000000000000000000000000000000235710bdb37782bb1b9e73bd5bca05bd
+//!DESC C4F16 conv1_whole 16x5x5x1 + Rim + Add + Relu [3/4]
 //!HOOK LUMA
-//!BIND C4F16_conv0_0
-//!BIND C4F16_conv0_1
-//!BIND C4F16_conv0_2
-//!BIND C4F16_conv0_3
+//!BIND HOOKED
+//!BIND C4F16_conv1_rim_2w
 //!SAVE C4F16_relu1_2
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
+float source(ivec2 p) {
+    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
+}
+
+// A texel or zero, without a branch around the fetch
+float padded(float texel, bool inside) {
+    return inside ? texel : float(0.0);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+bool is_at(int p, int n, int at) {
+    return at == -32768 || at == p || at == p - n;
+}
+
 vec4 hook() {
-    ivec2 pixel = ivec2(C4F16_conv0_0_pos * vec2(ivec2(C4F16_conv0_0_size)));
+    ivec2 pixel = ivec2(HOOKED_pos * vec2(ivec2(HOOKED_size)));
 
-    // conv1: 3x3 kernel, 16 to 16 channels
-    vec4 conv1_2 = vec4(-0.05506877, 0.0033578328, -0.029246224, 0.016687643);
+    // conv1_whole: 5x5 kernel, 1 to 16 channels
+    vec4 conv1_whole_2 = vec4(.09990803, .025958424, -1.3156354, -.0010494759);
     {
-        ivec2 edge = ivec2(C4F16_conv0_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.20958576, -0.07289847, -0.040453903, -0.29018992, -0.074363165, -0.1335106, -0.03358764, -0.16343707, -0.12426164, -0.009087784, -0.09010802, -0.048202865, 0.16693766, -0.04363318, 0.11035825, -0.14195478) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.23121728, -0.004198596, 0.055607207, -0.0067960587, -0.17345636, -0.065452494, 0.048471, 0.017291533, 0.0702984, -0.03449371, 0.007463263, -0.017639494, 0.15830338, -0.12465481, 0.35441804, 0.40010065) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.115159005, 0.009174496, 0.016453018, 0.21283005, 0.03913123, -0.009479973, 0.10944457, -0.018039355, -0.18395136, -0.024436591, -0.048946828, -0.23369558, 0.06159267, -0.013343445, -0.0074241324, 0.004878963) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.08118513, 0.10272858, 0.08766666, 0.2699705, 0.04848742, -0.04962937, 0.12971129, 0.110403456, -0.044670776, -0.08173907, 0.00949734, 0.12980558, -0.24255365, 0.062308647, 0.08892404, -0.11970687) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.18825696, 0.04407501, 0.07875212, -0.06756943, -0.19403024, 0.006032922, 0.01172812, -0.42771107, -0.012064387, -0.03821517, -0.047190633, -0.0016925646, -0.17328723, 0.07434094, 0.07780901, 0.22965163) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.056771096, 0.012992148, 0.038215533, 0.032741375, 0.026129384, 0.10623855, 0.015126924, -0.010967404, -0.13335042, -0.02281111, 0.1460398, -0.21235874, -0.3584663, -0.048729457, 0.12652075, -0.21240772) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.044662826, -0.025704224, 0.03663271, 0.14705811, 0.20023687, 0.050152432, -0.0970091, 0.21833268, -0.115102775, -0.0074593117, -0.087137826, -0.60412073, 0.02634791, -0.06776017, 0.041335005, -0.06670275) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.43441296, -0.07835343, -0.0024239377, -0.47926512, -0.18142547, -0.07262944, 0.15631449, 8.587132e-05, 0.21388142, 0.0068106344, -0.056499947, 0.016316123, 0.028642852, 0.0480967, 0.10964531, 0.13058704) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.051924188, -0.03223786, 0.22547178, 0.0125524625, 0.093508795, 0.054765094, -0.022428116, -0.22019689, 0.0616673, -0.07842286, -0.090461604, 0.10491409, -0.1385621, 0.005701864, 0.12438706, 0.054978535) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.10219129, 0.065933414, 0.08318911, -0.007171856, 0.121508956, 0.02720351, 0.12077862, 0.06855159, -0.0058050505, -0.047429733, 0.109053, -0.050969895, 0.22696568, 0.09399842, 0.40305445, 0.046094067) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.027225617, 0.10397132, 0.037986588, 0.14207807, -0.06311183, -0.031745844, -0.076999456, 0.16291101, 0.046470176, 0.061843485, -0.19664861, -0.03254821, 0.032293964, -0.06577366, 0.012098504, -0.08680543) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.035359927, 0.027962046, 0.02124257, -0.007456027, 0.02939678, -0.019812943, 0.06693057, 0.06144415, -0.07666563, 0.025312897, 0.01790181, -0.06275793, -0.024645891, 0.02106726, 0.078251876, -0.028277492) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.25512576, -0.0021649094, -0.008126532, 0.026812438, 0.05838958, 0.037473094, 0.15319866, 0.04207069, -0.027775735, -0.018407904, -0.079611994, -0.020566156, -0.30796355, 0.044311162, -0.07464517, -0.27701378) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.1146442, -0.009950081, 0.009363625, -0.016057858, -0.058068335, 0.026065918, 0.13085839, 0.073783375, 0.06823009, -0.07837683, 0.12665439, 0.039021537, -0.34629872, 0.05110107, 0.4099345, -0.39986792) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.09315919, -0.011458965, 0.0051160967, -0.063628115, -0.03782667, 0.12987705, -0.062148686, -0.3189893, 0.3378663, -0.00017472316, -0.07999052, 0.52556443, 0.17443559, -0.088375755, 0.032767307, 0.14019689) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.18114403, -0.0077889794, 0.14090994, 0.13849859, 0.06784825, 0.017017154, 0.145568, -0.0933619, 0.08000909, -0.015757553, -0.1353951, 0.15948586, -0.21700388, 0.15377147, 0.20581087, -0.22256972) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.4828663, -0.10085353, -0.016877852, 0.20643298, -0.08437591, -0.1943409, 0.07286308, -0.06396751, -0.1516787, 0.09467622, -0.06381652, -0.054484375, 0.64031386, 0.13577507, -0.037902646, 0.040580414) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.28187883, -0.0017763221, -0.048067153, 0.21252604, 0.118517935, 0.05304441, 0.042030938, 0.22440761, -0.1403122, -0.093975246, 0.06580207, -0.11957253, 0.22629882, 0.08306385, 0.16478306, 0.10728609) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.018530669, 0.11239898, 0.07541576, -0.01611067, -0.22540314, -0.046226162, -0.08360673, 0.23111168, -0.3107434, -0.25730458, -0.015295516, -0.067775756, 0.24706298, -0.1110801, -0.042482153, 0.12269958) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.163943, -0.1328396, -0.13612719, -0.03355684, 0.028728887, -0.07908864, -0.0149929235, -0.14642236, 0.11168098, -0.11021583, 0.039950304, 0.10552278, -0.07970651, 0.11118545, 0.14985208, -0.06585474) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.03728239, -0.06272805, 0.30976117, -0.026142266, -0.25163844, -0.11432638, 0.043480344, -0.015984293, 0.08837055, 0.048526146, -0.004338061, 0.077338085, -0.03161435, 0.054269858, 0.053215954, -0.03655774) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.10085828, 0.012909522, -0.19361384, -0.2633521, -0.3123795, -0.025142055, 0.14507218, 0.030852653, -0.13644376, -0.11809909, 0.20545147, -0.017093012, 0.0018093197, 0.0775891, 0.14713375, 0.15067641) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.13625099, 0.08630974, -0.029935751, 0.04054849, 0.147955, 0.025692135, -0.15055117, 0.022413468, -0.18045266, -0.017283358, 0.05672528, -0.07967815, -0.056603353, 0.002114754, 0.051644586, 0.0490223) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.041247625, 0.05349237, -0.51719844, -0.02919047, -0.07622161, 0.034399834, 0.058436584, -0.0580634, -0.083171494, 0.002108356, 0.11350511, -0.037170168, 0.03976267, -0.014854628, 0.027914798, 0.0417858) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.17107567, 0.085280165, -0.042273898, -0.020872053, 0.23386864, -0.031371392, -0.05502519, 0.12803796, 0.05920528, 0.0662268, 0.08777975, -0.019307595, -0.21111202, 0.06008594, -0.081182, 0.051497698) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.040113367, 0.0240626, 0.04215421, -0.015582282, 0.053028733, 0.032097135, 0.12582032, -0.040654577, 0.11337059, 0.00046661645, -0.15307671, 0.024827613, -0.17584138, 0.03335388, 0.24228123, -0.1144474) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.1333923, 0.0051164273, 0.04648329, -0.009947841, -0.27229753, 0.08176973, -0.15168835, -0.23171847, 0.22184166, 0.020712463, -0.011701515, 0.10664292, -0.10347666, 0.018009415, -0.050039165, 0.04206514) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.15879875, -0.08714683, 0.1724743, -0.09914939, -0.036509715, 0.04708351, 0.07190212, 0.024966938, 0.06966321, 0.06577577, -0.0009943203, 0.024883859, -0.20115912, 0.012503499, 0.14005867, -0.1396478) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.101396866, -0.015629891, 0.18302971, 0.10208747, 0.26422158, -0.025547829, -0.023189984, -0.126219, -0.12733181, 0.07886717, 0.015673568, -0.03184887, -0.22516307, 0.07755072, -0.049701262, 0.05539614) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.13965727, 0.06942573, -0.14778487, 0.030401774, -0.17807525, 0.019202655, 0.06743224, 0.06277213, 0.20360279, -0.04816111, -0.00017391895, -0.03777261, -0.11557105, -0.054557256, 0.2623795, -0.11178102) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.090978004, -0.034784116, 0.014524756, -0.02036057, -0.13273013, 0.00397342, -0.044449124, -0.021194326, 0.093044244, -0.09714083, 0.0046107173, -0.023858912, -0.07179716, -0.0400435, 0.051454, 0.062175214) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.31324437, 0.03257723, -0.0071955295, 0.07945995, 0.08907798, -0.0060971705, 0.010574765, 1.33912945e-05, 0.15952207, -0.013068804, 0.04741996, -0.024315361, -0.2024763, 0.08316384, 0.11617865, -0.0031444042) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(0.18984495, 0.009184353, -0.012087587, 0.06159563, -0.031300955, -0.07571682, -0.07275539, -0.013028209, -0.10512282, -0.013487612, -0.045817006, -0.042953663, 0.12954962, 0.08463635, 0.13963424, 0.07773767) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.046628222, -0.05579299, 0.22775741, -0.05779051, 0.07288188, 0.05852225, 0.0912075, 0.048509337, 0.11983153, -0.0085313, 0.14467165, -0.10706471, -0.014239246, -0.039327975, 0.63358617, -0.017147541) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.12781711, -0.025992746, -0.0053309286, -0.055322487, -0.09865102, 0.06674553, -0.12661497, -0.01632399, -0.11763308, -0.05041318, -0.3548477, 0.08103923, 0.11065109, -0.08169949, 0.030263027, -0.020901293) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_2 += mat4(-0.09992008, 0.021139346, -0.08973588, -0.01354333, -0.039275307, 0.017837215, 0.1545189, 0.005518463, 0.15563168, 0.049018607, 0.07058575, -0.0046849493, -0.053893324, 0.014809214, 0.109296314, -0.068252414) * s;
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
+        ivec2 edge = ivec2(HOOKED_size) - 1;
+        ivec2 corner = pixel - ivec2(2, 2);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int x3 = clamp(corner.x + 3, 0, edge.x);
+        bool x3_in = x3 == corner.x + 3;
+        int x4 = clamp(corner.x + 4, 0, edge.x);
+        bool x4_in = x4 == corner.x + 4;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        int y3 = clamp(corner.y + 3, 0, edge.y);
+        bool y3_in = y3 == corner.y + 3;
+        int y4 = clamp(corner.y + 4, 0, edge.y);
+        bool y4_in = y4 == corner.y + 4;
+        {
+            float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
+            float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
+            float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
+            float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
+            float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
+            float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
+            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
+            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
+            float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
+            float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
+            float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
+            float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
+            float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
+            conv1_whole_2 += vec4(.02347182,-.043579902,.013059192,-.0014037113) * s_0_0;
+            conv1_whole_2 += vec4(.047634367,-.006586281,.11313781,.05135008) * s_0_1;
+            conv1_whole_2 += vec4(.061529946,.01708351,-.078699924,-.0349368) * s_0_2;
+            conv1_whole_2 += vec4(-.06768348,-.0019469395,.17070346,-.004292821) * s_0_3;
+            conv1_whole_2 += vec4(.05253859,.019806089,-.093507715,-.007779386) * s_0_4;
+            conv1_whole_2 += vec4(-.0072043585,.10529691,.06976092,-.0327091) * s_1_0;
+            conv1_whole_2 += vec4(-.00819719,-.0724616,.23797607,.0065918285) * s_1_1;
+            conv1_whole_2 += vec4(-.016103268,-.06761712,.042084653,1.848293) * s_1_2;
+            conv1_whole_2 += vec4(.101554014,.060260374,.03851925,-.036925748) * s_1_3;
+            conv1_whole_2 += vec4(-.04853043,.0046494715,.18134944,.012751778) * s_1_4;
+            conv1_whole_2 += vec4(-.01579842,-.05485036,.004340186,.02601645) * s_2_0;
+            conv1_whole_2 += vec4(-1.5833709,.04332611,-.08688099,-1.8762951) * s_2_1;
+            conv1_whole_2 += vec4(1.2163124,.7438446,.003939777,.020416196) * s_2_2;
+            conv1_whole_2 += vec4(.017111832,.09998556,-.060312238,.034586366) * s_2_3;
+            conv1_whole_2 += vec4(-.012897713,-.06494933,-.25842452,-.0029979963) * s_2_4;
+            conv1_whole_2 += vec4(-.0042325947,.0059475466,.45161632,-.0021203128) * s_3_0;
+            conv1_whole_2 += vec4(-.34850878,.027720993,-.05146089,.01991976) * s_3_1;
+            conv1_whole_2 += vec4(-1.4548103,-.04194965,.05962485,-.02817742) * s_3_2;
+            conv1_whole_2 += vec4(-.15144084,.012566572,.8295529,.007817953) * s_3_3;
+            conv1_whole_2 += vec4(-.041294012,.031110574,.09513659,.0017923032) * s_3_4;
+            conv1_whole_2 += vec4(.14272694,-.017043484,.14541604,.012243066) * s_4_0;
+            conv1_whole_2 += vec4(.12387644,.022702556,-.09629804,-.013494634) * s_4_1;
+            conv1_whole_2 += vec4(.24014184,-.06938871,.32506612,.008578565) * s_4_2;
+            conv1_whole_2 += vec4(.22725801,.07944458,-.30907428,-.0022421537) * s_4_3;
+            conv1_whole_2 += vec4(.035349187,.009709695,-.057995424,-.004946729) * s_4_4;
+        }
     }
+
+    // conv1_rim: near the borders, what zero padding between two convolutions takes away
+    vec4 conv1_rim_2 = vec4(0.0);
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(0, 0), size - ivec2(1, 1)));
+        for (int i = interior ? 1 : 0; i < 1; i++) {
+            ivec2 p = pixel;
+            vec4 sum_2 = vec4(0.0);
+            for (int term = 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_2w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_2 += here ? texelFetch(C4F16_conv1_rim_2w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_2w, ivec2(0, tap), 0).xy);
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        float s = source(ivec2(q.x, q.y));
+                        sum_2 += texelFetch(C4F16_conv1_rim_2w, ivec2(1, tap), 0) * s;
+                    }
+                }
+            }
+            conv1_rim_2 = sum_2;
+        }
+    }
+
+    // Add
+    vec4 conv1_2 = conv1_whole_2 + conv1_rim_2;
 
     // Relu
     vec4 relu1_2 = max(conv1_2, vec4(0.0));
@@ -815,145 +454,146 @@ vec4 hook() {
     return relu1_2;
 }
 
-//!DESC C4F16 conv1 16x3x3x16 + Relu [4/4]
+//!TEXTURE C4F16_conv1_rim_3w
+//!SIZE 2 32
+//!FORMAT rgba32f
+//!FILTER NEAREST
+00000000000000c70000004100005041ff8f86bc1e194d3d4c31c2bd8d16853b000080bf000000c70000504100009041337ad43b4d80843d604b373d9a00143d000000c700000000000090410000b841617567bbbda220bcb026cb3c1cd933bd00000000000000000000b8410000c041cdc32a3c759a9fbc012dac3cbdf7e63c000080bf000000000000c0410000c8415614543df5e4bbbc10e72abd8c79c63c000000c7000080bf0000c8410000f0414e75843df18ce13c08ac393dc9a56e3c00000000000080bf0000f0410000f841a1ca0c3b2507f0bcfa29353de213513d000080bf000080bf0000f84100000042c1420dbd9db862bd01b7623ba4e03bbd00000000000000c00000000000000000468e123c4ef9293de478023de91eac3d00000000000080bf00000000000000002955303e7ae910be617b493dc3375d3e000000000000000000000000000000003d8d03bec1195b3e00c8633e7bfb903e000000000000803f0000000000000000a031713dcb4ec33c93f50dbd1cbed6bc0000000000000040000000000000000018b3763dc1b10e3dcfafbe3c9623643d00000000000000c00000000000000000247b21bb1e1bd33cf6fc24bd977be83d00000000000080bf0000000000000000d3ff99bd805f6dbd2bd8febd27eb593e000000000000000000000000000000009916103dd9d0a43df748f6bd411b5c3e000000000000803f0000000000000000525750bdbce4dabbcb061bbd8fb0793d00000000000000400000000000000000253f4fbdc54c61bd88974d3d5e2b2cbd000000c0000000000000000000000000a4361fbc0c6774ba121a863d401f193e000080bf00000000000000000000000015b02a3d3da0443d0ec3403eeb9a6c3a000000000000000000000000000000003854f9bddaddbf3ed68e3bbe362dad3e0000803f000000000000000000000000a067063ecc43933ee35d5dbd8bab08bd0000004000000000000000000000000017f45cbcbe07fc3c2774963d950801bd00000000000000000000000000000000750492bcafa13fbde06f9fbd0157e8bd000000000000000000000000000000001461013c81839ebd66178b3d1c6808be000000c000000000000000000000000063ea04bd7dff043cf8e386bc68b997bd000080bf000000000000000000000000c1ec5b3dd855733df016b53d6b90b8bd0000000000000000000000000000000029032ebe19f2233dcff23ebc9c6adc3e0000803f000000000000000000000000d6083d3e304269bd5ee6a1bd3622e7bc000000400000000000000000000000003d0c1c3d4cd38b3de775d3bc95bdb4bd000000000000000000000000000000005a862ebd42319f3c896e39bdd49b75be00000000000000000000000000000000f11ad43c355fd2bc8b3447bd7a23a8bd
+//!DESC C4F16 conv1_whole 16x5x5x1 + Rim + Add + Relu [4/4]
 //!HOOK LUMA
-//!BIND C4F16_conv0_0
-//!BIND C4F16_conv0_1
-//!BIND C4F16_conv0_2
-//!BIND C4F16_conv0_3
+//!BIND HOOKED
+//!BIND C4F16_conv1_rim_3w
 //!SAVE C4F16_relu1_3
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
+float source(ivec2 p) {
+    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
+}
+
+// A texel or zero, without a branch around the fetch
+float padded(float texel, bool inside) {
+    return inside ? texel : float(0.0);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+bool is_at(int p, int n, int at) {
+    return at == -32768 || at == p || at == p - n;
+}
+
 vec4 hook() {
-    ivec2 pixel = ivec2(C4F16_conv0_0_pos * vec2(ivec2(C4F16_conv0_0_size)));
+    ivec2 pixel = ivec2(HOOKED_pos * vec2(ivec2(HOOKED_size)));
 
-    // conv1: 3x3 kernel, 16 to 16 channels
-    vec4 conv1_3 = vec4(0.085138544, 0.078456655, -0.007658768, 0.024702318);
+    // conv1_whole: 5x5 kernel, 1 to 16 channels
+    vec4 conv1_whole_3 = vec4(.010261625, .22443369, .006826076, .038438328);
     {
-        ivec2 edge = ivec2(C4F16_conv0_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.043440305, 0.14364673, 0.04499894, 0.004739345, -0.01368111, 0.0029651946, -0.021396454, -0.09774292, -0.02917715, -0.08236524, -0.010405281, -0.07877254, 0.11421794, -0.05326953, 0.13892531, 0.058684677) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.007934103, 0.02264704, 0.09718773, 0.07039118, 0.00021940336, -0.030776965, -0.102120906, -0.08591118, -0.028983822, -0.038651202, -0.06475572, -0.062224958, 0.046520565, 0.017676072, 0.017880697, -0.07386826) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.036549818, 0.006995564, 0.035128053, 0.0649452, -0.020037908, 0.01645128, 0.12242606, 0.2483965, 0.02059525, 0.006012963, 0.003973672, -0.14352793, -0.08676262, 0.071569435, 0.09369149, 0.07343393) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.049600054, 0.027894014, -0.057428204, -0.0812612, -0.023431277, 0.02231095, -0.0026809731, 0.02488578, 0.011567188, 0.014061637, 0.028823124, -0.07200615, -0.009739626, -0.021425452, -0.017337168, -0.043289077) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.05239479, -0.048805077, 0.10999967, 0.08851043, 0.10212568, -0.14359689, -0.02373004, -0.028062757, -0.10211157, 0.040051345, 0.0015679311, -0.071783625, 0.08169629, 0.24185278, 0.07266855, 0.016721124) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.070084915, 0.030018218, -0.06853918, 0.03996706, 0.011432185, -0.09793649, 0.05979211, -0.057089113, 0.06122997, -0.083910026, -0.051427476, 0.054300524, -0.116742924, 0.13255697, -0.06882229, 0.022768164) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.029868882, 0.1117392, -0.06397228, 0.14811352, -0.01668634, 0.050995927, 0.025331466, -0.0692995, 0.020877667, -0.0972927, -0.10324584, 0.16836157, 0.059492234, -0.073413044, -0.003983273, 0.05416852) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.22846566, 0.16815181, -0.31360278, 0.07256612, 0.030503461, 0.03444054, -0.032024972, 0.019772533, -0.03698556, -0.042027816, 0.055562135, -0.006784567, 0.066851005, -0.10906335, 0.015525423, -0.13740246) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.066030696, -0.11138354, -0.014480908, 0.26811203, 0.036771268, -0.10408481, 0.028663067, -0.21566169, -0.110834226, 0.024273025, 0.012392695, -0.036653314, -0.06711673, 0.046903804, -0.022774994, 0.0849209) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.041773435, 0.050896153, 0.08499364, 0.02372858, -0.13393728, -0.1194935, 0.03595962, 0.027917491, 0.017099423, -0.11058987, 0.029312667, 0.0015065973, -0.19415423, 0.13524845, 0.07219862, -0.12001863) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.11354998, 0.15209472, 0.08699738, -0.15768072, -0.047903635, -0.019501299, 0.08007044, -0.018981028, 0.11974473, -0.17831819, -0.0052151233, -0.0014444913, 0.09826827, 0.031984035, -0.053119656, 0.0018580562) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.20556116, -0.08731239, -0.049590904, -0.10545536, 0.06381021, 0.10054924, 0.044934783, -0.040952608, 0.009580311, 0.045671724, -0.09574258, 0.094875194, -0.106712855, 0.039248746, 0.105328344, -0.010876621) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.107608974, -0.07578705, 0.04324384, 0.047162987, -0.120212235, 0.08333997, 0.06435763, -0.043897405, 0.07091175, -0.046422116, -0.06714705, -0.07441318, 0.116308264, 0.055570535, -0.0442626, 0.08301912) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.0116602, 0.003226648, 0.11937737, 0.103671715, 0.046032842, -0.05183338, -0.045924824, 0.09864152, -0.009252831, 0.037140924, -0.012176397, -0.054493498, 0.07461007, -0.12530555, -0.19959225, 0.11515944) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.0005398095, 0.0658047, -0.0145061985, -0.09124338, 0.15406968, -0.18966973, -0.073452085, 0.04100175, -0.251667, 0.09366132, -2.7450636e-05, -0.09981057, -0.11887136, -0.03266156, 0.08376226, -0.081671625) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.03154905, -0.12067602, 0.049884174, -0.0821503, -0.06762751, 0.10209478, 0.0013896053, 0.09921406, -0.028778939, -0.06317098, 0.049688112, -0.10481997, 0.15755054, -0.08826664, -0.10301126, 0.17655432) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.052510936, 0.16052401, 0.14603463, -0.020586343, -0.2291781, -0.030634735, -0.17555644, -0.06740201, -0.02304387, 0.10449721, 0.027066644, 0.045135647, 0.33115998, -0.1274616, 0.13369364, 0.061196636) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.13390784, -0.038425382, 0.04545546, -0.2626849, 0.0060686753, -0.10704159, 0.022273278, -0.096879154, -0.080018036, -0.14476685, -0.23559688, 0.06963497, -0.23034011, -0.14143746, -0.16947195, -0.30682942) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.010698499, 0.03715408, 0.007252981, -0.054486014, 0.054821264, 0.042217754, 0.097327605, 0.08285622, -0.32491046, 0.30088758, -0.14847004, -0.027114468, -0.12198283, 0.024140544, -0.008829798, -0.1130005) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.49088365, 0.18379115, -0.19646123, -0.12830062, 0.022922214, -0.083200805, -0.10224354, -0.036792997, -0.1303964, -0.038208425, 0.09765225, 0.008960632, 0.1566341, -0.17650785, 0.057346657, 0.17994568) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.15432094, -0.061629128, -0.13994198, 0.12073435, 0.1054135, 0.04512613, -0.08571835, -0.12313207, -0.060719356, -0.010242282, 0.021657372, 0.06940244, -0.06663994, -0.021601425, -0.071364515, 0.1324855) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.06922374, -0.005024822, -0.19726646, 0.053381324, -0.09591031, 0.006777241, 0.030606205, -0.08529517, 0.17017333, -0.076432094, -0.058651946, 0.032760464, -0.0024254431, -0.038555104, 0.09679264, -0.00041875427) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.08886072, -0.006166112, 0.117320254, 0.015053152, -0.12955809, 0.06236143, 0.13731666, -0.18346289, 0.040490523, 0.109446235, -0.015958892, -0.09365365, 0.04132219, 0.04334982, -0.08085437, 0.04704708) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.0015933556, 0.09423114, 0.043711178, -0.046158515, 0.021335905, -0.08186003, 0.015242372, 0.04735174, -0.049651567, 0.03127529, -0.062141005, 0.048056554, 0.0026920903, 0.089217246, 0.090448916, 0.033396166) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.0836521, 0.1199251, 0.14765869, 0.16656406, 0.027643168, -0.06547306, 0.038086083, 0.042189606, 0.028755728, 0.06833274, 0.009588624, -0.0067130122, 0.06265288, 0.076830566, 0.084254034, 0.005020745) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.042693183, 0.024920836, -0.0030460781, 0.056684542, -0.0894449, 0.0810001, -0.09498299, -0.12273269, 0.070681475, 0.09916547, 0.1378967, 0.036456764, -0.0026663053, 0.024047028, -0.025166217, 0.08652263) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.071636446, 0.025918685, -0.08211408, -0.077135585, 0.06895084, -0.008382563, 0.04410842, 0.22517107, 0.03490563, -0.0044617625, 0.14544265, -0.08598504, 0.00984025, -0.055302117, 0.040901218, -0.05437715) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.08897318, -0.18649687, 0.11533658, 0.13723265, 0.050312858, -0.036466796, -0.05534335, -0.04098154, -0.12055668, -0.070552416, 0.07565809, -0.09534668, 0.08887744, 0.057425793, -0.04748798, 0.035758726) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.11820057, -0.0075367624, 0.019490018, -0.08867104, -0.11318732, -0.13369897, -0.05763717, -0.01951634, -0.077859685, 0.09312536, -0.09876746, 0.03290172, 0.052832667, 0.0388262, 0.09854381, 0.15445307) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.18287292, -0.030724132, 0.11928251, -0.06429679, 0.03799239, -0.07435075, 0.21417049, 0.048209988, -0.14352821, -0.09824693, -0.005945045, 0.0052449107, 0.14297462, -0.03530318, -0.0051659513, 0.058747154) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(0.04882387, -0.07259268, 0.0008442486, -0.009928739, 0.14866278, 0.0055074166, -0.0385396, -0.024497772, -0.13443673, -0.09680248, -0.038139045, -0.09675844, -0.037577834, 0.023007173, 0.07996399, -0.08621801) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.07428475, -0.042032734, -0.013554078, -0.075028315, -0.07632524, -0.007671891, -0.032722715, -0.038020547, -0.08604616, -0.04827436, 0.050392892, -0.07372018, 0.11657003, -0.0029503992, 0.0031239039, 0.08938501) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_conv0_0_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.033073522, 0.030428428, -0.04009677, 0.103995025, 0.02742789, 0.0072017894, -0.20578046, 0.042210888, 0.009282304, -0.039838202, 0.08801999, -0.003918993, 0.04926746, -0.039575, 0.02248805, 0.08370818) * s;
-        s = inside ? texelFetch(C4F16_conv0_1_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.049055375, 0.077267826, -0.06934261, 0.19874822, -0.012544525, 0.00788099, -0.01685335, 0.011619922, 0.06497017, -0.05445521, 0.022664184, -0.0056775794, 0.050190233, 0.20721482, 0.095958486, -0.052088622) * s;
-        s = inside ? texelFetch(C4F16_conv0_2_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.10034156, 0.011611372, 0.0988644, 0.066696696, 0.06498273, -0.017111408, -0.018580386, -0.14016922, 0.02266759, -0.14235167, -0.050781883, -0.015405633, 0.032440525, 0.043077376, -0.010043476, 0.03236314) * s;
-        s = inside ? texelFetch(C4F16_conv0_3_raw, q, 0) : vec4(0.0);
-        conv1_3 += mat4(-0.011647044, 0.060489655, 0.04001869, -0.06754996, 0.043827422, -0.01266195, -0.07005413, 0.14657603, 0.020802315, -0.005947753, 0.01661402, 0.13364606, 0.13616255, 0.02082926, 0.04855537, -0.015510404) * s;
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
+        ivec2 edge = ivec2(HOOKED_size) - 1;
+        ivec2 corner = pixel - ivec2(2, 2);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int x3 = clamp(corner.x + 3, 0, edge.x);
+        bool x3_in = x3 == corner.x + 3;
+        int x4 = clamp(corner.x + 4, 0, edge.x);
+        bool x4_in = x4 == corner.x + 4;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        int y3 = clamp(corner.y + 3, 0, edge.y);
+        bool y3_in = y3 == corner.y + 3;
+        int y4 = clamp(corner.y + 4, 0, edge.y);
+        bool y4_in = y4 == corner.y + 4;
+        {
+            float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
+            float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
+            float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
+            float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
+            float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
+            float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
+            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
+            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
+            float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
+            float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
+            float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
+            float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
+            float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
+            conv1_whole_3 += vec4(-.0039714747,-.0048089256,-.011663269,.045256503) * s_0_0;
+            conv1_whole_3 += vec4(.014515347,.063466646,.09058783,.10763044) * s_0_1;
+            conv1_whole_3 += vec4(-.022845624,-.023012744,-.057229653,-.08646686) * s_0_2;
+            conv1_whole_3 += vec4(.011723687,-.035259653,.011545844,.14045933) * s_0_3;
+            conv1_whole_3 += vec4(.03859198,.02031168,-.002363649,-.06298833) * s_0_4;
+            conv1_whole_3 += vec4(.016584726,.005801685,-.017308086,-.0065765227) * s_1_0;
+            conv1_whole_3 += vec4(.01980668,-.10264398,-.10290674,.35378972) * s_1_1;
+            conv1_whole_3 += vec4(-.18919218,.51092345,.32913885,-.7990574) * s_1_2;
+            conv1_whole_3 += vec4(-.66859746,.38453627,-.08014062,-.15439297) * s_1_3;
+            conv1_whole_3 += vec4(.0042228303,-.030791856,-.055468358,.096137434) * s_1_4;
+            conv1_whole_3 += vec4(.07806087,-.002267255,-.08285655,-.09302443) * s_2_0;
+            conv1_whole_3 += vec4(.064634115,.056670938,-.40650034,.26297748) * s_2_1;
+            conv1_whole_3 += vec4(1.0700846,-.92753434,.49205345,-.5826014) * s_2_2;
+            conv1_whole_3 += vec4(-.4907676,-.30745316,.24329072,.22100626) * s_2_3;
+            conv1_whole_3 += vec4(-.102063596,-.06460849,.043212194,.13584557) * s_2_4;
+            conv1_whole_3 += vec4(-.06351817,-.009442885,-.057385303,.098347425) * s_3_0;
+            conv1_whole_3 += vec4(-.24702923,.056375243,-.5868589,-.28354558) * s_3_1;
+            conv1_whole_3 += vec4(.40871203,.13978156,.27969354,.4600335) * s_3_2;
+            conv1_whole_3 += vec4(.035713553,.09929946,.12424774,.11040434) * s_3_3;
+            conv1_whole_3 += vec4(.061065327,.069628276,.039006393,-.067998864) * s_3_4;
+            conv1_whole_3 += vec4(.01526973,-.0050856858,.036920905,.002811906) * s_4_0;
+            conv1_whole_3 += vec4(.04807638,-.0010422976,.15022787,.037261214) * s_4_1;
+            conv1_whole_3 += vec4(-.037044115,-.010254331,-.10429071,.009066069) * s_4_2;
+            conv1_whole_3 += vec4(-.029294338,-.07279882,-.10752009,-.041306887) * s_4_3;
+            conv1_whole_3 += vec4(-.01146883,-.013451126,-.022026235,.014472935) * s_4_4;
+        }
     }
+
+    // conv1_rim: near the borders, what zero padding between two convolutions takes away
+    vec4 conv1_rim_3 = vec4(0.0);
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(0, 0), size - ivec2(1, 1)));
+        for (int i = interior ? 1 : 0; i < 1; i++) {
+            ivec2 p = pixel;
+            vec4 sum_3 = vec4(0.0);
+            for (int term = 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_3w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_3 += here ? texelFetch(C4F16_conv1_rim_3w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_3w, ivec2(0, tap), 0).xy);
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        float s = source(ivec2(q.x, q.y));
+                        sum_3 += texelFetch(C4F16_conv1_rim_3w, ivec2(1, tap), 0) * s;
+                    }
+                }
+            }
+            conv1_rim_3 = sum_3;
+        }
+    }
+
+    // Add
+    vec4 conv1_3 = conv1_whole_3 + conv1_rim_3;
 
     // Relu
     vec4 relu1_3 = max(conv1_3, vec4(0.0));
@@ -972,133 +612,116 @@ vec4 hook() {
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
+
 vec4 hook() {
     ivec2 pixel = ivec2(C4F16_relu1_0_pos * vec2(ivec2(C4F16_relu1_0_size)));
 
     // conv2: 3x3 kernel, 16 to 16 channels
-    vec4 conv2_0 = vec4(0.019229144, 0.046957124, 0.027376773, 0.0021371376);
+    vec4 conv2_0 = vec4(.019229144, .046957124, .027376773, .0021371376);
     {
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_relu1_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.04348444, 0.123723045, 0.07052835, -0.030167388, 0.024621032, -0.114818886, 0.05563968, 0.0517177, -0.04519789, -0.0021510182, -0.026275696, -0.014149897, 0.042938825, 0.0744895, 0.03725238, 0.06880973) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.02479702, -0.0059731198, -0.03168199, -0.038409326, 0.04553311, 0.13307469, -0.08566981, -0.2088047, 0.09491126, -0.050322633, -0.02050084, -0.0574929, 0.10261506, -0.08839113, -0.060146924, 0.04013887) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.07502696, -0.08796858, -0.11196616, 0.07863641, 0.020951409, -0.16044967, -0.082786515, 0.022991832, -0.07481652, 0.011967726, -0.03330543, 0.07146766, 0.001488801, -0.0067713778, 0.009174977, -0.010180766) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.074648544, 0.18803279, 0.027929744, -0.15509243, -0.06554309, -0.06929395, 0.03479074, -0.10988894, -0.03382481, 0.008386113, 0.06363316, 0.023003183, 0.1016285, -0.036877066, -0.050663017, -0.023091242) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.0145525895, -0.16811483, 0.056021873, -0.037243832, -0.10785234, -0.24385102, -0.05864559, 0.19581477, 0.011328734, -0.052032065, 0.123080395, -0.10755841, 0.044146687, 0.071774065, 0.017500453, 0.039141133) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.093846634, -0.04420306, 0.014106838, 0.032117207, 0.050147854, -0.08195598, -0.04230058, 0.017224556, 0.0117640905, 0.046134938, 0.071743846, -0.18384157, -0.023358688, -0.2977878, -0.18628456, 0.22603759) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.057853606, 0.038509388, 0.007693163, -0.06758352, 0.06315724, -0.22090816, -0.083363555, 0.124504946, 0.017849363, 0.037765946, 0.044058356, 0.005751051, 0.051140226, -0.05936256, -0.020473165, 0.035745673) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.059157677, -0.050450265, -0.17771405, 0.075798094, -0.017242173, 0.12941135, -0.049623966, -0.11079783, -0.099442095, -0.083136015, 0.12273105, 0.072894804, -0.036246054, 0.11816875, -0.02896651, -0.053435948) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.00661588, 0.010690306, 0.004764966, 0.0520693, 0.10466586, -0.060822938, 0.009018455, 0.048700057, 0.0058301226, 0.041415337, 0.060023062, -0.06407835, -0.013985496, 0.03318958, -0.011976522, 0.0411497) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.0627097, 0.016635643, -0.035384797, 0.05618688, -0.012650323, -0.027871415, 0.007367028, 0.03784985, -0.021354271, -0.009351392, 0.017330956, -0.01857933, 0.033580612, -0.05303862, 0.02796601, -0.060177594) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.019559823, 0.12276828, 0.007042215, 0.43682426, 0.031607024, -0.06472212, -0.01773192, -0.013896955, 0.10400511, -0.123791374, 0.00795017, -0.08608897, 0.026842587, 0.096741766, -0.011101665, -0.025465729) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.019675016, 0.045786437, 0.013194144, 0.029471919, 0.017945603, -0.031159911, -0.059217967, 0.012359563, -0.06732876, -0.10329355, -0.08531802, 0.056666825, 0.051436473, -0.09764047, 0.06748517, -0.01456917) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.09165305, -0.90322596, 0.215196, 0.22293957, -0.14682725, -0.052159753, -0.15293531, -0.0070244893, -0.113502525, 0.06548159, 0.034885686, -0.008125601, -0.06929963, 0.07505667, 0.09438966, 0.11228352) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.035243362, -0.008969128, -0.09776563, -0.17076766, -0.14489204, -0.2040152, -0.21767436, 0.29285753, 0.024970341, 0.023987101, 0.18613628, -0.08571337, -0.014956545, -0.0038208736, 0.0980753, -0.008042262) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.12781093, -0.02135527, -0.07194106, 0.012737105, -0.01073867, 0.12915705, -0.078926176, 0.015626028, 0.12004835, 0.018846547, -0.06495869, -0.09934146, 0.029707465, 0.013889323, -0.058840413, 0.017204728) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.076115, 0.0642178, -0.21716873, 0.06839298, -0.019649092, 0.045563027, -0.013261301, 0.08434532, 0.061585702, 0.007033634, -0.09864522, -0.05287083, 0.047486156, 0.0641364, 0.08540434, 0.11460142) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.12943542, -0.07376813, -0.066668615, -0.06609099, 0.1572307, 0.19917211, 0.25480294, 0.11721271, 0.056686435, 0.23638925, 0.18010421, -1.0495656, -0.052023124, 0.26058835, 0.17097996, -0.45686978) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.10745299, 0.066820376, 0.06970848, -0.3949985, 0.035651326, 0.119445264, -0.0022746725, -0.1608127, 0.10804485, -0.0905279, -0.04037812, 0.25741544, -0.028291795, 0.24346368, 0.13905865, -0.1287816) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.015305723, 0.16173929, 0.047821898, -0.236433, 0.06693438, 0.17794605, 0.07842751, -0.06200666, 0.050668012, -0.0010947344, 0.019966155, -0.028893637, -0.008405244, -0.1054939, 0.1847218, 0.13086593) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.06353737, 0.14634877, 0.14458041, -0.25355548, 0.12040762, -0.26914418, -0.09745973, 0.37017924, 0.19180785, 0.15284869, 0.1426297, 0.061303232, 0.14588293, 0.13320534, -0.028500885, 0.18326487) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.0012490806, -0.017563507, 0.03850855, 0.059263803, -0.1524898, 0.08047081, -0.035313807, 0.015499942, 0.1213241, 0.10092019, 0.12697041, -0.10313215, 0.026579116, 0.05367638, 0.05324216, 0.054482944) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.019937292, 0.034950033, 0.0581317, 0.008869371, -0.014236205, -0.015567021, -0.014637799, -0.045845963, -0.0040465384, 0.030019807, -0.026509905, -0.020336695, -0.048779394, -0.082035586, -0.06915712, -0.05936142) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.24129277, -0.12073296, -0.2370917, 0.16271444, 0.035905357, 0.03211804, 0.020088445, -0.04729361, 0.044640698, 0.009905916, 0.054515764, 0.06897401, -0.015294607, 0.0009903737, -0.09887934, 0.12918663) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.008662859, 0.011884862, 0.06139063, 0.025808036, -0.009250398, 0.09183327, -0.0022201817, -0.12893353, 0.15954758, -0.036867965, 0.08653077, 0.041176725, 0.040109277, 0.06662565, 0.057554804, 0.09367697) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.03281232, 0.04177362, 0.030157348, 0.038793847, 0.05042352, -0.013028196, -0.011266571, -0.020550568, -0.12640017, 0.050332084, -0.07091417, -0.076861665, 0.05129619, -0.008557693, 0.06687048, -0.031383052) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.030828038, -0.0039930097, 0.012046271, -0.03577432, -0.20173343, -0.01149321, 0.07328761, 0.028318543, 0.01113337, -0.0049154717, 0.006581857, 0.03478748, -0.053708903, -0.033577647, 0.03446566, 0.030806916) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.040429655, -0.01726546, -0.0016213297, 0.01664238, 0.024348892, 0.024005901, 0.03884069, -0.09856908, -0.06836787, -0.025058819, 0.069844246, -0.0043885643, -0.081788205, 0.0030729345, 0.045913164, 0.0152622275) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.079200484, 0.006359654, -0.16764057, 0.059800465, -0.07779961, -0.044414878, -0.018026033, 0.02737152, -0.05344641, -0.013960069, -0.011126868, 0.0045343502, -0.014412194, 0.00948212, 0.1024336, -0.06731646) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.2207419, 0.04527959, 0.14082256, -0.06628381, -0.03929326, -0.008843288, -0.021862416, 0.11635326, -0.39176443, 0.0075633237, -0.072296046, -0.034616448, -0.11098372, -0.14713956, -0.112928495, -0.057435516) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.13950376, -0.15278707, 0.020284113, -0.1640562, -0.2536799, -0.022132877, -0.028709734, -0.010010387, -0.054739717, 0.012108073, -0.030569196, 0.033900972, -0.16918598, -0.026475685, -0.07406556, -0.01269708) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.100245245, -0.00942503, -0.06223787, -0.054271217, 0.17035495, 0.018175937, 0.06907349, 0.0076455935, 0.016056692, 0.026075082, -0.054019783, 0.00904802, -0.14006887, -0.019146493, -0.013422322, -0.031841572) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.07254621, 0.028747229, -0.06877225, -0.04572299, -0.065158576, -0.05199423, 0.09458072, -0.007657917, 0.14975648, 0.10124553, 0.08256256, -0.0748228, 0.018818174, -0.024641022, 0.03776755, 0.04342972) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.040702775, -0.025491914, -0.024286168, 0.04624674, 0.13318963, 0.0047006006, 0.039095666, -0.102244064, 0.18715543, -0.07046956, -0.10420459, -0.023470258, -0.1350287, -0.018569034, -0.07178897, -0.013097226) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(0.007947018, -0.043317568, -0.09809165, -0.0046320166, 0.0402616, 0.0047393083, -0.026769398, 0.014543403, -0.06324677, -0.024373675, 0.03908252, -0.0088872695, -0.0004938463, 0.06261143, -0.087745145, -0.043253414) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.15203568, -0.011523659, -0.015556926, 0.04059602, 0.03781494, 0.08205813, -0.08738952, -0.03908905, -0.023879377, 0.029119695, -0.06954326, 0.005313957, -0.090371504, -0.03396994, -0.2741609, -0.042655412) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_0 += mat4(-0.10732121, -0.023535522, -0.024914581, 0.016699424, -0.047021776, 0.023995794, 0.06855718, 0.0018080069, -0.0045177834, -0.0649086, 0.11060157, -0.0072338725, -0.017727531, -0.029100843, -0.06872399, 0.08523085) * s;
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_0 += mat4(-.04348444,.123723045,.07052835,-.030167388,.024621032,-.114818886,.05563968,.0517177,-.04519789,-.0021510182,-.026275696,-.014149897,.042938825,.0744895,.03725238,.06880973) * s_0_0;
+            conv2_0 += mat4(-.0145525895,-.16811483,.056021873,-.037243832,-.10785234,-.24385102,-.05864559,.19581477,.011328734,-.052032065,.123080395,-.10755841,.044146687,.071774065,.017500453,.039141133) * s_0_1;
+            conv2_0 += mat4(.00661588,.010690306,.004764966,.0520693,.10466586,-.060822938,.009018455,.048700057,.0058301226,.041415337,.060023062,-.06407835,-.013985496,.03318958,-.011976522,.0411497) * s_0_2;
+            conv2_0 += mat4(.09165305,-.90322596,.215196,.22293957,-.14682725,-.052159753,-.15293531,-.0070244893,-.113502525,.06548159,.034885686,-.008125601,-.06929963,.07505667,.09438966,.11228352) * s_1_0;
+            conv2_0 += mat4(-.12943542,-.07376813,-.066668615,-.06609099,.1572307,.19917211,.25480294,.11721271,.056686435,.23638925,.18010421,-1.0495656,-.052023124,.26058835,.17097996,-.45686978) * s_1_1;
+            conv2_0 += mat4(-.0012490806,-.017563507,.03850855,.059263803,-.1524898,.08047081,-.035313807,.015499942,.1213241,.10092019,.12697041,-.10313215,.026579116,.05367638,.05324216,.054482944) * s_1_2;
+            conv2_0 += mat4(.03281232,.04177362,.030157348,.038793847,.05042352,-.013028196,-.011266571,-.020550568,-.12640017,.050332084,-.07091417,-.076861665,.05129619,-.008557693,.06687048,-.031383052) * s_2_0;
+            conv2_0 += mat4(.2207419,.04527959,.14082256,-.06628381,-.03929326,-.008843288,-.021862416,.11635326,-.39176443,.0075633237,-.072296046,-.034616448,-.11098372,-.14713956,-.112928495,-.057435516) * s_2_1;
+            conv2_0 += mat4(-.040702775,-.025491914,-.024286168,.04624674,.13318963,.0047006006,.039095666,-.102244064,.18715543,-.07046956,-.10420459,-.023470258,-.1350287,-.018569034,-.07178897,-.013097226) * s_2_2;
+        }
+        // Pack 1
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_0 += mat4(-.02479702,-.0059731198,-.03168199,-.038409326,.04553311,.13307469,-.08566981,-.2088047,.09491126,-.050322633,-.02050084,-.0574929,.10261506,-.08839113,-.060146924,.04013887) * s_0_0;
+            conv2_0 += mat4(-.093846634,-.04420306,.014106838,.032117207,.050147854,-.08195598,-.04230058,.017224556,.0117640905,.046134938,.071743846,-.18384157,-.023358688,-.2977878,-.18628456,.22603759) * s_0_1;
+            conv2_0 += mat4(.0627097,.016635643,-.035384797,.05618688,-.012650323,-.027871415,.007367028,.03784985,-.021354271,-.009351392,.017330956,-.01857933,.033580612,-.05303862,.02796601,-.060177594) * s_0_2;
+            conv2_0 += mat4(-.035243362,-.008969128,-.09776563,-.17076766,-.14489204,-.2040152,-.21767436,.29285753,.024970341,.023987101,.18613628,-.08571337,-.014956545,-.0038208736,.0980753,-.008042262) * s_1_0;
+            conv2_0 += mat4(-.10745299,.066820376,.06970848,-.3949985,.035651326,.119445264,-.0022746725,-.1608127,.10804485,-.0905279,-.04037812,.25741544,-.028291795,.24346368,.13905865,-.1287816) * s_1_1;
+            conv2_0 += mat4(-.019937292,.034950033,.0581317,.008869371,-.014236205,-.015567021,-.014637799,-.045845963,-.0040465384,.030019807,-.026509905,-.020336695,-.048779394,-.082035586,-.06915712,-.05936142) * s_1_2;
+            conv2_0 += mat4(-.030828038,-.0039930097,.012046271,-.03577432,-.20173343,-.01149321,.07328761,.028318543,.01113337,-.0049154717,.006581857,.03478748,-.053708903,-.033577647,.03446566,.030806916) * s_2_0;
+            conv2_0 += mat4(-.13950376,-.15278707,.020284113,-.1640562,-.2536799,-.022132877,-.028709734,-.010010387,-.054739717,.012108073,-.030569196,.033900972,-.16918598,-.026475685,-.07406556,-.01269708) * s_2_1;
+            conv2_0 += mat4(.007947018,-.043317568,-.09809165,-.0046320166,.0402616,.0047393083,-.026769398,.014543403,-.06324677,-.024373675,.03908252,-.0088872695,-.0004938463,.06261143,-.087745145,-.043253414) * s_2_2;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_0 += mat4(.07502696,-.08796858,-.11196616,.07863641,.020951409,-.16044967,-.082786515,.022991832,-.07481652,.011967726,-.03330543,.07146766,.001488801,-.0067713778,.009174977,-.010180766) * s_0_0;
+            conv2_0 += mat4(-.057853606,.038509388,.007693163,-.06758352,.06315724,-.22090816,-.083363555,.124504946,.017849363,.037765946,.044058356,.005751051,.051140226,-.05936256,-.020473165,.035745673) * s_0_1;
+            conv2_0 += mat4(.019559823,.12276828,.007042215,.43682426,.031607024,-.06472212,-.01773192,-.013896955,.10400511,-.123791374,.00795017,-.08608897,.026842587,.096741766,-.011101665,-.025465729) * s_0_2;
+            conv2_0 += mat4(-.12781093,-.02135527,-.07194106,.012737105,-.01073867,.12915705,-.078926176,.015626028,.12004835,.018846547,-.06495869,-.09934146,.029707465,.013889323,-.058840413,.017204728) * s_1_0;
+            conv2_0 += mat4(.015305723,.16173929,.047821898,-.236433,.06693438,.17794605,.07842751,-.06200666,.050668012,-.0010947344,.019966155,-.028893637,-.008405244,-.1054939,.1847218,.13086593) * s_1_1;
+            conv2_0 += mat4(-.24129277,-.12073296,-.2370917,.16271444,.035905357,.03211804,.020088445,-.04729361,.044640698,.009905916,.054515764,.06897401,-.015294607,.0009903737,-.09887934,.12918663) * s_1_2;
+            conv2_0 += mat4(.040429655,-.01726546,-.0016213297,.01664238,.024348892,.024005901,.03884069,-.09856908,-.06836787,-.025058819,.069844246,-.0043885643,-.081788205,.0030729345,.045913164,.0152622275) * s_2_0;
+            conv2_0 += mat4(.100245245,-.00942503,-.06223787,-.054271217,.17035495,.018175937,.06907349,.0076455935,.016056692,.026075082,-.054019783,.00904802,-.14006887,-.019146493,-.013422322,-.031841572) * s_2_1;
+            conv2_0 += mat4(-.15203568,-.011523659,-.015556926,.04059602,.03781494,.08205813,-.08738952,-.03908905,-.023879377,.029119695,-.06954326,.005313957,-.090371504,-.03396994,-.2741609,-.042655412) * s_2_2;
+        }
+        // Pack 3
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_0 += mat4(-.074648544,.18803279,.027929744,-.15509243,-.06554309,-.06929395,.03479074,-.10988894,-.03382481,.008386113,.06363316,.023003183,.1016285,-.036877066,-.050663017,-.023091242) * s_0_0;
+            conv2_0 += mat4(-.059157677,-.050450265,-.17771405,.075798094,-.017242173,.12941135,-.049623966,-.11079783,-.099442095,-.083136015,.12273105,.072894804,-.036246054,.11816875,-.02896651,-.053435948) * s_0_1;
+            conv2_0 += mat4(-.019675016,.045786437,.013194144,.029471919,.017945603,-.031159911,-.059217967,.012359563,-.06732876,-.10329355,-.08531802,.056666825,.051436473,-.09764047,.06748517,-.01456917) * s_0_2;
+            conv2_0 += mat4(.076115,.0642178,-.21716873,.06839298,-.019649092,.045563027,-.013261301,.08434532,.061585702,.007033634,-.09864522,-.05287083,.047486156,.0641364,.08540434,.11460142) * s_1_0;
+            conv2_0 += mat4(.06353737,.14634877,.14458041,-.25355548,.12040762,-.26914418,-.09745973,.37017924,.19180785,.15284869,.1426297,.061303232,.14588293,.13320534,-.028500885,.18326487) * s_1_1;
+            conv2_0 += mat4(.008662859,.011884862,.06139063,.025808036,-.009250398,.09183327,-.0022201817,-.12893353,.15954758,-.036867965,.08653077,.041176725,.040109277,.06662565,.057554804,.09367697) * s_1_2;
+            conv2_0 += mat4(.079200484,.006359654,-.16764057,.059800465,-.07779961,-.044414878,-.018026033,.02737152,-.05344641,-.013960069,-.011126868,.0045343502,-.014412194,.00948212,.1024336,-.06731646) * s_2_0;
+            conv2_0 += mat4(.07254621,.028747229,-.06877225,-.04572299,-.065158576,-.05199423,.09458072,-.007657917,.14975648,.10124553,.08256256,-.0748228,.018818174,-.024641022,.03776755,.04342972) * s_2_1;
+            conv2_0 += mat4(-.10732121,-.023535522,-.024914581,.016699424,-.047021776,.023995794,.06855718,.0018080069,-.0045177834,-.0649086,.11060157,-.0072338725,-.017727531,-.029100843,-.06872399,.08523085) * s_2_2;
+        }
     }
 
     // Relu
@@ -1118,133 +741,116 @@ vec4 hook() {
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
+
 vec4 hook() {
     ivec2 pixel = ivec2(C4F16_relu1_0_pos * vec2(ivec2(C4F16_relu1_0_size)));
 
     // conv2: 3x3 kernel, 16 to 16 channels
-    vec4 conv2_1 = vec4(0.11210878, 0.022311466, -0.34928125, -0.024448462);
+    vec4 conv2_1 = vec4(.11210878, .022311466, -.34928125, -.024448462);
     {
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_relu1_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.10945569, -0.13756764, -0.057193566, -0.083645016, 0.05255168, -0.24870485, -0.15506798, 0.021792296, 0.029881988, -0.041513495, 0.053111035, -0.028700937, 0.048012257, -0.06803915, -0.072261654, 0.0020609268) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.09918148, 0.08622386, 0.062137235, -0.034327127, -0.0631672, -0.1423981, -0.06522353, 0.018232737, -0.019385885, 0.07395448, -0.044488728, -0.027924204, -0.114787914, 0.12629616, 0.07423113, -0.016181936) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.045971334, -0.23860891, -0.024831852, 0.0033324314, -0.04913757, 0.14418824, -0.025466071, -0.08798131, 0.1679309, -0.12544142, 0.16885021, 0.05129232, -0.022082847, 0.19171438, 0.00027640653, -0.08190901) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.043399587, -0.089034885, -0.16195989, -0.06827427, -0.021142583, -0.13005285, 0.024771515, 0.008785744, 0.22386116, -0.18327984, -0.015842263, -0.039538875, -0.15461875, 0.023971671, 0.09045822, -0.070546724) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.11359232, -0.014620442, 0.010142129, -0.0040873946, -0.08625162, -0.08253043, -0.044614155, -0.07691705, 0.08398327, -0.05836473, -0.02480705, 0.048945356, -0.011718099, 0.115648925, 0.04211019, -0.084054805) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.07956406, -0.12060243, 0.18426372, 0.002847206, 0.019039523, -0.2552979, 0.07156288, -0.0359402, 0.08158031, 0.031521898, 0.03215658, -0.06821466, -0.04660104, 0.07746677, -0.06970234, -0.012930183) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.3477109, -0.04728361, -0.22295403, -0.07866051, -0.08000152, -0.0074146036, -0.025015948, -0.06655317, -0.023760585, 0.39965904, 0.12996814, 0.007426229, -0.06073427, 0.1506475, 0.08647342, 0.01767021) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.16214916, -0.10852417, 0.03705512, 0.0049418937, -0.18582153, -0.061589014, -0.26836142, 0.0370429, 0.008872646, 0.011297273, -0.013776279, 0.0040124217, 0.026749497, 0.11559932, 0.0017432452, 0.0018119696) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.05799401, 0.030138161, 0.036042515, -0.03352618, -0.11224335, 0.007374162, -0.05229096, -0.035221208, 0.0024724538, -0.036581766, -0.095303945, 0.013310167, -0.03626652, 0.13826005, -0.012078506, -0.008563155) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.03561781, -0.030144593, 0.14000897, 0.0015322199, -0.041121602, -0.15096124, -0.045381717, -0.07214117, 0.0051847324, -0.14932527, 0.039909042, -0.076969214, -0.16628674, 0.13086368, 0.058818746, -0.016167035) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.05005231, 0.07268202, -0.37998155, -0.042385034, -0.039964482, 0.10117477, 0.118544005, 0.006659275, -0.17210044, -0.116428636, 0.06476029, -0.075717494, -0.0858404, 0.08349401, 0.04591136, -0.034483593) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.07104875, 0.03336875, 0.11221058, -0.037866198, -0.19491605, -0.07568567, -0.10372097, 0.019335436, 0.06948472, 0.002151781, 0.051840536, -0.07621669, 0.0009354066, -0.0032826783, -0.15677778, -0.08120865) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.24914213, -0.0682501, -0.59672236, 0.013027042, 0.035972644, -0.23293857, 0.025041843, 0.022477759, -0.14183803, -0.00049623713, -0.06756006, -0.00010550638, 0.22447023, 0.052672826, -0.037411693, 0.05737952) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.23989809, 0.10683322, 0.22409071, 0.052015033, 0.16644686, 0.32025024, -0.99930924, -0.081014924, -0.020018363, -0.030036828, -0.05901429, 0.03905458, -0.021812325, -0.011395546, 0.033674326, -0.07661158) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.08134445, 0.16962121, -0.020066183, 0.07673079, -0.20798962, -0.0006332077, 0.05819602, -0.041401546, -0.07994217, -0.11287118, -0.033944715, 0.06762606, -0.14283437, 0.20256124, 0.1365459, 0.018307243) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.0023687538, -0.028127246, -0.31833953, -0.05151584, 0.16534188, 0.09115539, -0.31644583, -0.08592492, 0.18388972, -0.39190727, -0.00929701, 0.057603043, -0.018542567, 0.09629173, -0.16848607, -0.042727765) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.04688366, -0.09686997, 0.05583233, -0.031036723, 0.24995512, -0.24113294, 0.27798858, -0.036454294, 0.04134632, -0.21861114, 0.03753018, -0.09133411, 0.03819229, 0.0038019717, 0.039974283, -0.0016215116) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.18225977, 0.087008774, 0.32970452, 0.00606974, -0.29161042, 0.20460226, 0.19110605, 0.0021480066, 0.26062354, -0.17667918, -0.966645, -0.055226274, -0.37571004, 0.3260381, 0.27085385, -0.02613604) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.045837045, -0.24106011, -0.04635934, 0.03459535, -0.013627217, 0.007976633, 0.110353746, 0.062140502, -0.021098, 0.31128314, 0.12091639, -0.03187958, -0.26490742, -0.0020841297, 0.09836731, -0.024597477) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.1468098, 0.038775716, -0.039566834, -0.09699663, 0.1966637, -0.058051206, -0.16635892, -0.040991757, -0.06842123, -0.18743956, 0.011264627, 0.04483258, -0.08620169, -0.11511103, -0.27868453, -0.07952479) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.026080662, -0.11465048, 0.050903436, -0.0053414362, 0.045251578, -0.0047014547, -0.0915914, -0.018696541, -0.074315906, 0.021986805, 0.024155602, -0.00978786, 0.015991334, -0.16177242, 0.08659569, 0.052734025) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.008826814, 0.2387664, 0.1488388, -0.055785075, 0.031793363, 0.0062824576, 0.03650765, -0.07009224, -0.01606319, 0.0032922756, -0.020013226, -0.009384592, 0.07090831, -0.04178629, 0.041036956, 0.078220926) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.004382154, -1.1035455, -0.36360148, 0.03754582, 0.017635662, 0.08216264, 0.0141148, -0.08487438, -0.14284001, -0.07212913, 0.15328541, -0.03629038, 0.08936671, -0.025612881, -2.8694947, 0.009275626) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.03193425, 0.042997364, 0.06335671, -0.048520666, -0.024520185, 0.12541683, -0.28866613, -0.042176414, 0.025415434, 0.0022466406, -0.046382003, 0.05761422, 0.013249318, 0.055919677, -0.0029565203, -0.10616841) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.37277293, 0.07342596, 0.068845846, -0.030019706, 0.06395421, 0.070498995, -0.123646855, -0.055379014, -0.038802974, -0.07073849, 0.0889674, -0.018774772, 0.19645667, -0.1296651, 0.052465625, 0.038771454) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.015377124, 0.15297312, -0.005708866, -0.030464884, -0.13341944, 0.040686604, -0.08190828, -0.066232786, -0.012288981, -0.18182263, 0.050117925, 0.019849533, -0.007952402, -0.16855794, 0.12726578, -0.058884557) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.044691153, 0.21611343, -0.008189013, 0.014225669, -0.037956804, 0.053644, 0.05776873, -0.07088201, 0.012628381, -0.26965928, 0.0038679093, -0.06477245, -0.07896889, 0.084812455, 0.048208814, -0.0022690801) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.06905274, 0.18095674, -0.12721384, -0.0555094, -0.12849477, -0.093792565, -0.11664689, -0.050454117, -0.01921662, 0.10116969, -0.0490461, -0.014716483, 0.16330265, -0.1749829, -0.051969435, 0.002980154) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.024893936, -1.4008161, -0.048188187, -0.046013515, 0.17910624, -0.11607378, -0.012785068, -0.08983653, 0.15786609, -0.3075744, -0.21145532, -0.057882443, 0.1902882, -0.03479591, -0.4095304, -0.09415792) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.024723126, 0.059076343, -0.1383809, -0.078586005, 0.0680914, -0.29883584, 0.030085493, -0.06035234, 0.020504301, -0.04438095, -0.104623735, -0.010076574, -0.076316886, 0.09363824, -0.025626998, -0.073839925) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.0783564, -0.2369613, -0.09415873, -0.07050947, -0.07274556, 0.08785036, 0.025006995, 0.058765348, -0.0026780264, 0.13976637, -0.0027120726, -0.0812757, -0.37217924, -0.04635218, 0.090144426, 0.014450121) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.08063225, 0.036233425, -0.04819483, 0.04417692, 0.014745617, -0.006707323, -0.19584286, 0.010138042, 0.16855031, -0.1119589, -0.04499728, 0.0038695785, 0.08360308, -0.2359144, -0.20593101, -0.0118554225) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.032066688, 0.0004425742, 0.043713033, -0.08915107, 0.06388754, -0.022766475, -0.00095700915, 0.018711442, 0.13781197, 0.081517465, 0.019676963, -0.05280853, -0.13579148, 0.061384913, -0.061191767, -0.055636063) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.12070152, -0.12385559, 0.10830871, -0.05260736, -0.002747065, -0.016492695, -0.045800243, 0.053389683, 0.045118593, -0.8992143, -0.017699093, 0.022608146, -0.039206177, 0.10258862, 0.054973572, -0.0917439) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(0.0121853035, 0.07061392, -0.13081284, -0.038346767, -0.04685628, -0.034374073, 0.09824027, -0.111264676, 0.06704669, 0.004514014, 0.16100076, 0.008284686, -0.11182128, 0.15074106, 0.0067239814, -0.018949863) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_1 += mat4(-0.05153108, 0.10456312, 0.1516507, 0.029198268, 7.111764e-05, 0.06533904, -0.052824073, -0.047913436, 0.05639986, 0.24116647, 0.113537475, -0.029399438, 0.053471006, 0.06651058, -0.05393247, -0.043439306) * s;
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_1 += mat4(.10945569,-.13756764,-.057193566,-.083645016,.05255168,-.24870485,-.15506798,.021792296,.029881988,-.041513495,.053111035,-.028700937,.048012257,-.06803915,-.072261654,.0020609268) * s_0_0;
+            conv2_1 += mat4(.11359232,-.014620442,.010142129,-.0040873946,-.08625162,-.08253043,-.044614155,-.07691705,.08398327,-.05836473,-.02480705,.048945356,-.011718099,.115648925,.04211019,-.084054805) * s_0_1;
+            conv2_1 += mat4(.05799401,.030138161,.036042515,-.03352618,-.11224335,.007374162,-.05229096,-.035221208,.0024724538,-.036581766,-.095303945,.013310167,-.03626652,.13826005,-.012078506,-.008563155) * s_0_2;
+            conv2_1 += mat4(.24914213,-.0682501,-.59672236,.013027042,.035972644,-.23293857,.025041843,.022477759,-.14183803,-.00049623713,-.06756006,-.00010550638,.22447023,.052672826,-.037411693,.05737952) * s_1_0;
+            conv2_1 += mat4(.04688366,-.09686997,.05583233,-.031036723,.24995512,-.24113294,.27798858,-.036454294,.04134632,-.21861114,.03753018,-.09133411,.03819229,.0038019717,.039974283,-.0016215116) * s_1_1;
+            conv2_1 += mat4(-.026080662,-.11465048,.050903436,-.0053414362,.045251578,-.0047014547,-.0915914,-.018696541,-.074315906,.021986805,.024155602,-.00978786,.015991334,-.16177242,.08659569,.052734025) * s_1_2;
+            conv2_1 += mat4(-.37277293,.07342596,.068845846,-.030019706,.06395421,.070498995,-.123646855,-.055379014,-.038802974,-.07073849,.0889674,-.018774772,.19645667,-.1296651,.052465625,.038771454) * s_2_0;
+            conv2_1 += mat4(-.024893936,-1.4008161,-.048188187,-.046013515,.17910624,-.11607378,-.012785068,-.08983653,.15786609,-.3075744,-.21145532,-.057882443,.1902882,-.03479591,-.4095304,-.09415792) * s_2_1;
+            conv2_1 += mat4(.032066688,.0004425742,.043713033,-.08915107,.06388754,-.022766475,-.00095700915,.018711442,.13781197,.081517465,.019676963,-.05280853,-.13579148,.061384913,-.061191767,-.055636063) * s_2_2;
+        }
+        // Pack 1
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_1 += mat4(-.09918148,.08622386,.062137235,-.034327127,-.0631672,-.1423981,-.06522353,.018232737,-.019385885,.07395448,-.044488728,-.027924204,-.114787914,.12629616,.07423113,-.016181936) * s_0_0;
+            conv2_1 += mat4(-.07956406,-.12060243,.18426372,.002847206,.019039523,-.2552979,.07156288,-.0359402,.08158031,.031521898,.03215658,-.06821466,-.04660104,.07746677,-.06970234,-.012930183) * s_0_1;
+            conv2_1 += mat4(-.03561781,-.030144593,.14000897,.0015322199,-.041121602,-.15096124,-.045381717,-.07214117,.0051847324,-.14932527,.039909042,-.076969214,-.16628674,.13086368,.058818746,-.016167035) * s_0_2;
+            conv2_1 += mat4(-.23989809,.10683322,.22409071,.052015033,.16644686,.32025024,-.99930924,-.081014924,-.020018363,-.030036828,-.05901429,.03905458,-.021812325,-.011395546,.033674326,-.07661158) * s_1_0;
+            conv2_1 += mat4(-.18225977,.087008774,.32970452,.00606974,-.29161042,.20460226,.19110605,.0021480066,.26062354,-.17667918,-.966645,-.055226274,-.37571004,.3260381,.27085385,-.02613604) * s_1_1;
+            conv2_1 += mat4(.008826814,.2387664,.1488388,-.055785075,.031793363,.0062824576,.03650765,-.07009224,-.01606319,.0032922756,-.020013226,-.009384592,.07090831,-.04178629,.041036956,.078220926) * s_1_2;
+            conv2_1 += mat4(.015377124,.15297312,-.005708866,-.030464884,-.13341944,.040686604,-.08190828,-.066232786,-.012288981,-.18182263,.050117925,.019849533,-.007952402,-.16855794,.12726578,-.058884557) * s_2_0;
+            conv2_1 += mat4(-.024723126,.059076343,-.1383809,-.078586005,.0680914,-.29883584,.030085493,-.06035234,.020504301,-.04438095,-.104623735,-.010076574,-.076316886,.09363824,-.025626998,-.073839925) * s_2_1;
+            conv2_1 += mat4(-.12070152,-.12385559,.10830871,-.05260736,-.002747065,-.016492695,-.045800243,.053389683,.045118593,-.8992143,-.017699093,.022608146,-.039206177,.10258862,.054973572,-.0917439) * s_2_2;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_1 += mat4(-.045971334,-.23860891,-.024831852,.0033324314,-.04913757,.14418824,-.025466071,-.08798131,.1679309,-.12544142,.16885021,.05129232,-.022082847,.19171438,.00027640653,-.08190901) * s_0_0;
+            conv2_1 += mat4(.3477109,-.04728361,-.22295403,-.07866051,-.08000152,-.0074146036,-.025015948,-.06655317,-.023760585,.39965904,.12996814,.007426229,-.06073427,.1506475,.08647342,.01767021) * s_0_1;
+            conv2_1 += mat4(-.05005231,.07268202,-.37998155,-.042385034,-.039964482,.10117477,.118544005,.006659275,-.17210044,-.116428636,.06476029,-.075717494,-.0858404,.08349401,.04591136,-.034483593) * s_0_2;
+            conv2_1 += mat4(-.08134445,.16962121,-.020066183,.07673079,-.20798962,-.0006332077,.05819602,-.041401546,-.07994217,-.11287118,-.033944715,.06762606,-.14283437,.20256124,.1365459,.018307243) * s_1_0;
+            conv2_1 += mat4(-.045837045,-.24106011,-.04635934,.03459535,-.013627217,.007976633,.110353746,.062140502,-.021098,.31128314,.12091639,-.03187958,-.26490742,-.0020841297,.09836731,-.024597477) * s_1_1;
+            conv2_1 += mat4(-.004382154,-1.1035455,-.36360148,.03754582,.017635662,.08216264,.0141148,-.08487438,-.14284001,-.07212913,.15328541,-.03629038,.08936671,-.025612881,-2.8694947,.009275626) * s_1_2;
+            conv2_1 += mat4(-.044691153,.21611343,-.008189013,.014225669,-.037956804,.053644,.05776873,-.07088201,.012628381,-.26965928,.0038679093,-.06477245,-.07896889,.084812455,.048208814,-.0022690801) * s_2_0;
+            conv2_1 += mat4(.0783564,-.2369613,-.09415873,-.07050947,-.07274556,.08785036,.025006995,.058765348,-.0026780264,.13976637,-.0027120726,-.0812757,-.37217924,-.04635218,.090144426,.014450121) * s_2_1;
+            conv2_1 += mat4(.0121853035,.07061392,-.13081284,-.038346767,-.04685628,-.034374073,.09824027,-.111264676,.06704669,.004514014,.16100076,.008284686,-.11182128,.15074106,.0067239814,-.018949863) * s_2_2;
+        }
+        // Pack 3
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_1 += mat4(.043399587,-.089034885,-.16195989,-.06827427,-.021142583,-.13005285,.024771515,.008785744,.22386116,-.18327984,-.015842263,-.039538875,-.15461875,.023971671,.09045822,-.070546724) * s_0_0;
+            conv2_1 += mat4(.16214916,-.10852417,.03705512,.0049418937,-.18582153,-.061589014,-.26836142,.0370429,.008872646,.011297273,-.013776279,.0040124217,.026749497,.11559932,.0017432452,.0018119696) * s_0_1;
+            conv2_1 += mat4(.07104875,.03336875,.11221058,-.037866198,-.19491605,-.07568567,-.10372097,.019335436,.06948472,.002151781,.051840536,-.07621669,.0009354066,-.0032826783,-.15677778,-.08120865) * s_0_2;
+            conv2_1 += mat4(.0023687538,-.028127246,-.31833953,-.05151584,.16534188,.09115539,-.31644583,-.08592492,.18388972,-.39190727,-.00929701,.057603043,-.018542567,.09629173,-.16848607,-.042727765) * s_1_0;
+            conv2_1 += mat4(-.1468098,.038775716,-.039566834,-.09699663,.1966637,-.058051206,-.16635892,-.040991757,-.06842123,-.18743956,.011264627,.04483258,-.08620169,-.11511103,-.27868453,-.07952479) * s_1_1;
+            conv2_1 += mat4(.03193425,.042997364,.06335671,-.048520666,-.024520185,.12541683,-.28866613,-.042176414,.025415434,.0022466406,-.046382003,.05761422,.013249318,.055919677,-.0029565203,-.10616841) * s_1_2;
+            conv2_1 += mat4(-.06905274,.18095674,-.12721384,-.0555094,-.12849477,-.093792565,-.11664689,-.050454117,-.01921662,.10116969,-.0490461,-.014716483,.16330265,-.1749829,-.051969435,.002980154) * s_2_0;
+            conv2_1 += mat4(-.08063225,.036233425,-.04819483,.04417692,.014745617,-.006707323,-.19584286,.010138042,.16855031,-.1119589,-.04499728,.0038695785,.08360308,-.2359144,-.20593101,-.0118554225) * s_2_1;
+            conv2_1 += mat4(-.05153108,.10456312,.1516507,.029198268,7.111764e-05,.06533904,-.052824073,-.047913436,.05639986,.24116647,.113537475,-.029399438,.053471006,.06651058,-.05393247,-.043439306) * s_2_2;
+        }
     }
 
     // Relu
@@ -1264,133 +870,116 @@ vec4 hook() {
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
+
 vec4 hook() {
     ivec2 pixel = ivec2(C4F16_relu1_0_pos * vec2(ivec2(C4F16_relu1_0_size)));
 
     // conv2: 3x3 kernel, 16 to 16 channels
-    vec4 conv2_2 = vec4(0.03067985, 0.0143120615, 0.03141092, 0.048317883);
+    vec4 conv2_2 = vec4(.03067985, .0143120615, .03141092, .048317883);
     {
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_relu1_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.14180687, 0.10540228, -0.1891537, 0.0694036, -0.080831945, -0.015465027, -0.21049921, 0.022497473, -0.11050768, 0.043755088, -0.04679759, 0.024403073, -0.022935158, -0.03617249, -0.03859861, -0.08886948) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.2750276, -0.023962386, 0.034179762, -0.06759296, 0.06979734, 0.040619347, -0.0786917, -0.012995204, -0.4667582, 0.010098081, -0.1471272, 0.003520661, 0.16853793, 0.03416902, 0.05040492, -0.0709572) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.10026942, 0.1184216, -0.025093643, 0.006839328, -0.14385071, 0.01405614, -0.053142242, 0.010883478, 0.0029785999, 0.12527213, -0.07161348, 0.050963335, -0.16552882, 0.0066289613, 0.011592342, -0.018619526) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.044423874, -0.12247961, -0.012654059, 0.08210909, -0.16793756, -0.13414139, 0.1713391, -0.06367664, -0.014267907, -0.0060979985, -0.04140622, -0.0011430007, -0.16018611, 0.046926558, 0.02387277, 0.033702932) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.19045724, 0.109266646, -0.029690575, -0.033976138, -0.074415974, 0.024548383, 0.027338553, 0.09250601, -0.03075145, 0.13805312, -0.0692714, 0.06018693, -0.017859997, -0.08848296, -0.068361945, -0.012481348) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.031854533, -0.02088243, -0.016806073, -0.0036104214, -0.09084631, -0.109525286, 0.10325473, 0.02570719, 0.063445546, -0.047867253, -0.34617355, 0.100039944, 0.0049461853, -0.100220144, 0.1355987, -0.122166) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.16707759, 0.026474848, -0.37706938, 0.018658815, 0.02675297, 0.11943728, 0.11981784, -0.108271286, 0.113355294, -0.05762195, 0.01594702, 0.018643422, -0.013516901, 0.07166608, 0.07291211, -0.01765873) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.09071143, 0.08720206, 0.16853005, 0.11408572, 0.081161685, -0.15272602, -0.066829376, -0.059094146, 0.084950395, 0.052030433, -0.11736249, 0.01923855, 0.12164788, 0.06077507, 0.011837524, 0.009787823) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.1573219, 0.06359959, 0.020210713, 0.010066549, 0.015867677, 0.046238888, -0.08128552, -0.082301855, -0.016209979, 0.04801892, -0.07111245, -0.028151087, 0.06048391, -0.059720762, 0.12855637, -0.050362602) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.0012435154, 0.035206694, 0.096936874, 0.09781251, 0.09201942, -0.012315075, -0.05182437, -0.046121605, 0.04741487, -0.10843224, 0.04242261, 0.014860133, -0.13018455, -0.01397694, -0.02437029, 0.008335978) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.0865715, -0.3089064, 0.21869673, -0.009602931, 0.04104502, 0.11018602, 0.08795293, 0.0017347916, -0.15185122, -0.061868932, -0.021832377, 0.016921837, 0.076356985, -0.106070004, 0.19792087, 0.0517462) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.028958695, 0.079774395, 0.014964059, 0.10061714, 0.01928444, 0.00025774946, -0.06751803, -0.06973515, 0.04119335, -0.046141952, 0.11785123, 0.2755395, -0.15273686, -0.0015728354, -0.055076025, -0.075951844) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.112143256, 0.006842091, -0.027762143, -0.011944783, 0.1237353, 0.005797283, -0.12638855, -0.07434874, -0.2939363, -0.019489652, 0.10419941, -0.037888188, -0.7054922, 0.011081826, 0.0638327, 0.081118986) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.14701024, 0.057153422, -0.1338459, -0.087954484, -0.23952842, 0.05743229, -0.054173246, -0.11013367, -0.076795004, 0.008395156, -0.060876187, 0.13779455, -0.23574513, 0.031813286, 0.026259117, 0.0701615) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.07655543, -0.00910184, -0.05125255, 0.06834345, -0.097399175, 0.066168755, 0.10026459, 0.06622638, -0.005829474, -0.0068321475, 0.019245531, -0.091126956, 0.105105214, 0.043228354, -0.0108424565, -0.004396535) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.28922957, -0.14098307, -0.06814143, -0.008510604, 0.014862776, 0.0095270835, 0.002054718, -0.019533752, -0.018942103, -0.009389836, 0.039510652, 0.0034092334, -0.3142418, 0.09196139, -0.18196757, 0.022698062) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.007602416, 0.19391881, -0.07649965, -0.1135194, -0.020060044, 0.16639973, -0.008748718, 0.1108345, -0.10364274, -0.014950765, 0.020719992, 0.09367378, 0.18748409, 0.13486174, -0.39152193, 0.06978676) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.06582673, 0.052975398, -0.1364372, 0.032156624, -0.15559417, 0.11306902, 0.20872399, 0.039672535, -0.07924115, -1.1099838, -0.18854566, -0.11769787, 0.02077885, 0.25040233, 0.048235934, 0.008745697) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.15500487, 0.09762322, 0.06941063, -0.14349824, 0.1624578, 0.032034528, 0.10286459, -0.06466304, -0.029722331, -0.065424874, -0.054225102, -0.063945346, 0.2202313, -0.114871494, 0.10307638, -0.083807394) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.21229054, 0.20798829, 0.08219912, 0.22876315, 0.039700057, 0.06767928, -0.14036521, 0.15822385, 0.15168165, -0.029483682, -0.0725316, -0.03948502, 0.21509576, 0.023175485, -0.23066443, 0.107642844) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.018549332, 0.08748428, -0.046319358, 0.05609909, 0.15318051, 0.07535562, 0.001814135, -0.13462108, -0.14365031, 0.15637198, -0.0700927, -0.013795202, 0.068750076, -0.065647386, 0.006852108, 0.035222605) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.18023276, -0.056837328, 0.068058334, -0.025697729, -0.0018810616, -0.043815076, -0.03430846, 0.006289468, -0.0902703, 0.05609835, -0.01949989, 0.04206009, 0.032196943, -0.2383838, 0.065547824, -0.10576031) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.27004158, -0.37795615, -0.02848471, 0.031230014, 0.033165492, -0.116758615, 0.01454147, -0.09629711, 0.20807523, 0.10847417, 0.0054810275, -0.17399788, -0.027742505, -0.83011425, 0.30464223, -0.5765646) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.045343995, -0.0033656938, 0.18266626, 0.117172055, -0.041145764, 0.08540453, -0.09336105, 0.0103895785, 0.06268911, -0.035163753, 0.053626638, 0.17247179, -0.13543957, -0.109022565, -0.096072, -0.10427851) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.04432541, 0.14781255, -0.050866112, -0.6450148, -0.15798752, 0.020102864, 0.0053323954, 0.035839815, 0.252051, -0.15513287, 0.0033869143, -0.09736905, 0.005810256, -0.060271688, -0.08951383, 0.16709755) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.14769427, 0.055835392, 0.11375548, -0.04909071, -0.069435604, 0.094069175, 0.02485179, 0.23768376, -0.105160244, -0.016224045, -0.035321068, -0.011346457, 0.048679046, -0.0047872933, -0.07027607, 0.071664706) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.06810894, 0.019218305, 0.027511204, 0.06318893, -0.07050301, 0.016153784, -0.002814846, 0.14834759, 0.034488946, -0.05124505, 0.100973815, 0.12917313, 0.21656977, -0.03758273, 0.02030085, 0.06687322) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.12515074, -0.122839525, -0.05885175, 0.0059777545, -0.07747697, -0.06737829, -0.028366247, -0.029254258, -0.12326667, 0.04592432, 0.0021097728, 0.023864673, -0.100176334, 0.14000702, 0.030834587, 0.14238168) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.07371277, 0.015055008, 0.048273224, -0.09123801, -0.21638873, 0.029826, 0.0058776913, 0.140239, -0.14236946, -0.18602481, 0.027626755, -0.24064232, -0.04328674, -0.22393899, 0.13982426, -0.005392846) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.18569255, -0.22446427, -0.051473856, -0.10838595, 0.23087932, 0.013760364, 0.075746484, -0.0039305277, -0.050010707, 0.07883293, 0.0057537043, 0.030158553, 0.13593566, -0.036451943, -0.02195382, 0.1715454) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.015735447, 0.044815067, 0.0022857687, -0.10454226, 0.122910686, 0.017162468, 0.083712846, 0.03768134, -0.015505604, -0.026440881, -0.032210786, 0.07887476, 0.07073511, -0.11704928, -0.015638294, -0.19057314) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.023245808, -0.053560916, -0.05575373, 0.038133714, 0.0007398153, 0.14211951, 0.10480406, 0.096209124, -0.056091756, 0.052079823, 0.026662992, 0.0030112062, -0.049448345, 0.0074013365, -0.10865079, 0.18066038) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.115088165, 0.053631768, -0.021420795, -0.006520947, -0.2076066, -0.09520918, 0.056819182, -0.12449298, -0.028712027, -0.12873858, -0.11964886, 0.09136928, 0.00946604, -0.07241062, -0.023651326, -0.035909776) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(-0.09318326, 0.03301634, 0.08964351, -0.031243097, 0.068381056, -0.045380626, 0.037125934, 0.111546636, 0.07156892, -0.006278567, 0.021814732, -0.021161452, 0.14655054, 0.07048361, 0.08290482, -0.122329675) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.010757615, 0.024853269, -0.029108616, 0.27977973, 0.08564967, -0.007767646, 0.08214484, -0.007921668, 0.17704839, 0.09945757, 0.04205353, 0.049963012, -0.13971971, -0.35388592, -0.05971005, -1.199537) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_2 += mat4(0.04057833, -0.072925285, 0.013950507, -0.0741586, -0.050492115, 0.1182582, 0.014623725, -0.105834536, -0.01515334, -0.06795976, 0.057710283, -0.14078623, -0.102834076, 0.2816572, -0.09459904, -0.016475426) * s;
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_2 += mat4(-.14180687,.10540228,-.1891537,.0694036,-.080831945,-.015465027,-.21049921,.022497473,-.11050768,.043755088,-.04679759,.024403073,-.022935158,-.03617249,-.03859861,-.08886948) * s_0_0;
+            conv2_2 += mat4(-.19045724,.109266646,-.029690575,-.033976138,-.074415974,.024548383,.027338553,.09250601,-.03075145,.13805312,-.0692714,.06018693,-.017859997,-.08848296,-.068361945,-.012481348) * s_0_1;
+            conv2_2 += mat4(-.1573219,.06359959,.020210713,.010066549,.015867677,.046238888,-.08128552,-.082301855,-.016209979,.04801892,-.07111245,-.028151087,.06048391,-.059720762,.12855637,-.050362602) * s_0_2;
+            conv2_2 += mat4(-.112143256,.006842091,-.027762143,-.011944783,.1237353,.005797283,-.12638855,-.07434874,-.2939363,-.019489652,.10419941,-.037888188,-.7054922,.011081826,.0638327,.081118986) * s_1_0;
+            conv2_2 += mat4(.007602416,.19391881,-.07649965,-.1135194,-.020060044,.16639973,-.008748718,.1108345,-.10364274,-.014950765,.020719992,.09367378,.18748409,.13486174,-.39152193,.06978676) * s_1_1;
+            conv2_2 += mat4(-.018549332,.08748428,-.046319358,.05609909,.15318051,.07535562,.001814135,-.13462108,-.14365031,.15637198,-.0700927,-.013795202,.068750076,-.065647386,.006852108,.035222605) * s_1_2;
+            conv2_2 += mat4(-.04432541,.14781255,-.050866112,-.6450148,-.15798752,.020102864,.0053323954,.035839815,.252051,-.15513287,.0033869143,-.09736905,.005810256,-.060271688,-.08951383,.16709755) * s_2_0;
+            conv2_2 += mat4(.07371277,.015055008,.048273224,-.09123801,-.21638873,.029826,.0058776913,.140239,-.14236946,-.18602481,.027626755,-.24064232,-.04328674,-.22393899,.13982426,-.005392846) * s_2_1;
+            conv2_2 += mat4(.115088165,.053631768,-.021420795,-.006520947,-.2076066,-.09520918,.056819182,-.12449298,-.028712027,-.12873858,-.11964886,.09136928,.00946604,-.07241062,-.023651326,-.035909776) * s_2_2;
+        }
+        // Pack 1
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_2 += mat4(.2750276,-.023962386,.034179762,-.06759296,.06979734,.040619347,-.0786917,-.012995204,-.4667582,.010098081,-.1471272,.003520661,.16853793,.03416902,.05040492,-.0709572) * s_0_0;
+            conv2_2 += mat4(.031854533,-.02088243,-.016806073,-.0036104214,-.09084631,-.109525286,.10325473,.02570719,.063445546,-.047867253,-.34617355,.100039944,.0049461853,-.100220144,.1355987,-.122166) * s_0_1;
+            conv2_2 += mat4(-.0012435154,.035206694,.096936874,.09781251,.09201942,-.012315075,-.05182437,-.046121605,.04741487,-.10843224,.04242261,.014860133,-.13018455,-.01397694,-.02437029,.008335978) * s_0_2;
+            conv2_2 += mat4(-.14701024,.057153422,-.1338459,-.087954484,-.23952842,.05743229,-.054173246,-.11013367,-.076795004,.008395156,-.060876187,.13779455,-.23574513,.031813286,.026259117,.0701615) * s_1_0;
+            conv2_2 += mat4(.06582673,.052975398,-.1364372,.032156624,-.15559417,.11306902,.20872399,.039672535,-.07924115,-1.1099838,-.18854566,-.11769787,.02077885,.25040233,.048235934,.008745697) * s_1_1;
+            conv2_2 += mat4(.18023276,-.056837328,.068058334,-.025697729,-.0018810616,-.043815076,-.03430846,.006289468,-.0902703,.05609835,-.01949989,.04206009,.032196943,-.2383838,.065547824,-.10576031) * s_1_2;
+            conv2_2 += mat4(-.14769427,.055835392,.11375548,-.04909071,-.069435604,.094069175,.02485179,.23768376,-.105160244,-.016224045,-.035321068,-.011346457,.048679046,-.0047872933,-.07027607,.071664706) * s_2_0;
+            conv2_2 += mat4(-.18569255,-.22446427,-.051473856,-.10838595,.23087932,.013760364,.075746484,-.0039305277,-.050010707,.07883293,.0057537043,.030158553,.13593566,-.036451943,-.02195382,.1715454) * s_2_1;
+            conv2_2 += mat4(-.09318326,.03301634,.08964351,-.031243097,.068381056,-.045380626,.037125934,.111546636,.07156892,-.006278567,.021814732,-.021161452,.14655054,.07048361,.08290482,-.122329675) * s_2_2;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_2 += mat4(.10026942,.1184216,-.025093643,.006839328,-.14385071,.01405614,-.053142242,.010883478,.0029785999,.12527213,-.07161348,.050963335,-.16552882,.0066289613,.011592342,-.018619526) * s_0_0;
+            conv2_2 += mat4(-.16707759,.026474848,-.37706938,.018658815,.02675297,.11943728,.11981784,-.108271286,.113355294,-.05762195,.01594702,.018643422,-.013516901,.07166608,.07291211,-.01765873) * s_0_1;
+            conv2_2 += mat4(.0865715,-.3089064,.21869673,-.009602931,.04104502,.11018602,.08795293,.0017347916,-.15185122,-.061868932,-.021832377,.016921837,.076356985,-.106070004,.19792087,.0517462) * s_0_2;
+            conv2_2 += mat4(.07655543,-.00910184,-.05125255,.06834345,-.097399175,.066168755,.10026459,.06622638,-.005829474,-.0068321475,.019245531,-.091126956,.105105214,.043228354,-.0108424565,-.004396535) * s_1_0;
+            conv2_2 += mat4(.15500487,.09762322,.06941063,-.14349824,.1624578,.032034528,.10286459,-.06466304,-.029722331,-.065424874,-.054225102,-.063945346,.2202313,-.114871494,.10307638,-.083807394) * s_1_1;
+            conv2_2 += mat4(-.27004158,-.37795615,-.02848471,.031230014,.033165492,-.116758615,.01454147,-.09629711,.20807523,.10847417,.0054810275,-.17399788,-.027742505,-.83011425,.30464223,-.5765646) * s_1_2;
+            conv2_2 += mat4(.06810894,.019218305,.027511204,.06318893,-.07050301,.016153784,-.002814846,.14834759,.034488946,-.05124505,.100973815,.12917313,.21656977,-.03758273,.02030085,.06687322) * s_2_0;
+            conv2_2 += mat4(-.015735447,.044815067,.0022857687,-.10454226,.122910686,.017162468,.083712846,.03768134,-.015505604,-.026440881,-.032210786,.07887476,.07073511,-.11704928,-.015638294,-.19057314) * s_2_1;
+            conv2_2 += mat4(.010757615,.024853269,-.029108616,.27977973,.08564967,-.007767646,.08214484,-.007921668,.17704839,.09945757,.04205353,.049963012,-.13971971,-.35388592,-.05971005,-1.199537) * s_2_2;
+        }
+        // Pack 3
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_2 += mat4(.044423874,-.12247961,-.012654059,.08210909,-.16793756,-.13414139,.1713391,-.06367664,-.014267907,-.0060979985,-.04140622,-.0011430007,-.16018611,.046926558,.02387277,.033702932) * s_0_0;
+            conv2_2 += mat4(.09071143,.08720206,.16853005,.11408572,.081161685,-.15272602,-.066829376,-.059094146,.084950395,.052030433,-.11736249,.01923855,.12164788,.06077507,.011837524,.009787823) * s_0_1;
+            conv2_2 += mat4(-.028958695,.079774395,.014964059,.10061714,.01928444,.00025774946,-.06751803,-.06973515,.04119335,-.046141952,.11785123,.2755395,-.15273686,-.0015728354,-.055076025,-.075951844) * s_0_2;
+            conv2_2 += mat4(.28922957,-.14098307,-.06814143,-.008510604,.014862776,.0095270835,.002054718,-.019533752,-.018942103,-.009389836,.039510652,.0034092334,-.3142418,.09196139,-.18196757,.022698062) * s_1_0;
+            conv2_2 += mat4(.21229054,.20798829,.08219912,.22876315,.039700057,.06767928,-.14036521,.15822385,.15168165,-.029483682,-.0725316,-.03948502,.21509576,.023175485,-.23066443,.107642844) * s_1_1;
+            conv2_2 += mat4(.045343995,-.0033656938,.18266626,.117172055,-.041145764,.08540453,-.09336105,.0103895785,.06268911,-.035163753,.053626638,.17247179,-.13543957,-.109022565,-.096072,-.10427851) * s_1_2;
+            conv2_2 += mat4(.12515074,-.122839525,-.05885175,.0059777545,-.07747697,-.06737829,-.028366247,-.029254258,-.12326667,.04592432,.0021097728,.023864673,-.100176334,.14000702,.030834587,.14238168) * s_2_0;
+            conv2_2 += mat4(.023245808,-.053560916,-.05575373,.038133714,.0007398153,.14211951,.10480406,.096209124,-.056091756,.052079823,.026662992,.0030112062,-.049448345,.0074013365,-.10865079,.18066038) * s_2_1;
+            conv2_2 += mat4(.04057833,-.072925285,.013950507,-.0741586,-.050492115,.1182582,.014623725,-.105834536,-.01515334,-.06795976,.057710283,-.14078623,-.102834076,.2816572,-.09459904,-.016475426) * s_2_2;
+        }
     }
 
     // Relu
@@ -1410,133 +999,116 @@ vec4 hook() {
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
+
 vec4 hook() {
     ivec2 pixel = ivec2(C4F16_relu1_0_pos * vec2(ivec2(C4F16_relu1_0_size)));
 
     // conv2: 3x3 kernel, 16 to 16 channels
-    vec4 conv2_3 = vec4(-0.05052489, 0.012123782, 0.03897713, -0.068425454);
+    vec4 conv2_3 = vec4(-.05052489, .012123782, .03897713, -.068425454);
     {
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_relu1_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.034054358, -0.0027633586, 0.001919025, -0.09399837, 0.0013863201, 0.013137181, -0.035950795, 0.062358767, -0.066884086, -0.006662037, -0.0018990258, 0.005847063, 0.014024134, -0.14275596, -0.01113426, -0.027352052) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.0023670488, 0.086016536, -0.0015364522, 0.19137344, -0.17118359, -0.017134357, 0.036520608, 0.054918744, 0.05337182, -3.7731632e-05, 0.0085370485, 0.01223245, 0.104517885, 0.029765248, 0.002730602, 0.023759013) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.19378407, -0.11238897, 0.036447007, -0.099533014, -0.02221445, 0.0035398277, 0.056883603, -0.064521305, 0.064349085, -0.31870073, 0.012488894, 0.21754673, 0.0028068135, 0.04208419, 0.013954459, 0.05108624) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.24414249, 0.0457933, -0.035939015, 0.03256482, 0.06299846, -0.010497781, -0.015446399, -0.1149337, -0.031362556, 0.08596523, -0.043952305, -0.05137595, -0.07377387, 0.1386235, -0.021711875, -0.089095116) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.1915671, 0.08184968, 0.017010074, -0.0022710417, 0.073366165, 0.19594969, 0.06843345, 0.045125045, -0.008326496, -0.005509984, 0.01828057, 0.026808383, 0.03712113, -0.08049295, -0.00037004685, -0.1051391) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.048773114, 0.03547428, 0.022023357, 0.033457138, -0.07446745, 0.10214187, 0.049759533, 0.031006308, -0.091838986, 0.076087005, -0.056314025, 0.005913616, -0.061952993, 0.1143975, -0.06983842, 0.01123708) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.025972161, -0.5911953, -0.07937903, -0.14010662, 0.05530448, 0.031437006, 0.10695904, -0.0121198185, 0.04494645, 0.13228236, 0.0080404235, -0.10721112, 0.055932477, 0.012776336, -0.0024228129, 0.028253386) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.09069654, 0.0055169174, 0.19980499, -0.06953916, 0.08661716, -0.012087236, -0.07412578, -0.07408037, 0.17611653, 0.10208232, 0.043523762, 0.0017983394, 0.18561012, 0.033790175, -0.031866845, 0.060208414) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.068318866, 0.16412902, 0.013265627, -0.04546743, -0.0064050243, 0.019045806, -0.034913775, 0.091468915, 0.10333754, 0.06567819, -0.02571401, -0.021962086, -0.013652941, -0.031938326, 0.023410099, -0.07539283) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.05442564, -0.06813711, -0.0001204701, 0.008467281, 0.030564373, -0.00025140087, 0.032375526, -0.06053771, -0.05871292, 0.030501148, -0.0018224206, 0.0036170017, -0.17401636, 0.14442286, 0.022051873, 0.103467025) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.22035456, -0.19049568, 0.115741774, -0.2200421, 0.03791032, -0.022423936, -0.14288378, -0.16565128, -0.13264109, 0.09775383, -0.010082604, -0.06786409, -0.043369602, -0.066062845, 0.042702306, 0.12717178) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.020334197, -0.042167757, -0.06264597, -0.042496804, 0.06442447, -0.06574979, -0.048342958, 0.07968504, 0.19665726, -0.07819216, -0.15908876, -0.026220005, 0.060371056, 0.07073515, -0.033199895, 0.15222041) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.26034212, -0.20349015, -0.060545992, 0.17123774, -0.02299125, 0.0061992565, 0.097842075, -0.04739934, -0.005014992, 0.13070188, -0.011703976, -0.045684874, -0.04707778, -0.3403936, 0.08586453, -0.058428437) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.10845863, 0.11646502, -0.004273757, 0.25782323, 0.07405023, 0.19422737, -0.13167934, 0.2646474, 0.11879895, 0.08358694, -0.017113315, -0.26226756, 0.06473747, 0.15155473, 0.0028379776, 0.030248303) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.012238046, 0.16714169, -0.042107183, 0.15674275, 0.023992818, 0.02705537, 0.17584956, -0.055454165, -0.14242202, 0.3485813, 0.007605068, 0.13805205, 0.07325117, -0.012075667, 0.0021623778, 0.04313382) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.35077408, -0.084610574, -0.016370175, 0.05605426, 0.05934805, -0.003770598, 0.06970304, 0.09150276, -0.111096136, -0.19969451, 0.11051602, -0.21452203, -0.11576729, 0.033965103, 0.0070278025, 0.027374675) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.13735534, -0.07245867, 0.098123185, -0.045959942, 0.22194698, -0.12195813, 0.22313817, -0.22424522, -0.340005, -0.20890814, 0.14684246, -0.18107553, -0.07284087, -0.06520015, 0.035299346, -0.14341988) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.120123826, 0.02532052, 0.04889733, 0.2460479, -0.107168145, 0.21456812, 0.2753919, -0.069902934, -0.22010764, 0.02340405, -2.6646662, 0.10551346, 0.19523042, -0.03436436, 0.3135565, 0.4453478) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.09181878, 0.51262045, 0.23821703, 0.05873004, 0.040149767, 0.05882012, 0.020462349, -0.33110067, -0.014860014, -0.0073668743, -0.010770607, -0.08492115, 0.0060796365, 0.20285812, -0.07310517, 0.12969834) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.09535043, -0.03495951, 0.23883383, -0.0064893607, -0.057588186, -0.104641154, -0.12245116, 0.24087591, -0.063318774, -0.008727939, 0.0720015, 0.013689986, -0.014077732, -0.048356894, 0.014768116, -0.09964974) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.07590046, -0.07209529, 0.024939114, 0.045180645, 0.059170205, 0.03483957, -0.12690021, -0.09890352, -0.28740534, 0.06180966, -0.23018312, -0.13310483, -0.019516375, 0.16503294, -0.17698276, 0.02173603) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.35097608, -0.035095546, 0.009553058, 0.23613773, 0.0021406896, 0.028015032, -0.03193737, -0.016219916, -0.00266544, -0.06524336, 0.09039788, 0.009703632, 0.03867845, -0.07486149, -0.22285335, 0.17065276) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.071611136, -0.36332777, -0.23253657, 0.11362286, 0.018120857, 0.0645615, -0.20943095, -0.19989905, 0.13390295, 0.14179023, 0.006619029, -0.014891284, -0.44119346, 0.095284425, -0.068408005, 0.12512733) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.033256147, 0.07835693, -0.020190042, 0.101152316, 0.1716785, -0.058201104, 0.19458443, 0.097187564, 0.10686562, -0.09372639, -0.27051532, 0.06855239, -0.019305378, 0.13930091, -0.032070775, -0.056111585) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.17288823, -1.608815, 0.065583654, 0.0783173, -0.0022932421, -0.16121103, 0.016689202, -0.20069648, 0.009839775, 0.012839365, -0.040600978, 0.18113232, 0.13330941, -0.052161556, 0.097981855, -0.2578352) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.013789736, 0.007901149, 0.056203023, 0.043460723, 0.11836987, -0.6550204, 0.09135124, 0.22309318, 0.1793425, -0.46100494, -0.043361634, -0.14883119, -0.0005807085, 0.14157085, -0.0073279478, 0.086063) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.033049844, 0.16971776, 0.018626379, 0.015353305, -0.038797155, -0.056004647, 0.0776337, -0.35072955, 0.049274936, -0.06165743, 0.02078975, -0.15730771, 0.102389134, 0.011752232, -0.033339635, 0.05954651) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.13175212, 0.08196544, -0.07392006, 0.10304651, 0.009158184, -0.8365736, -0.007956294, -0.03613375, -0.011544854, 0.04270708, -0.011563975, 0.011430319, 0.064464286, 0.029246595, -0.031766005, 0.2783478) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.04314977, 0.024084542, -0.013378192, 0.014801421, -0.06783625, 0.045412134, 0.04491615, -0.28089374, -0.19537975, 0.119239375, -0.03186542, 0.12946989, -0.2052065, -0.0069470373, -0.1144463, -0.042504065) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.08729664, 0.13619609, -0.06008013, 0.102719024, 0.0717065, -0.12266239, 0.025995538, -0.04157682, 0.12242095, 0.092962764, 0.0134668695, 0.13079697, -0.05684286, -0.09943887, -0.022918511, 0.15490314) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.008878678, -0.09857751, -0.027124422, 0.09423006, -0.13538106, 0.008709382, 0.024498072, -0.20464957, 0.049127117, -0.08568949, -0.019796424, -0.02031165, 0.009413701, 0.010802176, 0.07876506, 0.019802466) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.26429844, -0.08132662, -0.027440568, -0.020274967, -0.058327354, -0.11944195, 0.0075454093, 0.048627928, -0.1515085, 0.036596216, 0.056571625, -0.106868505, 0.14881511, -0.04515534, -0.029670343, 0.08120398) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu1_0_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.05434745, 0.077476054, -0.011913153, 0.09108571, -0.027795231, 0.067091785, -0.027097734, -0.10176788, -0.30273652, -0.026000122, -0.010657416, 0.031567566, 0.14284065, -0.024351403, 0.008838787, 0.020398557) * s;
-        s = inside ? texelFetch(C4F16_relu1_1_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.22766894, -0.0008398232, -0.024192676, 0.12932862, -0.0022455472, -0.061559297, -0.017663093, 0.040203955, -0.00146594, -0.0010580482, -0.011999415, 0.041994266, 0.10910226, 0.030256983, -0.010747196, 0.014717276) * s;
-        s = inside ? texelFetch(C4F16_relu1_2_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(0.048035037, -0.11236471, 0.01999547, 0.032040685, -0.0131350355, -0.027126819, -0.1445706, 0.032842074, 0.007789342, -0.069448076, 0.008607198, -0.23839329, 0.030921211, -0.11589189, -0.29599872, 0.030879341) * s;
-        s = inside ? texelFetch(C4F16_relu1_3_raw, q, 0) : vec4(0.0);
-        conv2_3 += mat4(-0.021174885, -0.15589991, 0.0332993, -0.052943323, 0.012842436, 0.07985689, -0.004306539, -0.043682836, 0.003463524, 0.011364376, -0.04997509, -0.022131247, 0.07771711, -0.08426713, 0.030211922, 0.06935457) * s;
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_3 += mat4(-.034054358,-.0027633586,.001919025,-.09399837,.0013863201,.013137181,-.035950795,.062358767,-.066884086,-.006662037,-.0018990258,.005847063,.014024134,-.14275596,-.01113426,-.027352052) * s_0_0;
+            conv2_3 += mat4(-.1915671,.08184968,.017010074,-.0022710417,.073366165,.19594969,.06843345,.045125045,-.008326496,-.005509984,.01828057,.026808383,.03712113,-.08049295,-.00037004685,-.1051391) * s_0_1;
+            conv2_3 += mat4(.068318866,.16412902,.013265627,-.04546743,-.0064050243,.019045806,-.034913775,.091468915,.10333754,.06567819,-.02571401,-.021962086,-.013652941,-.031938326,.023410099,-.07539283) * s_0_2;
+            conv2_3 += mat4(-.26034212,-.20349015,-.060545992,.17123774,-.02299125,.0061992565,.097842075,-.04739934,-.005014992,.13070188,-.011703976,-.045684874,-.04707778,-.3403936,.08586453,-.058428437) * s_1_0;
+            conv2_3 += mat4(-.13735534,-.07245867,.098123185,-.045959942,.22194698,-.12195813,.22313817,-.22424522,-.340005,-.20890814,.14684246,-.18107553,-.07284087,-.06520015,.035299346,-.14341988) * s_1_1;
+            conv2_3 += mat4(.07590046,-.07209529,.024939114,.045180645,.059170205,.03483957,-.12690021,-.09890352,-.28740534,.06180966,-.23018312,-.13310483,-.019516375,.16503294,-.17698276,.02173603) * s_1_2;
+            conv2_3 += mat4(.17288823,-1.608815,.065583654,.0783173,-.0022932421,-.16121103,.016689202,-.20069648,.009839775,.012839365,-.040600978,.18113232,.13330941,-.052161556,.097981855,-.2578352) * s_2_0;
+            conv2_3 += mat4(-.04314977,.024084542,-.013378192,.014801421,-.06783625,.045412134,.04491615,-.28089374,-.19537975,.119239375,-.03186542,.12946989,-.2052065,-.0069470373,-.1144463,-.042504065) * s_2_1;
+            conv2_3 += mat4(.05434745,.077476054,-.011913153,.09108571,-.027795231,.067091785,-.027097734,-.10176788,-.30273652,-.026000122,-.010657416,.031567566,.14284065,-.024351403,.008838787,.020398557) * s_2_2;
+        }
+        // Pack 1
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_3 += mat4(-.0023670488,.086016536,-.0015364522,.19137344,-.17118359,-.017134357,.036520608,.054918744,.05337182,-3.7731632e-05,.0085370485,.01223245,.104517885,.029765248,.002730602,.023759013) * s_0_0;
+            conv2_3 += mat4(-.048773114,.03547428,.022023357,.033457138,-.07446745,.10214187,.049759533,.031006308,-.091838986,.076087005,-.056314025,.005913616,-.061952993,.1143975,-.06983842,.01123708) * s_0_1;
+            conv2_3 += mat4(-.05442564,-.06813711,-.0001204701,.008467281,.030564373,-.00025140087,.032375526,-.06053771,-.05871292,.030501148,-.0018224206,.0036170017,-.17401636,.14442286,.022051873,.103467025) * s_0_2;
+            conv2_3 += mat4(.10845863,.11646502,-.004273757,.25782323,.07405023,.19422737,-.13167934,.2646474,.11879895,.08358694,-.017113315,-.26226756,.06473747,.15155473,.0028379776,.030248303) * s_1_0;
+            conv2_3 += mat4(.120123826,.02532052,.04889733,.2460479,-.107168145,.21456812,.2753919,-.069902934,-.22010764,.02340405,-2.6646662,.10551346,.19523042,-.03436436,.3135565,.4453478) * s_1_1;
+            conv2_3 += mat4(.35097608,-.035095546,.009553058,.23613773,.0021406896,.028015032,-.03193737,-.016219916,-.00266544,-.06524336,.09039788,.009703632,.03867845,-.07486149,-.22285335,.17065276) * s_1_2;
+            conv2_3 += mat4(-.013789736,.007901149,.056203023,.043460723,.11836987,-.6550204,.09135124,.22309318,.1793425,-.46100494,-.043361634,-.14883119,-.0005807085,.14157085,-.0073279478,.086063) * s_2_0;
+            conv2_3 += mat4(-.08729664,.13619609,-.06008013,.102719024,.0717065,-.12266239,.025995538,-.04157682,.12242095,.092962764,.0134668695,.13079697,-.05684286,-.09943887,-.022918511,.15490314) * s_2_1;
+            conv2_3 += mat4(-.22766894,-.0008398232,-.024192676,.12932862,-.0022455472,-.061559297,-.017663093,.040203955,-.00146594,-.0010580482,-.011999415,.041994266,.10910226,.030256983,-.010747196,.014717276) * s_2_2;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_3 += mat4(.19378407,-.11238897,.036447007,-.099533014,-.02221445,.0035398277,.056883603,-.064521305,.064349085,-.31870073,.012488894,.21754673,.0028068135,.04208419,.013954459,.05108624) * s_0_0;
+            conv2_3 += mat4(-.025972161,-.5911953,-.07937903,-.14010662,.05530448,.031437006,.10695904,-.0121198185,.04494645,.13228236,.0080404235,-.10721112,.055932477,.012776336,-.0024228129,.028253386) * s_0_1;
+            conv2_3 += mat4(-.22035456,-.19049568,.115741774,-.2200421,.03791032,-.022423936,-.14288378,-.16565128,-.13264109,.09775383,-.010082604,-.06786409,-.043369602,-.066062845,.042702306,.12717178) * s_0_2;
+            conv2_3 += mat4(.012238046,.16714169,-.042107183,.15674275,.023992818,.02705537,.17584956,-.055454165,-.14242202,.3485813,.007605068,.13805205,.07325117,-.012075667,.0021623778,.04313382) * s_1_0;
+            conv2_3 += mat4(-.09181878,.51262045,.23821703,.05873004,.040149767,.05882012,.020462349,-.33110067,-.014860014,-.0073668743,-.010770607,-.08492115,.0060796365,.20285812,-.07310517,.12969834) * s_1_1;
+            conv2_3 += mat4(.071611136,-.36332777,-.23253657,.11362286,.018120857,.0645615,-.20943095,-.19989905,.13390295,.14179023,.006619029,-.014891284,-.44119346,.095284425,-.068408005,.12512733) * s_1_2;
+            conv2_3 += mat4(-.033049844,.16971776,.018626379,.015353305,-.038797155,-.056004647,.0776337,-.35072955,.049274936,-.06165743,.02078975,-.15730771,.102389134,.011752232,-.033339635,.05954651) * s_2_0;
+            conv2_3 += mat4(.008878678,-.09857751,-.027124422,.09423006,-.13538106,.008709382,.024498072,-.20464957,.049127117,-.08568949,-.019796424,-.02031165,.009413701,.010802176,.07876506,.019802466) * s_2_1;
+            conv2_3 += mat4(.048035037,-.11236471,.01999547,.032040685,-.0131350355,-.027126819,-.1445706,.032842074,.007789342,-.069448076,.008607198,-.23839329,.030921211,-.11589189,-.29599872,.030879341) * s_2_2;
+        }
+        // Pack 3
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv2_3 += mat4(-.24414249,.0457933,-.035939015,.03256482,.06299846,-.010497781,-.015446399,-.1149337,-.031362556,.08596523,-.043952305,-.05137595,-.07377387,.1386235,-.021711875,-.089095116) * s_0_0;
+            conv2_3 += mat4(.09069654,.0055169174,.19980499,-.06953916,.08661716,-.012087236,-.07412578,-.07408037,.17611653,.10208232,.043523762,.0017983394,.18561012,.033790175,-.031866845,.060208414) * s_0_1;
+            conv2_3 += mat4(.020334197,-.042167757,-.06264597,-.042496804,.06442447,-.06574979,-.048342958,.07968504,.19665726,-.07819216,-.15908876,-.026220005,.060371056,.07073515,-.033199895,.15222041) * s_0_2;
+            conv2_3 += mat4(-.35077408,-.084610574,-.016370175,.05605426,.05934805,-.003770598,.06970304,.09150276,-.111096136,-.19969451,.11051602,-.21452203,-.11576729,.033965103,.0070278025,.027374675) * s_1_0;
+            conv2_3 += mat4(.09535043,-.03495951,.23883383,-.0064893607,-.057588186,-.104641154,-.12245116,.24087591,-.063318774,-.008727939,.0720015,.013689986,-.014077732,-.048356894,.014768116,-.09964974) * s_1_1;
+            conv2_3 += mat4(.033256147,.07835693,-.020190042,.101152316,.1716785,-.058201104,.19458443,.097187564,.10686562,-.09372639,-.27051532,.06855239,-.019305378,.13930091,-.032070775,-.056111585) * s_1_2;
+            conv2_3 += mat4(.13175212,.08196544,-.07392006,.10304651,.009158184,-.8365736,-.007956294,-.03613375,-.011544854,.04270708,-.011563975,.011430319,.064464286,.029246595,-.031766005,.2783478) * s_2_0;
+            conv2_3 += mat4(-.26429844,-.08132662,-.027440568,-.020274967,-.058327354,-.11944195,.0075454093,.048627928,-.1515085,.036596216,.056571625,-.106868505,.14881511,-.04515534,-.029670343,.08120398) * s_2_1;
+            conv2_3 += mat4(-.021174885,-.15589991,.0332993,-.052943323,.012842436,.07985689,-.004306539,-.043682836,.003463524,.011364376,-.04997509,-.022131247,.07771711,-.08426713,.030211922,.06935457) * s_2_2;
+        }
     }
 
     // Relu
@@ -1556,133 +1128,116 @@ vec4 hook() {
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
+
 vec4 hook() {
     ivec2 pixel = ivec2(C4F16_relu2_0_pos * vec2(ivec2(C4F16_relu2_0_size)));
 
     // conv3: 3x3 kernel, 16 to 16 channels
-    vec4 conv3_0 = vec4(-0.017477572, -0.019519465, -0.00819204, 0.003311461);
+    vec4 conv3_0 = vec4(-.017477572, -.019519465, -.00819204, .003311461);
     {
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_relu2_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.04054432, 0.09582281, -0.03774789, 0.0934228, 0.030805813, -0.18258706, -0.03299156, -0.0075194044, -0.06953117, 0.15677007, -0.12909943, -0.06371969, -0.04408202, -0.016897101, 0.062372245, -0.026473394) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.081285834, 0.07407189, 0.0018754042, -0.09525883, 0.1121019, -0.16853565, 0.34182397, -0.23643528, 0.004502143, -0.032154907, -0.02165008, 0.07459772, -0.011121531, -0.052290708, -0.08041887, 0.079137355) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.0035700859, -0.0016786234, -0.0077604875, -0.03126844, 0.07261906, -0.012521547, -0.013751993, -0.0992202, -0.02313714, -0.01453935, -0.027281364, -0.05728312, 0.044719633, 0.19247396, 0.32733318, 0.12014932) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.0078402525, -0.2297344, 0.061576657, -0.05758031, 0.10188611, -0.04043605, 0.14327535, 0.044856183, -0.050279435, -0.30723694, -0.005400621, 0.26362374, -0.036641184, 0.07654326, -0.25324497, -0.010548005) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.09316037, 0.10086655, -0.19366266, 0.06773206, -0.013417145, -0.30280045, -0.003542849, 0.007415212, -0.0048212055, 0.08117825, -0.11370355, -0.08561202, 0.10502215, 0.03270978, 0.066709734, 0.0067811524) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.0047505368, 0.28035513, -0.13241917, 0.023066577, -0.02788874, -0.36222532, -0.06672453, 0.12362894, 0.040755343, -1.0901172, -0.20302439, -0.043879256, -0.08708723, -0.024128083, 0.083630115, -0.08725114) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.014490058, 0.16613509, 0.11885482, 0.020641489, 0.14217114, -0.4316595, 0.026066842, -0.019442197, 0.06449432, -0.028844085, -0.08553862, -0.07167911, -0.10737803, 0.20318688, 0.085111916, 0.1395298) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.06682319, -0.040730204, -0.14347154, -0.20236054, -0.06584834, 0.04843992, 0.026168177, 0.26612282, -0.23307563, -0.26783657, 0.0078869, -0.04219723, -0.1151913, 0.058105174, -0.25507864, 0.26019228) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.09907203, -0.08614454, 0.17047924, -0.04776942, -0.033676617, -0.019476768, 0.049686212, 0.004114858, 0.020272454, 0.12239469, -0.033105917, -0.089408785, -0.017843828, -0.00880159, 0.04416972, -0.032634392) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.05238118, 0.12650347, 0.0015800681, 0.01215151, 0.04696196, -0.030794041, 0.15468742, -0.1788838, 0.11934542, 0.07428479, -0.012915136, -0.0569678, -0.061186817, 0.0735419, 0.05296127, -0.04694485) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.10145857, 0.08678702, 0.010429234, -0.20748581, -0.040921986, -0.030739287, -0.050152358, 0.0817156, -0.040363234, -0.021189129, -0.029346753, 0.0041141505, -0.018782565, -0.012698631, 0.014704815, 0.05829455) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.016727246, -0.08851183, -0.01998108, -0.0675525, 0.07912833, 0.04247725, 0.013750516, -0.41217542, -0.013291394, 0.056647588, -0.017994521, -0.022046758, 0.055537622, -0.08773346, 0.123351134, 0.028695105) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.04887715, 0.026380626, -0.09318891, 0.0068460535, 0.08853632, -0.11376045, -0.042606723, 0.14996772, 0.06871076, -0.1941694, 0.19362073, 0.13779065, -0.016358592, 0.2633124, -0.403427, -0.016937388) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.045105375, 0.078862205, -0.097354464, -0.17792882, 0.057493083, -0.13265015, 0.3798306, 0.046598688, 0.03132447, 0.014424587, 0.13753803, -0.118228815, -0.034703385, 0.019111916, 0.08153647, -0.013078265) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.027854037, 0.025765039, -0.021733835, -0.012193088, 0.011325245, -0.12118148, 0.23652704, -0.09076827, -0.016922848, -0.17008615, 0.16448127, 0.034141388, 0.0627584, -0.19811909, 0.17854126, 0.0032329266) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.10358657, -0.021307502, 0.060148366, -0.065952, 0.11090531, 0.04946993, -0.03161404, -0.07839239, -0.23565418, 0.21228185, -0.9426284, 0.051546864, -0.036613848, -0.018995324, -0.04367325, 0.040202934) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.03856189, 0.08380608, 0.13382424, 0.12512933, 0.23671278, 0.21114707, -0.07911006, -0.5229271, 0.12757888, -0.31981686, -0.09791789, -0.18631978, -0.08882264, -0.8626834, 0.08238915, 0.47790945) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.048097864, -0.10893149, 0.0330674, 0.20486374, 0.041280292, -0.11538598, -0.065000005, 0.07498357, 0.20686181, -0.6852501, 0.39820167, 0.25733605, 0.0735568, 0.07796015, 0.048643604, -0.018513998) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.2322238, -0.09735798, 0.16662475, -0.02681143, 0.0014436287, -0.051992662, 0.10981862, 0.19832589, -0.12977621, 0.2261265, -0.052307807, -0.18057634, 0.13591221, -0.15799311, 0.17278904, 0.00645997) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.08308904, -0.25873077, 0.15084253, -0.006181409, 0.10610699, 0.14768201, -0.12842342, -0.16464402, 0.18059313, 0.1159483, 0.07152939, -0.52050453, -0.10009431, -0.3542939, -0.2788105, 0.41786647) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.06700027, 0.09634966, 0.061632264, 0.004059722, 0.12127604, 0.22886077, -0.032863583, -0.11865175, -0.061663836, -0.15800853, 0.10483788, -0.086082034, -0.056690916, -0.108197354, 0.08588604, 0.024828598) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.030921211, -0.22221187, 0.009076095, 0.016226377, -0.0695051, -0.16355255, 0.298417, -0.16216673, -0.058090568, -0.16996805, -0.037625805, -0.15978822, 0.06125387, -0.00081232743, 0.032218587, 0.046773482) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.00438667, -0.3572653, 0.10982473, -0.056380186, -0.020797618, -0.041816622, 0.040084053, 0.08728014, 0.1825529, 0.12633896, 0.0843277, 0.012710142, -0.034087937, -0.2707638, 0.13153069, -0.040812317) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.035611846, -0.060949493, -0.04601834, -0.22317216, 0.031416975, 0.07990085, 0.13300115, -0.2085229, 0.015351251, 0.078699216, -0.00663915, -0.049068905, -0.124247745, -0.22351922, 0.031346958, 0.03170272) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.0047351965, 0.0095470585, -0.105977565, -0.037093833, -0.06353022, -0.03777976, -0.48115802, 0.09955004, -0.008551742, 0.03618584, 0.040226173, 0.10582529, 0.05278516, 0.062179577, -0.17630997, 0.0019508472) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.010906915, 0.053159557, -0.065758094, -0.06443756, 0.077126086, -0.05863513, 0.02283122, -0.041247953, -0.105579175, -0.061782055, -0.015054194, 0.06810807, 0.023025384, -0.018579192, -0.03276621, 0.03497161) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.044699356, -0.020381352, -0.0044842763, 0.011307795, -0.014278755, -0.10585081, 0.057285924, 0.05609074, 0.036041204, -0.17781465, 0.026513826, 0.044263482, -0.020133758, -0.14897202, 0.01662629, 0.06607443) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.02595135, 0.029782103, -0.049799148, -0.08820957, 0.00210331, 0.028585859, 0.069188945, 0.006564855, -0.05426012, 0.2885472, -0.035410494, 0.012649385, 0.031432804, -0.012548722, 0.025343645, -0.0013887923) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.062413655, -0.09455378, 0.06310064, -0.05132514, -0.061615158, 0.105488956, -0.6612055, 0.15725347, -0.094282776, -0.042409085, -0.04915773, 0.073694006, 0.052126992, 0.0018432711, -0.22823568, -0.22400224) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.052684117, -0.21364622, -0.013637535, -0.029858692, 0.09617991, 0.09399033, -0.20520426, 0.048363782, 0.028737312, -0.18011561, -0.029144421, 0.00011826366, 0.03997474, 0.07254351, -0.029403163, -0.0055412077) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(-0.07722853, -0.075687446, 0.28987437, 0.15233476, -0.06543794, -0.12460349, -0.037362, 0.07761327, 0.018295838, 0.0122528905, -0.018225504, -0.13125372, -0.032191977, -0.06882753, -0.00380639, -0.00074090296) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.001315613, -0.0146503495, 0.18403132, 0.076438874, 0.062384598, -0.033791605, -0.044388022, -0.12665191, -0.01145078, 0.29455665, 0.08035583, -0.07026375, 0.00823915, 0.018590633, -0.031292543, -0.10801551) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.010721048, -0.07113187, 0.015875112, -0.04973052, 0.053502556, 0.15087265, -0.044143494, 0.030804241, -0.06122456, 0.08775155, -0.03564302, -0.0010546478, 0.036985215, 0.02783657, 0.044819485, -0.056527276) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.016361265, -0.071878985, 0.0136090685, 0.067885466, 0.09037552, -0.10594615, -0.010190579, -0.09503868, 0.008138699, -0.07212517, -0.1357783, -0.04594703, 0.054116126, -0.044258878, 0.03557139, -0.0013506097) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.009340252, 0.0864226, 0.108807206, -0.06618536, -0.0059069493, -0.086753555, -0.05435874, 0.011145678, -0.073662855, 0.10079212, -0.1447933, -0.027776552, -0.04115979, -0.05634664, 0.025403181, 0.0064535416) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_0 += mat4(0.005775858, -0.0002382895, -0.008044381, -0.1374809, -0.017798519, 0.070854805, 0.013441822, -0.13000663, 0.03833554, 0.038106877, 0.07136325, -0.03808157, 0.056453895, 0.06595569, -0.063825674, -0.02903829) * s;
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_0 += mat4(-.04054432,.09582281,-.03774789,.0934228,.030805813,-.18258706,-.03299156,-.0075194044,-.06953117,.15677007,-.12909943,-.06371969,-.04408202,-.016897101,.062372245,-.026473394) * s_0_0;
+            conv3_0 += mat4(.09316037,.10086655,-.19366266,.06773206,-.013417145,-.30280045,-.003542849,.007415212,-.0048212055,.08117825,-.11370355,-.08561202,.10502215,.03270978,.066709734,.0067811524) * s_0_1;
+            conv3_0 += mat4(-.09907203,-.08614454,.17047924,-.04776942,-.033676617,-.019476768,.049686212,.004114858,.020272454,.12239469,-.033105917,-.089408785,-.017843828,-.00880159,.04416972,-.032634392) * s_0_2;
+            conv3_0 += mat4(.04887715,.026380626,-.09318891,.0068460535,.08853632,-.11376045,-.042606723,.14996772,.06871076,-.1941694,.19362073,.13779065,-.016358592,.2633124,-.403427,-.016937388) * s_1_0;
+            conv3_0 += mat4(.03856189,.08380608,.13382424,.12512933,.23671278,.21114707,-.07911006,-.5229271,.12757888,-.31981686,-.09791789,-.18631978,-.08882264,-.8626834,.08238915,.47790945) * s_1_1;
+            conv3_0 += mat4(-.06700027,.09634966,.061632264,.004059722,.12127604,.22886077,-.032863583,-.11865175,-.061663836,-.15800853,.10483788,-.086082034,-.056690916,-.108197354,.08588604,.024828598) * s_1_2;
+            conv3_0 += mat4(-.0047351965,.0095470585,-.105977565,-.037093833,-.06353022,-.03777976,-.48115802,.09955004,-.008551742,.03618584,.040226173,.10582529,.05278516,.062179577,-.17630997,.0019508472) * s_2_0;
+            conv3_0 += mat4(-.062413655,-.09455378,.06310064,-.05132514,-.061615158,.105488956,-.6612055,.15725347,-.094282776,-.042409085,-.04915773,.073694006,.052126992,.0018432711,-.22823568,-.22400224) * s_2_1;
+            conv3_0 += mat4(.010721048,-.07113187,.015875112,-.04973052,.053502556,.15087265,-.044143494,.030804241,-.06122456,.08775155,-.03564302,-.0010546478,.036985215,.02783657,.044819485,-.056527276) * s_2_2;
+        }
+        // Pack 1
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_0 += mat4(-.081285834,.07407189,.0018754042,-.09525883,.1121019,-.16853565,.34182397,-.23643528,.004502143,-.032154907,-.02165008,.07459772,-.011121531,-.052290708,-.08041887,.079137355) * s_0_0;
+            conv3_0 += mat4(-.0047505368,.28035513,-.13241917,.023066577,-.02788874,-.36222532,-.06672453,.12362894,.040755343,-1.0901172,-.20302439,-.043879256,-.08708723,-.024128083,.083630115,-.08725114) * s_0_1;
+            conv3_0 += mat4(.05238118,.12650347,.0015800681,.01215151,.04696196,-.030794041,.15468742,-.1788838,.11934542,.07428479,-.012915136,-.0569678,-.061186817,.0735419,.05296127,-.04694485) * s_0_2;
+            conv3_0 += mat4(.045105375,.078862205,-.097354464,-.17792882,.057493083,-.13265015,.3798306,.046598688,.03132447,.014424587,.13753803,-.118228815,-.034703385,.019111916,.08153647,-.013078265) * s_1_0;
+            conv3_0 += mat4(-.048097864,-.10893149,.0330674,.20486374,.041280292,-.11538598,-.065000005,.07498357,.20686181,-.6852501,.39820167,.25733605,.0735568,.07796015,.048643604,-.018513998) * s_1_1;
+            conv3_0 += mat4(-.030921211,-.22221187,.009076095,.016226377,-.0695051,-.16355255,.298417,-.16216673,-.058090568,-.16996805,-.037625805,-.15978822,.06125387,-.00081232743,.032218587,.046773482) * s_1_2;
+            conv3_0 += mat4(-.010906915,.053159557,-.065758094,-.06443756,.077126086,-.05863513,.02283122,-.041247953,-.105579175,-.061782055,-.015054194,.06810807,.023025384,-.018579192,-.03276621,.03497161) * s_2_0;
+            conv3_0 += mat4(.052684117,-.21364622,-.013637535,-.029858692,.09617991,.09399033,-.20520426,.048363782,.028737312,-.18011561,-.029144421,.00011826366,.03997474,.07254351,-.029403163,-.0055412077) * s_2_1;
+            conv3_0 += mat4(.016361265,-.071878985,.0136090685,.067885466,.09037552,-.10594615,-.010190579,-.09503868,.008138699,-.07212517,-.1357783,-.04594703,.054116126,-.044258878,.03557139,-.0013506097) * s_2_2;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_0 += mat4(.0035700859,-.0016786234,-.0077604875,-.03126844,.07261906,-.012521547,-.013751993,-.0992202,-.02313714,-.01453935,-.027281364,-.05728312,.044719633,.19247396,.32733318,.12014932) * s_0_0;
+            conv3_0 += mat4(.014490058,.16613509,.11885482,.020641489,.14217114,-.4316595,.026066842,-.019442197,.06449432,-.028844085,-.08553862,-.07167911,-.10737803,.20318688,.085111916,.1395298) * s_0_1;
+            conv3_0 += mat4(.10145857,.08678702,.010429234,-.20748581,-.040921986,-.030739287,-.050152358,.0817156,-.040363234,-.021189129,-.029346753,.0041141505,-.018782565,-.012698631,.014704815,.05829455) * s_0_2;
+            conv3_0 += mat4(-.027854037,.025765039,-.021733835,-.012193088,.011325245,-.12118148,.23652704,-.09076827,-.016922848,-.17008615,.16448127,.034141388,.0627584,-.19811909,.17854126,.0032329266) * s_1_0;
+            conv3_0 += mat4(.2322238,-.09735798,.16662475,-.02681143,.0014436287,-.051992662,.10981862,.19832589,-.12977621,.2261265,-.052307807,-.18057634,.13591221,-.15799311,.17278904,.00645997) * s_1_1;
+            conv3_0 += mat4(-.00438667,-.3572653,.10982473,-.056380186,-.020797618,-.041816622,.040084053,.08728014,.1825529,.12633896,.0843277,.012710142,-.034087937,-.2707638,.13153069,-.040812317) * s_1_2;
+            conv3_0 += mat4(-.044699356,-.020381352,-.0044842763,.011307795,-.014278755,-.10585081,.057285924,.05609074,.036041204,-.17781465,.026513826,.044263482,-.020133758,-.14897202,.01662629,.06607443) * s_2_0;
+            conv3_0 += mat4(-.07722853,-.075687446,.28987437,.15233476,-.06543794,-.12460349,-.037362,.07761327,.018295838,.0122528905,-.018225504,-.13125372,-.032191977,-.06882753,-.00380639,-.00074090296) * s_2_1;
+            conv3_0 += mat4(.009340252,.0864226,.108807206,-.06618536,-.0059069493,-.086753555,-.05435874,.011145678,-.073662855,.10079212,-.1447933,-.027776552,-.04115979,-.05634664,.025403181,.0064535416) * s_2_2;
+        }
+        // Pack 3
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_0 += mat4(.0078402525,-.2297344,.061576657,-.05758031,.10188611,-.04043605,.14327535,.044856183,-.050279435,-.30723694,-.005400621,.26362374,-.036641184,.07654326,-.25324497,-.010548005) * s_0_0;
+            conv3_0 += mat4(-.06682319,-.040730204,-.14347154,-.20236054,-.06584834,.04843992,.026168177,.26612282,-.23307563,-.26783657,.0078869,-.04219723,-.1151913,.058105174,-.25507864,.26019228) * s_0_1;
+            conv3_0 += mat4(-.016727246,-.08851183,-.01998108,-.0675525,.07912833,.04247725,.013750516,-.41217542,-.013291394,.056647588,-.017994521,-.022046758,.055537622,-.08773346,.123351134,.028695105) * s_0_2;
+            conv3_0 += mat4(.10358657,-.021307502,.060148366,-.065952,.11090531,.04946993,-.03161404,-.07839239,-.23565418,.21228185,-.9426284,.051546864,-.036613848,-.018995324,-.04367325,.040202934) * s_1_0;
+            conv3_0 += mat4(.08308904,-.25873077,.15084253,-.006181409,.10610699,.14768201,-.12842342,-.16464402,.18059313,.1159483,.07152939,-.52050453,-.10009431,-.3542939,-.2788105,.41786647) * s_1_1;
+            conv3_0 += mat4(-.035611846,-.060949493,-.04601834,-.22317216,.031416975,.07990085,.13300115,-.2085229,.015351251,.078699216,-.00663915,-.049068905,-.124247745,-.22351922,.031346958,.03170272) * s_1_2;
+            conv3_0 += mat4(.02595135,.029782103,-.049799148,-.08820957,.00210331,.028585859,.069188945,.006564855,-.05426012,.2885472,-.035410494,.012649385,.031432804,-.012548722,.025343645,-.0013887923) * s_2_0;
+            conv3_0 += mat4(.001315613,-.0146503495,.18403132,.076438874,.062384598,-.033791605,-.044388022,-.12665191,-.01145078,.29455665,.08035583,-.07026375,.00823915,.018590633,-.031292543,-.10801551) * s_2_1;
+            conv3_0 += mat4(.005775858,-.0002382895,-.008044381,-.1374809,-.017798519,.070854805,.013441822,-.13000663,.03833554,.038106877,.07136325,-.03808157,.056453895,.06595569,-.063825674,-.02903829) * s_2_2;
+        }
     }
 
     // Relu
@@ -1702,133 +1257,116 @@ vec4 hook() {
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
+
 vec4 hook() {
     ivec2 pixel = ivec2(C4F16_relu2_0_pos * vec2(ivec2(C4F16_relu2_0_size)));
 
     // conv3: 3x3 kernel, 16 to 16 channels
-    vec4 conv3_1 = vec4(-0.03014871, -0.009702512, -0.035680164, -0.01718317);
+    vec4 conv3_1 = vec4(-.03014871, -.009702512, -.035680164, -.01718317);
     {
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_relu2_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.06131192, 0.17328553, 0.017348718, 0.12818107, 0.063276395, 0.005684708, -0.045884766, -0.03816753, -0.020120075, -0.04795013, -0.023193587, -0.08386393, 0.009442813, -0.0050043873, 0.031056307, -0.007802685) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.044647038, 0.060214, -0.035101872, -0.00011692987, 0.05616909, 0.2076016, 0.042077072, 0.05721242, 0.10900544, 0.06647069, -0.05623221, -0.04122004, -0.025910659, 0.02266775, 0.013658486, -0.051437605) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.061410025, 0.14920649, -0.012058918, 0.015231539, -0.08340692, -0.059391785, 0.0102356635, 0.08301638, 0.0022901108, 0.036513194, -0.07651757, -0.013788581, -0.004752181, 0.111969166, -0.0028925035, 0.14766549) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.103232265, 0.045796204, -0.047967903, 0.022034645, -0.014803151, 0.034000088, 0.047182206, -0.052375346, 0.008636278, 0.0808689, -0.12949963, -0.14810364, -0.00922201, -0.039855137, 0.035814438, 0.017422484) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.15309156, -0.07896974, -0.089454636, 0.12252673, -0.03406573, -0.051110193, -0.09525543, -0.04727832, 0.06062683, 0.07489739, 0.088944174, 0.101548314, 0.10384245, 0.09239069, 0.11502597, 0.00922513) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.03921116, -0.0032534124, 0.014454385, 0.05205339, 0.005403598, -0.17896788, 0.036091197, 0.09312128, 0.039047368, -0.27434996, -0.026888626, -0.13548742, -0.008075136, 0.05944336, 0.0017681968, 0.021751318) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.07077838, 0.15253311, -0.022209603, 0.05698937, -0.055142183, 0.015774075, 0.19832335, -0.043241408, -0.07692424, -0.032583814, -0.050069697, 0.09676879, 0.04458736, -0.04657157, -0.03463038, 0.13525179) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.07862355, 0.0025749176, 0.013188827, 0.018010117, -0.0141318785, -0.28318208, -0.039427936, 0.033618804, 0.09637515, 0.07035945, -0.24770728, -0.031013705, -0.07813942, -0.09801423, -0.07166898, -0.017089438) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.012379454, 0.005804986, -0.15707976, -0.012824251, -0.014363116, 0.023485485, 0.0040441607, -0.06987367, 0.01946033, -0.09565527, 0.08007566, 0.053193975, 0.004850638, -0.008780521, -0.079607785, -0.016824016) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.079637274, 0.09148115, 0.08948589, 0.098169215, -0.13292764, -0.024666363, -0.08951654, -0.047655847, -0.080647014, 0.066667475, 0.03748157, 0.036153797, -0.034431435, 0.04361067, 0.021902194, -0.0016620246) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.025957206, 0.015491131, -0.15877496, 0.13958184, -0.01923908, -0.060224816, -0.017186977, -0.033020496, 0.018837903, -0.09940396, -0.037911147, -0.013217058, 0.011006399, 0.05856021, -0.0030241627, 0.114728406) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.024862168, -0.0047753723, 0.09434788, 0.12146811, -0.0025035178, 0.16365619, 0.20567492, -0.07539042, -0.06371771, 0.004274017, 0.007847717, 0.04435543, -0.012392803, 0.053022534, -0.11469139, 0.026793897) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.06776002, 0.15521918, -0.05259713, 0.07505381, 0.00043629282, 0.05209489, 0.040312342, -0.023956262, -0.08997843, -0.117640816, 0.08136657, 0.025259065, 0.08268952, -0.30086216, -0.055941723, -0.029242527) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.12617972, -0.06438249, 0.0012168401, 0.12790509, 0.27278316, 0.26326728, 0.06531396, 0.101146154, -0.04902364, 0.23355833, 0.019278476, 0.014985721, 0.08614099, 0.041379195, 0.029818539, -0.069630295) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.019027777, -0.09690245, 0.01598128, -0.02347066, -0.059245255, 0.086945355, 0.3790657, 0.25931972, -0.007868305, -0.05132386, 0.10676085, 0.028115455, 0.023680888, 0.033466514, 0.02222271, 0.059576195) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.038795073, 0.053144164, -0.035353962, 0.08630519, 0.026463948, -0.046757165, 0.057823066, 0.032724068, 0.10484666, -0.012110926, -1.0709755, -1.8516086, -0.030856315, 0.18218802, -0.06889162, 0.071657315) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.024583705, -0.31838384, 0.17134196, -0.21889316, 0.14125566, 0.38704318, -0.15576006, 0.083039805, -0.042033125, -0.5652655, -0.02713038, -0.13915735, -0.10583928, -0.17883602, -0.8391201, -1.1306162) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.17354596, -0.1526136, -1.7620955, -0.2737731, 0.10047208, 0.1289482, 0.06869613, 0.12306947, -0.21519147, -0.18369126, 0.29630467, 0.30243632, -0.007848822, -0.022801863, 0.00340298, -0.0019169776) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.092009045, 0.013205033, 0.14507003, -0.086321056, -0.1992398, -0.08708523, 0.30460903, 0.19643709, 0.2423413, 0.007978198, 0.00097529945, 0.007863817, -0.06249221, -0.13011576, 0.07458633, -0.11691873) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.05810474, 0.076441355, 0.091439575, 0.07270652, -0.0031958832, 0.034075033, 0.12726301, 0.10245362, 0.28900266, 0.12863968, 0.018252235, 0.02309723, -0.0774183, -0.2616508, -0.18414426, -0.11070667) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.023361307, 0.019434132, 0.035422437, 0.107787095, -0.043695327, -0.13010986, -0.00022008392, 0.01333651, 0.10488161, 0.043812178, -0.02675919, 0.06961457, -0.11076302, 0.14765303, -0.14131558, -0.18889281) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.24713135, -0.14604053, 0.07605219, 0.009626897, 0.0034532791, 0.25117525, -0.1051956, 0.11355704, -0.0003251941, -0.093810566, -0.13079284, 0.060879327, 0.034483593, -0.03622705, -0.03150332, -0.010923157) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.23244324, 0.101175934, 0.21812874, -0.022933684, 0.05545496, -0.17164382, -0.023256054, -0.033923116, 0.09827819, 0.25301415, -0.20494786, -0.05492428, 0.048443258, -0.07409401, -0.0010121065, -0.0510571) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.10980666, 0.11751563, -0.022928795, 0.008225363, 0.007847454, 0.09427349, -0.010192014, 0.008392446, 0.013836432, 0.10338723, 0.047402408, -0.009521851, 0.11225653, 0.080020584, -0.07717815, -0.24909085) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.019188665, -0.07318806, -0.03939563, -0.07079773, -0.12961346, -0.12267631, -0.23680325, 0.058006562, -0.07538475, 0.13418357, 0.16770855, -0.019755822, -0.037314273, -0.18695427, -0.07456505, 0.016716676) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.014929814, 0.030414255, 0.033476315, 0.017422227, -0.057839617, 0.037117526, -0.07726903, -0.1424233, 0.023801487, 0.082501195, -0.08381119, -0.06233219, -0.063632496, -0.01641477, -0.048129506, -0.05219385) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.116313934, -0.08346653, -0.08343288, 0.073494285, -0.21692319, 0.045466322, 0.12405645, 0.06169901, -0.15485226, 0.18387598, 0.0101902345, 0.008925682, -0.019626392, 0.11790145, 0.02679221, -0.101807706) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.074037924, -0.09187716, -0.09918809, 0.05045529, 0.022629634, 0.027715243, -0.04667431, 0.06857833, 0.11445221, -0.16547275, -0.018857602, -0.1710358, 0.039760936, 0.027558789, -0.04313646, -0.10060972) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.046677183, 0.118025824, -0.15171348, -0.03935014, -0.16783099, 0.036955103, -0.46565458, -0.19592322, -0.07453704, 0.030099178, -0.03690538, -0.0034819222, 0.16499357, -0.062288035, 0.053963084, -0.025059458) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.13275337, -0.17940234, -0.0130500775, -0.090714596, 0.16969845, -0.11828873, -0.0051935213, -0.13990383, -0.5027147, 0.08890192, 0.09789036, -0.03023519, 0.04137174, 0.039404765, -0.009383661, -0.05376594) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.022734255, 0.17925796, 0.065440506, 0.01917489, -0.21003059, -0.10306115, 0.0048795408, -0.13385329, -0.07795326, 0.16486375, 0.02470369, 0.12269821, -0.2553107, -0.040499527, -0.024070658, -0.05851158) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.20825742, 0.06862683, 0.015278335, -0.13469914, 0.029393278, -0.021734068, -0.032162566, 0.029405914, 0.012794639, 0.029904863, 0.05320769, 0.06412534, 0.017675448, 0.08208377, -0.18348974, -0.16775031) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.034756266, -0.032705333, -0.014124221, -0.2276039, -0.013773073, 0.05134423, 0.02192663, -0.33783787, 0.14917298, 0.041250642, 0.086923465, 0.094507955, -0.053774804, 0.1695148, 0.04060515, 0.09809831) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.20561929, -0.0995134, 0.102467805, 0.059593588, 0.17107137, 0.05874492, -0.054541703, 0.15135647, 0.117929146, -0.10295657, -0.08460998, -0.24845748, 0.06741744, -0.04192309, 0.063774064, 0.04393105) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(-0.00050757674, 0.18107347, 0.0449903, 0.26546168, 0.016863996, -0.15033923, -0.0571221, -0.27333298, -0.03260243, -0.22929972, 0.06096841, -0.17697993, 0.07764949, -0.03102335, 0.023016578, -0.16567019) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_1 += mat4(0.1443661, 0.13808928, -0.016980216, -0.021050105, -0.080951184, -0.04639303, 0.07648042, 0.1264747, -0.017601747, 0.12124807, -0.008809105, 0.237717, -0.11092706, -0.13456433, 0.08239072, -0.000965113) * s;
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_1 += mat4(-.06131192,.17328553,.017348718,.12818107,.063276395,.005684708,-.045884766,-.03816753,-.020120075,-.04795013,-.023193587,-.08386393,.009442813,-.0050043873,.031056307,-.007802685) * s_0_0;
+            conv3_1 += mat4(.15309156,-.07896974,-.089454636,.12252673,-.03406573,-.051110193,-.09525543,-.04727832,.06062683,.07489739,.088944174,.101548314,.10384245,.09239069,.11502597,.00922513) * s_0_1;
+            conv3_1 += mat4(-.012379454,.005804986,-.15707976,-.012824251,-.014363116,.023485485,.0040441607,-.06987367,.01946033,-.09565527,.08007566,.053193975,.004850638,-.008780521,-.079607785,-.016824016) * s_0_2;
+            conv3_1 += mat4(-.06776002,.15521918,-.05259713,.07505381,.00043629282,.05209489,.040312342,-.023956262,-.08997843,-.117640816,.08136657,.025259065,.08268952,-.30086216,-.055941723,-.029242527) * s_1_0;
+            conv3_1 += mat4(.024583705,-.31838384,.17134196,-.21889316,.14125566,.38704318,-.15576006,.083039805,-.042033125,-.5652655,-.02713038,-.13915735,-.10583928,-.17883602,-.8391201,-1.1306162) * s_1_1;
+            conv3_1 += mat4(.023361307,.019434132,.035422437,.107787095,-.043695327,-.13010986,-.00022008392,.01333651,.10488161,.043812178,-.02675919,.06961457,-.11076302,.14765303,-.14131558,-.18889281) * s_1_2;
+            conv3_1 += mat4(.019188665,-.07318806,-.03939563,-.07079773,-.12961346,-.12267631,-.23680325,.058006562,-.07538475,.13418357,.16770855,-.019755822,-.037314273,-.18695427,-.07456505,.016716676) * s_2_0;
+            conv3_1 += mat4(-.046677183,.118025824,-.15171348,-.03935014,-.16783099,.036955103,-.46565458,-.19592322,-.07453704,.030099178,-.03690538,-.0034819222,.16499357,-.062288035,.053963084,-.025059458) * s_2_1;
+            conv3_1 += mat4(-.034756266,-.032705333,-.014124221,-.2276039,-.013773073,.05134423,.02192663,-.33783787,.14917298,.041250642,.086923465,.094507955,-.053774804,.1695148,.04060515,.09809831) * s_2_2;
+        }
+        // Pack 1
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_1 += mat4(.044647038,.060214,-.035101872,-.00011692987,.05616909,.2076016,.042077072,.05721242,.10900544,.06647069,-.05623221,-.04122004,-.025910659,.02266775,.013658486,-.051437605) * s_0_0;
+            conv3_1 += mat4(-.03921116,-.0032534124,.014454385,.05205339,.005403598,-.17896788,.036091197,.09312128,.039047368,-.27434996,-.026888626,-.13548742,-.008075136,.05944336,.0017681968,.021751318) * s_0_1;
+            conv3_1 += mat4(.079637274,.09148115,.08948589,.098169215,-.13292764,-.024666363,-.08951654,-.047655847,-.080647014,.066667475,.03748157,.036153797,-.034431435,.04361067,.021902194,-.0016620246) * s_0_2;
+            conv3_1 += mat4(.12617972,-.06438249,.0012168401,.12790509,.27278316,.26326728,.06531396,.101146154,-.04902364,.23355833,.019278476,.014985721,.08614099,.041379195,.029818539,-.069630295) * s_1_0;
+            conv3_1 += mat4(-.17354596,-.1526136,-1.7620955,-.2737731,.10047208,.1289482,.06869613,.12306947,-.21519147,-.18369126,.29630467,.30243632,-.007848822,-.022801863,.00340298,-.0019169776) * s_1_1;
+            conv3_1 += mat4(-.24713135,-.14604053,.07605219,.009626897,.0034532791,.25117525,-.1051956,.11355704,-.0003251941,-.093810566,-.13079284,.060879327,.034483593,-.03622705,-.03150332,-.010923157) * s_1_2;
+            conv3_1 += mat4(.014929814,.030414255,.033476315,.017422227,-.057839617,.037117526,-.07726903,-.1424233,.023801487,.082501195,-.08381119,-.06233219,-.063632496,-.01641477,-.048129506,-.05219385) * s_2_0;
+            conv3_1 += mat4(.13275337,-.17940234,-.0130500775,-.090714596,.16969845,-.11828873,-.0051935213,-.13990383,-.5027147,.08890192,.09789036,-.03023519,.04137174,.039404765,-.009383661,-.05376594) * s_2_1;
+            conv3_1 += mat4(-.20561929,-.0995134,.102467805,.059593588,.17107137,.05874492,-.054541703,.15135647,.117929146,-.10295657,-.08460998,-.24845748,.06741744,-.04192309,.063774064,.04393105) * s_2_2;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_1 += mat4(.061410025,.14920649,-.012058918,.015231539,-.08340692,-.059391785,.0102356635,.08301638,.0022901108,.036513194,-.07651757,-.013788581,-.004752181,.111969166,-.0028925035,.14766549) * s_0_0;
+            conv3_1 += mat4(.07077838,.15253311,-.022209603,.05698937,-.055142183,.015774075,.19832335,-.043241408,-.07692424,-.032583814,-.050069697,.09676879,.04458736,-.04657157,-.03463038,.13525179) * s_0_1;
+            conv3_1 += mat4(-.025957206,.015491131,-.15877496,.13958184,-.01923908,-.060224816,-.017186977,-.033020496,.018837903,-.09940396,-.037911147,-.013217058,.011006399,.05856021,-.0030241627,.114728406) * s_0_2;
+            conv3_1 += mat4(-.019027777,-.09690245,.01598128,-.02347066,-.059245255,.086945355,.3790657,.25931972,-.007868305,-.05132386,.10676085,.028115455,.023680888,.033466514,.02222271,.059576195) * s_1_0;
+            conv3_1 += mat4(-.092009045,.013205033,.14507003,-.086321056,-.1992398,-.08708523,.30460903,.19643709,.2423413,.007978198,.00097529945,.007863817,-.06249221,-.13011576,.07458633,-.11691873) * s_1_1;
+            conv3_1 += mat4(-.23244324,.101175934,.21812874,-.022933684,.05545496,-.17164382,-.023256054,-.033923116,.09827819,.25301415,-.20494786,-.05492428,.048443258,-.07409401,-.0010121065,-.0510571) * s_1_2;
+            conv3_1 += mat4(.116313934,-.08346653,-.08343288,.073494285,-.21692319,.045466322,.12405645,.06169901,-.15485226,.18387598,.0101902345,.008925682,-.019626392,.11790145,.02679221,-.101807706) * s_2_0;
+            conv3_1 += mat4(-.022734255,.17925796,.065440506,.01917489,-.21003059,-.10306115,.0048795408,-.13385329,-.07795326,.16486375,.02470369,.12269821,-.2553107,-.040499527,-.024070658,-.05851158) * s_2_1;
+            conv3_1 += mat4(-.00050757674,.18107347,.0449903,.26546168,.016863996,-.15033923,-.0571221,-.27333298,-.03260243,-.22929972,.06096841,-.17697993,.07764949,-.03102335,.023016578,-.16567019) * s_2_2;
+        }
+        // Pack 3
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_1 += mat4(.103232265,.045796204,-.047967903,.022034645,-.014803151,.034000088,.047182206,-.052375346,.008636278,.0808689,-.12949963,-.14810364,-.00922201,-.039855137,.035814438,.017422484) * s_0_0;
+            conv3_1 += mat4(.07862355,.0025749176,.013188827,.018010117,-.0141318785,-.28318208,-.039427936,.033618804,.09637515,.07035945,-.24770728,-.031013705,-.07813942,-.09801423,-.07166898,-.017089438) * s_0_1;
+            conv3_1 += mat4(.024862168,-.0047753723,.09434788,.12146811,-.0025035178,.16365619,.20567492,-.07539042,-.06371771,.004274017,.007847717,.04435543,-.012392803,.053022534,-.11469139,.026793897) * s_0_2;
+            conv3_1 += mat4(-.038795073,.053144164,-.035353962,.08630519,.026463948,-.046757165,.057823066,.032724068,.10484666,-.012110926,-1.0709755,-1.8516086,-.030856315,.18218802,-.06889162,.071657315) * s_1_0;
+            conv3_1 += mat4(.05810474,.076441355,.091439575,.07270652,-.0031958832,.034075033,.12726301,.10245362,.28900266,.12863968,.018252235,.02309723,-.0774183,-.2616508,-.18414426,-.11070667) * s_1_1;
+            conv3_1 += mat4(.10980666,.11751563,-.022928795,.008225363,.007847454,.09427349,-.010192014,.008392446,.013836432,.10338723,.047402408,-.009521851,.11225653,.080020584,-.07717815,-.24909085) * s_1_2;
+            conv3_1 += mat4(.074037924,-.09187716,-.09918809,.05045529,.022629634,.027715243,-.04667431,.06857833,.11445221,-.16547275,-.018857602,-.1710358,.039760936,.027558789,-.04313646,-.10060972) * s_2_0;
+            conv3_1 += mat4(-.20825742,.06862683,.015278335,-.13469914,.029393278,-.021734068,-.032162566,.029405914,.012794639,.029904863,.05320769,.06412534,.017675448,.08208377,-.18348974,-.16775031) * s_2_1;
+            conv3_1 += mat4(.1443661,.13808928,-.016980216,-.021050105,-.080951184,-.04639303,.07648042,.1264747,-.017601747,.12124807,-.008809105,.237717,-.11092706,-.13456433,.08239072,-.000965113) * s_2_2;
+        }
     }
 
     // Relu
@@ -1848,133 +1386,116 @@ vec4 hook() {
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
+
 vec4 hook() {
     ivec2 pixel = ivec2(C4F16_relu2_0_pos * vec2(ivec2(C4F16_relu2_0_size)));
 
     // conv3: 3x3 kernel, 16 to 16 channels
-    vec4 conv3_2 = vec4(0.04404697, -0.016764857, -0.022630757, -0.007110056);
+    vec4 conv3_2 = vec4(.04404697, -.016764857, -.022630757, -.007110056);
     {
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_relu2_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.03547206, 0.019780738, 0.08876903, -0.027363028, 0.013549448, -0.0037252062, 0.0344559, 0.007853999, -0.019641677, -0.013916989, -0.047843464, 0.072459005, 0.038108453, -0.00069818506, 0.013198685, -0.00053061417) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.10588301, 0.054737665, -0.045427553, -0.026976595, -0.031716406, -0.0022946289, 0.14583415, -0.26098314, 0.014493053, -0.0067728045, 0.021780597, -0.066823244, -0.08751937, 0.07368346, 0.07415286, -0.06531635) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.034491647, 0.0072546536, 0.0016981761, -0.018113663, 0.08440017, 0.015369988, 0.023097022, 0.017368576, -0.050369374, -0.0008372282, 0.006984495, 0.037800048, 0.071769096, -0.017711295, -0.014608067, -0.14316434) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.054432835, 0.03182821, 0.07754925, -0.08946712, -0.030656917, 0.04337455, -1.4547805e-05, -0.066322856, 0.019067591, 0.005710479, -0.06361887, -0.123749, -0.04647229, 0.02048313, 0.01685267, 0.13485195) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.15318128, -0.04018717, -0.061813522, -0.15445383, 0.02199964, -0.019249983, -0.030880414, -0.06816516, -0.1396066, 0.043181337, 0.090923995, 0.033785097, -0.12602527, 0.02675689, 0.013028292, -0.031369213) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.017664405, -0.03104276, 0.100423366, -0.045324482, 0.0058420086, 0.0744612, -0.028377693, 0.14400317, 0.06789278, -0.09409567, 0.0055725398, 0.06106332, -0.06545047, -0.0034861015, -0.057953224, -0.07217842) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.0153191555, 0.08808691, 0.0018790017, -0.12053994, -0.174372, 0.051889356, 0.11624608, -0.064691715, -0.11406309, 0.0021395737, -0.036683388, 0.009906394, 0.047540642, -0.011720167, 0.03137671, 0.04621104) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.040091507, -0.038706638, 0.098198086, 0.04484712, 0.15057129, -0.057388466, 0.03649142, -0.12445086, 0.1822442, 0.023801975, -0.18081711, 0.29766214, 0.115992434, -0.12847202, -0.01614256, -0.12695463) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.208168, 0.07293939, -0.034700405, 0.1962276, -0.0021822671, 0.015534415, -0.03633649, -0.054556694, 0.08382173, -0.03977711, 0.03459881, 0.14143318, 0.0140289515, -0.022374328, -0.060679905, 0.007162886) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.0050621782, 0.08470902, 0.100370325, -0.044665698, 0.1327263, 0.09121773, 0.13939404, -0.078452624, -0.07246039, 0.06382189, 0.05968778, -0.13435882, -0.07946519, 0.0146550145, 0.0018637751, 0.07945029) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.13106595, 0.0015481452, -0.02035666, 0.07212924, 0.042819273, 0.013123758, -0.035309266, -0.031421192, 0.029139541, 0.00029649612, -0.027670445, -0.05474718, -0.028978221, 0.054245554, 0.1689981, -0.10224918) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.011707638, 0.064017825, 0.12325182, 0.018772785, 0.12930009, 0.15532438, -0.06853912, 0.08003321, -0.023149453, -0.038483407, -0.082687795, 0.124011874, -0.010179009, 0.038290575, 0.09916433, -0.063951746) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.07477221, -0.027694462, 0.06532765, -0.055101927, -0.027266776, -0.058239114, 0.004157198, 0.010203027, 0.058227666, 0.047817115, 0.001063688, -0.03070513, 0.017615387, -0.014369757, 0.03440019, 0.10412372) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.07410815, -0.083827846, 0.029355701, 0.097216226, -0.050603803, 0.11129876, 0.061202515, 0.031784087, -0.014700271, 0.033259843, 0.042611945, -0.10879441, -0.010423031, -0.03040528, -0.036901336, 0.045741566) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.06994609, 0.03613959, -0.04375776, 0.009950241, 0.09608416, 0.05992174, -0.11065105, -0.03806802, -0.020466642, -0.018204965, 0.09665891, -0.14392908, -0.13728654, 0.07062224, 0.058263905, -0.09675721) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.07953268, 0.073340446, 0.03280883, -0.020890126, 0.088062435, 0.043377947, 0.026526064, 0.029063907, -0.015386294, -0.08237382, 0.090283036, -0.13503362, -0.022077728, -0.09806633, 0.0063379356, -0.019399816) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.15207876, -0.019580033, -0.18904568, -0.0666331, -0.30234274, 0.15842356, -0.0375382, 0.20892437, 0.041961446, 0.10188875, -0.2418903, 0.16171046, 0.06942322, -0.30185264, 0.07543413, -0.14444034) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.025026161, 0.038775414, 0.012539215, -0.21405579, -0.12706245, 0.09976025, 0.006926332, -0.18719131, 0.071705356, 0.2661605, -0.046369657, -0.078794435, 0.05545352, -0.024910405, -0.019683756, -0.031931736) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.053589195, 0.13146187, 0.020926192, 0.045588095, 0.13160782, 0.13728285, -0.12581591, 0.071145855, -0.016377473, 0.054011203, 0.03928903, 0.0040317816, -0.08620463, 0.120164, -0.0023736139, 0.13478953) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.15664694, 0.15440482, -0.12793724, -0.1602566, 0.1203484, 0.2579765, 0.030883618, -0.0075332923, 0.07043728, 0.08662768, 0.18021238, 0.26874402, -0.08807112, -0.28990474, -0.061376162, -0.11819898) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.02803238, -0.10574885, 0.051402036, 0.11039721, 0.06717118, -0.017353447, -0.032583103, 0.041799843, 0.09165883, -0.10455707, 0.31681564, 0.024484094, 0.0002337081, 0.049183138, -0.34135282, 0.009652025) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.136306, 0.022331562, -0.16455325, -0.0699471, -0.022008393, 0.09916463, 0.026147552, 0.023392033, 0.060851984, 0.0056768293, 0.33259612, -0.09682734, -0.027130706, 0.050524898, -0.018657424, -0.07216352) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.056406327, -0.077978596, -0.07655535, 0.09584735, 0.01648103, -0.07933486, 0.14094782, -0.06788876, 0.011002873, -0.02879714, 0.08074869, -0.13611136, -0.0018903253, 0.05144875, 0.21851267, -0.060001727) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.054839965, 0.0066056456, 0.25941497, -0.06268807, 0.08701474, 0.08596745, -0.020246629, 0.09829187, 0.048025794, 0.007914475, -0.15588018, 0.07656731, 0.014889321, 0.049695753, -0.12846123, 0.059096564) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.040631477, -0.021767529, -0.047916673, 0.0009121656, 0.031916004, -0.12180866, -0.024770772, 0.040201943, -0.00959436, 0.025111118, 0.06398133, -0.08962273, -0.08517092, 0.0572241, -0.008511843, 0.009357379) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.06357403, 0.046614453, -0.0044852025, 0.014178089, -0.12539372, 0.13209575, 0.05268142, -0.03425138, -0.088456444, -0.052778415, -0.06291499, 0.044436272, -0.07116513, -0.07667863, 0.061235245, 0.06575594) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.0371733, -0.06420405, -0.002315349, 0.019978609, 0.044269875, -0.008761237, -0.06707648, 0.087267086, -0.110716484, -0.025485504, -0.0383501, 0.00567666, -0.0090115005, 0.0010747231, -0.012548254, -0.013147642) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.001726949, -0.01865064, -0.04109268, 0.02691646, 0.025624713, 0.038765542, -0.010972298, -0.044221554, 0.099476084, 0.12256934, 0.062579155, -0.09931194, 0.02139178, 0.020608773, -0.007821427, 0.019968176) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.032329213, 0.020543294, -0.0030815443, -0.06317475, 0.025476074, -0.07810778, 0.10144029, 0.065538175, 0.06605661, -0.007787732, 0.007519929, -0.002205077, -0.056340814, 0.19184452, -0.09452647, 0.055216506) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.19232988, -0.048024446, 0.013507605, 0.055276357, 0.0008279007, 0.06383276, 0.053574976, -0.003240138, -0.005052606, -0.005139352, -0.06978252, -0.009401337, -0.011414901, -0.013548589, 0.0037035681, 0.072498806) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.015368217, -0.016534146, 0.07586262, 0.02193637, -0.09680952, -0.058775358, -0.023926377, -0.05224397, -0.08974501, 0.11185594, 0.0046024225, 0.03844489, 0.024543142, -0.0015196841, 0.025313318, 0.004680317) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.080261625, -0.0010700333, -0.002555481, -0.0035341932, -0.09217528, 0.11470987, 0.03968993, 0.04076491, 0.12994103, 0.09359563, -0.21169241, 0.0714806, -0.08007903, 0.10216453, 0.029367384, 0.04560901) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(-0.03149799, -0.072706796, -0.031795543, 0.086606905, 0.111966245, -0.030822743, -0.08789791, -0.023206444, 0.03415383, 0.027804758, -0.022104882, 0.102406755, -0.08865523, 0.044484403, -0.07671814, 0.02442868) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.02288057, -0.0482917, 0.044113856, 0.003066373, 0.013826527, 0.12641706, 0.0020013463, 0.0135801155, -0.048043247, -0.11849554, 0.00079436076, 0.00192412, -0.06951854, -0.06547282, 0.03859264, -0.05056215) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.16742644, -0.005921341, 0.083977416, -0.105390996, -0.046966176, 0.064366475, 0.0047175176, 0.034176856, -0.038256995, -0.019389467, 0.042768817, 0.019673565, 0.023128215, 0.07306056, 0.055199355, 0.045093503) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_2 += mat4(0.050332636, -0.06806631, 0.1001745, 0.035789996, -0.03014669, 0.08006639, -0.0446149, -0.016706413, 0.02581568, -0.05086163, -0.06363902, 0.00084572186, 0.047742404, -0.049889326, 0.082570955, 0.03648262) * s;
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_2 += mat4(-.03547206,.019780738,.08876903,-.027363028,.013549448,-.0037252062,.0344559,.007853999,-.019641677,-.013916989,-.047843464,.072459005,.038108453,-.00069818506,.013198685,-.00053061417) * s_0_0;
+            conv3_2 += mat4(.15318128,-.04018717,-.061813522,-.15445383,.02199964,-.019249983,-.030880414,-.06816516,-.1396066,.043181337,.090923995,.033785097,-.12602527,.02675689,.013028292,-.031369213) * s_0_1;
+            conv3_2 += mat4(.208168,.07293939,-.034700405,.1962276,-.0021822671,.015534415,-.03633649,-.054556694,.08382173,-.03977711,.03459881,.14143318,.0140289515,-.022374328,-.060679905,.007162886) * s_0_2;
+            conv3_2 += mat4(-.07477221,-.027694462,.06532765,-.055101927,-.027266776,-.058239114,.004157198,.010203027,.058227666,.047817115,.001063688,-.03070513,.017615387,-.014369757,.03440019,.10412372) * s_1_0;
+            conv3_2 += mat4(.15207876,-.019580033,-.18904568,-.0666331,-.30234274,.15842356,-.0375382,.20892437,.041961446,.10188875,-.2418903,.16171046,.06942322,-.30185264,.07543413,-.14444034) * s_1_1;
+            conv3_2 += mat4(-.02803238,-.10574885,.051402036,.11039721,.06717118,-.017353447,-.032583103,.041799843,.09165883,-.10455707,.31681564,.024484094,.0002337081,.049183138,-.34135282,.009652025) * s_1_2;
+            conv3_2 += mat4(-.040631477,-.021767529,-.047916673,.0009121656,.031916004,-.12180866,-.024770772,.040201943,-.00959436,.025111118,.06398133,-.08962273,-.08517092,.0572241,-.008511843,.009357379) * s_2_0;
+            conv3_2 += mat4(-.032329213,.020543294,-.0030815443,-.06317475,.025476074,-.07810778,.10144029,.065538175,.06605661,-.007787732,.007519929,-.002205077,-.056340814,.19184452,-.09452647,.055216506) * s_2_1;
+            conv3_2 += mat4(-.03149799,-.072706796,-.031795543,.086606905,.111966245,-.030822743,-.08789791,-.023206444,.03415383,.027804758,-.022104882,.102406755,-.08865523,.044484403,-.07671814,.02442868) * s_2_2;
+        }
+        // Pack 1
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_2 += mat4(.10588301,.054737665,-.045427553,-.026976595,-.031716406,-.0022946289,.14583415,-.26098314,.014493053,-.0067728045,.021780597,-.066823244,-.08751937,.07368346,.07415286,-.06531635) * s_0_0;
+            conv3_2 += mat4(-.017664405,-.03104276,.100423366,-.045324482,.0058420086,.0744612,-.028377693,.14400317,.06789278,-.09409567,.0055725398,.06106332,-.06545047,-.0034861015,-.057953224,-.07217842) * s_0_1;
+            conv3_2 += mat4(-.0050621782,.08470902,.100370325,-.044665698,.1327263,.09121773,.13939404,-.078452624,-.07246039,.06382189,.05968778,-.13435882,-.07946519,.0146550145,.0018637751,.07945029) * s_0_2;
+            conv3_2 += mat4(-.07410815,-.083827846,.029355701,.097216226,-.050603803,.11129876,.061202515,.031784087,-.014700271,.033259843,.042611945,-.10879441,-.010423031,-.03040528,-.036901336,.045741566) * s_1_0;
+            conv3_2 += mat4(.025026161,.038775414,.012539215,-.21405579,-.12706245,.09976025,.006926332,-.18719131,.071705356,.2661605,-.046369657,-.078794435,.05545352,-.024910405,-.019683756,-.031931736) * s_1_1;
+            conv3_2 += mat4(-.136306,.022331562,-.16455325,-.0699471,-.022008393,.09916463,.026147552,.023392033,.060851984,.0056768293,.33259612,-.09682734,-.027130706,.050524898,-.018657424,-.07216352) * s_1_2;
+            conv3_2 += mat4(-.06357403,.046614453,-.0044852025,.014178089,-.12539372,.13209575,.05268142,-.03425138,-.088456444,-.052778415,-.06291499,.044436272,-.07116513,-.07667863,.061235245,.06575594) * s_2_0;
+            conv3_2 += mat4(-.19232988,-.048024446,.013507605,.055276357,.0008279007,.06383276,.053574976,-.003240138,-.005052606,-.005139352,-.06978252,-.009401337,-.011414901,-.013548589,.0037035681,.072498806) * s_2_1;
+            conv3_2 += mat4(.02288057,-.0482917,.044113856,.003066373,.013826527,.12641706,.0020013463,.0135801155,-.048043247,-.11849554,.00079436076,.00192412,-.06951854,-.06547282,.03859264,-.05056215) * s_2_2;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_2 += mat4(-.034491647,.0072546536,.0016981761,-.018113663,.08440017,.015369988,.023097022,.017368576,-.050369374,-.0008372282,.006984495,.037800048,.071769096,-.017711295,-.014608067,-.14316434) * s_0_0;
+            conv3_2 += mat4(-.0153191555,.08808691,.0018790017,-.12053994,-.174372,.051889356,.11624608,-.064691715,-.11406309,.0021395737,-.036683388,.009906394,.047540642,-.011720167,.03137671,.04621104) * s_0_1;
+            conv3_2 += mat4(.13106595,.0015481452,-.02035666,.07212924,.042819273,.013123758,-.035309266,-.031421192,.029139541,.00029649612,-.027670445,-.05474718,-.028978221,.054245554,.1689981,-.10224918) * s_0_2;
+            conv3_2 += mat4(.06994609,.03613959,-.04375776,.009950241,.09608416,.05992174,-.11065105,-.03806802,-.020466642,-.018204965,.09665891,-.14392908,-.13728654,.07062224,.058263905,-.09675721) * s_1_0;
+            conv3_2 += mat4(-.053589195,.13146187,.020926192,.045588095,.13160782,.13728285,-.12581591,.071145855,-.016377473,.054011203,.03928903,.0040317816,-.08620463,.120164,-.0023736139,.13478953) * s_1_1;
+            conv3_2 += mat4(-.056406327,-.077978596,-.07655535,.09584735,.01648103,-.07933486,.14094782,-.06788876,.011002873,-.02879714,.08074869,-.13611136,-.0018903253,.05144875,.21851267,-.060001727) * s_1_2;
+            conv3_2 += mat4(.0371733,-.06420405,-.002315349,.019978609,.044269875,-.008761237,-.06707648,.087267086,-.110716484,-.025485504,-.0383501,.00567666,-.0090115005,.0010747231,-.012548254,-.013147642) * s_2_0;
+            conv3_2 += mat4(-.015368217,-.016534146,.07586262,.02193637,-.09680952,-.058775358,-.023926377,-.05224397,-.08974501,.11185594,.0046024225,.03844489,.024543142,-.0015196841,.025313318,.004680317) * s_2_1;
+            conv3_2 += mat4(.16742644,-.005921341,.083977416,-.105390996,-.046966176,.064366475,.0047175176,.034176856,-.038256995,-.019389467,.042768817,.019673565,.023128215,.07306056,.055199355,.045093503) * s_2_2;
+        }
+        // Pack 3
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_2 += mat4(-.054432835,.03182821,.07754925,-.08946712,-.030656917,.04337455,-1.4547805e-05,-.066322856,.019067591,.005710479,-.06361887,-.123749,-.04647229,.02048313,.01685267,.13485195) * s_0_0;
+            conv3_2 += mat4(-.040091507,-.038706638,.098198086,.04484712,.15057129,-.057388466,.03649142,-.12445086,.1822442,.023801975,-.18081711,.29766214,.115992434,-.12847202,-.01614256,-.12695463) * s_0_1;
+            conv3_2 += mat4(.011707638,.064017825,.12325182,.018772785,.12930009,.15532438,-.06853912,.08003321,-.023149453,-.038483407,-.082687795,.124011874,-.010179009,.038290575,.09916433,-.063951746) * s_0_2;
+            conv3_2 += mat4(.07953268,.073340446,.03280883,-.020890126,.088062435,.043377947,.026526064,.029063907,-.015386294,-.08237382,.090283036,-.13503362,-.022077728,-.09806633,.0063379356,-.019399816) * s_1_0;
+            conv3_2 += mat4(.15664694,.15440482,-.12793724,-.1602566,.1203484,.2579765,.030883618,-.0075332923,.07043728,.08662768,.18021238,.26874402,-.08807112,-.28990474,-.061376162,-.11819898) * s_1_1;
+            conv3_2 += mat4(.054839965,.0066056456,.25941497,-.06268807,.08701474,.08596745,-.020246629,.09829187,.048025794,.007914475,-.15588018,.07656731,.014889321,.049695753,-.12846123,.059096564) * s_1_2;
+            conv3_2 += mat4(.001726949,-.01865064,-.04109268,.02691646,.025624713,.038765542,-.010972298,-.044221554,.099476084,.12256934,.062579155,-.09931194,.02139178,.020608773,-.007821427,.019968176) * s_2_0;
+            conv3_2 += mat4(-.080261625,-.0010700333,-.002555481,-.0035341932,-.09217528,.11470987,.03968993,.04076491,.12994103,.09359563,-.21169241,.0714806,-.08007903,.10216453,.029367384,.04560901) * s_2_1;
+            conv3_2 += mat4(.050332636,-.06806631,.1001745,.035789996,-.03014669,.08006639,-.0446149,-.016706413,.02581568,-.05086163,-.06363902,.00084572186,.047742404,-.049889326,.082570955,.03648262) * s_2_2;
+        }
     }
 
     // Relu
@@ -1994,133 +1515,116 @@ vec4 hook() {
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
+
 vec4 hook() {
     ivec2 pixel = ivec2(C4F16_relu2_0_pos * vec2(ivec2(C4F16_relu2_0_size)));
 
     // conv3: 3x3 kernel, 16 to 16 channels
-    vec4 conv3_3 = vec4(0.033092998, -0.0018233507, -0.0069732335, -0.0064149243);
+    vec4 conv3_3 = vec4(.033092998, -.0018233507, -.0069732335, -.0064149243);
     {
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_relu2_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.06834062, -0.123242915, -0.010988906, 0.05508478, 0.021273991, -0.00509846, 0.035600077, -0.025187392, 0.021792255, 0.0761025, 0.078067236, 0.01394282, 0.02682091, -0.020089267, -0.08689995, 0.039509244) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.036693927, 0.002767023, -0.09827935, -0.06264141, 0.0644336, -0.14992654, 0.253949, -0.060950942, -0.059170436, -0.022020185, -0.11059097, 0.08099259, -0.072863884, 0.06926521, -0.008923582, -0.004142343) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.010112002, 0.054598834, 0.058714632, 0.010516338, -0.060958415, -0.0050375015, -0.04524606, 0.046629168, 0.032111656, -0.07329631, -0.017489975, 0.02998151, 0.03405655, -0.014191703, 0.03475187, -0.033560522) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.0016056704, -0.02997798, 0.026273519, 0.041073, -0.050917864, 0.0241537, 0.13005552, 0.042698115, 0.17192546, -0.02736743, 0.123047486, -0.082339786, 0.020690452, 0.017885609, 0.05250992, -0.0043296795) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.051228147, 0.07636798, 0.15710594, 0.0026745792, 0.05902464, -0.039338615, -0.027864961, 0.08681585, -0.103301436, 0.11855641, 0.040007826, 0.072999835, 0.038578473, 0.01675202, 0.04655521, -0.18359528) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.044948913, 0.045992646, -0.1626436, -0.051027153, -0.09103011, 0.065474585, -0.14226776, 0.12453862, -0.062680356, -0.22304823, -0.034763984, 0.18401483, -0.03982945, 0.024888054, 0.076708436, -0.008186896) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.10066763, 0.2140577, 0.06445947, -0.0133506, -0.008276863, -0.056931194, 0.1783447, 0.104082234, 0.041992806, -0.001776003, -0.04094555, 0.12649909, -0.0071812067, -0.09579401, -0.14410192, -0.05942457) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.06866858, -0.05018365, -0.012137627, 0.18697079, -0.089934714, 0.114905916, 0.017940389, 0.13012366, 0.06100955, 0.075617075, -0.023957834, -0.24460587, 0.0036887396, -0.12196977, 0.0039307047, -0.11040801) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.03314106, -0.11742229, 0.023584666, 0.047298864, 0.0077018347, -0.0013165057, -0.0284063, 0.009957352, 0.015693773, 0.057143625, 0.019240994, 0.0050492515, -0.03408835, 0.053843588, -0.030448887, -0.057068486) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.04518559, -0.057033498, 0.086355075, -0.16520573, -0.113689356, -0.06111475, 0.08864186, -0.09260415, -0.101115964, -0.13182195, 0.06132867, -0.05922703, 0.056593474, -0.030040195, -0.061678562, 0.031161522) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.0072916215, 0.09136256, 0.05429645, -0.09585579, -0.001541124, 0.07059427, -0.0055697937, 0.054566957, 0.085862584, 0.042596404, 0.0017868208, 0.0813172, -0.08378376, -0.07539879, 0.024067026, -0.07958786) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.090270005, 0.050373472, 0.018642565, 0.13067226, -0.07381712, -0.057052277, -0.10671844, 0.0013695433, 0.027035827, 0.029819319, -0.026494797, -0.03256203, -0.0393419, -0.08167722, 0.015443308, 0.11793287) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.07798418, -0.10684615, 0.11073446, -0.113128014, 0.117399015, -0.17768009, -0.058866233, 0.043825023, 0.09556627, -0.011287494, 0.016452454, 0.0025443651, 0.028687604, 0.13355972, -0.12095344, 0.08200645) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.20949468, 0.09283389, -0.15304133, 0.0047744387, 0.45233783, -0.15349591, 0.10300933, 0.031372257, -0.048687335, -0.17726041, -0.4681579, -0.06575554, 0.027436184, -0.028024787, -0.034383006, -0.07783349) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.10001083, -0.032796223, 0.033778526, 0.037401304, 0.0100794425, -0.11750058, -0.3923474, 0.055123612, -0.02029515, -0.04271646, -0.48568994, -0.115717135, -0.016013628, -0.08755749, -0.105253205, -0.039315432) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.028862307, -0.0718789, -0.25781107, 0.025337525, 0.08975599, 0.048485275, 0.033736736, 0.026621412, -0.33143577, 0.1849412, 0.37438026, -0.08052483, -0.1122473, -0.07217152, 0.11816058, 0.010428028) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.106693216, -0.049940918, -0.02261831, 0.12260536, -0.16943422, 0.09917371, 0.17626467, -0.08909774, -0.0034459785, 0.025414165, 0.11489794, 0.19289681, 0.17638868, -0.0670887, 0.0036965732, -0.050600242) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.06303974, -0.20993778, -0.11675082, -0.07324836, 0.0116722025, 0.1446485, -0.033699993, 0.009580154, 0.21048138, -0.15136689, -0.13619965, 0.033303786, -0.05081175, 0.0022488236, 0.04125998, 0.08032946) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.17277956, 0.04323676, 0.2397351, 0.18940249, -0.025880745, -0.5708813, -0.051379994, -0.074272335, -0.09321743, -0.037183058, 0.0067194165, 0.030848851, 0.31255788, -0.10564823, -0.029322673, 0.10364272) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.11520126, -0.11775234, -0.041888032, -0.114116944, -0.13786569, 0.23179106, 0.25102904, 0.18564588, -0.20898381, 0.30208334, 0.18231188, 0.009730912, 0.11614793, -0.26326576, -0.23179765, -0.20123713) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.09571532, 0.08370772, 0.04681579, -0.21810324, 0.075560175, 0.022539552, 0.06647544, 0.10826642, 0.03323772, 0.101187125, 0.002891526, -0.019174013, 0.04829598, -0.27039343, 0.10106814, -0.11047133) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.07215695, -0.16605322, -0.081727296, -0.050234403, -0.0533791, -0.06519556, 0.12329676, 0.044215456, 0.025980443, 0.28182462, 0.0271002, 0.10576776, 0.05788617, -0.016472513, 0.031954087, 0.0062872064) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.04329333, 0.009468985, -0.06036771, 0.33304915, -0.07655042, 0.24160492, -0.00746425, -0.026799113, -0.09544363, 0.055218294, 0.06581018, -0.0922092, -0.05322283, 0.12771438, 0.044900242, 0.0078561315) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.08121782, 0.16509518, -0.015815485, -0.10282142, 0.028839158, 0.041894145, 0.08558987, 0.113198176, 0.08760405, -0.20430557, -0.049664076, 0.026911221, -0.15934807, -0.04534064, 0.054969918, -0.115008675) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.15933883, -0.0943024, -0.13375245, 0.0418019, 0.025845477, -0.033478007, -0.06550721, -0.0044738124, -0.03937381, 0.046849232, -0.06816198, -0.08473434, -0.038180336, 0.11660004, -0.10116304, 0.0757748) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.03294254, -0.00026897746, -0.07324587, -0.0074187885, 0.22329201, -0.1546561, 0.11076704, 0.10438001, -0.037660588, -0.10832911, -0.7937434, 0.038800564, -0.05510334, 0.07975576, -0.0046373475, -0.08980673) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.06740444, 0.023404974, -0.034679733, -0.045679357, -0.039617877, 0.18180978, -0.27732223, -0.0052306466, 0.089483306, -0.07143837, -0.95448256, -0.11087177, 0.13815308, 0.013469939, -0.05777425, -0.022777034) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.0947068, 0.08005887, -0.07765445, 0.036139607, 0.0760296, 0.038405396, -0.11402128, 0.048724636, -0.017350674, -0.10552219, 0.13166, 0.017995395, -0.023648692, -0.06799592, -0.11478516, 0.008728661) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.11083112, 0.0153023675, -0.075543314, -0.040969864, -0.47364256, 0.08391928, 0.0015844154, -0.0008526977, -0.27303246, 0.19921978, 0.045801263, -0.12150643, -0.25861055, -0.049106058, 0.03121207, 0.31417063) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.22543046, -0.2624053, 0.019965546, 0.1023034, -0.07355715, -0.12127609, -0.08452256, 0.20394447, 0.31823206, 0.08615129, 0.038752493, -0.15755129, 0.0795993, -0.054034166, 0.045152962, -0.049742576) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.17261428, 0.019583544, 0.19678451, -0.08570518, 0.1517295, 0.26846638, -0.14544305, -0.11509703, 0.09544305, -0.08986432, 0.007907946, 0.042374622, 0.21624726, 0.16719794, -0.03480694, 0.072557725) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.3288416, -0.16011296, 0.087999836, 0.10171982, -0.10847988, -0.039240498, 0.08567851, 0.18117729, -0.18930931, -0.2518722, 0.14541906, 0.041735977, 0.06253814, 0.054094877, 0.0523459, 0.046706468) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu2_0_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.008340432, 0.036364526, -0.070246585, -0.075549, -0.06483362, -0.18903224, 0.14965221, 0.0040091313, 0.09258903, 0.07956002, -0.045141514, -0.0800529, 0.07566906, -0.2941619, 0.085308604, 0.17278445) * s;
-        s = inside ? texelFetch(C4F16_relu2_1_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.04833693, 0.18484588, 0.02008674, -0.003919065, -0.019833712, -0.2176578, 0.0332841, 0.04190799, 0.052243587, 0.07119559, 0.039620396, -0.13299324, -0.06763351, 0.009479589, -0.0016176698, 0.034088705) * s;
-        s = inside ? texelFetch(C4F16_relu2_2_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(-0.027922947, -0.32075775, -0.021974644, -0.0036574188, -0.14029028, 0.06281565, -0.004574424, -0.011445723, -0.08717397, -0.018423915, -0.038268045, 0.22024742, -0.024404759, 0.117136575, 0.060918603, -0.06970013) * s;
-        s = inside ? texelFetch(C4F16_relu2_3_raw, q, 0) : vec4(0.0);
-        conv3_3 += mat4(0.12067914, -0.05011213, 0.040467586, 0.008569503, -0.038860448, 0.048732705, 0.024510734, 0.15165013, 0.13053922, -0.07042071, 0.00028992933, -0.0148846265, -0.05542063, 0.2158787, 0.017100425, 0.012510795) * s;
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_3 += mat4(-.06834062,-.123242915,-.010988906,.05508478,.021273991,-.00509846,.035600077,-.025187392,.021792255,.0761025,.078067236,.01394282,.02682091,-.020089267,-.08689995,.039509244) * s_0_0;
+            conv3_3 += mat4(-.051228147,.07636798,.15710594,.0026745792,.05902464,-.039338615,-.027864961,.08681585,-.103301436,.11855641,.040007826,.072999835,.038578473,.01675202,.04655521,-.18359528) * s_0_1;
+            conv3_3 += mat4(.03314106,-.11742229,.023584666,.047298864,.0077018347,-.0013165057,-.0284063,.009957352,.015693773,.057143625,.019240994,.0050492515,-.03408835,.053843588,-.030448887,-.057068486) * s_0_2;
+            conv3_3 += mat4(-.07798418,-.10684615,.11073446,-.113128014,.117399015,-.17768009,-.058866233,.043825023,.09556627,-.011287494,.016452454,.0025443651,.028687604,.13355972,-.12095344,.08200645) * s_1_0;
+            conv3_3 += mat4(.106693216,-.049940918,-.02261831,.12260536,-.16943422,.09917371,.17626467,-.08909774,-.0034459785,.025414165,.11489794,.19289681,.17638868,-.0670887,.0036965732,-.050600242) * s_1_1;
+            conv3_3 += mat4(.09571532,.08370772,.04681579,-.21810324,.075560175,.022539552,.06647544,.10826642,.03323772,.101187125,.002891526,-.019174013,.04829598,-.27039343,.10106814,-.11047133) * s_1_2;
+            conv3_3 += mat4(-.15933883,-.0943024,-.13375245,.0418019,.025845477,-.033478007,-.06550721,-.0044738124,-.03937381,.046849232,-.06816198,-.08473434,-.038180336,.11660004,-.10116304,.0757748) * s_2_0;
+            conv3_3 += mat4(.11083112,.0153023675,-.075543314,-.040969864,-.47364256,.08391928,.0015844154,-.0008526977,-.27303246,.19921978,.045801263,-.12150643,-.25861055,-.049106058,.03121207,.31417063) * s_2_1;
+            conv3_3 += mat4(.008340432,.036364526,-.070246585,-.075549,-.06483362,-.18903224,.14965221,.0040091313,.09258903,.07956002,-.045141514,-.0800529,.07566906,-.2941619,.085308604,.17278445) * s_2_2;
+        }
+        // Pack 1
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_3 += mat4(-.036693927,.002767023,-.09827935,-.06264141,.0644336,-.14992654,.253949,-.060950942,-.059170436,-.022020185,-.11059097,.08099259,-.072863884,.06926521,-.008923582,-.004142343) * s_0_0;
+            conv3_3 += mat4(.044948913,.045992646,-.1626436,-.051027153,-.09103011,.065474585,-.14226776,.12453862,-.062680356,-.22304823,-.034763984,.18401483,-.03982945,.024888054,.076708436,-.008186896) * s_0_1;
+            conv3_3 += mat4(-.04518559,-.057033498,.086355075,-.16520573,-.113689356,-.06111475,.08864186,-.09260415,-.101115964,-.13182195,.06132867,-.05922703,.056593474,-.030040195,-.061678562,.031161522) * s_0_2;
+            conv3_3 += mat4(-.20949468,.09283389,-.15304133,.0047744387,.45233783,-.15349591,.10300933,.031372257,-.048687335,-.17726041,-.4681579,-.06575554,.027436184,-.028024787,-.034383006,-.07783349) * s_1_0;
+            conv3_3 += mat4(-.06303974,-.20993778,-.11675082,-.07324836,.0116722025,.1446485,-.033699993,.009580154,.21048138,-.15136689,-.13619965,.033303786,-.05081175,.0022488236,.04125998,.08032946) * s_1_1;
+            conv3_3 += mat4(.07215695,-.16605322,-.081727296,-.050234403,-.0533791,-.06519556,.12329676,.044215456,.025980443,.28182462,.0271002,.10576776,.05788617,-.016472513,.031954087,.0062872064) * s_1_2;
+            conv3_3 += mat4(-.03294254,-.00026897746,-.07324587,-.0074187885,.22329201,-.1546561,.11076704,.10438001,-.037660588,-.10832911,-.7937434,.038800564,-.05510334,.07975576,-.0046373475,-.08980673) * s_2_0;
+            conv3_3 += mat4(.22543046,-.2624053,.019965546,.1023034,-.07355715,-.12127609,-.08452256,.20394447,.31823206,.08615129,.038752493,-.15755129,.0795993,-.054034166,.045152962,-.049742576) * s_2_1;
+            conv3_3 += mat4(-.04833693,.18484588,.02008674,-.003919065,-.019833712,-.2176578,.0332841,.04190799,.052243587,.07119559,.039620396,-.13299324,-.06763351,.009479589,-.0016176698,.034088705) * s_2_2;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_3 += mat4(-.010112002,.054598834,.058714632,.010516338,-.060958415,-.0050375015,-.04524606,.046629168,.032111656,-.07329631,-.017489975,.02998151,.03405655,-.014191703,.03475187,-.033560522) * s_0_0;
+            conv3_3 += mat4(-.10066763,.2140577,.06445947,-.0133506,-.008276863,-.056931194,.1783447,.104082234,.041992806,-.001776003,-.04094555,.12649909,-.0071812067,-.09579401,-.14410192,-.05942457) * s_0_1;
+            conv3_3 += mat4(.0072916215,.09136256,.05429645,-.09585579,-.001541124,.07059427,-.0055697937,.054566957,.085862584,.042596404,.0017868208,.0813172,-.08378376,-.07539879,.024067026,-.07958786) * s_0_2;
+            conv3_3 += mat4(-.10001083,-.032796223,.033778526,.037401304,.0100794425,-.11750058,-.3923474,.055123612,-.02029515,-.04271646,-.48568994,-.115717135,-.016013628,-.08755749,-.105253205,-.039315432) * s_1_0;
+            conv3_3 += mat4(-.17277956,.04323676,.2397351,.18940249,-.025880745,-.5708813,-.051379994,-.074272335,-.09321743,-.037183058,.0067194165,.030848851,.31255788,-.10564823,-.029322673,.10364272) * s_1_1;
+            conv3_3 += mat4(-.04329333,.009468985,-.06036771,.33304915,-.07655042,.24160492,-.00746425,-.026799113,-.09544363,.055218294,.06581018,-.0922092,-.05322283,.12771438,.044900242,.0078561315) * s_1_2;
+            conv3_3 += mat4(.06740444,.023404974,-.034679733,-.045679357,-.039617877,.18180978,-.27732223,-.0052306466,.089483306,-.07143837,-.95448256,-.11087177,.13815308,.013469939,-.05777425,-.022777034) * s_2_0;
+            conv3_3 += mat4(.17261428,.019583544,.19678451,-.08570518,.1517295,.26846638,-.14544305,-.11509703,.09544305,-.08986432,.007907946,.042374622,.21624726,.16719794,-.03480694,.072557725) * s_2_1;
+            conv3_3 += mat4(-.027922947,-.32075775,-.021974644,-.0036574188,-.14029028,.06281565,-.004574424,-.011445723,-.08717397,-.018423915,-.038268045,.22024742,-.024404759,.117136575,.060918603,-.06970013) * s_2_2;
+        }
+        // Pack 3
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv3_3 += mat4(-.0016056704,-.02997798,.026273519,.041073,-.050917864,.0241537,.13005552,.042698115,.17192546,-.02736743,.123047486,-.082339786,.020690452,.017885609,.05250992,-.0043296795) * s_0_0;
+            conv3_3 += mat4(-.06866858,-.05018365,-.012137627,.18697079,-.089934714,.114905916,.017940389,.13012366,.06100955,.075617075,-.023957834,-.24460587,.0036887396,-.12196977,.0039307047,-.11040801) * s_0_1;
+            conv3_3 += mat4(-.090270005,.050373472,.018642565,.13067226,-.07381712,-.057052277,-.10671844,.0013695433,.027035827,.029819319,-.026494797,-.03256203,-.0393419,-.08167722,.015443308,.11793287) * s_0_2;
+            conv3_3 += mat4(.028862307,-.0718789,-.25781107,.025337525,.08975599,.048485275,.033736736,.026621412,-.33143577,.1849412,.37438026,-.08052483,-.1122473,-.07217152,.11816058,.010428028) * s_1_0;
+            conv3_3 += mat4(.11520126,-.11775234,-.041888032,-.114116944,-.13786569,.23179106,.25102904,.18564588,-.20898381,.30208334,.18231188,.009730912,.11614793,-.26326576,-.23179765,-.20123713) * s_1_1;
+            conv3_3 += mat4(.08121782,.16509518,-.015815485,-.10282142,.028839158,.041894145,.08558987,.113198176,.08760405,-.20430557,-.049664076,.026911221,-.15934807,-.04534064,.054969918,-.115008675) * s_1_2;
+            conv3_3 += mat4(.0947068,.08005887,-.07765445,.036139607,.0760296,.038405396,-.11402128,.048724636,-.017350674,-.10552219,.13166,.017995395,-.023648692,-.06799592,-.11478516,.008728661) * s_2_0;
+            conv3_3 += mat4(.3288416,-.16011296,.087999836,.10171982,-.10847988,-.039240498,.08567851,.18117729,-.18930931,-.2518722,.14541906,.041735977,.06253814,.054094877,.0523459,.046706468) * s_2_1;
+            conv3_3 += mat4(.12067914,-.05011213,.040467586,.008569503,-.038860448,.048732705,.024510734,.15165013,.13053922,-.07042071,.00028992933,-.0148846265,-.05542063,.2158787,.017100425,.012510795) * s_2_2;
+        }
     }
 
     // Relu
@@ -2140,133 +1644,116 @@ vec4 hook() {
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
+
 vec4 hook() {
     ivec2 pixel = ivec2(C4F16_relu3_0_pos * vec2(ivec2(C4F16_relu3_0_size)));
 
     // conv4: 3x3 kernel, 16 to 16 channels
-    vec4 conv4_0 = vec4(0.0057003004, 0.0062067304, -0.012670794, -0.0057912897);
+    vec4 conv4_0 = vec4(.0057003004, .0062067304, -.012670794, -.0057912897);
     {
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_relu3_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.12599996, -0.008432695, -0.02907098, -0.017919546, 0.108171076, -0.0019839725, 0.05816358, -0.01709866, 0.042450998, 0.006330784, -0.020556018, 0.021371985, -0.06423989, -0.00839799, -0.028213773, -0.0010847618) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.037974488, 0.046520505, -0.0065093003, -0.032265145, -0.04990827, 0.019240335, 0.045218244, 0.0145005, 0.2034929, 0.042161494, 0.06095583, 0.03790467, 0.54631346, 0.08024852, -0.038110513, -0.063186616) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.057093523, -0.0042541414, -0.040118378, -0.015126431, -0.021049144, -0.031156534, 0.023679523, 0.01755106, -0.9278613, -0.0029753791, 0.040569995, -0.012387088, -0.04795771, 0.04188239, -0.023276042, 0.026738247) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.037526164, 0.0076764002, 0.068903066, -0.0133647695, -0.018679183, 0.04899796, 0.04422277, -0.013940571, 0.01425904, -0.028380124, 0.046783052, -0.029863836, 0.13434157, -0.0035975825, 0.041088328, -0.0058844863) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.037175797, -0.014830945, 0.060449712, 0.0073238434, -0.023426222, -0.09496606, 0.068535715, -0.047358878, -1.159013, 0.038830817, -0.057373412, 0.004427685, 0.026006287, -0.0033699146, 0.0064830747, -0.014030351) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.46905538, -0.07443148, -0.015991459, 0.024058696, -0.2669072, -0.017391803, -0.042635653, 0.019685188, -0.73585975, 0.03857897, 0.013591429, -0.027877646, -0.40712836, -0.026818784, -0.059575647, -0.040423848) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.08125317, -0.00021127194, 0.016998598, -0.00027191287, -0.2513894, -0.09436651, -0.037384313, 0.052219905, 0.12657802, -0.016758917, 0.03436335, -0.064416625, -0.17848402, 0.067961514, -0.0151260905, 0.052365683) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.036047004, -0.10005359, -0.14386672, 0.018947178, -0.6015011, -0.02584043, 0.04986237, -0.07641281, 0.28006795, -0.037900094, 0.03640117, -0.08289442, -0.15079643, -0.02922345, 0.0064016078, -0.0031343552) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.07655238, 0.011835045, -0.03679552, -0.07741156, 0.047525465, -0.015159565, -0.03741443, -0.042827364, -0.30846035, 0.012203939, 0.04788102, 0.01850319, -0.04393855, -0.005831257, 0.010706696, -0.02530226) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.09678958, -0.006703307, 0.029947076, 0.030334422, 0.069709435, -0.010599583, 0.012189863, -0.16376573, -0.07138052, 0.044242658, 0.032748308, -0.09282141, 0.08583175, 0.011698712, 0.018887212, -0.036387358) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.05215217, -0.007170243, -0.07832193, -0.057067156, -0.02561081, -0.035292838, 0.017962992, 0.058995754, -0.03479809, -0.0010577659, 0.0699262, 0.0042854757, 0.111611806, 0.0069064857, 0.016941177, 0.0006354494) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.17648143, -0.022492642, -0.013974991, 0.017772589, 0.1258045, -0.030006759, -0.09747097, 0.08801512, -0.19433095, 0.05777863, 0.05080789, 0.11972384, -0.11279534, -0.025530739, 0.001526281, -0.045047544) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.03838009, 0.0074918414, -0.25374377, 0.012259613, 0.06709899, -0.0445855, -0.21965285, -0.13721378, -0.12708472, -0.043045253, -0.06080132, -0.022797449, -0.0032402973, -0.004917455, 0.04886335, 0.0037726974) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.07127748, -0.0020443017, -0.18128572, -0.0069752512, -0.011859329, -0.024789358, 0.13092221, 0.038832575, 0.06959379, -0.015473483, 0.046134476, -0.09277717, -0.10869859, 0.013009633, -0.24417417, 0.028430592) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.04310166, 0.015452402, -0.124935016, 0.040015902, 0.18498099, 0.01761756, 0.13754548, 0.0013328512, 0.043861676, 0.061757125, -0.10997581, -0.03527919, -0.09221796, -0.11116245, 0.076159045, -0.0540402) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.0007811209, -0.10500248, 0.22002704, 0.015274834, -0.09820104, -0.10791699, -0.011224429, 0.04766699, -0.011393192, 0.011724808, 0.037479088, -0.0014143084, -0.17939337, -0.033547174, 0.03462584, -0.034015007) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.04171372, 0.06494199, 0.091949716, 0.032881226, 0.04917072, 0.5903504, 0.07306716, 0.3133407, -0.0856429, -0.16514082, -0.39886618, 0.057819095, -0.48190463, -0.089038126, -0.2726648, -0.117524095) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.036114134, 0.07255366, 0.18506736, 0.14393725, -0.232404, -0.006612593, -0.11779204, 0.06882169, 0.012630645, 0.06589324, -0.51168793, 0.20273714, -0.17012897, -0.020171678, -0.23862895, -0.113377735) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.4533166, 0.02070061, 0.19005883, 0.057019442, -0.07421056, 0.373798, -0.13941367, 0.27058646, 0.13853721, -0.11299557, 0.09300704, -0.20194252, 0.25414333, -0.05035085, 0.0048780814, 0.1828901) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.11248338, -0.09762582, -0.5944792, -0.13715778, 0.22257334, 0.20204462, 0.09169543, -0.017821863, -0.09272804, -0.052285086, 0.13209322, 0.01093484, -0.033548836, 0.08581872, -0.055955563, -0.02729168) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.053983774, -0.017597524, 0.009518117, -0.11123227, -0.128928, 0.046609975, 0.0035304856, -0.41040835, -0.08876917, -0.007942842, 0.0076022916, -0.15872665, 0.0013606205, 0.01257565, -0.0690924, 0.023475606) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.01343713, -0.018602848, -0.10519287, 0.013442965, 0.029064823, -0.10448029, 0.026638001, -0.5816545, 0.0040888675, -0.11682217, 0.009210108, -0.4918859, -0.054253824, -0.02077977, 0.002065814, -0.32688653) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.07002253, -0.008839214, 0.051273473, -0.16851537, 0.0049698115, 0.04272714, 0.07172503, -0.16514118, 0.033080354, 0.0023429578, -0.013423303, 0.025796343, -0.07078424, -0.016580971, 0.021837786, -0.14293523) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.02439489, -0.0962322, -0.0096562775, -0.0715688, -0.21155412, 0.084985524, -0.27669454, 0.27567536, 0.4541805, -0.057330355, 0.19163723, 0.20711842, 0.081673115, -0.0076184506, -0.02068754, 0.13037087) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.06844432, 0.010375432, -0.16115475, 0.069439895, 0.0097053815, 0.16121365, -0.06281116, 0.055557076, 0.027091397, 0.056166682, 0.11272877, -0.006504242, -0.017940193, -0.021230388, 0.056158025, -0.0187915) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.015570882, -0.123488225, 0.19340798, 0.014763288, -0.02486717, -0.08810263, 0.1409596, 0.03085829, -0.0663188, 0.009322882, -0.29321712, -0.010111227, -0.008622207, -0.22619338, -0.32480088, 0.00069568434) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.05003084, -0.0011200681, 0.08075302, -0.01946329, 0.04768939, 0.041824907, 0.16302612, -0.0168651, -0.0328978, -0.29235992, -0.17156588, 0.012885727, 0.028916337, 0.023418326, 0.1284751, -0.10123286) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.043899793, -0.05021638, 0.0077543263, -0.034445986, 0.0125365555, 0.03099514, -0.146294, -0.013178535, 0.013383486, -0.002384032, 0.025216585, 0.017009545, -0.04982763, 0.04583329, -0.23877196, -0.028689064) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.024102025, -0.8008164, -0.06998281, -0.07466422, 0.07227018, -0.32193658, -0.033424467, -0.13704464, -0.0069264057, -0.55832076, -0.83242047, 0.05291642, 0.038926974, 0.06369828, -0.4799686, -0.131869) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.04014585, -0.21069762, 0.27023703, 0.031480618, -0.019868044, 0.04068468, -0.4626364, -0.03208616, -0.037568036, -0.20780051, -0.57086354, -0.15279001, 0.1085562, -0.12705354, 0.034545388, -0.002745057) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.09263556, -0.15745749, 0.07812978, 0.03244361, 0.027466908, -0.12456301, -0.17935961, 0.09625342, -0.018814506, -0.060184434, 0.18508133, -0.38442284, 0.05634749, -0.115923, 0.35302135, 0.1373908) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.018314447, 0.039941013, -0.1311393, 0.04183218, 0.0085756555, 0.2451521, 0.21921468, -0.06364845, 0.028578643, -0.113249995, 0.2793597, -0.064011745, -0.040461585, -0.27647611, -0.10652536, -0.050376166) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.03915478, 0.040142514, -0.14532867, 0.10608072, -0.06547943, -0.0067495434, -0.1367691, -0.20550987, -0.026141625, -0.31425336, -0.0928022, -0.38114348, -0.0013690987, 0.044099953, -0.14395696, -0.06991318) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.0025181067, -0.016553683, -0.054759353, 0.021695433, 0.04342791, 0.10061228, 0.055783615, 0.024089437, 0.06494462, 0.12645087, -0.09485249, 0.14875883, -0.0037646038, 0.0034713028, 0.11118329, 0.041822437) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(-0.07451373, -0.0907016, -0.146159, -0.14382923, -0.041118927, -0.08769162, 0.061585914, -0.07429949, -0.00624442, 0.024143836, -0.3276744, 0.05868492, 0.050165825, 0.09784761, -0.09111171, -0.03872197) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_0 += mat4(0.013926387, 0.0060391217, -0.08436801, -0.06755714, 0.10686152, 0.034266327, -0.24975742, -0.015165953, -0.12947711, -0.040701594, 0.25182995, 0.15055399, 0.025900844, 0.012986708, 0.092619136, -0.16888148) * s;
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_0 += mat4(.12599996,-.008432695,-.02907098,-.017919546,.108171076,-.0019839725,.05816358,-.01709866,.042450998,.006330784,-.020556018,.021371985,-.06423989,-.00839799,-.028213773,-.0010847618) * s_0_0;
+            conv4_0 += mat4(-.037175797,-.014830945,.060449712,.0073238434,-.023426222,-.09496606,.068535715,-.047358878,-1.159013,.038830817,-.057373412,.004427685,.026006287,-.0033699146,.0064830747,-.014030351) * s_0_1;
+            conv4_0 += mat4(.07655238,.011835045,-.03679552,-.07741156,.047525465,-.015159565,-.03741443,-.042827364,-.30846035,.012203939,.04788102,.01850319,-.04393855,-.005831257,.010706696,-.02530226) * s_0_2;
+            conv4_0 += mat4(-.03838009,.0074918414,-.25374377,.012259613,.06709899,-.0445855,-.21965285,-.13721378,-.12708472,-.043045253,-.06080132,-.022797449,-.0032402973,-.004917455,.04886335,.0037726974) * s_1_0;
+            conv4_0 += mat4(.04171372,.06494199,.091949716,.032881226,.04917072,.5903504,.07306716,.3133407,-.0856429,-.16514082,-.39886618,.057819095,-.48190463,-.089038126,-.2726648,-.117524095) * s_1_1;
+            conv4_0 += mat4(-.053983774,-.017597524,.009518117,-.11123227,-.128928,.046609975,.0035304856,-.41040835,-.08876917,-.007942842,.0076022916,-.15872665,.0013606205,.01257565,-.0690924,.023475606) * s_1_2;
+            conv4_0 += mat4(-.06844432,.010375432,-.16115475,.069439895,.0097053815,.16121365,-.06281116,.055557076,.027091397,.056166682,.11272877,-.006504242,-.017940193,-.021230388,.056158025,-.0187915) * s_2_0;
+            conv4_0 += mat4(.024102025,-.8008164,-.06998281,-.07466422,.07227018,-.32193658,-.033424467,-.13704464,-.0069264057,-.55832076,-.83242047,.05291642,.038926974,.06369828,-.4799686,-.131869) * s_2_1;
+            conv4_0 += mat4(-.03915478,.040142514,-.14532867,.10608072,-.06547943,-.0067495434,-.1367691,-.20550987,-.026141625,-.31425336,-.0928022,-.38114348,-.0013690987,.044099953,-.14395696,-.06991318) * s_2_2;
+        }
+        // Pack 1
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_0 += mat4(-.037974488,.046520505,-.0065093003,-.032265145,-.04990827,.019240335,.045218244,.0145005,.2034929,.042161494,.06095583,.03790467,.54631346,.08024852,-.038110513,-.063186616) * s_0_0;
+            conv4_0 += mat4(-.46905538,-.07443148,-.015991459,.024058696,-.2669072,-.017391803,-.042635653,.019685188,-.73585975,.03857897,.013591429,-.027877646,-.40712836,-.026818784,-.059575647,-.040423848) * s_0_1;
+            conv4_0 += mat4(-.09678958,-.006703307,.029947076,.030334422,.069709435,-.010599583,.012189863,-.16376573,-.07138052,.044242658,.032748308,-.09282141,.08583175,.011698712,.018887212,-.036387358) * s_0_2;
+            conv4_0 += mat4(.07127748,-.0020443017,-.18128572,-.0069752512,-.011859329,-.024789358,.13092221,.038832575,.06959379,-.015473483,.046134476,-.09277717,-.10869859,.013009633,-.24417417,.028430592) * s_1_0;
+            conv4_0 += mat4(.036114134,.07255366,.18506736,.14393725,-.232404,-.006612593,-.11779204,.06882169,.012630645,.06589324,-.51168793,.20273714,-.17012897,-.020171678,-.23862895,-.113377735) * s_1_1;
+            conv4_0 += mat4(.01343713,-.018602848,-.10519287,.013442965,.029064823,-.10448029,.026638001,-.5816545,.0040888675,-.11682217,.009210108,-.4918859,-.054253824,-.02077977,.002065814,-.32688653) * s_1_2;
+            conv4_0 += mat4(.015570882,-.123488225,.19340798,.014763288,-.02486717,-.08810263,.1409596,.03085829,-.0663188,.009322882,-.29321712,-.010111227,-.008622207,-.22619338,-.32480088,.00069568434) * s_2_0;
+            conv4_0 += mat4(.04014585,-.21069762,.27023703,.031480618,-.019868044,.04068468,-.4626364,-.03208616,-.037568036,-.20780051,-.57086354,-.15279001,.1085562,-.12705354,.034545388,-.002745057) * s_2_1;
+            conv4_0 += mat4(.0025181067,-.016553683,-.054759353,.021695433,.04342791,.10061228,.055783615,.024089437,.06494462,.12645087,-.09485249,.14875883,-.0037646038,.0034713028,.11118329,.041822437) * s_2_2;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_0 += mat4(.057093523,-.0042541414,-.040118378,-.015126431,-.021049144,-.031156534,.023679523,.01755106,-.9278613,-.0029753791,.040569995,-.012387088,-.04795771,.04188239,-.023276042,.026738247) * s_0_0;
+            conv4_0 += mat4(.08125317,-.00021127194,.016998598,-.00027191287,-.2513894,-.09436651,-.037384313,.052219905,.12657802,-.016758917,.03436335,-.064416625,-.17848402,.067961514,-.0151260905,.052365683) * s_0_1;
+            conv4_0 += mat4(-.05215217,-.007170243,-.07832193,-.057067156,-.02561081,-.035292838,.017962992,.058995754,-.03479809,-.0010577659,.0699262,.0042854757,.111611806,.0069064857,.016941177,.0006354494) * s_0_2;
+            conv4_0 += mat4(.04310166,.015452402,-.124935016,.040015902,.18498099,.01761756,.13754548,.0013328512,.043861676,.061757125,-.10997581,-.03527919,-.09221796,-.11116245,.076159045,-.0540402) * s_1_0;
+            conv4_0 += mat4(-.4533166,.02070061,.19005883,.057019442,-.07421056,.373798,-.13941367,.27058646,.13853721,-.11299557,.09300704,-.20194252,.25414333,-.05035085,.0048780814,.1828901) * s_1_1;
+            conv4_0 += mat4(.07002253,-.008839214,.051273473,-.16851537,.0049698115,.04272714,.07172503,-.16514118,.033080354,.0023429578,-.013423303,.025796343,-.07078424,-.016580971,.021837786,-.14293523) * s_1_2;
+            conv4_0 += mat4(-.05003084,-.0011200681,.08075302,-.01946329,.04768939,.041824907,.16302612,-.0168651,-.0328978,-.29235992,-.17156588,.012885727,.028916337,.023418326,.1284751,-.10123286) * s_2_0;
+            conv4_0 += mat4(.09263556,-.15745749,.07812978,.03244361,.027466908,-.12456301,-.17935961,.09625342,-.018814506,-.060184434,.18508133,-.38442284,.05634749,-.115923,.35302135,.1373908) * s_2_1;
+            conv4_0 += mat4(-.07451373,-.0907016,-.146159,-.14382923,-.041118927,-.08769162,.061585914,-.07429949,-.00624442,.024143836,-.3276744,.05868492,.050165825,.09784761,-.09111171,-.03872197) * s_2_2;
+        }
+        // Pack 3
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_0 += mat4(-.037526164,.0076764002,.068903066,-.0133647695,-.018679183,.04899796,.04422277,-.013940571,.01425904,-.028380124,.046783052,-.029863836,.13434157,-.0035975825,.041088328,-.0058844863) * s_0_0;
+            conv4_0 += mat4(.036047004,-.10005359,-.14386672,.018947178,-.6015011,-.02584043,.04986237,-.07641281,.28006795,-.037900094,.03640117,-.08289442,-.15079643,-.02922345,.0064016078,-.0031343552) * s_0_1;
+            conv4_0 += mat4(-.17648143,-.022492642,-.013974991,.017772589,.1258045,-.030006759,-.09747097,.08801512,-.19433095,.05777863,.05080789,.11972384,-.11279534,-.025530739,.001526281,-.045047544) * s_0_2;
+            conv4_0 += mat4(-.0007811209,-.10500248,.22002704,.015274834,-.09820104,-.10791699,-.011224429,.04766699,-.011393192,.011724808,.037479088,-.0014143084,-.17939337,-.033547174,.03462584,-.034015007) * s_1_0;
+            conv4_0 += mat4(-.11248338,-.09762582,-.5944792,-.13715778,.22257334,.20204462,.09169543,-.017821863,-.09272804,-.052285086,.13209322,.01093484,-.033548836,.08581872,-.055955563,-.02729168) * s_1_1;
+            conv4_0 += mat4(-.02439489,-.0962322,-.0096562775,-.0715688,-.21155412,.084985524,-.27669454,.27567536,.4541805,-.057330355,.19163723,.20711842,.081673115,-.0076184506,-.02068754,.13037087) * s_1_2;
+            conv4_0 += mat4(-.043899793,-.05021638,.0077543263,-.034445986,.0125365555,.03099514,-.146294,-.013178535,.013383486,-.002384032,.025216585,.017009545,-.04982763,.04583329,-.23877196,-.028689064) * s_2_0;
+            conv4_0 += mat4(.018314447,.039941013,-.1311393,.04183218,.0085756555,.2451521,.21921468,-.06364845,.028578643,-.113249995,.2793597,-.064011745,-.040461585,-.27647611,-.10652536,-.050376166) * s_2_1;
+            conv4_0 += mat4(.013926387,.0060391217,-.08436801,-.06755714,.10686152,.034266327,-.24975742,-.015165953,-.12947711,-.040701594,.25182995,.15055399,.025900844,.012986708,.092619136,-.16888148) * s_2_2;
+        }
     }
 
     // Relu
@@ -2286,133 +1773,116 @@ vec4 hook() {
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
+
 vec4 hook() {
     ivec2 pixel = ivec2(C4F16_relu3_0_pos * vec2(ivec2(C4F16_relu3_0_size)));
 
     // conv4: 3x3 kernel, 16 to 16 channels
-    vec4 conv4_1 = vec4(0.023342611, 0.021294756, 0.018390013, 0.005922991);
+    vec4 conv4_1 = vec4(.023342611, .021294756, .018390013, .005922991);
     {
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_relu3_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.038855627, -0.012019551, -0.0011381644, -0.05462331, 0.0023719072, 0.010485941, 0.06612831, -0.15492515, -0.00125476, -0.07618003, -0.021168351, -0.05651111, -0.011079298, -0.01475479, -0.00060605124, -0.010570228) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.017582156, 0.054428577, 0.061902538, -0.04016876, -0.064442754, -0.040417146, 0.02755279, 0.014775959, 0.006664904, 0.08755885, 0.010767414, -0.002892233, -0.039406244, 0.15775731, 0.11553668, -0.21668999) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.0047769384, -0.015354593, 0.02831607, -0.0036551333, -0.03647488, 0.06775443, 0.037485316, 0.015966427, 0.037822437, -0.08166098, -0.09339767, -0.1842001, 0.009296027, -0.027952826, -0.017947497, -0.097956486) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.017823474, -0.018696569, 0.00079859997, -0.1708642, -0.033425663, 0.002526422, -0.0329439, -0.32061923, 0.028654367, 0.00475232, 0.026351346, 0.053952396, 0.011209074, 0.0874655, 0.029727032, 0.08970541) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.020072825, 0.13883738, 0.034245115, -0.07881177, 0.043652944, -0.023413874, -0.07010701, 0.016740575, 0.029715339, -0.38517356, -0.18880858, -3.9157178, 0.0018977274, 0.06750889, 0.0050630043, 0.040318843) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.04498051, 0.016446259, 0.08642804, 0.102790534, -0.009646751, -0.15707576, -0.062611006, -0.4049268, -0.03821214, -0.24866027, 0.1551352, -0.58924025, -0.030303758, -0.41409054, -0.22966397, 0.36321416) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.038049866, 0.0071113347, -0.017296659, -0.00925003, -0.03673204, -0.09005585, 0.07712235, -0.45944542, -0.011539464, -0.052279204, -0.051899962, 0.1149159, -0.026201144, -0.019375134, -0.02098262, -0.09831134) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.034354337, -0.33139083, -0.16882856, -0.18522255, 0.033450752, -0.04535033, -0.3427055, -0.06147747, 0.14522202, 0.060780983, 0.04118248, -0.32022226, 0.028146477, 0.10861763, 0.072993845, 0.17968535) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.0152362585, 0.06631974, 0.0046387888, -0.033752073, -0.0153407855, 0.004343095, -0.034863435, 0.0027585286, 0.014166468, -0.037634593, -0.19663648, -0.013333665, -0.014595825, -0.016079308, 0.010239084, -0.036459967) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.020211535, 0.041804016, 0.029699266, -0.041065782, -0.02305637, 0.027710244, 0.031731777, -0.06157613, -0.033233706, -0.09464856, -0.24809223, -0.10150616, 9.881204e-05, 0.032646168, 0.05720408, 0.053339012) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.036969967, 0.056328434, -0.06884846, -0.013693814, -0.012411654, -0.0035972167, -0.03615629, -0.037072375, -0.020891711, -0.004033555, -0.01687884, 0.03237688, -0.020407794, -0.055210326, -0.0062306784, -0.008867811) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.010184282, -0.033412915, -0.019572275, -0.072006606, -0.0027238159, -0.023114964, 0.046855733, -0.02717757, 0.0033506702, 0.04573902, 0.06997613, 0.23009028, 0.010340926, -0.0139520075, 0.013583425, -0.050980065) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.039108198, 0.12278916, 0.06924982, 0.07351516, 0.14556423, 0.15527044, 0.048935533, -0.035221826, 0.0015992174, -0.060563937, 0.07626066, 0.0121669825, -0.024332976, -0.03291215, 0.01603427, -0.018732734) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.067070454, 0.1364597, 0.033161532, -0.0057199425, -0.11067134, 0.13170604, 0.024924055, -0.035744213, -0.05296537, -0.27361014, 0.09795038, 0.032044582, -0.012305924, 0.21176384, 0.07995689, -0.06513543) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.034266487, 0.036770023, -0.046219308, -0.02848967, 0.11696567, 0.046407543, 0.011196448, 0.084005624, -0.10819911, 0.04529878, -0.25816685, 0.04926629, -0.035127684, 0.08163219, 0.07594243, 0.11651714) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.02840625, -0.19049224, 0.006569581, 0.0025818697, 0.033693686, -0.12367121, -0.066611044, 0.063607596, 0.026735371, 0.02572846, -0.03998477, -0.017551085, -0.015949836, -0.12417707, 0.01496015, -0.09302389) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.12982322, -0.12813713, -0.05824949, 0.2793006, 0.05488355, 0.30175802, 0.3778166, -0.3626615, -0.04427301, -0.3609662, -0.40620616, -0.07328945, -0.21808468, -0.5367967, -0.33945122, -0.37168434) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.06207531, 0.19925696, 0.086354375, -0.011999832, 0.051458914, -0.034724984, 0.30504036, 0.08904418, 0.013428336, -0.22360267, -0.5099691, -0.08768743, -0.006584789, 0.1758627, -0.06659253, 0.024449669) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.14036717, -0.17208974, -0.049351715, -0.32214662, 0.09462609, -0.39566717, 0.090449795, 0.08668042, 0.0030416204, -0.05998336, 0.2697298, -0.11448634, 0.1101025, 0.2115331, -0.1034028, 0.24073875) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.11596203, -0.16461022, -0.12333102, -0.021622196, 0.06490335, 0.18216304, 0.07165069, -0.09506686, 0.18808988, 0.28500286, 0.23269308, 0.17411664, 0.10426428, -0.18897864, -0.60215724, 0.0058220946) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.020814894, 0.102711424, 0.08411516, 0.15439361, -0.04998893, 0.05325239, -0.010077855, -0.0328136, 0.020458594, -0.13316831, -0.17347847, 0.03962774, -0.052055087, -0.0005940436, -0.05627544, -0.021076446) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.028277824, -0.006129539, 0.05854771, -0.014668998, -0.0065752296, -0.029438736, -0.014890398, 0.01689736, -0.0030278144, -0.08834945, -0.19136642, 0.031060534, 0.04422613, 0.08518712, -0.032125633, -0.019802695) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.09265328, 0.02283991, -0.032713905, -0.00704565, -0.072194874, -0.09098074, -0.22783424, -0.05284865, 0.0077619706, 0.017078985, 0.0014069484, -0.005726785, 0.045155276, 0.058260776, 0.19206662, 0.04004549) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.024237197, -0.1529661, -0.25454456, 0.0352843, -0.021387419, 0.046882547, 0.022903718, 0.01185313, -0.045308642, -0.062573284, 0.2600594, -0.11978311, -0.08024822, -0.03500728, 0.08212219, -0.019987253) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.51469237, 0.027592827, 0.10705104, 0.01649881, -0.996898, -0.031468354, 0.0057162624, -0.024097234, -1.6827204, 0.07180322, -0.052917592, -0.001674173, -1.5241461, 0.057302237, 0.024310276, -0.009812264) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.78807366, -0.04113581, 0.023108428, -0.025305372, -1.1529119, -0.15339653, 0.0058923583, 0.012787876, -0.35505453, 0.10353844, 0.13063684, 0.024518654, -0.74372655, -0.05334707, -0.09591649, -0.007196779) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-2.6877356, -0.043081112, -0.034318913, 0.0021506213, -1.449579, 0.13527906, 0.008316106, 0.000275153, -2.0544243, 0.013323698, -0.009952779, 0.010408337, -0.80578184, 0.12712348, -0.011577286, 0.032512248) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-2.2293618, 0.03172847, -0.004473862, 0.008217426, -0.8966649, 0.020263838, 0.024607666, -0.005130944, -0.18496832, -0.013576281, 0.012559314, 0.014902274, -1.4626571, -0.086685486, -0.060071692, 0.011119194) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.042256813, 0.20448974, 0.0771496, -0.02425031, -0.030472498, -0.15166911, -0.1129722, 0.082617, 0.085911915, 0.16944447, 0.13324077, -0.014546333, -0.050779555, -0.13798612, 0.063348, 0.040629897) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.03659192, 0.005403747, -0.060001023, -0.00451542, -0.016563345, -0.110671, -0.15969503, 0.043044355, 0.06082324, -0.0023017286, 0.027841467, 0.026941624, 0.010213991, 0.07782095, 0.009238804, -0.022250606) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.11455962, -0.3426468, -0.09193365, 0.01686321, 0.022266334, 0.09266152, 0.039006885, 0.011004753, -0.007304727, -0.06136251, -0.057002813, -0.0060546263, -0.10727804, -0.0060814405, 0.111195326, -0.05225017) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.101848625, 0.014869188, 0.012301144, -0.0003332391, 0.025020735, -0.14800727, -0.06349592, 0.13505818, 0.13929991, 0.011801009, -0.10242319, 0.0797546, 0.022765381, -0.04133514, 0.049274225, 0.010496826) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.022030147, 0.10995691, 0.13216425, -0.035219107, 0.031837214, -0.064541735, -0.052605446, -0.004930547, 0.0072184624, 0.098288655, 0.05502357, 0.032275982, -0.043799758, 0.11049837, 0.024048362, -0.00080199906) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(0.0023357184, -0.029703422, -0.0106979795, -0.024088265, -0.00042651637, 0.025209801, 0.059647746, -0.014336489, -0.02167355, -0.002936154, 0.059452187, -0.009199098, -0.017915579, -0.06319303, -0.040818125, 0.006463599) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.013291908, 0.010814996, 0.0048847105, -0.030911684, -0.008975473, 0.004117332, 0.015113857, -0.0010635328, -0.0054899333, 0.07172692, 0.008462706, 0.021026013, -0.018166631, 0.022155523, -0.046671033, -0.013866696) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_1 += mat4(-0.050932106, 0.03721683, 0.032170936, -0.0299085, 0.013263977, -0.010287845, 0.032584917, -0.0074750176, 0.028010737, 0.13093631, 0.07441156, 0.035474256, -0.034852847, 0.0075495904, -0.0804166, 0.0047134347) * s;
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_1 += mat4(.038855627,-.012019551,-.0011381644,-.05462331,.0023719072,.010485941,.06612831,-.15492515,-.00125476,-.07618003,-.021168351,-.05651111,-.011079298,-.01475479,-.00060605124,-.010570228) * s_0_0;
+            conv4_1 += mat4(-.020072825,.13883738,.034245115,-.07881177,.043652944,-.023413874,-.07010701,.016740575,.029715339,-.38517356,-.18880858,-3.9157178,.0018977274,.06750889,.0050630043,.040318843) * s_0_1;
+            conv4_1 += mat4(.0152362585,.06631974,.0046387888,-.033752073,-.0153407855,.004343095,-.034863435,.0027585286,.014166468,-.037634593,-.19663648,-.013333665,-.014595825,-.016079308,.010239084,-.036459967) * s_0_2;
+            conv4_1 += mat4(-.039108198,.12278916,.06924982,.07351516,.14556423,.15527044,.048935533,-.035221826,.0015992174,-.060563937,.07626066,.0121669825,-.024332976,-.03291215,.01603427,-.018732734) * s_1_0;
+            conv4_1 += mat4(.12982322,-.12813713,-.05824949,.2793006,.05488355,.30175802,.3778166,-.3626615,-.04427301,-.3609662,-.40620616,-.07328945,-.21808468,-.5367967,-.33945122,-.37168434) * s_1_1;
+            conv4_1 += mat4(.020814894,.102711424,.08411516,.15439361,-.04998893,.05325239,-.010077855,-.0328136,.020458594,-.13316831,-.17347847,.03962774,-.052055087,-.0005940436,-.05627544,-.021076446) * s_1_2;
+            conv4_1 += mat4(-.51469237,.027592827,.10705104,.01649881,-.996898,-.031468354,.0057162624,-.024097234,-1.6827204,.07180322,-.052917592,-.001674173,-1.5241461,.057302237,.024310276,-.009812264) * s_2_0;
+            conv4_1 += mat4(-.042256813,.20448974,.0771496,-.02425031,-.030472498,-.15166911,-.1129722,.082617,.085911915,.16944447,.13324077,-.014546333,-.050779555,-.13798612,.063348,.040629897) * s_2_1;
+            conv4_1 += mat4(.022030147,.10995691,.13216425,-.035219107,.031837214,-.064541735,-.052605446,-.004930547,.0072184624,.098288655,.05502357,.032275982,-.043799758,.11049837,.024048362,-.00080199906) * s_2_2;
+        }
+        // Pack 1
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_1 += mat4(.017582156,.054428577,.061902538,-.04016876,-.064442754,-.040417146,.02755279,.014775959,.006664904,.08755885,.010767414,-.002892233,-.039406244,.15775731,.11553668,-.21668999) * s_0_0;
+            conv4_1 += mat4(-.04498051,.016446259,.08642804,.102790534,-.009646751,-.15707576,-.062611006,-.4049268,-.03821214,-.24866027,.1551352,-.58924025,-.030303758,-.41409054,-.22966397,.36321416) * s_0_1;
+            conv4_1 += mat4(.020211535,.041804016,.029699266,-.041065782,-.02305637,.027710244,.031731777,-.06157613,-.033233706,-.09464856,-.24809223,-.10150616,9.881204e-05,.032646168,.05720408,.053339012) * s_0_2;
+            conv4_1 += mat4(.067070454,.1364597,.033161532,-.0057199425,-.11067134,.13170604,.024924055,-.035744213,-.05296537,-.27361014,.09795038,.032044582,-.012305924,.21176384,.07995689,-.06513543) * s_1_0;
+            conv4_1 += mat4(.06207531,.19925696,.086354375,-.011999832,.051458914,-.034724984,.30504036,.08904418,.013428336,-.22360267,-.5099691,-.08768743,-.006584789,.1758627,-.06659253,.024449669) * s_1_1;
+            conv4_1 += mat4(-.028277824,-.006129539,.05854771,-.014668998,-.0065752296,-.029438736,-.014890398,.01689736,-.0030278144,-.08834945,-.19136642,.031060534,.04422613,.08518712,-.032125633,-.019802695) * s_1_2;
+            conv4_1 += mat4(-.78807366,-.04113581,.023108428,-.025305372,-1.1529119,-.15339653,.0058923583,.012787876,-.35505453,.10353844,.13063684,.024518654,-.74372655,-.05334707,-.09591649,-.007196779) * s_2_0;
+            conv4_1 += mat4(.03659192,.005403747,-.060001023,-.00451542,-.016563345,-.110671,-.15969503,.043044355,.06082324,-.0023017286,.027841467,.026941624,.010213991,.07782095,.009238804,-.022250606) * s_2_1;
+            conv4_1 += mat4(.0023357184,-.029703422,-.0106979795,-.024088265,-.00042651637,.025209801,.059647746,-.014336489,-.02167355,-.002936154,.059452187,-.009199098,-.017915579,-.06319303,-.040818125,.006463599) * s_2_2;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_1 += mat4(.0047769384,-.015354593,.02831607,-.0036551333,-.03647488,.06775443,.037485316,.015966427,.037822437,-.08166098,-.09339767,-.1842001,.009296027,-.027952826,-.017947497,-.097956486) * s_0_0;
+            conv4_1 += mat4(-.038049866,.0071113347,-.017296659,-.00925003,-.03673204,-.09005585,.07712235,-.45944542,-.011539464,-.052279204,-.051899962,.1149159,-.026201144,-.019375134,-.02098262,-.09831134) * s_0_1;
+            conv4_1 += mat4(-.036969967,.056328434,-.06884846,-.013693814,-.012411654,-.0035972167,-.03615629,-.037072375,-.020891711,-.004033555,-.01687884,.03237688,-.020407794,-.055210326,-.0062306784,-.008867811) * s_0_2;
+            conv4_1 += mat4(-.034266487,.036770023,-.046219308,-.02848967,.11696567,.046407543,.011196448,.084005624,-.10819911,.04529878,-.25816685,.04926629,-.035127684,.08163219,.07594243,.11651714) * s_1_0;
+            conv4_1 += mat4(.14036717,-.17208974,-.049351715,-.32214662,.09462609,-.39566717,.090449795,.08668042,.0030416204,-.05998336,.2697298,-.11448634,.1101025,.2115331,-.1034028,.24073875) * s_1_1;
+            conv4_1 += mat4(.09265328,.02283991,-.032713905,-.00704565,-.072194874,-.09098074,-.22783424,-.05284865,.0077619706,.017078985,.0014069484,-.005726785,.045155276,.058260776,.19206662,.04004549) * s_1_2;
+            conv4_1 += mat4(-2.6877356,-.043081112,-.034318913,.0021506213,-1.449579,.13527906,.008316106,.000275153,-2.0544243,.013323698,-.009952779,.010408337,-.80578184,.12712348,-.011577286,.032512248) * s_2_0;
+            conv4_1 += mat4(-.11455962,-.3426468,-.09193365,.01686321,.022266334,.09266152,.039006885,.011004753,-.007304727,-.06136251,-.057002813,-.0060546263,-.10727804,-.0060814405,.111195326,-.05225017) * s_2_1;
+            conv4_1 += mat4(-.013291908,.010814996,.0048847105,-.030911684,-.008975473,.004117332,.015113857,-.0010635328,-.0054899333,.07172692,.008462706,.021026013,-.018166631,.022155523,-.046671033,-.013866696) * s_2_2;
+        }
+        // Pack 3
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_1 += mat4(.017823474,-.018696569,.00079859997,-.1708642,-.033425663,.002526422,-.0329439,-.32061923,.028654367,.00475232,.026351346,.053952396,.011209074,.0874655,.029727032,.08970541) * s_0_0;
+            conv4_1 += mat4(-.034354337,-.33139083,-.16882856,-.18522255,.033450752,-.04535033,-.3427055,-.06147747,.14522202,.060780983,.04118248,-.32022226,.028146477,.10861763,.072993845,.17968535) * s_0_1;
+            conv4_1 += mat4(-.010184282,-.033412915,-.019572275,-.072006606,-.0027238159,-.023114964,.046855733,-.02717757,.0033506702,.04573902,.06997613,.23009028,.010340926,-.0139520075,.013583425,-.050980065) * s_0_2;
+            conv4_1 += mat4(-.02840625,-.19049224,.006569581,.0025818697,.033693686,-.12367121,-.066611044,.063607596,.026735371,.02572846,-.03998477,-.017551085,-.015949836,-.12417707,.01496015,-.09302389) * s_1_0;
+            conv4_1 += mat4(.11596203,-.16461022,-.12333102,-.021622196,.06490335,.18216304,.07165069,-.09506686,.18808988,.28500286,.23269308,.17411664,.10426428,-.18897864,-.60215724,.0058220946) * s_1_1;
+            conv4_1 += mat4(.024237197,-.1529661,-.25454456,.0352843,-.021387419,.046882547,.022903718,.01185313,-.045308642,-.062573284,.2600594,-.11978311,-.08024822,-.03500728,.08212219,-.019987253) * s_1_2;
+            conv4_1 += mat4(-2.2293618,.03172847,-.004473862,.008217426,-.8966649,.020263838,.024607666,-.005130944,-.18496832,-.013576281,.012559314,.014902274,-1.4626571,-.086685486,-.060071692,.011119194) * s_2_0;
+            conv4_1 += mat4(-.101848625,.014869188,.012301144,-.0003332391,.025020735,-.14800727,-.06349592,.13505818,.13929991,.011801009,-.10242319,.0797546,.022765381,-.04133514,.049274225,.010496826) * s_2_1;
+            conv4_1 += mat4(-.050932106,.03721683,.032170936,-.0299085,.013263977,-.010287845,.032584917,-.0074750176,.028010737,.13093631,.07441156,.035474256,-.034852847,.0075495904,-.0804166,.0047134347) * s_2_2;
+        }
     }
 
     // Relu
@@ -2432,133 +1902,116 @@ vec4 hook() {
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
+
 vec4 hook() {
     ivec2 pixel = ivec2(C4F16_relu3_0_pos * vec2(ivec2(C4F16_relu3_0_size)));
 
     // conv4: 3x3 kernel, 16 to 16 channels
-    vec4 conv4_2 = vec4(-0.01542543, 0.009628855, 0.0056580887, 0.0024298388);
+    vec4 conv4_2 = vec4(-.01542543, .009628855, .0056580887, .0024298388);
     {
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_relu3_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.010334998, 0.014465829, -0.051300194, 0.0018229957, 0.026244465, 0.0021363585, -0.0073791784, -0.004607179, 0.021796877, -0.046023104, -0.02115868, -0.0048519606, 0.0024911573, 0.015427943, -0.0015257072, -0.010392812) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.055414725, 0.12344819, 0.12228342, -0.003864531, -0.063057005, -0.081389874, 0.06952093, 0.027617037, 0.044428222, -0.010174489, -0.02206572, 0.01098936, 0.25804052, -0.113541126, 0.17289305, 0.03439612) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.019435696, 0.021203127, -0.022036089, 0.016903568, -0.00800672, -0.03662637, 0.047337454, -0.013848244, -0.55266523, 0.014062314, -0.04061622, -0.0015472661, -0.056510806, -0.0017266929, 0.0039848364, 0.012385399) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.0625333, -0.08762832, -0.0003081703, 0.009462054, 0.045869052, 0.028437326, -0.07940572, 0.01785607, -0.036128704, 0.031567868, 0.0158397, 0.018432468, 0.10212423, 0.0424487, 0.029824875, 0.0111172255) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.12140742, 0.008665368, -0.03585229, -0.051035587, -0.1632856, 0.022788668, 0.23681216, -0.06205146, -0.22392808, -0.025806822, -0.12348594, 0.009631499, -0.036772072, 0.0011031602, -0.013778669, 0.0025946202) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.112827055, -0.013686169, 0.0046294825, 0.055543102, 0.29758996, -0.017891401, 0.0966633, 0.025925104, -0.94096863, -0.0471337, 0.10358201, 0.03539095, -1.1479888, -0.033430662, 0.18344763, -0.0071554985) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.19067696, -0.037328355, -0.022749005, -0.012910598, -0.24407917, 0.0037088022, 0.097085744, -0.03075559, 0.27458474, -0.01484274, -0.08060653, -0.02533575, 0.009420682, 0.007492127, 0.035289757, 0.052816797) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.053117827, -0.02837336, -0.25070938, 0.0018804146, -0.49604666, 0.059286635, -0.071501896, 0.07666869, 0.1205185, 0.0053991694, 0.029167365, -0.009585142, -0.2535296, -0.004297224, -0.040621758, -0.05634629) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.049553532, -0.005681051, -0.020127505, -0.015086111, -0.07654651, -0.010863668, 0.047412943, -0.058720794, -0.21309163, 0.013945487, -0.026706103, 0.031276952, -0.22971697, 0.0014418776, -0.0028306562, 0.013811158) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.12217968, 0.01547272, 0.014656165, 0.030093346, 0.037978474, 0.0009749198, -0.037848826, -0.03367537, -0.02508025, 0.003343998, 0.024473613, 0.047415264, 0.0011622492, -0.0009315256, 0.1062592, 0.004694119) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.12543076, -0.028812306, -0.062488213, -0.041116994, 0.14844953, -0.0062835044, 0.10519837, -0.098185144, -0.2410602, 0.0029648999, 0.0040632617, 0.04379443, 0.03811441, -0.0010782708, 0.0063231816, 0.0862541) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.55979216, -0.023015015, 0.0018731625, -0.028647076, 0.1580257, 0.02044191, -0.09169613, -0.115901396, 0.18779801, 0.025377557, 0.05412258, -0.0794463, 0.049571656, 0.003486036, 0.03317729, -0.03741171) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.07824218, -0.10771323, -0.028977044, -0.0037995968, -0.059262235, 0.22099805, -0.024533227, -0.047642827, 0.01831273, -0.2381119, -0.011401411, -0.016665762, -0.0036330086, -0.10010158, -0.007681728, 0.00487714) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.05255212, 0.13003, 0.021336012, 0.073071875, 0.009856456, 0.034985937, 0.055383105, -0.02066534, 0.26904622, -0.23282202, 0.044586726, -0.022959234, 0.032692365, 0.012558083, -0.32291168, -0.0041889427) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.002540543, 0.03001349, -0.009532114, 0.021891255, -0.0016525656, -0.07267412, 0.08399348, 0.023310633, -0.07533788, 0.27736914, -0.13275856, -0.011776463, -0.0030569383, 0.006720179, 0.1282102, -0.030651188) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.016047742, -0.01577101, -0.014202281, -0.00477516, -0.06936006, 0.09332636, -0.2308275, 0.00030185486, -0.01770834, 0.08235893, -0.03554726, -0.015042898, -0.0019587846, 0.0038095142, 0.15746911, -0.033002414) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.0009004603, 0.0580319, -0.15948802, 0.02468676, 0.046771664, -0.041411925, 0.20469867, 0.081573285, -0.1600004, -0.044123758, -0.4472465, -0.053188186, 0.045855716, -0.09306972, -0.40346107, -0.053749386) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.052404888, -0.050816655, 0.4005019, -0.022461096, 0.10614225, 0.030810667, -0.43415853, 0.042469043, -0.18299049, 0.00015032437, -1.0298027, 0.11759426, -0.054143243, 0.04414914, -0.25833565, 0.120684184) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.048377607, -0.030171055, 0.033679802, 0.01823338, 0.014833883, -0.037279937, -0.5857094, -0.034139626, 0.17811903, -0.0869848, 0.09417262, 0.12140182, 0.113840126, 0.062403575, 0.16517112, -0.05118418) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.036758628, -0.094956905, -0.22834344, -0.014202233, 0.036949176, 0.061013855, 0.055683848, -0.18118182, 0.08558892, 0.13709562, 0.4167238, 0.035818234, -0.2830261, -0.0068690935, 0.3153575, 0.05868746) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.07067643, 0.010040025, -0.049519178, 0.06966717, -0.26146886, 0.027351582, 0.0016816565, 0.44483268, -0.076433755, 0.012772037, -0.06236791, -0.20146605, -0.15817457, 0.027779946, -0.032148175, -0.42410633) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.04453621, 0.008347184, 0.03465579, 0.10101744, -0.09669689, -0.018738454, 0.01733559, -0.03280115, -0.06311923, 0.00260824, -0.037041295, -0.36581635, 0.02667456, -0.0030881136, 0.0504282, -0.07150362) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.06378199, -0.008405316, 0.08841691, -0.008995267, 0.074457385, -0.018042812, -0.02841106, 0.3255857, -0.01650748, 0.005439286, -0.017138757, -0.1836582, -0.080465704, 0.0012861276, -0.0371252, -0.12791418) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.06910532, -0.006529677, -0.045570653, -0.21432368, 0.009684953, 0.041111182, -0.10039999, -0.062101256, 0.0612967, 0.0077097067, 0.09645079, -0.06283018, 0.07583308, 0.02246401, 0.061694648, 0.08295375) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.034767643, 0.0090700695, 0.051899683, 0.004004888, -0.033504117, -0.07110212, 0.009868889, 0.0787524, -0.012955018, -0.011627367, 0.077772625, 0.0065900767, 0.0052214675, 0.019407617, 0.016924627, -0.0014685238) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.014744962, 0.008185827, 0.01640308, 0.028701516, 0.01135209, -0.03280363, -0.039471176, -0.011718014, 0.09063522, -0.08439459, -0.32057315, 0.040761273, 0.07698323, -0.055375583, 0.10314, 0.01468585) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.021509651, -0.0149121415, -0.034939535, -0.015684549, -0.0064483737, 0.063859366, 0.041086238, -0.01010085, -0.005189733, 0.025716577, 0.004580757, -0.06953482, 0.014181366, 0.116405495, -0.052697033, 0.011466048) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.031029442, 0.003268446, 0.00879733, 0.006329518, 0.00847218, 0.021166923, 0.07757578, 0.060932167, 0.008715162, -0.04936883, 0.039244324, -0.014741993, -0.009937314, -0.080457844, -0.10630075, -0.033399463) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.022172987, 0.049462963, 0.18053891, -0.06561251, 0.025278827, -0.16795728, -0.15235811, -0.40166193, 0.032008234, 0.0022417966, -0.3018198, 0.030579858, -0.022020519, -0.0035941177, 0.12814583, 0.03282336) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.046393503, 0.026313234, -0.01568274, 0.118053265, -0.011855445, -0.0072577693, 0.060541112, 0.04086699, -0.05064616, 0.0033052426, -0.1379636, -0.33988056, -0.01322135, -0.005440736, 0.044593558, -0.23546152) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.020949315, 0.0052462937, -0.12822777, -0.05744105, -0.014857445, 0.031175876, 0.030963408, 0.07309313, 0.05326377, -0.0070562395, -0.019875092, -0.26875505, -0.01741294, -0.038736843, 0.09536151, -0.012409887) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.01475188, -0.0021169279, 0.06065908, 0.026383338, -0.033223506, 0.019158999, 0.09618189, 0.1144162, -0.0262512, 0.04504881, -0.15014397, 0.031952742, 0.014080652, 0.0681188, -0.11239881, -0.31126395) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.0385304, -0.0071702213, 0.017104296, -0.12618206, 0.03750633, -0.0067701335, -0.0104030045, -0.2394585, -0.009008723, 0.033975463, -0.07464917, -0.87521946, 0.0070728255, -0.0023564275, 0.021972384, 0.020964993) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(-0.001808202, 0.0037407884, -0.018323803, 0.07061276, -0.022251185, 0.004308986, -0.014347565, 0.060021188, 0.052502934, 0.0010323343, 0.011247912, -0.71251917, -0.021965358, 0.012304287, -0.0035994437, 0.28367415) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.00073559984, 0.01038707, 0.009365436, -0.14154522, -0.009050456, -0.026139013, 0.022563782, -0.38588956, 0.02369867, -0.010416094, -0.017799292, 0.050336137, -0.005320841, 0.018792337, -0.006015957, 0.20631751) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_2 += mat4(0.0062253703, 0.0005390183, 0.045643736, -0.013952692, 0.027499272, 0.015688479, 0.04977596, 0.21012443, 0.020671166, 0.02252697, 0.07239241, -0.1889779, -0.01839217, -0.018503327, 0.011869407, 0.06111897) * s;
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_2 += mat4(.010334998,.014465829,-.051300194,.0018229957,.026244465,.0021363585,-.0073791784,-.004607179,.021796877,-.046023104,-.02115868,-.0048519606,.0024911573,.015427943,-.0015257072,-.010392812) * s_0_0;
+            conv4_2 += mat4(-.12140742,.008665368,-.03585229,-.051035587,-.1632856,.022788668,.23681216,-.06205146,-.22392808,-.025806822,-.12348594,.009631499,-.036772072,.0011031602,-.013778669,.0025946202) * s_0_1;
+            conv4_2 += mat4(-.049553532,-.005681051,-.020127505,-.015086111,-.07654651,-.010863668,.047412943,-.058720794,-.21309163,.013945487,-.026706103,.031276952,-.22971697,.0014418776,-.0028306562,.013811158) * s_0_2;
+            conv4_2 += mat4(-.07824218,-.10771323,-.028977044,-.0037995968,-.059262235,.22099805,-.024533227,-.047642827,.01831273,-.2381119,-.011401411,-.016665762,-.0036330086,-.10010158,-.007681728,.00487714) * s_1_0;
+            conv4_2 += mat4(.0009004603,.0580319,-.15948802,.02468676,.046771664,-.041411925,.20469867,.081573285,-.1600004,-.044123758,-.4472465,-.053188186,.045855716,-.09306972,-.40346107,-.053749386) * s_1_1;
+            conv4_2 += mat4(-.07067643,.010040025,-.049519178,.06966717,-.26146886,.027351582,.0016816565,.44483268,-.076433755,.012772037,-.06236791,-.20146605,-.15817457,.027779946,-.032148175,-.42410633) * s_1_2;
+            conv4_2 += mat4(-.034767643,.0090700695,.051899683,.004004888,-.033504117,-.07110212,.009868889,.0787524,-.012955018,-.011627367,.077772625,.0065900767,.0052214675,.019407617,.016924627,-.0014685238) * s_2_0;
+            conv4_2 += mat4(.022172987,.049462963,.18053891,-.06561251,.025278827,-.16795728,-.15235811,-.40166193,.032008234,.0022417966,-.3018198,.030579858,-.022020519,-.0035941177,.12814583,.03282336) * s_2_1;
+            conv4_2 += mat4(-.0385304,-.0071702213,.017104296,-.12618206,.03750633,-.0067701335,-.0104030045,-.2394585,-.009008723,.033975463,-.07464917,-.87521946,.0070728255,-.0023564275,.021972384,.020964993) * s_2_2;
+        }
+        // Pack 1
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_2 += mat4(-.055414725,.12344819,.12228342,-.003864531,-.063057005,-.081389874,.06952093,.027617037,.044428222,-.010174489,-.02206572,.01098936,.25804052,-.113541126,.17289305,.03439612) * s_0_0;
+            conv4_2 += mat4(.112827055,-.013686169,.0046294825,.055543102,.29758996,-.017891401,.0966633,.025925104,-.94096863,-.0471337,.10358201,.03539095,-1.1479888,-.033430662,.18344763,-.0071554985) * s_0_1;
+            conv4_2 += mat4(-.12217968,.01547272,.014656165,.030093346,.037978474,.0009749198,-.037848826,-.03367537,-.02508025,.003343998,.024473613,.047415264,.0011622492,-.0009315256,.1062592,.004694119) * s_0_2;
+            conv4_2 += mat4(.05255212,.13003,.021336012,.073071875,.009856456,.034985937,.055383105,-.02066534,.26904622,-.23282202,.044586726,-.022959234,.032692365,.012558083,-.32291168,-.0041889427) * s_1_0;
+            conv4_2 += mat4(-.052404888,-.050816655,.4005019,-.022461096,.10614225,.030810667,-.43415853,.042469043,-.18299049,.00015032437,-1.0298027,.11759426,-.054143243,.04414914,-.25833565,.120684184) * s_1_1;
+            conv4_2 += mat4(.04453621,.008347184,.03465579,.10101744,-.09669689,-.018738454,.01733559,-.03280115,-.06311923,.00260824,-.037041295,-.36581635,.02667456,-.0030881136,.0504282,-.07150362) * s_1_2;
+            conv4_2 += mat4(.014744962,.008185827,.01640308,.028701516,.01135209,-.03280363,-.039471176,-.011718014,.09063522,-.08439459,-.32057315,.040761273,.07698323,-.055375583,.10314,.01468585) * s_2_0;
+            conv4_2 += mat4(-.046393503,.026313234,-.01568274,.118053265,-.011855445,-.0072577693,.060541112,.04086699,-.05064616,.0033052426,-.1379636,-.33988056,-.01322135,-.005440736,.044593558,-.23546152) * s_2_1;
+            conv4_2 += mat4(-.001808202,.0037407884,-.018323803,.07061276,-.022251185,.004308986,-.014347565,.060021188,.052502934,.0010323343,.011247912,-.71251917,-.021965358,.012304287,-.0035994437,.28367415) * s_2_2;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_2 += mat4(.019435696,.021203127,-.022036089,.016903568,-.00800672,-.03662637,.047337454,-.013848244,-.55266523,.014062314,-.04061622,-.0015472661,-.056510806,-.0017266929,.0039848364,.012385399) * s_0_0;
+            conv4_2 += mat4(.19067696,-.037328355,-.022749005,-.012910598,-.24407917,.0037088022,.097085744,-.03075559,.27458474,-.01484274,-.08060653,-.02533575,.009420682,.007492127,.035289757,.052816797) * s_0_1;
+            conv4_2 += mat4(-.12543076,-.028812306,-.062488213,-.041116994,.14844953,-.0062835044,.10519837,-.098185144,-.2410602,.0029648999,.0040632617,.04379443,.03811441,-.0010782708,.0063231816,.0862541) * s_0_2;
+            conv4_2 += mat4(-.002540543,.03001349,-.009532114,.021891255,-.0016525656,-.07267412,.08399348,.023310633,-.07533788,.27736914,-.13275856,-.011776463,-.0030569383,.006720179,.1282102,-.030651188) * s_1_0;
+            conv4_2 += mat4(-.048377607,-.030171055,.033679802,.01823338,.014833883,-.037279937,-.5857094,-.034139626,.17811903,-.0869848,.09417262,.12140182,.113840126,.062403575,.16517112,-.05118418) * s_1_1;
+            conv4_2 += mat4(.06378199,-.008405316,.08841691,-.008995267,.074457385,-.018042812,-.02841106,.3255857,-.01650748,.005439286,-.017138757,-.1836582,-.080465704,.0012861276,-.0371252,-.12791418) * s_1_2;
+            conv4_2 += mat4(-.021509651,-.0149121415,-.034939535,-.015684549,-.0064483737,.063859366,.041086238,-.01010085,-.005189733,.025716577,.004580757,-.06953482,.014181366,.116405495,-.052697033,.011466048) * s_2_0;
+            conv4_2 += mat4(-.020949315,.0052462937,-.12822777,-.05744105,-.014857445,.031175876,.030963408,.07309313,.05326377,-.0070562395,-.019875092,-.26875505,-.01741294,-.038736843,.09536151,-.012409887) * s_2_1;
+            conv4_2 += mat4(.00073559984,.01038707,.009365436,-.14154522,-.009050456,-.026139013,.022563782,-.38588956,.02369867,-.010416094,-.017799292,.050336137,-.005320841,.018792337,-.006015957,.20631751) * s_2_2;
+        }
+        // Pack 3
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_2 += mat4(.0625333,-.08762832,-.0003081703,.009462054,.045869052,.028437326,-.07940572,.01785607,-.036128704,.031567868,.0158397,.018432468,.10212423,.0424487,.029824875,.0111172255) * s_0_0;
+            conv4_2 += mat4(.053117827,-.02837336,-.25070938,.0018804146,-.49604666,.059286635,-.071501896,.07666869,.1205185,.0053991694,.029167365,-.009585142,-.2535296,-.004297224,-.040621758,-.05634629) * s_0_1;
+            conv4_2 += mat4(-.55979216,-.023015015,.0018731625,-.028647076,.1580257,.02044191,-.09169613,-.115901396,.18779801,.025377557,.05412258,-.0794463,.049571656,.003486036,.03317729,-.03741171) * s_0_2;
+            conv4_2 += mat4(-.016047742,-.01577101,-.014202281,-.00477516,-.06936006,.09332636,-.2308275,.00030185486,-.01770834,.08235893,-.03554726,-.015042898,-.0019587846,.0038095142,.15746911,-.033002414) * s_1_0;
+            conv4_2 += mat4(.036758628,-.094956905,-.22834344,-.014202233,.036949176,.061013855,.055683848,-.18118182,.08558892,.13709562,.4167238,.035818234,-.2830261,-.0068690935,.3153575,.05868746) * s_1_1;
+            conv4_2 += mat4(-.06910532,-.006529677,-.045570653,-.21432368,.009684953,.041111182,-.10039999,-.062101256,.0612967,.0077097067,.09645079,-.06283018,.07583308,.02246401,.061694648,.08295375) * s_1_2;
+            conv4_2 += mat4(.031029442,.003268446,.00879733,.006329518,.00847218,.021166923,.07757578,.060932167,.008715162,-.04936883,.039244324,-.014741993,-.009937314,-.080457844,-.10630075,-.033399463) * s_2_0;
+            conv4_2 += mat4(.01475188,-.0021169279,.06065908,.026383338,-.033223506,.019158999,.09618189,.1144162,-.0262512,.04504881,-.15014397,.031952742,.014080652,.0681188,-.11239881,-.31126395) * s_2_1;
+            conv4_2 += mat4(.0062253703,.0005390183,.045643736,-.013952692,.027499272,.015688479,.04977596,.21012443,.020671166,.02252697,.07239241,-.1889779,-.01839217,-.018503327,.011869407,.06111897) * s_2_2;
+        }
     }
 
     // Relu
@@ -2578,133 +2031,116 @@ vec4 hook() {
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
+
 vec4 hook() {
     ivec2 pixel = ivec2(C4F16_relu3_0_pos * vec2(ivec2(C4F16_relu3_0_size)));
 
     // conv4: 3x3 kernel, 16 to 16 channels
-    vec4 conv4_3 = vec4(0.00015228971, -0.018407708, 0.0162928, -0.010785358);
+    vec4 conv4_3 = vec4(.00015228971, -.018407708, .0162928, -.010785358);
     {
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_relu3_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.011390099, 0.050715495, 0.030813692, -0.009247569, 0.020759856, 0.024012666, 0.031606562, -0.046420645, 0.024177048, 0.1741967, 0.013809689, -0.008467801, -0.004264956, 0.03754362, -0.0011575596, 0.029920056) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.0150717795, 0.17561884, 0.07319952, 0.006764294, 0.019346144, -0.023295922, 0.017933555, 0.0039501074, 0.027577087, -0.14510779, -0.09999585, -0.05294024, -0.01684857, 0.23282638, 0.05450947, 0.14896609) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.0025364296, 0.07176716, 0.00062614406, 0.028045068, 0.010184422, 0.021267753, 0.044768985, 0.047523648, 0.0023153245, -0.077972054, -0.08070154, -0.023677647, 0.021638442, 0.092542864, -0.012936846, -0.005287659) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.014671265, -0.0381908, 0.0020025508, -0.041149195, -0.01242799, -0.10305019, 0.007960065, -0.09384239, -0.0136721, -0.020578723, 0.015520966, -0.03548017, 0.020444784, 0.021651356, 0.027481243, 0.011715272) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.016298387, -0.108745866, -0.06097304, 0.015558189, -0.055809665, 0.018907009, 0.13658252, 0.14451371, -0.023366155, -0.15019807, -0.088237725, -0.08026963, -0.0025824904, -0.15706484, 0.017028691, -0.0066896603) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.034362134, -0.06345244, 0.17552358, -0.10183427, 0.009886922, -0.11924759, 0.041057345, -0.04567744, -0.0014804837, -0.27080068, 0.071807966, 0.14085501, 0.009285662, -0.17981605, 0.28380656, -0.040051576) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.04767534, 0.027190447, -0.08918364, 0.078477114, 0.04565279, 0.26179728, 0.045484666, 0.15301588, -0.070542574, 0.015109819, -0.13422863, -0.0719593, 0.04221405, 0.052320365, -0.016463637, -0.003996336) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.0064647743, -0.13096198, -0.2315917, -0.14731559, -0.038380556, -0.18812956, 0.07661338, -0.0680283, -0.023684353, 0.2431743, -0.008119815, 0.10813838, -0.015756771, 0.027155563, 0.02270085, -0.021233315) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.040110316, -0.0453009, -0.032484524, 0.018050442, -0.06201223, -0.20791993, 0.048651133, 0.13590485, 0.03386948, 0.08494296, -0.033344433, -0.014582478, 0.013692397, 0.06601074, 0.018249115, -0.00829271) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.083527796, 0.051111825, 0.05694275, -0.053999495, -0.029011963, 0.015917858, 0.009304964, 0.007494761, -0.01730731, -0.077624, 0.0041245697, 0.038006324, 0.0045094527, -0.021181565, 0.17175454, 0.07345286) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.06415181, -0.011513707, -0.09708264, 0.03806519, 0.019778492, -0.10846009, 0.0015049054, 0.10359862, 0.007306902, -0.016701827, -0.016474562, -0.0035838266, 0.016925307, 0.014144592, 0.020530509, 0.0009824253) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.026633887, -0.031138165, 0.017075192, -0.041239228, -0.04087152, 0.21843639, -0.02201594, 0.10438851, 0.100449294, 0.16226387, 0.010042527, -0.00096824666, -0.014322536, -0.01184483, 0.04688896, -0.012723526) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.023440514, -0.09738357, 0.032461375, 0.16126312, -0.11708627, 0.14893141, 0.058313377, 0.2930852, -0.038467087, 0.12163876, 0.063147716, 0.12035076, -0.006833814, -0.06644243, 0.010830953, -0.09621061) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.02411064, 0.095719226, 0.12080078, -0.0054528876, 0.07009047, -0.19084752, -0.006565268, -0.1355366, -0.09650516, 0.12001216, 0.06617635, 0.08338235, 0.014134478, 0.1662464, 0.16492198, -0.093434975) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.0014882726, -0.032453507, -0.015257044, 0.16787322, -0.0054281773, 0.060617246, -0.02588017, -0.019491177, -0.07757164, -0.34535, -0.27307868, -0.2070168, -0.040886622, 0.23232694, 0.03297882, 0.16557787) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.027650585, 0.06413296, -0.009201656, -0.110290594, 0.03593991, 0.03027704, -0.09257606, -0.1505741, 0.009481397, -0.05811402, -0.041345317, -0.025819004, -0.046601802, -0.012520535, 0.10227171, 0.04901154) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.056206487, 0.23325768, -0.5565392, -0.15078712, 0.15395017, -0.39977342, -0.12494024, -0.20023248, 0.06657234, -0.3888793, -0.34214708, -0.0838035, -0.1286427, -0.6623056, -0.31302544, -0.48603344) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.14701203, 0.024798382, 0.029566145, 0.01692666, 0.05013843, 0.07067911, 0.09474116, -0.09576444, 0.017815983, -0.9854249, -0.20125449, -0.26502147, -0.021379687, -0.19218381, -0.28392306, -0.69045854) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.0038769876, -0.066484876, -0.041079257, -0.0017635454, 0.18088946, 0.040324274, -0.010191746, 0.010644277, -0.035364926, -0.16149613, 0.32988626, -0.21312168, 0.12391769, -0.2688092, 0.03157498, 0.07271173) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.030014299, -0.15570606, -0.038831823, -0.10800539, -0.028948458, -0.21546645, -0.4529249, -0.09274687, -0.032007057, 0.33605486, 0.28194803, 0.1590518, -0.008204771, -0.49291208, 0.17731225, -0.0041225515) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.13603005, -0.22089277, 0.09686237, -0.032789893, 0.05352999, 0.011118633, 0.043230623, -0.15179047, -0.015210705, -0.23188753, -0.06995971, -0.2564549, 0.007721889, 0.067459345, -0.083453245, 0.12056616) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.068714514, -0.011888631, 0.118484356, 0.0668759, 0.051080827, -0.15232724, -0.013393892, -0.26879016, -0.07111484, -0.15242377, -0.47705337, -0.012837152, -0.24186713, 0.06319678, -0.124573916, -0.05837357) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.10717071, -6.949994e-05, 0.12079478, -0.10147079, -0.03805822, -0.0103665395, -0.103700586, -0.16446854, 0.027512735, 0.0024962057, -0.090198144, 0.062105052, 0.05763865, 0.09046153, 0.00772257, 0.051314138) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.13228579, 0.026785312, -0.23775375, -0.062071405, 0.12789091, 0.062488686, 0.024614561, 0.10036486, 0.18763624, 0.16055758, 0.30984885, 0.22364193, -0.0035710956, 0.093803525, 0.09025369, 0.05905379) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.069454364, -0.124493815, -0.025037138, -0.006570794, 0.004465705, 0.09125108, -0.008986448, 0.045018904, -0.002253079, 0.06420261, -0.037374213, 0.0033018687, -0.0016088003, 0.055181764, 0.026890537, 0.050800346) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.0066238465, -0.04804852, -0.0040782634, -0.023594797, 0.04336474, 0.02154854, 0.03091627, -0.053597443, 0.008044335, 0.007992376, 0.106855854, 0.044796154, 0.0019029466, 0.2017806, -0.0038904685, 0.08887504) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.015241365, -0.14177673, -0.031926904, -0.059137426, -0.049301904, 0.0417803, 0.026983928, 0.06294314, 0.0091348775, -0.012422253, -0.11277384, -0.01566172, -0.06491793, 0.25206396, 0.031105585, 0.07037506) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.014255739, -0.014310658, 0.034778394, 0.022243261, 0.0023861206, -0.070570454, -0.00037826772, 0.12541513, -0.0059242374, -0.00049846485, 0.01696185, -0.009589082, 0.038180124, 0.02756188, -0.046140537, -0.023131536) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.07887853, -0.041218765, 0.2650095, 0.20423824, -0.06525359, -0.25876826, -0.0824814, -0.010838424, 0.022259835, -0.0015114218, 0.122139186, -0.21411583, -0.042186245, -0.0187253, 0.050268635, 0.093299665) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.017656997, 0.03217522, -0.027417973, -0.0052434956, -0.017250255, 0.10209515, -0.04057121, 0.13354766, 0.017404633, -0.17960449, -0.46643484, -0.20874804, 0.0024096912, -0.055428162, -0.061485585, 0.03326006) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.011555329, 0.03699385, -0.11208946, -0.015021996, 0.07652399, 0.11980859, 0.02752872, -0.05986004, -0.16478929, -0.029843496, -0.099755645, -0.06464595, 0.11687773, 0.020826325, -0.007528043, -0.0859668) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.019578682, 0.0034621514, -0.017317597, 0.028494047, -0.03263858, -0.0036723055, 0.018762521, 0.14990395, 0.012656737, 0.05976653, -0.02573009, -0.040960103, -0.080748014, -0.14325032, 0.019961033, -0.2620394) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu3_0_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.10636434, -0.035451293, 0.07548448, -0.01314008, -0.2682399, 0.03310578, -0.08295213, -0.009307953, -0.032006953, 0.012926227, -0.3605385, -0.19581887, -0.029304463, 0.028314425, 0.05171607, 0.013641627) * s;
-        s = inside ? texelFetch(C4F16_relu3_1_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(0.03249358, 0.06346776, -0.005149896, -0.0078120832, 0.047357507, -0.011229188, 0.070762694, -0.105758846, 0.014115783, 0.05383853, 0.03357179, -0.082260124, -0.029566344, -0.031631157, -0.018942956, 0.075881645) * s;
-        s = inside ? texelFetch(C4F16_relu3_2_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.09621993, 0.032891568, 0.010583857, -0.0004384479, 0.033930093, -0.0038268024, -0.08279431, 0.07321353, 0.031301502, 0.040060285, 0.0077778385, 0.007624787, -0.023183962, 0.0031401366, 0.043833375, 0.035965193) * s;
-        s = inside ? texelFetch(C4F16_relu3_3_raw, q, 0) : vec4(0.0);
-        conv4_3 += mat4(-0.03240807, -0.05350044, 0.026588244, 0.054881245, -0.054772887, -0.0617074, 0.013538428, -0.020582952, 0.050894387, -0.027962131, 0.105292924, -0.08941765, -0.03594878, 0.038826615, -0.057301987, 0.028180871) * s;
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_3 += mat4(-.011390099,.050715495,.030813692,-.009247569,.020759856,.024012666,.031606562,-.046420645,.024177048,.1741967,.013809689,-.008467801,-.004264956,.03754362,-.0011575596,.029920056) * s_0_0;
+            conv4_3 += mat4(-.016298387,-.108745866,-.06097304,.015558189,-.055809665,.018907009,.13658252,.14451371,-.023366155,-.15019807,-.088237725,-.08026963,-.0025824904,-.15706484,.017028691,-.0066896603) * s_0_1;
+            conv4_3 += mat4(-.040110316,-.0453009,-.032484524,.018050442,-.06201223,-.20791993,.048651133,.13590485,.03386948,.08494296,-.033344433,-.014582478,.013692397,.06601074,.018249115,-.00829271) * s_0_2;
+            conv4_3 += mat4(-.023440514,-.09738357,.032461375,.16126312,-.11708627,.14893141,.058313377,.2930852,-.038467087,.12163876,.063147716,.12035076,-.006833814,-.06644243,.010830953,-.09621061) * s_1_0;
+            conv4_3 += mat4(.056206487,.23325768,-.5565392,-.15078712,.15395017,-.39977342,-.12494024,-.20023248,.06657234,-.3888793,-.34214708,-.0838035,-.1286427,-.6623056,-.31302544,-.48603344) * s_1_1;
+            conv4_3 += mat4(-.13603005,-.22089277,.09686237,-.032789893,.05352999,.011118633,.043230623,-.15179047,-.015210705,-.23188753,-.06995971,-.2564549,.007721889,.067459345,-.083453245,.12056616) * s_1_2;
+            conv4_3 += mat4(.069454364,-.124493815,-.025037138,-.006570794,.004465705,.09125108,-.008986448,.045018904,-.002253079,.06420261,-.037374213,.0033018687,-.0016088003,.055181764,.026890537,.050800346) * s_2_0;
+            conv4_3 += mat4(-.07887853,-.041218765,.2650095,.20423824,-.06525359,-.25876826,-.0824814,-.010838424,.022259835,-.0015114218,.122139186,-.21411583,-.042186245,-.0187253,.050268635,.093299665) * s_2_1;
+            conv4_3 += mat4(.10636434,-.035451293,.07548448,-.01314008,-.2682399,.03310578,-.08295213,-.009307953,-.032006953,.012926227,-.3605385,-.19581887,-.029304463,.028314425,.05171607,.013641627) * s_2_2;
+        }
+        // Pack 1
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_3 += mat4(-.0150717795,.17561884,.07319952,.006764294,.019346144,-.023295922,.017933555,.0039501074,.027577087,-.14510779,-.09999585,-.05294024,-.01684857,.23282638,.05450947,.14896609) * s_0_0;
+            conv4_3 += mat4(-.034362134,-.06345244,.17552358,-.10183427,.009886922,-.11924759,.041057345,-.04567744,-.0014804837,-.27080068,.071807966,.14085501,.009285662,-.17981605,.28380656,-.040051576) * s_0_1;
+            conv4_3 += mat4(.083527796,.051111825,.05694275,-.053999495,-.029011963,.015917858,.009304964,.007494761,-.01730731,-.077624,.0041245697,.038006324,.0045094527,-.021181565,.17175454,.07345286) * s_0_2;
+            conv4_3 += mat4(-.02411064,.095719226,.12080078,-.0054528876,.07009047,-.19084752,-.006565268,-.1355366,-.09650516,.12001216,.06617635,.08338235,.014134478,.1662464,.16492198,-.093434975) * s_1_0;
+            conv4_3 += mat4(.14701203,.024798382,.029566145,.01692666,.05013843,.07067911,.09474116,-.09576444,.017815983,-.9854249,-.20125449,-.26502147,-.021379687,-.19218381,-.28392306,-.69045854) * s_1_1;
+            conv4_3 += mat4(.068714514,-.011888631,.118484356,.0668759,.051080827,-.15232724,-.013393892,-.26879016,-.07111484,-.15242377,-.47705337,-.012837152,-.24186713,.06319678,-.124573916,-.05837357) * s_1_2;
+            conv4_3 += mat4(-.0066238465,-.04804852,-.0040782634,-.023594797,.04336474,.02154854,.03091627,-.053597443,.008044335,.007992376,.106855854,.044796154,.0019029466,.2017806,-.0038904685,.08887504) * s_2_0;
+            conv4_3 += mat4(.017656997,.03217522,-.027417973,-.0052434956,-.017250255,.10209515,-.04057121,.13354766,.017404633,-.17960449,-.46643484,-.20874804,.0024096912,-.055428162,-.061485585,.03326006) * s_2_1;
+            conv4_3 += mat4(.03249358,.06346776,-.005149896,-.0078120832,.047357507,-.011229188,.070762694,-.105758846,.014115783,.05383853,.03357179,-.082260124,-.029566344,-.031631157,-.018942956,.075881645) * s_2_2;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_3 += mat4(.0025364296,.07176716,.00062614406,.028045068,.010184422,.021267753,.044768985,.047523648,.0023153245,-.077972054,-.08070154,-.023677647,.021638442,.092542864,-.012936846,-.005287659) * s_0_0;
+            conv4_3 += mat4(-.04767534,.027190447,-.08918364,.078477114,.04565279,.26179728,.045484666,.15301588,-.070542574,.015109819,-.13422863,-.0719593,.04221405,.052320365,-.016463637,-.003996336) * s_0_1;
+            conv4_3 += mat4(-.06415181,-.011513707,-.09708264,.03806519,.019778492,-.10846009,.0015049054,.10359862,.007306902,-.016701827,-.016474562,-.0035838266,.016925307,.014144592,.020530509,.0009824253) * s_0_2;
+            conv4_3 += mat4(.0014882726,-.032453507,-.015257044,.16787322,-.0054281773,.060617246,-.02588017,-.019491177,-.07757164,-.34535,-.27307868,-.2070168,-.040886622,.23232694,.03297882,.16557787) * s_1_0;
+            conv4_3 += mat4(.0038769876,-.066484876,-.041079257,-.0017635454,.18088946,.040324274,-.010191746,.010644277,-.035364926,-.16149613,.32988626,-.21312168,.12391769,-.2688092,.03157498,.07271173) * s_1_1;
+            conv4_3 += mat4(-.10717071,-6.949994e-05,.12079478,-.10147079,-.03805822,-.0103665395,-.103700586,-.16446854,.027512735,.0024962057,-.090198144,.062105052,.05763865,.09046153,.00772257,.051314138) * s_1_2;
+            conv4_3 += mat4(.015241365,-.14177673,-.031926904,-.059137426,-.049301904,.0417803,.026983928,.06294314,.0091348775,-.012422253,-.11277384,-.01566172,-.06491793,.25206396,.031105585,.07037506) * s_2_0;
+            conv4_3 += mat4(.011555329,.03699385,-.11208946,-.015021996,.07652399,.11980859,.02752872,-.05986004,-.16478929,-.029843496,-.099755645,-.06464595,.11687773,.020826325,-.007528043,-.0859668) * s_2_1;
+            conv4_3 += mat4(-.09621993,.032891568,.010583857,-.0004384479,.033930093,-.0038268024,-.08279431,.07321353,.031301502,.040060285,.0077778385,.007624787,-.023183962,.0031401366,.043833375,.035965193) * s_2_2;
+        }
+        // Pack 3
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            conv4_3 += mat4(.014671265,-.0381908,.0020025508,-.041149195,-.01242799,-.10305019,.007960065,-.09384239,-.0136721,-.020578723,.015520966,-.03548017,.020444784,.021651356,.027481243,.011715272) * s_0_0;
+            conv4_3 += mat4(-.0064647743,-.13096198,-.2315917,-.14731559,-.038380556,-.18812956,.07661338,-.0680283,-.023684353,.2431743,-.008119815,.10813838,-.015756771,.027155563,.02270085,-.021233315) * s_0_1;
+            conv4_3 += mat4(-.026633887,-.031138165,.017075192,-.041239228,-.04087152,.21843639,-.02201594,.10438851,.100449294,.16226387,.010042527,-.00096824666,-.014322536,-.01184483,.04688896,-.012723526) * s_0_2;
+            conv4_3 += mat4(.027650585,.06413296,-.009201656,-.110290594,.03593991,.03027704,-.09257606,-.1505741,.009481397,-.05811402,-.041345317,-.025819004,-.046601802,-.012520535,.10227171,.04901154) * s_1_0;
+            conv4_3 += mat4(-.030014299,-.15570606,-.038831823,-.10800539,-.028948458,-.21546645,-.4529249,-.09274687,-.032007057,.33605486,.28194803,.1590518,-.008204771,-.49291208,.17731225,-.0041225515) * s_1_1;
+            conv4_3 += mat4(-.13228579,.026785312,-.23775375,-.062071405,.12789091,.062488686,.024614561,.10036486,.18763624,.16055758,.30984885,.22364193,-.0035710956,.093803525,.09025369,.05905379) * s_1_2;
+            conv4_3 += mat4(-.014255739,-.014310658,.034778394,.022243261,.0023861206,-.070570454,-.00037826772,.12541513,-.0059242374,-.00049846485,.01696185,-.009589082,.038180124,.02756188,-.046140537,-.023131536) * s_2_0;
+            conv4_3 += mat4(.019578682,.0034621514,-.017317597,.028494047,-.03263858,-.0036723055,.018762521,.14990395,.012656737,.05976653,-.02573009,-.040960103,-.080748014,-.14325032,.019961033,-.2620394) * s_2_1;
+            conv4_3 += mat4(-.03240807,-.05350044,.026588244,.054881245,-.054772887,-.0617074,.013538428,-.020582952,.050894387,-.027962131,.105292924,-.08941765,-.03594878,.038826615,-.057301987,.028180871) * s_2_2;
+        }
     }
 
     // Relu
@@ -2713,1041 +2149,443 @@ vec4 hook() {
     return relu4_3;
 }
 
-//!DESC C4F16 conv0 16x3x3x1 + conv5 16x3x3x16 + Add [1/4]
+//!TEXTURE C4F16_conv6_relu4_rim_0w
+//!SIZE 17 32
+//!FORMAT rgba32f
+//!FILTER NEAREST
+00000000000000c700000041000050411aacc83c60649e3c3f11e43ce174d53b000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000c70000504100009041cf43593b2a8caf3a15758b3c86cd7ebb000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c700000000000090410000b8413a87123c58dfea3c317e143bdd6c6f3c00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000b8410000c041a31de0bb3e5d543bf80cdebafee79bbc000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000000000c0410000c841feb6933bc3c24ebbdbdb973b0d77543c000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c7000080bf0000c8410000f041b5e2093d5e842e3a6de5de3c121611ba00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf0000f0410000f841474eefbbd3662cbaff45ad394c914e3c000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000080bf0000f84100000042607e17bb34d4363ce7fa75bbbdb4093b00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c00000000000000000aaf2423c4e6d293c34f6d73b51bc8e3ca73990bcd0942abc01f78cbbe4e41b3cd00d103d62c65b3c97163dbbab81403c32ff1e3c60089c3b8a1acc3b6764c8b9c027e1bb5886f63ce95c413c17f34c3d8ae009bb2638983ac043d73bab3d0f3c5cf9a1baa40143bb556a4abc88bbdcbb4b55813b6123863b5704bf3bac67a0baa7e0223bbfebb13b903e953bf63e8f3b4aff013c5b72c4ba2ee1023c26ef413c6019c93b030fffba59199ab9fb5cd2bb3a6465bcf7f4bfbb7c7ebc3bac3888bcc45596ba85686cbb5b597cbb27cde93b5c0f1ebb04d75e3b749f12bbc2053ebbe43a7b3b9051d73b15126f3bafc1e13a1285d3bb394187bb44e9cabbb7ebcdbb00000000000080bf00000000000000005c12373d8141963c150f973c0493cf3cb1fe35bdd0041f3d72d4623c0d1d4dbce5d6613ddfeb84bd938d40bcfdb04ebca629203c68caa1bc005e02bc51fb1d3b5ff74e3d4d48933d71fb51bc70ef013ebf1bbe3c7a68ab3a8a44f5b870aa783c4a6d52bd527a903b86cf7fbb8af8c1bc4a27853b429a373c80c9413b8acf5d3b98e798bcea9c423c0b595e3c1ad24bbcfa200c3ded56eb3cb5960f3b70e3973b3fafbfbc9892123ba7f8ebbb63b0c2bcaa144e3b4350c6bc9632f2bc334dc63cdb454b3c11cb80bbb3c1a2bc7ddf20bc99fcf8bc510b8f3c4db8b23c1912eebbbc222b3c7f5906bb99bec33c7a47313c44aba63b530c67bba155a73b16f925bc000000000000000000000000000000007fd4923d21d781bd13d105bb2c622b3d1ace193de9751a3d99409e3c47a4d5bcf035933c9833a1bcca619abc5d8ad13c4af18bbc8e88f93b98bcb1bba24f47bd975c973e90a71e3e125c643e23bf483d73d86d3dca8cf1bceda127bd81b524bc37729cbdde36f63c5553603bb5ac8cbd4d673a3d71ef7b3db8d6393d00b0e23c8b581b3cc644ac3ca2d4043dcf16693bb034313dd380f53ca9a0673c4ea5903d4ecfc6bcdabe8e3d116d9f3df261d7bc5d19fbba2a8cdf3c2689e93b882e363c945df13bfaa70b3cf7a5a63b3ef23dbc1fc4fabcd676213d69ddf33c095c95bb1666ad3cb16466bdcaf0bfbca224973d2f4ce7bb518f6fbda18dddbc4fac163d000000000000803f0000000000000000b5e7c33b85b4e6bcdb7c91bc8075ca3c479580bc1415693c3dd5aebccda00bbce9c535bade56563b6cf9203c9600fa3bd9d4ffbbe79b8d3a24615abb3acf453c7f71013d8c5797bc1b54ce3c7e4a133c67a3d83cf4500bbd5b569bbcb501813d2daad4bc5547963c2c537ebb4fb016bddbcfcc3b6cabd9bcc8fea13da99a473d2b72053c7becf4bb8491243bd6d2243dc098f6bb4234a43b97b1423d6e940ebd3308bebce80f01ba027de63b83e8eabcd2fee0ba3989a6bb88adaabbbaa3c2bb7a29b5bb998196bc97a502bbcd3327bb0961423b9c70ad3cac86083cc9a8a9bc13b63d3b4d58063be0dcd4bb9a6d623c9e62ad3beec17739e5f4ec392fab853a00000000000000400000000000000000bada37bbb1b9ccbcf26416bcdab078bc41fde13ad3f27c3b0a27b0bbe497cebaf391db3bac0eb13b7f66013c22c014bcd7c9edbb9d238d3a2a5ea63be44d0ebb93df983c0620653c92df323c97e3933c03f0bd393ad2abbc18d40ebcc6a65aba1d8b72bb529d123c92d7893b0259053cdc2e553bc472c83c5a65173d9309243be82a15bc018e42bcbd19b4bb7fd983b90129903c84c1cc3c94fc873cb896dc3b883d1abb7d943d3c61c3a43bab8d363c0a8407ba90085b3b18eaf1ba252f0f3cbf66a8377efa7bbaad65de38dc75123be5a2c7bb5e1da6ba954a21bbcbabe73a613f483c70cb10baf6df8d39d2592fbc9e5f4fbbf63713bc5b9a04bc16fc01bc00000000000000c00000000000000000537e273cad8cc13bdd238bbb0d24e2bbc36753bb42300dbcffda633c6c1aa53c1906a73c49533a3c18925c3c64b6d73ba166df3cee2a883c2944003d83d14d3de3383cbce7bb313b571069bbd41d41ba73baeabb42be9e3abcfc36bc42429dbbd1c30b39c517d6ba068607bbbc2f963a9e6e0abcb86c02bcd9053bbb66332cbbd42326bc956e5db9e8fdb7bbebd863bbff26d83abd505b3bf7f7723bc9a1883b601e5abbc9cf25bbf1b089ba3c8151bba740063d2b90203da9bfb63d95bc923d8dc888bbf895c83ab09ce73c933e963c8cd01bbc37fef63a2932fe3a82baf93b24f31c3b593aadb951063bbc9c9e3dbc7a14b83a4c21093b44dd3b3c0a4d373c00000000000080bf0000000000000000454a253968f74f3c289e533a92b3a13b960e6abd668c4f3b5c0460bdff574abdf209513cdb8c08bdb469c1bc97a84dbc3bbaa53d9efe2f3df19993b81aac1b3de50617bd427babbc27182bbd7a7339bccb0f8d3be04aa43c3a864f3b03ada93cd930963b5613763bb3ad51bc50077f3baa5605bc58ad0bbc23ea20bcb2ee63bc7e1af5bc646e68bb843fe5bc1d6293bc3832fdbb20d9ba3b4cf082bb91de523c789100bd53e9e5bcc0e82bbd9bc011bd4bb74d3b79659a3d65343c3da3a07f3d7f42443d6e8d563db7fbfc3d17155a3ded939a3c1c8d133d0689283d7a241a3d737c903bf9910bbb09be37bbf4dae93b7c7eea3c359e763c331b173d0676963c000000000000000000000000000000004b363fbbd638203de8de843c9f2ea73c9e315ebc2adc333c029232bd211b89bbea2a08bc6bee913c67321d3bf17c54bc0dce173edde52b3e0f57003ea49e233e9d29ffbc29880cbc7d7663bdfa6fbdbc524da13c69a8013c0070debc3603993bdddcd7b8ddb8183d87d851bc1d45883b0a93eb3c7a728a3c7524a83df6723a3d95b463bcea9e443cc68ae83c2724cd3c151f713c882db83b4cd88cbbe4c1d93b5fe265bdc8d70ebd3e0c8fbccc0b32bde454c53d83aca93da7fda23dfb18ac3d2d8a4f3de79a3b3d4f36a33d9e8c833d8381d73bfb26763d6140793c3154493d6f76f7b8cdc15cbc71c0613cef9dbd3c9a78873de56a2b3d51255c3de8ec833d000000000000803f0000000000000000bef5c0bb1e3716bd7c4d343c29e0713b0ffe40bca819113b158b26bc19be003ceb45dcbaae53953b31793cbaddd537bad800103dceb43b3d8e759ebb0bf8823c4d5ec4b96b62c33cbe6f4ebcb232983c6a08363c5222883cf5371cbc966da63b17c09fbb4f91d1baa4c889bc7898c3ba6e30a2ba2596a6bc9c29bc3bdb5a86bc7514cdbcdf56dcbcdb4bbcbc0aca5fbb80ebe63b0a90023b63812dbcd9bbce3be08573bce4efb6bce4bfa23be96a53bc9ce2f73c8bbfc43c92920e3d03702a3d11b11a3d5706023c14842b3d76f9103d90e5ae3c24e2023c3e4566bbe672063d683c82bb7ce5033c114fccbb40c53dbc263bae3cbc0ec83b5540143c3bd87cbb000000000000004000000000000000005b2b46bcf14101bc088e303a3758e6bb8fb34fbcf313743b7286a0bbf11215bb047349bbf291ed3a3b938839a051193b960b5c3c9cb9233c1cda063a55f1ec3aac81cf3aae4bde3b320521bbd1bf3a391f0d423b205c9d3b997109b92a2d87badff581393f1d5f3b867edbba079c123cf30d193cca0239bc9ba2c43b610bedba3091253ba2657f3c878974bb03506f3c79d0733a3ed099ba5ddb31bb1b8bbdbbbebdd1bb0598c7bbda26fc3a687469bb0b74de3bcfcd5b3bc9ae7fba806bbfbbe13d1c3c0fcc093c8537a5b8187fba3bd0c6c13b088b723cf0ee563a84bbb13b4166beba44cedfb64c4176bbdfc831381545e33b2bd166badd9f9aba9a0aa6bb000000c00000000000000000000000006b02f5bb7d15bebcf852ffbb040baabce53744bc145d35bcf84d05bcfd628dbc826f3cbbf8c838baac4d7abbddaa5a3bf710aebceb43883cad32ed3ba45e963b75219a3ba591133c1634e939465a9c3b760ddb3ad82d1a3c8f2d043bcc17f73b13f2e53abe7537bb5fe729bc87d575371ee15b3c6b6fad3b28fa413b8fd4883bce2e14bb74e099bce23183bc3583c3bcf3a946bb7e1be0b9a6773abbee0937ba5e7b693b71e154bbf074d9baa570443b361ba43c3bbd00babb67043cef386339c202643c1737903a96dd913ceb9c20bcb325283c47bc60bb4f9572bb28fc7ebbe49f36bc387694bb1b322e3b0e742ebcba0112bb10c0f53bef37593c2bc932ba000080bf000000000000000000000000bcc2e0bc4c1207bd39dad4bc5e633abdb47651bd4e4490bda5f38abde6e655bd8086e5bb8003b7bc5efc0abccdac10bc37ac9dbce5399ebd4afc1b3c56e94cbce3f749bcfaf7aabc132695bc513589bcd03dbc3ce80b933a3b842a3d87fc473c02b474bc1e08993c9c3f6ebcfd96aebc198ee73c93cfa43d9cd0af3dae4bb93d389c69bc991e64bd64362e3c04e309bd3b80e83c5bf6a23b69bf46b9fcec4d3c1eca65bce03bbcbc2215cebc763b863c2315813c2e1a303a753dbcbcdc41ca3b968f583da832fa3cd9eba43b3e24113d7cb19cbc2d6e3dbd7d3dcfbc514391bbcd28353dd824153c4923803cc2b4903968cb143d8d195e3bf217613c0c75403c00000000000000000000000000000000ca44f23d88db773d62798abbe9905f3d3835bcbd522f2ebd654cc5bdac74cabdfeb828bdbc09c1bc1fd46bbca811b4bc85da463d47bc8c3d72fdb33c49fd213ccb88dfbc6ff080bb5e50a6bd5b4492bdc13cb43d277f803d9c514f3ca0464c3db8e230bd5427cd3db39644bcaea7efbcf809833e1ec06a3e03438d3e69c6663e48f6f13d1897c23df32c4c3db0c4963d94fb9e3c18c2c13d0556043d37b8533dcb3892bd99fe763950aa903cd08d3bbdd8bd513c6e25073d36ab56bbac8bc5bc7fe25a3d31d99a3d22bc6f3d69853f3d62b963bd4f53413d2ef69abbf40dbabc8d15e9bcbb35ecbdf175f2bb5e72613d4a6d963c65899bbd33a7a9bcb285903c0000803f000000000000000000000000628389bcd1b8fbbc38dbf43c391c3e3d7f5f0cbd0a92a5bd2ea925bd325515bde9b538ba38e2ddbcad03e53b2adcf63a09c78c3cdc129fb932b0633bb3e7183b49988fbd4af814bc218d47bdefad17bd0de0213ddcbbc1bc6d8cb63c279adf3c1ab3e53bba05a63c90622f3c13b512bc82c1653dfe99c53dc991fa3db775203e16e1803c4c10d33c8ed9e53b04cd943cbb9d9f3b156f9cbcdbcff23cc01017bc19fd21bc3d68983b1446d2bc870693bcba911a3c1ec75139c314a5bb166d48bca7c28c3c00e3e63ce18cd93c6ad0df3c09e6b7b8286b733ce9e323bc4b0dabbc4fabd9bc276184bcdf1b193c79f8693b2f9bedbb0218f33c881748bc2e2143bc0000004000000000000000000000000008924abce1bb3a3c7fe391babc83afbb694fbcba42029c3b5a7593bb7fb2ddba89ae73bc258b34ba127295bc829584bcf74d933b79c612bba5de3abaa9b4a93a99f91d3c7fb7c03c693e033decb3953c6faf67bc0bf0a03c79df7039d6379bbb7e84973cc13355bc27190b3a4bff893b3fcf1bbbdb4cbe3b2bba8d3c5704da3ad99b8a3bb5d5fa3b54df653c05fa543c85d8f6bbf84835bc365801bdc1acbbbc38c3783c92e83fbc70d8203c52ab3b3cb06bac3b21bb09bb9f1b10bb66e7b23ac5c20cb8bf32cc39d1932a3b242d883a38d9f83ac1df0bbc88eb1cb9a58c963b81aa6ebc6cc71c3b41d0ecbbffcbd2bb2c87c8bb731a363bca38fa3ac767773a00000000000000000000000000000000391b6dbb72190d3cbd243f3c69d702bb7ec4753ce17e173c0ceb133c8d483f3bf6ed80bbcd1c97bba434463b02d404bcca2279bb988a28bcf7509dbb2d26293b987af63a8152ba3b89c9a73b05e396bbde00e7b87f56643c6f98b43b098b22bb40f49439232442bc65fa19bbbb9c003a766e79bdb3d321bd52000ebd70a8dfbb66efa53be1c81f3bfec70bbc5feff43b0fa657bbc23c2bbc38bf0bba3f596cbc98191839fa3444bcf1c629bc1b56be3bf7cd373c76cd813b7586ffba97f9ae3b7f67a6bb551088ba2c850cbb20e186ba8661ba3beec9b9bb67528abb425505baed50fb3b86000b3c95089a3be640a6bbb1b57e3b78153d3ca9b6833b49984b3b0000000000000000000000000000000087de3c3c180300bddc29013cc0da683c24000d3d78d81d3cef765b3dca13173d58f1953cae6f3a3ba60c5e3c70321f3c2d1c5cbd646d6abc5fef2dbd26832abda8dc0c3bc88a313cd197933cb991033c0605b4bb9a897bba54af5e3ad0504cbb6ef33b3c37e6d13a3246da3ba622923b188b55bd163111bd0627c4bd805f7fbd8d8cf7b9cccf17bd158c41bde9ec16bda8b68fbcdf8ce1bbacf5a0ba1b740abb728aab3c85d62c3a52dd113c7aed403c0a9d1cbdd1f2ebbc93dd11bda97db7bc608505bd1f5700bd771777bd3e0c32bd9ff77abbd4037dbcf8151c3bcdff443ba63d1a3c95861a3cc3f489bb285213bc7a5603bdd11996bb1135debcdcf4c1bc000000c000000000000000000000000064f9873ce0f0a93ce1fe613c1ef8c33b94eb3abcb1e02fbc7aa575bc69870ebc4dff4bbcc11f77bb65310fbcf3eb013b11682bbd8ac39d3bb8537ebdbb8e1fbce413943bbe1d083b3adb7b3b6cc3ff3bf161223be9e2993c5a67063b8a9dc93b47728bba10ad46ba71843fbb3122a63b6cabfbbb8234c0bb78f896bb957bc33a5a0359bbf2f2abbaea65e6ba276e4dbbe82f0e3cf4f4373caf2dcd3bc221853ae8828ebba42126bcdfd90abb01f3743aaca0afbcb113f4bcc6d8c6bcf9cdc6bcebfb0fbcef2af7bc64f582bb7d83acbc866de6bb9d66c7bbedbc22bca52f2dbc2db7093cf6cec83be514033c97781dbaf758f73a54066eba0fbea0bac5ff90bb000080bf0000000000000000000000005f3cc43be118303c7712cf3b9d2e383ba8ccbd3c13d9a13c6eb0b5baecf438bc936d07bd292413bdb7742cbb1c3dabbcfb21c8bd81cafabd7f3bf43c0ea88abe67801bbc8581ef3b1e455a3bb15f66bc0e4aa4bc7d8a70ba2eb091bc7c4539bd6bb9933bbaa9843bf7d4953c35188f3b30c978bbdc8682bbefd034bc1df91c3ba73d083c8ff0e23c648b403ba5ac473a23a25c3cb6e2863c52bef1bb8f705cbc43fbc73b4957e53c2811563c303aa33cd3f31d3d319525bd821c203dbf95dcbb067ef0bcdbab1a3cee36b8bd6d09953de77fa2bc982cd5bc9c90c0ba500f24bd9972ca3c3d5c2a3cf57a973c12352b3c652d1abdc58d64bd99d722bd358a37bd00000000000000000000000000000000388f1a3c6e7bf4bc621ec83c925e413b609cc03d32e59d3d70c004bd4950953dbb46d83c38a8a53c5907113d835f943c73fb873dca720e3d9daf7b3d67782d3d1ccc3e3e36cfe83d739fe43da740d93d147880ba6471acbbcd0905bd0b84c7398671c2bd047b03bc36fa1dbb7d7f1dbe393203bd181b23bafc2e84bb6669febc814ca5bc76c444ba0cd84dbc2cae0bbd890c993cb61d823d9d1d6cbc26825e3d0d30e8bc800e773c6eb5433cc60957bd5a749eba14e5c23cb99e873d58db893dfebf50bccd9b6abda02cd83ab38d69bddb352abdd01e56bb76c78bbc3cb2dabc7a68d43c9b00a43be2665bbc3f7abd3d28c9073de365dabc6e54adbce04ab83d0000803f000000000000000000000000c03ac439d605b73c12d58e3b2bf3d33ce9bde13c398988bbaf3797bcb487a2bc8787a6bda130afbc1f89c2bcff4c04bdc5b28abbfe2c4a3c9c099b3b94a12e3c1361063da584df3de342bb3cc6784f3c89a8bebcc0b404bc9eaeb3bb7aecd1bb4f261e3d067be3bb33a1e2baa4c8413c39fee6bbf0fd50bcc8647cbc42961cbc3ca7203b6d8d17bbfdc252bc8217f0bb9bb008bde0d691bda647a23c5f68ebbdfe65013c8844b5bcbb403cbc5abd2cbd6f5381bc243b293d860d103c7504bc3b9914053c47204e3b0ee9933ca39059b868ac9c3c9c222f3c24e400bc4626883ce71e95bc504b403b070ebabb7ad6e33b0126ddbae400843c25030c3c75bd913c0000004000000000000000000000000069e3933bb2d4b33b7db57739d31a8c3a571837bbeee2c8bc5459debbe9b241bc0b01903a54e1313c00c82d3bfe8d65bb1a284b3b1b15563ca21eea3bcaeb1c3c8e2510bdb3f9d5bcb32f9cbdbb6720bd32e818bb55c0ffbb91b01f3afa061dbc2d71e93ba03f593cf1fc5c3b729b7e3c22323d3a902d553ba762c43a08dc85ba1ad2453b7b9d063a875bea3ad7c486b6c4863c3c0ad26c3c472c193c188c3e3cfe139f3ba7480c39f6f8033c29be533ac81872bc0f1c23bc41deacbbeca31ebceed6813b8184ec3b2270a63a4240c83bfdf4e6ba93db1ebb3dc793bb145cacba423e02bb7e9110bcde4b0fba0445edbb71e2e2ba440cc5bbd1d690bbff576abb00000000000000000000000000000000e4db4bbcae18713bb14102bc47f5a33ba16d23bdc5b52bbd8be5b2bc089db93bfc4d113cd2f13b3c58590a3cb9ffb4bcd396b63b089295bb16707f3a215306bc611d5cbeb3acdabdc09212be874babbda4e31bbbf3c9643a77e5483b7aec5bbc8c8ea73c71df413cc71ce93bb5ecfa3c21f15fbbf1918dbccf2cfcbb478c0fbcaf30afbbe49c8cbc20350ebcd75e6f3b936ddabc17f033bdb699a2bb5d84e6bcdd5de7b995ed0fbd8cc961bb7ef5933b7d9a34bc8385f7bbdbe4edbbc6eff9bc25631abcc0bbb4ba2a5d1c3b10b7dfbb49e9ee3adac0b9bbcda00dbcab6d483ce58ce53bac5b593ce7e0c43aa3d4ae3ba92d5c3cdf60c93c0e28453ca4530d3c0000000000000000000000000000000074740e3b1627823af1ebdb39de41b13a83673cbcd7bf42bc272cefba55533cbc9019ffb9d463633b5002dabb910ff33bc6cd76bd9d3680bd5e9002bdfb3b51bd5166223becf821bb3341783ba2cd0ebb82590ebb6156e6ba7bc67bbb88c82bbabc269dbb26a682bc020308b963013bbc139e983af1221bbaa0656abb2b18a4bbf5f37a395530593bd119e4ba7c71f8b851c325bbe4f075bb48173ebab5dcb9bb6085a53b2ceac73bb4e13d3b4f070d3b5580d0bcf31f94bcc87c99bc5e5dfcbc16781e3cb71af23cd9ee053c3e32bd3c66d65fbc6a6c97bced24a4bbb6d595bce8212d3b51fb70ba8e45e4399e1dbd3941488ebba7e03dbbc4efd6b907c3c4ba
+//!TEXTURE C4F16_conv6_input_rim_0w
+//!SIZE 2 32
+//!FORMAT rgba32f
+//!FILTER NEAREST
+00000000000000c70000004100005041f698c8bc94f99fbc98c5e3bc43e6e8bb000080bf000000c700005041000090411e6555bb44ccadba80f38bbc0b007c3b000000c700000000000090410000b841a0a112bc148ee9bc6ff610bbdf556ebc00000000000000000000b8410000c041f0d1653c1aca9cbb7eaf1e3c8c2ffe3b000080bf000000000000c0410000c8419e8ec2bb6ab973bcb0e493bc104b9fbc000000c7000080bf0000c8410000f041f3a115bd19c59bba3adbfabc1fc448bb00000000000080bf0000f0410000f84175bf813cc4d3753c0c81823ac4aba0ba000080bf000080bf0000f8410000004249b9533cf752783c220cb83b14e1933c00000000000000c000000000000000006fa5163c0f02db3b90e8eabb107c83bb00000000000080bf00000000000000009de580bde407fcbc4f7ebe3be5d3fcbc000000000000000000000000000000000fca3abee7b745bedf5c41be79af4bbe000000000000803f00000000000000000c363cbd62dcff3c4f12c0bd191332bd00000000000000400000000000000000ab3c12bd4c8c9cbc815507bd27e9c8bc00000000000000c000000000000000009d4591bcaae924bce59d3abdac5649bd00000000000080bf0000000000000000e5a021bdf8bd4ebdc44892bc06923b3b000000000000000000000000000000001fbf3dbec78025be06c34fbe09f853be000000000000803f0000000000000000622c7dbd54e94abd751b3fbc133c48bd0000000000000040000000000000000028b3afbc50e25ebb17c285bb1ce60d3c000000c0000000000000000000000000dfbb8bbb0e6486bc7a2146bcf729d2bb000080bf000000000000000000000000f594b3bc9974623a523e87bdd7e295bd000000000000000000000000000000005f6e7cbe57e6b4bee5cc8fbe9bee68be0000803f0000000000000000000000002a5759bdc227203c428eb7bd3e9703be000000400000000000000000000000006c5ba33caca09dbbab1e7a3b1a7f5a3c00000000000000000000000000000000ad260c3dc479d13cb459e93c2576d33c0000000000000000000000000000000048e8ce3d5c71a13d74c7fd3d2158be3d000000c000000000000000000000000036d1253dde09c73cacdd2c3dd35f1a3d000080bf0000000000000000000000008f41823dd95d9a3d0aa2543d3818173e000000000000000000000000000000005c7c88beea852cbed35393bd14b558be0000803f000000000000000000000000b7f0243dfbf7d1bb86e8ff3c00cc093d000000400000000000000000000000008fccdc3c7b2cb93c25ecb13c1a74fe3c000000000000000000000000000000008841b03d396f923d8137483d4195a73d0000000000000000000000000000000096ab033d2e50493c1b6a823c9861353c
+//!DESC C4F16 conv6_relu4_whole 4x5x5x16 + conv6_input_whole 4x5x5x1 + Rim + Rim + Add + Add + Add
 //!HOOK LUMA
 //!BIND HOOKED
 //!BIND C4F16_relu4_0
 //!BIND C4F16_relu4_1
 //!BIND C4F16_relu4_2
 //!BIND C4F16_relu4_3
-//!SAVE C4F16_skip_0
-//!WIDTH HOOKED.w
-//!HEIGHT HOOKED.h
-//!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 4
-// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
-float source(ivec2 p) {
-    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
-}
-
-vec4 hook() {
-    ivec2 pixel = ivec2(C4F16_relu4_0_pos * vec2(ivec2(HOOKED_size)));
-
-    // conv0: 3x3 kernel, 1 to 16 channels
-    vec4 conv0_0 = vec4(-0.011847122, -0.030045347, 0.20180161, -0.011729635);
-    {
-        ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        float s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.05236286, 0.30628458, -0.17929937, -0.09139703) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.33232993, -0.18774113, -0.08967261, -0.13256632) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.27306342, -0.11588807, 0.11624172, 0.0018254495) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.0492279, -0.10485116, 0.29136616, 0.025302777) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.3408956, -0.37816867, -0.007293412, 0.5008062) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.13042845, -0.16622996, 0.26856712, -0.088696286) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.032834392, 0.27714956, -0.06642651, -0.0038680828) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.37721622, 0.25178266, 0.063714474, -0.03213273) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.09456749, 0.12230817, 0.29967654, -0.16919003) * s;
-    }
-
-    // conv5: 3x3 kernel, 16 to 16 channels
-    vec4 conv5_0 = vec4(0.020376643, 0.046333183, -0.025247917, 0.0028539929);
-    {
-        ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.0026325975, 0.0361076, -0.07198679, 0.031029249, 0.02094778, -0.089669265, 0.04786109, -0.042187944, 0.047658008, 0.011642621, 0.06489897, 0.014202094, 0.25581512, -0.5576813, 0.10459613, -0.47129413) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(0.015799569, -0.052708376, -0.004300382, -0.07109028, 0.03807446, -0.077017404, 0.024895951, 0.02917372, 0.01373655, -0.0046842867, -0.015718643, -0.14412132, 0.007223447, -0.003016488, -0.01444599, 0.0069806837) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.0011470134, -0.052605413, 0.014253992, 0.02710998, -0.008421587, -0.045105077, -0.035995208, 0.031677626, -0.0020116926, 0.035973832, -0.012485493, -0.11314464, 0.082994685, -0.37453747, -0.014957994, 0.043402765) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.019053577, 0.040175013, 0.08392432, 0.23077466, -0.004968873, -0.14041394, 0.0021289964, -0.03603203, -0.044355355, 0.054833803, -0.029578216, 0.060963742, 0.01312277, -0.04870698, 0.007065511, 0.09979048) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.0140306875, -0.036134005, -0.05616932, 0.12184337, -0.0020300024, 0.33747432, 0.0446608, 0.12062731, -0.07665499, -0.07180625, -0.05942081, 0.12372467, -0.028088944, 0.021944484, 0.022757068, -0.23328069) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.10599324, 0.06497068, 0.15086216, 0.0854827, 0.05914732, -0.035778083, 0.09571814, 0.09221413, 0.18263678, -0.21196511, 0.11560995, -0.33654064, 0.047565136, -0.095821835, 0.10514367, 0.042570658) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(0.055877525, 0.0027504156, 0.016769849, 0.050570067, -0.0056838384, 0.05998764, 0.14758661, 0.051641054, 0.12578142, -0.0026015816, -0.0076210224, -0.07465623, 0.08594118, -0.07566073, -0.009480829, -0.048440404) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.07706424, -0.14339694, 0.11809825, -0.12065485, -0.01570391, -0.06788701, 0.13057478, -0.061112136, -0.11722033, 0.16305935, -0.10201368, 0.30550203, -0.2600798, 0.09315056, 0.020230584, 0.14999789) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.0037762495, -0.0048725903, -0.016995832, 0.13994783, 0.03841471, 0.11205314, -0.079497054, 0.044923287, 0.13295232, -0.1338087, 0.075435154, 0.045777988, 0.053202678, -0.023471896, -0.050361138, 0.007731541) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(0.0026033686, 0.3834459, -0.5402773, -0.040028997, 0.046117052, -0.00022626185, 0.07522183, -0.0068578618, -0.12339224, 0.029646797, 0.016425336, 0.0032401443, 0.020296894, -0.009506953, -0.025696231, 0.077236764) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(0.021779913, 0.014067192, -0.043795, 0.05469088, 0.2567652, -0.09680384, -0.12275571, -0.09878687, 0.14482738, -0.005850234, -0.08565176, 0.03676987, 0.0440625, 0.013066039, -0.030854346, -0.044253565) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(0.025874414, -0.0105752135, 0.014369734, -0.020369621, -0.0640723, 0.062020667, -0.023374606, -0.016731756, -0.034824014, -0.045730684, 0.014322781, 0.073283784, -0.085420735, -0.033688378, 0.08191004, -0.07389704) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(0.022439038, 0.13225728, -0.05965572, 0.24634334, 0.07205375, 0.15894131, -0.027148506, 0.014074393, -0.025574332, 0.111540996, 0.07754553, -0.04607457, -0.05007275, 0.33772817, -0.36096975, -0.06401537) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(0.039617535, -0.009585138, 0.038898088, -0.11605493, 0.077643596, -0.08738452, 0.046872925, -0.14379331, -0.08585995, -0.14068, 0.12420883, -0.1887597, -0.10267228, -0.02137506, 0.013429826, 0.0075677712) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.14961724, 0.06015332, -0.0627098, -0.044694923, -0.022609005, 0.013394881, -0.04757791, -0.0018164042, -0.040008754, 0.12521492, 0.100571774, 0.17497931, 0.19258107, 0.07631954, -0.12868169, -0.07670496) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(0.20464599, -0.2981987, -0.16157661, -0.07250071, -0.11486523, -0.17543815, -0.1751843, -0.09055973, -0.14629368, 0.06292211, -0.034563225, 0.020261068, 0.06522097, 0.02198273, -0.13858362, -0.053015478) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.19330385, -0.18622346, 0.07053232, 0.13342035, -0.16170944, 0.008168748, 0.0022621055, 0.07624981, -0.09960283, 0.25162214, 0.07195022, -0.01100815, -0.2593188, -0.1635239, 0.093090706, -0.05116658) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.11116887, -0.21674502, 0.20081039, 0.10604037, 0.045081913, -0.3356778, 0.041424647, 0.15265265, 0.13652514, -0.003336146, -0.12444239, 0.084873006, -0.20176016, -0.25262836, 0.15812667, -0.1861085) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.24138458, 0.22231066, -0.024594452, 0.21683586, -0.103771046, 0.006878497, 0.21974425, 0.1613628, -0.28301486, 0.42655697, -0.020634726, -0.0031593237, 0.14730018, -0.026990563, 0.21309309, 0.025486926) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.24876536, -0.14984553, 0.2175322, -0.058137916, 0.04411973, 0.15854913, -0.07603366, -0.06797434, 0.13801418, -0.06003228, -0.007233315, -0.22397502, 0.026258208, 0.025703905, 0.10214754, -0.3640869) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(0.006039715, -0.1001767, -0.008850137, 0.08407164, 0.088225864, 0.12445381, -0.007828516, -0.11287929, 0.1327236, -0.02877448, -0.07629461, 0.04693987, 0.06966777, 0.050948713, 0.08138173, -0.04982469) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(0.070177734, 0.18918267, -0.082390115, -0.28109616, 0.11485304, 0.009789322, 0.11494047, -0.19828877, -0.06347479, 0.017143097, 0.14916381, 0.09147877, -0.10241571, -0.08732825, 0.019080939, 0.075832) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.10033035, 0.008891112, -0.039964262, -0.14547838, 0.058822263, 0.09350282, -0.13949914, 0.4435254, -0.08011655, 0.05067049, -0.14897197, -0.074417815, 0.0032458464, 0.064889036, 0.040016066, -0.077107884) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.04566054, -0.00022926032, 0.019469498, -0.046334352, -0.008347963, 0.03951788, 0.012306719, 0.06227877, -0.06300878, -0.087697394, -0.06983117, 0.050971936, -0.059839588, -0.09100068, -0.07083079, 0.010084277) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.02721595, -0.01681934, 0.06527776, 0.080843195, -0.020903172, 0.08790729, 0.07309859, -0.090825245, 0.038808055, 0.02234046, 0.030431433, -0.060590774, 0.0043191235, -0.028946351, 0.038973268, -0.20045313) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(0.027801245, 0.015938623, 0.024267115, -0.13752964, 0.027358979, -0.011166254, 0.045831162, -0.07758411, -0.061119072, -0.06897613, -0.0040208655, -0.025971737, 0.11475179, -0.12868606, -0.1475891, 0.14508112) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(0.029987678, -0.16709459, -0.008387757, 0.0025232078, -0.07993817, 0.0009400912, 0.076519266, -0.019041663, 0.098949485, 0.04869224, -0.015271432, 0.0297629, 0.022324754, -0.062372684, 0.001124666, -0.044919472) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(0.009446228, -0.1326296, -0.1116104, 0.012141961, -0.043962136, -0.073273994, 0.02183089, 0.06144491, 0.0010429103, 0.02686439, -0.0049223006, 0.03594817, -0.039610866, -0.021152003, -0.010968881, 0.0015496358) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.05265498, -0.030358613, -0.04010298, -0.115033075, -0.058692873, 0.123770006, 0.07377385, -0.19742589, -0.007851626, 0.04920503, 0.056458533, -0.006319014, -0.10190536, -0.0013700771, 0.13541336, -0.017398247) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.083037406, 0.07847967, 0.11147514, -0.06899689, -0.07210573, -0.07570683, -0.032274686, 0.01167056, -0.071478404, -0.014519012, -0.039106805, -0.040320866, 0.06594533, -0.117570974, -0.23703994, 0.25544703) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.02305114, -0.097765625, -0.03562811, -0.0021880388, -0.030410657, -0.078195445, -0.07800268, 0.17520839, -0.025138874, 0.089391954, 0.03255381, 0.0065365625, -0.059716914, -0.024540402, 0.13400654, -0.04181023) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.036232293, -0.10280065, 0.050690986, -0.010186656, -0.076332584, -0.06663989, -0.039925784, 0.08638314, 0.261653, -0.024010569, -0.15863554, 0.075133026, 0.09451004, -0.024308208, 0.014631428, 0.080563635) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(0.02068084, -0.026431356, 0.047399167, -0.019978626, 0.052753758, 0.039909318, 0.07058701, -0.10570559, 0.015324163, 0.02227845, -0.02466206, 0.05009285, -0.04825899, -0.015817221, -0.023520028, 0.01764945) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.03125412, -0.14284469, -0.068390146, 0.08219162, -0.05899377, -0.11061438, 0.10892021, 0.12027774, -0.049292095, 0.027261758, -0.04066924, -0.09174884, 0.0731068, -0.12926178, -0.42690185, 0.22770089) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.063041426, -0.06912847, 0.04703027, 0.039521575, 0.009909235, 0.10348929, -0.015678197, -0.048115887, 0.039215147, 0.017781185, -0.09877186, -0.050398935, -0.06829891, -0.007325443, 0.040693793, -0.010782222) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_0 += mat4(-0.02136133, -0.051319405, -0.023381708, 0.041560736, 0.011875629, 0.02176866, 0.02579496, -0.08912733, 0.070273206, 0.06865549, 0.03219867, 0.026946083, -0.008026843, 0.014380447, 0.056484543, 0.0025210136) * s;
-    }
-
-    // Add
-    vec4 skip_0 = conv5_0 + conv0_0;
-
-    return skip_0;
-}
-
-//!DESC C4F16 conv0 16x3x3x1 + conv5 16x3x3x16 + Add [2/4]
-//!HOOK LUMA
-//!BIND HOOKED
-//!BIND C4F16_relu4_0
-//!BIND C4F16_relu4_1
-//!BIND C4F16_relu4_2
-//!BIND C4F16_relu4_3
-//!SAVE C4F16_skip_1
-//!WIDTH HOOKED.w
-//!HEIGHT HOOKED.h
-//!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 4
-// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
-float source(ivec2 p) {
-    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
-}
-
-vec4 hook() {
-    ivec2 pixel = ivec2(C4F16_relu4_0_pos * vec2(ivec2(HOOKED_size)));
-
-    // conv0: 3x3 kernel, 1 to 16 channels
-    vec4 conv0_1 = vec4(-1.7109774e-05, -0.269548, -0.11573616, -0.16546625);
-    {
-        ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        float s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(-0.23360826, -0.16007778, 0.23940553, 0.03792454) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(0.30832747, 0.23881131, -0.15512761, 0.14331096) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(0.09475376, 0.18373683, 0.1222369, -0.12461389) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(0.04693598, -0.1515989, -0.20034431, -0.02338697) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(0.05118368, 0.026346095, -0.21775216, 0.059154455) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(-0.17213695, 0.21297628, -0.15910555, 0.18322827) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(0.15978843, 0.2875216, 0.28257504, 0.28963774) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(-0.2551843, 0.10864647, 0.20214406, -0.26887193) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_1 += vec4(-0.003934022, 0.02416674, -0.11029209, -0.13477823) * s;
-    }
-
-    // conv5: 3x3 kernel, 16 to 16 channels
-    vec4 conv5_1 = vec4(-0.0005048947, -0.08891264, 0.12646067, 0.040721294);
-    {
-        ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.13521168, 0.0125841275, 0.0072919903, 0.06011439, 0.17665921, 0.060282625, -0.06728378, 0.027782334, -0.030166373, -0.017512783, -0.067850135, -0.14968058, 0.025090192, 0.5535869, -0.22471885, 0.15591022) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.010054535, -0.06347569, 0.067445144, 0.060689684, 0.028487526, 0.020538969, -0.015109361, 0.098841384, 0.026765786, 0.066527, 0.010946702, 0.0039373045, 0.018535664, 0.00072219694, 0.037910502, -0.024319697) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.0036952693, -0.01932359, 0.037198238, 0.03912933, -0.026008159, -0.018793127, 0.023969186, 0.07992525, -0.06672124, -0.053944334, 0.07526817, -0.02519071, -0.15625623, -0.07456981, -0.11026081, -0.19319953) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.1470829, -0.20754303, -0.069325164, -0.14753345, 0.06853183, 0.10724458, 0.0076697445, 0.06387508, -0.06266127, 0.016884686, 0.03249536, 0.03333465, 0.074078925, 0.023853436, -0.079838686, -0.007546261) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.058601223, 0.041574743, 0.12231071, -0.07204604, 0.022033878, -0.068742156, 0.02162147, 0.0421789, -0.21522059, 0.05998266, -0.11128588, -0.087925196, -0.03359837, 0.09786663, 0.023288324, -0.068804204) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.030917153, 0.034172725, 0.043545038, 0.060113057, 0.13192551, -0.12976266, 0.00017067636, -0.022837887, -0.027113065, 0.036145695, -0.16370341, 0.19846775, 0.08544678, 0.033113323, 0.07313792, 0.08645258) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.07958636, 0.068786085, 0.051136326, 0.1223236, -0.12788585, -0.06719968, 0.05855716, 0.001604229, -0.068468094, 0.22072536, 0.053099755, 0.12657097, -0.06602638, -0.23953559, 0.13941863, -0.26044226) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.083511904, 0.17081258, 0.11452791, -0.010994264, 0.1250358, 0.031723045, 0.0022097991, 0.056601223, 0.01839052, -0.01901695, 0.03715982, -0.10075163, 0.06303167, 0.048078265, 0.015561278, -0.19389915) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.121834435, -0.035404567, -0.049136322, 0.0069139614, -0.0863893, -0.03350227, -0.054957483, 0.15150268, 0.19880258, -0.0869934, -0.12563914, -0.04913505, 0.05480504, 0.0583654, 0.03734178, -0.019045968) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.3856784, -0.27052137, -0.3570679, 0.5888746, 0.07796951, -0.0943489, 0.0058994344, -0.033479102, 0.063392036, 0.054415442, 0.02309906, -0.026624387, 0.09775072, 0.031713314, -0.023765635, 0.027319359) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.07336383, 0.03988238, -0.03385459, 0.04534317, 0.025249682, 0.16634685, -0.04932288, 0.11159918, 0.011708656, 0.19330317, -0.08468507, 0.072560444, -0.21022074, -0.019059435, 0.046127256, -0.024671495) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.027559549, -0.0018264626, -0.033788227, -0.006607521, 0.024372896, -0.0151066, 0.007787564, 0.029468859, -0.04946434, -0.03480302, -0.014021632, -0.01573092, -0.090015724, -0.041824777, 0.022925112, -0.0155510865) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.0786297, -0.057458542, 0.028324252, -0.05620188, 0.14785072, 0.0015675729, 0.16161853, 0.09228648, 0.11728684, 0.06099496, -0.042852737, -0.023157123, -0.1541995, 0.073306374, -0.075002946, 0.111763686) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.039621744, 0.03493795, -0.024687964, 0.13356729, -0.040688667, -0.07973601, -0.12719703, -0.012059178, 0.08152933, 0.009176443, 0.06621007, 0.20320828, -0.09371069, 0.030070907, -0.043935664, 0.0025718855) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.039720785, -0.03844172, 0.12822643, 0.06478762, -0.041662436, 0.03820239, 0.00078383175, 0.076273166, 0.14933613, 0.011109951, -0.017250294, -0.06295306, 0.0126120495, 0.21873614, 0.044735517, -0.21009599) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.3106594, -0.14566734, 0.038729697, -0.2874038, -0.13037325, -0.00078225206, 0.15569966, 0.17036475, -0.0128058605, 0.03476173, 0.059163097, 0.06582273, -0.2130174, 0.014845063, 0.028835816, -0.025217082) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.16931409, 0.18623924, -0.44903553, -0.012864787, -0.20494531, -0.10048971, -0.033477467, 0.16289438, 0.3290184, 0.31943437, -0.33013102, -0.12756082, 0.036662966, 0.22309186, -0.15603784, 0.0069012274) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.018692538, 0.009374202, 0.051877744, 0.00047216556, -0.09454616, -0.04131831, -0.19960713, -0.3283335, 0.07514173, -0.11182839, 0.061062966, -0.18311304, 0.13592875, 0.18953453, -0.09774217, 0.14644147) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.22241484, -0.12670018, -0.019287363, -0.16012797, -0.17496099, -0.028681463, 0.008841433, 0.00420667, 0.05965854, 0.19917741, -0.11925744, 0.41311258, 0.09632817, 0.06399403, -0.060722508, -0.11967953) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.082071446, 0.13953266, -0.25436765, 0.0046641035, -0.02399411, -0.2520187, 0.44335744, -0.07890603, -0.029831875, -0.14549142, 0.15250672, 0.07986809, 0.112556644, -0.07832005, 0.3596701, 0.19625992) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.074916616, -0.08538374, 0.10100093, 0.010398234, -0.0313549, 0.010081091, 0.03463291, -0.054519694, -0.05213962, -0.06115072, 0.0033065386, -0.13917549, -0.0058356295, 0.039338265, -0.08675086, -0.05435563) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.16945767, -0.18918754, -0.022930171, -0.21132573, 0.18400362, -0.03064548, -0.10780982, -0.24247351, 0.008132008, 0.039268818, -0.038392514, 0.016323151, 0.099513315, 0.03293623, -0.10002185, 0.0018284518) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.15290217, -0.07345727, 0.13751468, 0.035548676, -0.05419979, -0.08847672, -0.23448525, -0.18025354, -0.13519853, -0.021613456, 0.08800478, 0.13476159, -0.027347138, -0.0074835084, -0.02343553, -0.088870525) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.0058991234, 0.020910732, -0.003370908, -0.029714946, 0.017844882, -0.0549065, 0.057497468, 0.058935385, -0.09372704, -0.079349235, 0.15667303, 0.087559946, -0.047316566, 0.0084306, 0.10970551, 0.12038812) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.16276728, -0.099028744, 0.20970406, -0.054730326, -0.054296453, 0.121151425, 0.09959267, 0.07417131, 0.06873461, -0.025411146, 0.03139561, -0.006442722, -0.16342087, 0.063603796, -0.29690623, -0.1321856) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.020193934, 0.061755054, -0.0471648, 0.0881776, 0.04294158, -0.0146945445, -0.06939485, 0.0047092005, -0.010804586, -0.079940625, 0.06753897, 0.08253386, -0.09855766, -0.14678852, -0.18307014, -0.2565049) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.034060717, -0.09602333, 0.013709072, -0.10846539, -0.04863386, -0.058171887, -0.026816826, 0.010834428, 0.066356905, -0.006232383, 0.02982886, -0.06577311, -0.036465358, -0.10515783, 0.06393601, -0.0054061925) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.0074964627, -0.070902064, 0.12179878, -0.022276822, 0.035890155, 0.039410643, 0.0008853095, 0.009659616, 0.09620749, 0.081646614, -0.038281113, -0.00975952, -0.035664566, 0.027631493, -0.0757048, -0.020115776) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.1965487, -0.04998216, -0.020026563, -0.062541984, -0.11884345, 0.11863512, -0.112924464, -0.0020776368, -0.05731242, 0.08175669, -0.14213598, -0.05059028, -0.06567509, -0.019126851, 0.07688081, 0.0062448937) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.011052532, 0.010815187, 0.11393608, 0.1439761, 0.07238835, -0.080817096, 0.013620194, 0.03742911, -0.18087757, -0.05653991, 0.078328565, 0.12990929, 0.48007733, -0.034823205, -0.06312202, 0.11256799) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.16149078, -0.059153914, 0.50268453, 0.15270445, 0.14091866, -0.1139248, 0.034489, 0.05473512, -0.034057237, 0.052558016, -0.10132028, 0.07976845, -0.0473285, -0.10252044, 0.08670685, -0.031223243) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.018065825, -0.03591438, 0.08322246, -0.02932196, -0.11123132, -0.14097562, 0.12124791, 0.1026361, 0.03352571, 0.07131469, -0.027182464, -0.18757816, 0.034647062, -0.07447532, 0.13031255, -0.12560654) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.036547963, -0.030670945, 0.010010353, -0.08594783, -0.04223696, 0.047953203, -0.07035115, -0.058351927, 0.02007715, 0.040671334, -0.036840044, 0.025232732, -0.019058753, -0.0060120984, 0.008739856, 0.0332021) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.11510048, -0.23410404, 0.05845167, 0.0013109954, 0.044059176, -0.14435685, 0.109914295, -0.06564689, -0.084932685, 0.004502173, -0.038834427, 0.06643053, 0.01982874, 0.029795831, 0.16522798, 0.18219008) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(0.019641351, -0.05900465, 0.08850379, -0.02028286, 0.08940823, 0.025880435, -0.03984783, 0.11539011, -0.07400249, 0.103674375, -0.074696645, 0.015835492, -0.025515117, -0.010751125, 0.03536029, 0.023862872) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_1 += mat4(-0.0123676825, -0.024322169, 0.032625645, 0.0360493, 0.023244882, -0.0062719183, -0.004488942, 0.0075575504, 0.076393895, 0.06017729, -0.06437518, -0.052241385, 0.062800184, -0.025391351, 0.060799275, -0.020855473) * s;
-    }
-
-    // Add
-    vec4 skip_1 = conv5_1 + conv0_1;
-
-    return skip_1;
-}
-
-//!DESC C4F16 conv0 16x3x3x1 + conv5 16x3x3x16 + Add [3/4]
-//!HOOK LUMA
-//!BIND HOOKED
-//!BIND C4F16_relu4_0
-//!BIND C4F16_relu4_1
-//!BIND C4F16_relu4_2
-//!BIND C4F16_relu4_3
-//!SAVE C4F16_skip_2
-//!WIDTH HOOKED.w
-//!HEIGHT HOOKED.h
-//!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 4
-// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
-float source(ivec2 p) {
-    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
-}
-
-vec4 hook() {
-    ivec2 pixel = ivec2(C4F16_relu4_0_pos * vec2(ivec2(HOOKED_size)));
-
-    // conv0: 3x3 kernel, 1 to 16 channels
-    vec4 conv0_2 = vec4(-0.08563284, 0.10452247, 0.03993643, -0.20661472);
-    {
-        ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        float s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(0.12956016, 0.27640018, -0.041533493, -0.16338605) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(0.30408233, 0.27091688, 0.099680915, 0.33893126) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(0.28060737, -0.37013894, 0.3012522, 0.2841539) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(0.29994932, 0.073514946, 0.10133603, -0.14911039) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(0.13966298, -0.011923783, -0.4739905, -0.034879122) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(-0.26168266, -0.065154344, -0.17231575, -0.24553704) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(0.003307841, -0.14560856, 0.20799284, 0.065319546) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(-0.2312373, 0.15013835, 0.13983442, -0.1763649) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_2 += vec4(-0.33410642, -0.2158734, -0.18971866, -0.19413932) * s;
-    }
-
-    // conv5: 3x3 kernel, 16 to 16 channels
-    vec4 conv5_2 = vec4(-0.06842573, -0.093772724, -0.015728872, 0.05248674);
-    {
-        ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.053247374, 0.055147033, -0.023387188, -0.054243237, -0.15862648, -0.11294402, -0.05582897, 0.010252008, 0.06626066, -0.007897144, -0.012308284, 0.039288066, -0.29489577, -0.0790713, 0.13160726, 0.21367507) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.048293807, 0.07759291, 0.010982462, -0.07704369, -0.0863423, 0.07125713, 0.045617927, -0.09867974, -0.010324725, 0.040980086, -0.033286322, -0.0019705498, -0.010367445, -0.008137935, 0.043538526, 0.015314466) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.025314908, 0.008841178, 0.07747183, -0.0062430766, -0.17286603, 0.029200125, -0.021864243, -0.076978914, 0.050060354, -0.022660822, 0.008917132, 0.018370563, -0.40974772, -0.035154868, 0.12263164, 0.111982115) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.08716708, -0.21097457, -0.04377285, 0.06407534, -0.06483648, 0.004169535, 0.0730535, 0.04984321, -0.03991107, 0.020883646, 0.0040022456, -0.007835402, -0.029944364, -0.02951956, -0.012839735, 0.022959515) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.053857036, 0.08609824, 0.11809294, 0.072264925, -0.19285274, -0.012606277, -0.37515444, -0.28939968, -0.19947176, -0.052636083, 0.44639134, 0.17794788, 0.042154443, -0.06517985, -0.03065069, -0.102663085) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.11191923, 0.07279587, -0.0077489563, 0.038742837, -0.11555078, 0.014255092, -0.017140597, -0.160128, -0.07426157, 0.14547774, 0.121240616, -0.06495977, -0.010871306, 0.0152315255, 0.08371311, 0.028252939) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.008697488, 0.08553943, -0.02933952, -0.078823954, 0.068635985, -0.028003471, -0.029488416, 0.0067232363, 0.0016914975, -0.070547715, 0.06746035, 0.15485774, -0.10996376, 0.25130653, -0.111184366, 0.03265814) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.04909458, 0.045798063, -0.05386215, -0.009946784, 0.17377177, 0.07302163, 0.039034933, -0.054372102, 0.11862584, -0.025282484, -0.033017304, 0.13895097, 0.18545873, -0.19763055, -0.039348125, 0.14639476) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.033795934, 0.017432429, 0.03184238, 0.07966261, -0.18570445, -0.062057313, -0.16092151, -0.12908363, 0.14236274, 0.08533037, 0.10792011, 0.017688913, -0.047310736, 0.024627708, -0.0042601945, 0.016315449) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.019441076, 0.5834273, -0.34610605, -0.2781547, -0.05351872, 0.060374804, -0.032071132, -0.0003561517, 0.025759883, -0.11371947, -0.004789344, -0.05059103, 0.033087183, 0.052912705, -0.047071192, -0.055957414) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.0065093045, -0.018306186, -0.036388945, -0.03148274, -0.11906596, 0.11733199, -0.05261423, 0.016220225, -0.028735861, -0.12609933, -0.04520046, -0.02994104, -0.05735334, 0.1440359, -0.0048187263, -0.030069381) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.06393789, 0.06493672, -0.016974224, 0.0013919631, 0.04748209, -0.054045442, -0.05658855, -0.08830118, 0.13059303, -0.011191453, 0.1299569, 0.086820014, 0.08549464, -0.033741854, 0.07876768, 0.03813897) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.08289868, -0.17660797, 0.056020238, 0.043898642, -0.0628741, 0.028746342, 0.11730618, 0.025809523, -0.072628506, -0.019584365, 0.04132811, 0.12910457, -0.25251332, -0.29043764, -0.07869145, 0.37164855) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.068241164, 0.112969235, 0.06522906, -0.1775976, 0.10792417, 0.080941826, 0.03498055, -0.078716554, -0.08976399, 0.030759536, -0.019410238, -0.021116413, 0.13388208, 0.14514299, 0.08317723, -0.03878274) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.12150114, 0.129467, 0.061001536, -0.13003992, 0.029642237, 0.015593963, -0.00471455, -0.035174362, 0.031793542, 0.012768418, 0.105309956, -0.01029082, -0.12410335, 0.06971082, -0.12066341, 0.033815075) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.18694477, -0.04249039, -0.06374874, 0.043907322, -0.29041186, 0.022358332, -0.14714271, -0.16791369, 0.014374411, 0.00055967283, -0.043128815, 0.012113689, -0.10691119, -0.15410607, -0.09360798, 0.09832746) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.22343571, -0.11131034, 0.5293324, 0.11835949, 0.09807936, 0.12426914, 0.11867048, -0.03224406, -0.28462932, 0.022597425, 0.038060274, 0.17409746, 0.20470026, 0.021033002, 0.12896441, -0.029367993) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.28708306, 0.2772523, -0.2732195, -0.12848659, -0.15033196, 0.52884483, 0.2572066, -0.04249233, -0.22727282, 0.44333202, -0.26843, -0.11051071, 0.44085655, 0.1722324, -0.081932195, 0.07098852) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.16981438, -0.08024763, -0.2501165, 0.13726057, 0.27859214, 0.17482671, -0.010492063, 0.06998143, 0.065846354, -0.47539088, 0.08478297, 0.07686466, 0.18044992, 0.038827427, 0.08981596, 0.041058425) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.0768821, 0.086191475, 0.11512505, 0.007047176, 0.046150398, 0.45181194, -0.57143587, -0.2645196, 0.1790723, -0.3138211, 0.01273148, 0.035889618, 0.19263506, -0.358018, -0.3887223, 0.018511368) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.15515518, 0.13899978, 0.1646475, 0.14903878, -0.17146061, -0.036333885, -0.08921308, 0.0028104999, 0.113894545, 0.022215072, 0.044022474, 0.13978364, 0.07065631, -0.056607198, -0.006561949, 0.0008861245) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.23480873, 0.041910283, 0.07636078, 0.42196646, 0.02514182, 0.21559535, 0.023454702, 0.13123235, -0.15761085, -0.10225176, -0.09209435, -0.21477962, 0.15164548, 0.02495866, 0.1049218, -0.031868245) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.07892179, 0.05396887, -0.011339833, -0.08219408, 0.035816494, -0.013595072, 0.40680307, 0.15942693, 0.12997164, -0.21764292, 0.03259921, -0.07750188, -0.041132703, -0.03964199, -0.0021121698, 0.051496822) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.13359508, -0.0504089, 0.051913224, 0.03287635, -0.15152866, -0.12259463, -0.12451125, -0.12516935, -0.058583777, 0.095888756, 0.008247449, 0.049261972, -0.0045932434, -0.01834332, -0.028793277, 0.029402437) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.037488457, 0.120290644, 0.03609383, -0.09654257, -0.03840274, 0.06026576, 0.11219574, -0.04441472, -0.042708177, 0.041809797, 0.034099076, -0.046202738, -0.079771936, 0.060870983, -0.064669296, 0.039987765) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.07728711, -0.038637903, 0.029232262, -0.0037707079, -0.06590908, 0.020490754, 0.009695242, -0.020897713, 0.012187635, 0.07628226, 0.059037805, -0.12172324, 0.20519733, -0.079767145, -0.13540857, 0.07171143) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.009869401, 0.12242956, -0.12732984, -0.18996112, -0.0015170191, 0.043582506, -0.036566224, -0.069129676, 0.07260612, -0.0148835005, 0.041475464, 0.04460622, -0.097186334, -0.07737586, -0.20094924, -0.00886385) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.11174645, -0.0755809, -0.23718524, 0.0048366864, 0.14960256, 0.09761218, 0.025773905, -0.0061536916, -0.02736984, -0.05115268, -0.07846176, 0.012558138, 0.0056305686, -0.050610356, -0.10938417, 0.068868786) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.20210639, -0.28667822, -0.26455635, 0.09030054, -0.059207164, 0.05619589, 0.022179818, -0.027347073, 0.027793607, 0.027644506, -0.017806659, 0.03246617, -0.020434124, -0.072983, -0.02182965, 0.01770615) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.11138285, 0.18967101, 0.011404527, -0.13242929, -0.19675887, -0.06193355, -0.3347555, 0.11594657, 0.009395921, 0.022474151, -0.007357184, -0.17031792, -0.005917142, -0.4101172, -0.11434539, 0.15932332) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.104759775, 0.020378144, -0.40688747, -0.14629397, 0.15810889, -0.048635993, 0.1006547, 0.111286074, 0.049514476, 0.025050431, 0.19985074, -0.051171355, -0.08499693, 0.07837706, -0.05115159, -0.061688792) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.053706095, -0.05759945, -0.066213, 0.01137477, 0.18040955, 0.23664811, 0.08217871, -0.17372784, 0.20291716, -0.015087577, 0.0808478, 0.124766745, 0.03664592, 0.013299993, 0.052149333, 0.031277526) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.10017865, -0.018656202, 0.11948352, 0.11120989, -0.0466641, 0.027309673, -0.010965152, -0.023471884, 0.11201265, 0.028266333, 0.12080187, 0.033017408, 0.014893647, -0.003004111, 0.037465412, -0.03463001) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.021766037, 0.24197201, -0.016617287, -0.16694684, 0.09358975, 0.16149774, 0.0984721, 0.034390163, -0.042624734, -0.01654863, -0.03522184, -0.0876262, 0.40809545, -0.09709784, 0.10445067, 0.12725988) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(-0.07504035, 0.016028559, -0.03565153, 0.0054861596, -0.031365953, 0.081825696, -0.017081734, -0.10428811, 0.0009371228, -0.051311474, -0.039411318, 0.022027956, -0.059326425, 0.07481349, -0.042100936, -0.06283702) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_2 += mat4(0.053995684, 0.012892228, 0.029118834, 0.012537831, -0.15331444, -0.03592567, -0.03487363, -0.03394823, -0.057259675, -0.030167723, -0.009151749, 0.07557748, -0.09877133, -0.06410443, -0.0686191, -0.0016389093) * s;
-    }
-
-    // Add
-    vec4 skip_2 = conv5_2 + conv0_2;
-
-    return skip_2;
-}
-
-//!DESC C4F16 conv0 16x3x3x1 + conv5 16x3x3x16 + Add [4/4]
-//!HOOK LUMA
-//!BIND HOOKED
-//!BIND C4F16_relu4_0
-//!BIND C4F16_relu4_1
-//!BIND C4F16_relu4_2
-//!BIND C4F16_relu4_3
-//!SAVE C4F16_skip_3
-//!WIDTH HOOKED.w
-//!HEIGHT HOOKED.h
-//!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 4
-// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
-float source(ivec2 p) {
-    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
-}
-
-vec4 hook() {
-    ivec2 pixel = ivec2(C4F16_relu4_0_pos * vec2(ivec2(HOOKED_size)));
-
-    // conv0: 3x3 kernel, 1 to 16 channels
-    vec4 conv0_3 = vec4(0.03856215, -0.1556665, 0.018209212, -0.18803255);
-    {
-        ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        float s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(-0.11699181, 0.010245547, -0.049631663, -0.06240679) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(0.18159515, 0.04586368, -0.09393933, -0.018435482) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(-0.11660904, 0.11651952, -0.045478053, -0.06763838) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(0.24104553, 0.15503782, -0.22321482, 0.027762368) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(-0.4715476, 0.020093594, -0.042006873, 0.19199662) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(0.38664448, -0.112363115, 0.1395569, 0.28421348) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(0.24769674, 0.2008837, -0.10853276, 0.15103266) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(-0.33614248, -0.27970663, 0.07099214, 0.2923794) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_3 += vec4(-0.020728905, -0.12405045, 0.2887123, -0.05923538) * s;
-    }
-
-    // conv5: 3x3 kernel, 16 to 16 channels
-    vec4 conv5_3 = vec4(-0.03753582, 0.14075747, 0.024556553, -0.050450604);
-    {
-        ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.076208904, -0.019637508, 0.09046867, 0.042493723, 0.09001622, 0.041572314, 0.018915115, 0.0195408, -0.010164119, -0.065047145, 0.09176981, -0.040724654, -0.07248439, 0.014281108, 0.20760262, 0.19822519) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.005384796, -0.0149554955, -0.042045485, -0.02244277, 0.016268503, -0.011972477, 0.03567652, -0.03151937, -0.05901877, 0.00038488884, 0.013997992, 0.0079632485, 0.058689523, 0.08031108, -0.021744085, -0.0041478625) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.029459577, 0.02111882, -0.040151473, -0.006014356, -0.014222555, 0.017149271, 0.05302984, 0.028019084, 0.005027326, 0.03896449, -0.040941343, -0.04350627, -0.021426767, 0.14146437, 0.068527445, 0.21800862) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.17603515, -0.012916561, -0.11121756, -0.034855668, -0.035393354, 0.034919202, -0.05753512, 0.07961833, -0.0420414, -0.042049635, 0.065300204, 0.051075265, 0.03656389, -0.014690258, -0.0019931707, 0.067071356) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.017902575, 0.07112206, 0.03629071, 0.0589783, 0.1052849, 0.043909162, 0.054685544, -0.07425751, -0.024424918, -0.017267141, 0.2722921, 0.14323646, -0.10961084, -0.04247993, 0.16955158, 0.15059741) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.02912172, -0.09750958, -0.040967256, -0.09818761, 0.069075555, 0.016821388, -0.0043285377, -0.071276754, 0.04804791, -0.10977983, 0.007415096, -0.10100734, 0.046786908, -0.02646054, -0.038431, -0.0015647219) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.011306858, -0.0539704, -0.03366006, 0.011235828, 0.06670101, -0.049081776, 0.019585699, -0.075218424, 0.010699313, 0.0149815995, 0.04788027, 0.031063387, 0.19712538, -0.3323672, 0.20602894, 0.22041382) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.0023472963, -0.08314732, -0.03634972, 0.050077762, 0.06898401, -0.08441843, -0.14198425, -0.06359157, -0.0079944255, 0.058445968, -0.0010946598, 0.042814024, -0.0238256, 0.03384202, -0.047268964, 0.07049056) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.0089759715, -0.008396702, 0.026793674, 0.035915866, -0.09928256, 0.17627804, -0.029118411, -0.027367936, 0.22836643, -0.12273226, 0.1907043, -0.0031498412, 0.017281521, 0.0032933874, 0.055084746, 0.011343332) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.20049205, -0.024410019, -0.09514598, 0.2577285, 0.06983108, -0.01769747, -0.025076408, -0.09258944, -0.12486999, 0.049780298, 0.036858458, -0.02577222, -2.2361968e-05, -0.02044136, -0.03439274, -0.05942706) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.04425663, 0.040577866, -0.022105124, -0.06545372, -0.031902652, 0.11314861, 0.038707945, 0.08472347, -0.02240504, 0.04857963, 0.078922756, 0.0137395095, 0.06607582, -0.098679304, -0.06134447, 0.084629714) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.0072242036, 0.03672471, 0.049076155, 0.057754394, -0.08518714, 0.017581938, -0.038527895, -0.10976011, 0.0587513, -0.024566816, -0.062217504, 0.0017266028, 0.030372012, -0.046792958, -0.038426906, 0.015393424) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.024431832, -0.06129193, 0.11797846, 0.026027918, -0.0368991, -0.03818398, -0.097213574, -0.045269348, 0.10037699, 0.0393856, 0.070386335, -0.10579329, 0.24408746, 0.16178134, 0.44940868, -0.1659008) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.100874774, 0.017232118, -0.06928051, -0.053641755, -0.010487499, -0.10930162, 0.04685603, -0.12956849, -0.02946109, 0.04890516, -0.0033773575, -0.080419786, -0.014722634, 0.06872779, 0.010968764, 0.051008053) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.068602435, -0.061591383, -0.12458621, 0.00060119736, 0.02434546, -0.042005997, 0.022429576, 0.036758088, 0.14858915, 0.0920177, -0.0401094, 0.0024683357, -0.20586182, -0.12525864, -0.17724408, -0.13525265) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.31266576, 0.07666711, -0.15105337, 0.044564746, -0.1461861, 0.053866684, 0.06867827, 0.086104974, -0.06238314, -0.15379556, 0.039909244, 0.10955469, -0.08340785, -0.060513638, 0.081215225, 0.037531823) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.10593263, 0.051600613, -0.15680924, 0.20698257, 0.1030247, 0.33650252, 0.1789313, 0.008115667, -0.119640425, -0.39184722, 0.07115116, 0.13705467, -0.071147665, -0.13809131, 0.10984709, 0.083039105) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.055187378, -0.17121863, -0.08569222, -0.07730859, -0.15944351, 0.2668426, -0.038901906, 0.13904576, 0.19939615, 0.21696194, 0.068835184, -0.032837518, -0.14968097, -0.12811543, -0.06343592, 0.06303668) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.018874802, 0.025192413, -0.3061791, -0.16811897, -0.0016788306, 0.023417553, -0.15602168, -0.049395274, 0.28173006, -0.3146604, 0.23974046, 0.022737006, -0.10643979, -0.080919586, -0.02015607, 0.33910936) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.07031481, -0.27875668, -0.07435574, 0.11200078, 0.064329006, 0.09038557, -0.34226853, -0.36000353, -0.25395742, -0.009756136, -0.39733064, -0.0018362392, -0.105194055, -0.07735124, -0.28557903, -0.20710155) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.18667133, -0.2061062, 0.0054171016, 0.05593799, 0.060076144, 0.035008784, 0.058891214, -0.104802676, -0.0715871, -0.0051549743, 0.07983967, 0.12659739, 0.016119167, 0.08531082, 0.1372857, 0.00022877642) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.29824346, 0.29167014, 0.3344724, -0.24881878, 0.03728196, -0.11639006, 0.04102119, 0.112487376, -0.058894563, 0.17079002, 0.04723112, -0.14575051, -0.118156895, -0.06450325, -0.013303793, -0.0049342774) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.0032608362, -0.020134183, -0.08741206, -0.049430586, 0.11292794, 0.07684288, 0.2831589, 0.04745277, -0.027210511, 0.25730333, 0.08925019, -0.21783383, -0.09457063, 0.07384622, 0.01367505, -0.0030938198) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.06351392, 0.05483441, 0.057518397, 0.026867231, -0.02924028, 0.06261436, -0.088658586, -0.15517956, 0.12284805, -0.27894786, -0.1437807, 0.09621702, 0.08251673, -0.17753595, -0.14237057, 0.07385044) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.13298473, -0.19395104, -0.052294955, 0.09428536, -0.051609058, -0.18362199, -0.018005151, 0.08748014, -0.017625783, 0.032820694, -0.03366182, -0.048313048, -0.17496924, -0.05246608, 0.0765656, -0.060720094) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.019033004, -0.062902346, 0.12467876, -0.029601572, -0.020280207, -0.047951046, 0.07168495, -0.073815435, 0.008591701, 0.08637808, -0.009848483, -0.0190092, -0.0029229952, 0.1824604, -0.029736027, 0.0039023368) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.118308805, -0.06149485, -0.11184263, 0.10985169, -0.046972986, -0.10201826, 0.08458358, -0.053210262, 0.018618293, 0.0519984, -0.07802172, 0.004246847, -0.047725372, -0.19238038, 0.19742328, -0.012041134) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.059172805, -0.094314106, -0.025122087, 0.010331975, -0.09371626, -0.13093142, 0.011575144, 0.07083348, 0.044590436, -0.0038392039, -0.12996012, 0.036453836, -0.0068647577, -0.063956894, 0.0013709957, -0.032965075) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.05420357, -0.19961247, -0.16363041, -0.14657727, 0.035648663, 0.090713225, -0.011204252, 0.142934, -0.018659681, 0.005678212, 0.12193969, 0.037299532, 0.15796933, 0.02669559, 0.090745695, 0.039873075) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.17631707, 0.0022242672, -0.019266658, 0.16969377, 0.08445454, -0.10443898, 0.120215245, -0.064064644, 0.17404558, 0.17315063, 0.093979254, 0.04634421, 0.18246156, 0.24924609, -0.027009593, -0.395566) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.009920591, -0.10497264, -0.38059354, -0.1615347, 0.13928005, 0.20393227, -0.021654233, 0.0009198359, -0.05119144, 0.16066338, 0.11939979, -0.006787868, 0.09181955, -0.020757342, 0.030083748, 0.06631498) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.098138906, 0.009663958, 0.049204443, -0.019109564, -0.0356432, 0.18149512, -0.1564733, 0.07077158, -0.13671619, -0.16944288, -0.20173536, 0.06753738, -0.09176533, -0.20597968, -0.08550097, 0.09448084) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_relu4_0_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.041743305, -0.03273767, -0.022308797, 0.1448139, -0.08865114, -0.015099966, 0.0146369655, 0.021843838, -0.06528291, 0.034235325, -0.044343404, 0.013210376, 0.0065432778, -0.027393268, 0.011974125, -0.07021827) * s;
-        s = inside ? texelFetch(C4F16_relu4_1_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(-0.05072194, 0.15614419, -0.09971523, -0.014009947, -0.023828654, -0.0619579, -0.14170001, 0.08545287, 0.03819395, 0.041289136, 0.1255318, -0.11139191, 0.07313828, 0.07222347, -0.15720494, -0.07812142) * s;
-        s = inside ? texelFetch(C4F16_relu4_2_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.021345, -0.07946079, -0.090283185, -0.018482411, -0.07486446, 0.012954981, 0.081366986, -0.121454164, 0.0618734, 0.02727089, 0.029196557, -0.029337205, -0.0034892585, -0.020529902, -0.025258554, -0.035877295) * s;
-        s = inside ? texelFetch(C4F16_relu4_3_raw, q, 0) : vec4(0.0);
-        conv5_3 += mat4(0.037989777, 0.023441447, -0.032202758, 0.00613003, 0.038109314, 0.006938229, 0.042286053, -0.08416117, -0.06844012, -0.0047432166, -0.042676955, 0.104164325, 0.0016308917, -0.019259611, -0.0030077943, 0.03197374) * s;
-    }
-
-    // Add
-    vec4 skip_3 = conv5_3 + conv0_3;
-
-    return skip_3;
-}
-
-//!DESC C4F16 conv6 4x3x3x16
-//!HOOK LUMA
-//!BIND C4F16_skip_0
-//!BIND C4F16_skip_1
-//!BIND C4F16_skip_2
-//!BIND C4F16_skip_3
+//!BIND C4F16_conv6_relu4_rim_0w
+//!BIND C4F16_conv6_input_rim_0w
 //!SAVE C4F16_conv6
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
+// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
+float source(ivec2 p) {
+    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
+}
+
+// A texel or zero, without a branch around the fetch
+float padded(float texel, bool inside) {
+    return inside ? texel : float(0.0);
+}
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+bool is_at(int p, int n, int at) {
+    return at == -32768 || at == p || at == p - n;
+}
+
 vec4 hook() {
-    ivec2 pixel = ivec2(C4F16_skip_0_pos * vec2(ivec2(C4F16_skip_0_size)));
+    ivec2 pixel = ivec2(C4F16_relu4_0_pos * vec2(ivec2(HOOKED_size)));
 
-    // conv6: 3x3 kernel, 16 to 4 channels
-    vec4 conv6_0 = vec4(0.10539453, 0.1383665, 0.018276652, 0.06421551);
+    // conv6_relu4_whole: 5x5 kernel, 16 to 4 channels
+    vec4 conv6_relu4_whole_0 = vec4(.024417479, .032365378, -.08588777, -.026956346);
     {
-        ivec2 edge = ivec2(C4F16_skip_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_skip_0_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(-0.027028196, 0.040904246, 0.0034820074, -0.02159545, 0.03808068, 0.006893084, 0.016881881, -0.02275355, 0.08379999, 0.12553634, 0.062908486, -0.007696208, -0.005114054, 0.01951051, -0.017649861, -0.0033427787) * s;
-        s = inside ? texelFetch(C4F16_skip_1_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(-0.053768937, -0.027776051, 0.010262351, -0.032977767, 0.04173955, 0.017597679, -0.016804056, 0.07313914, -0.029125476, 0.050987903, -0.0038425846, 0.02839397, -0.01750164, 0.0067423033, -0.0077271005, -0.067532115) * s;
-        s = inside ? texelFetch(C4F16_skip_2_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(-0.03975018, 0.022714531, 0.031342454, 0.0038751482, 0.012795295, -0.01350299, -0.033414394, -0.039293073, -0.018121611, -0.050549332, 0.024227802, -0.0047935606, -0.025411692, -0.045386467, -0.0861579, -0.10608951) * s;
-        s = inside ? texelFetch(C4F16_skip_3_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.0059780413, -0.010501417, -0.018102376, 0.04093546, 0.027967777, 0.040716678, 0.038028494, -0.044042826, -0.071894534, -0.014099374, 0.014331506, -0.0393227, 0.005172477, 0.07679714, 0.08060581, 0.025795897) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_skip_0_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.065759115, 0.111652665, 0.012843183, -0.03497808, 0.04220513, 0.14245826, 0.076505736, 0.10539998, 0.08132041, 0.098637655, 0.07094907, 0.12765244, 0.0068301577, 0.018641625, -0.056247797, -0.06330924) * s;
-        s = inside ? texelFetch(C4F16_skip_1_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(-0.08649781, 0.017312052, -0.027177695, -0.0113482755, -0.022816658, 0.07128536, -0.044469144, 0.023999425, -0.014425929, -0.021858405, 0.089569576, 0.05446086, -0.038492925, -0.17241226, -0.051884692, -0.073288396) * s;
-        s = inside ? texelFetch(C4F16_skip_2_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.0751166, -0.030557336, -0.015427157, -0.0022222507, 0.047815844, 0.101632714, 0.013529274, 0.07851354, 0.087651126, 0.08773261, 0.02520979, 0.04253805, -0.046757825, -0.013019433, -0.013341862, -0.07053138) * s;
-        s = inside ? texelFetch(C4F16_skip_3_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(-0.032392174, -0.15966628, 0.03355652, 0.012401014, 0.080990545, -0.092871964, -0.06572699, 0.0321601, 0.05714422, -0.051249754, -0.016516836, 0.05047559, 0.14106365, 0.024230361, 0.15888615, 0.09535743) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_skip_0_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.061936148, -0.058682717, 0.031556234, 0.051326506, 0.08788, 0.0840552, 0.16072811, 0.1364253, 0.025324142, -0.016039789, 0.0899172, 0.072796926, -0.022037638, -0.03351032, -0.0014730035, 0.02139991) * s;
-        s = inside ? texelFetch(C4F16_skip_1_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.073109984, 0.024369776, 0.028941602, 0.013226382, -0.006582889, 0.047621448, 0.055699065, 0.020990193, 0.051880587, -0.0147457, 0.06299099, 0.07772611, 0.035944372, 0.021520572, 0.106984265, 0.0797396) * s;
-        s = inside ? texelFetch(C4F16_skip_2_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(-0.0026130793, -0.012180414, 0.016509062, 0.030205036, -0.024006208, 0.01674228, 0.046578985, 0.03652116, 0.11260421, 0.029997814, 0.09971758, 0.06923088, -0.08161685, 0.000113696435, -0.017919747, 0.0007221909) * s;
-        s = inside ? texelFetch(C4F16_skip_3_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.011979131, 0.09662788, 0.013633428, -0.010827784, 0.007488918, 0.02661594, 0.0020229665, 0.01613545, -0.068617366, -0.004935213, 0.016731903, 0.03264117, 0.07910784, -0.0054707793, 0.014155031, 0.015108502) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_skip_0_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.0112595055, 0.0650156, 0.035796657, 0.080012776, 0.0042281975, -0.07911694, 0.0043116985, 0.040218014, 0.07558339, 0.010378949, 0.09355076, 0.11069943, 0.051110726, 0.005654767, -0.00711939, -0.063724205) * s;
-        s = inside ? texelFetch(C4F16_skip_1_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(-0.0572917, -0.042123053, -0.04747699, 0.016323024, 0.089678556, 0.0147779165, 0.0008934052, 0.03728747, -0.0663088, -0.0077122035, -0.084081516, -0.01957131, 0.047685083, 0.031445723, -0.003963721, -0.012294307) * s;
-        s = inside ? texelFetch(C4F16_skip_2_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.02229955, 0.033477787, -0.02189122, 0.06698765, -0.08878583, 0.009863329, -0.021945015, -0.030877424, -0.0025257948, 0.00052448205, -0.027506724, -0.068736024, -0.10684587, 0.0065156366, -0.010307885, -0.09241263) * s;
-        s = inside ? texelFetch(C4F16_skip_3_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(-0.06396726, 0.10679568, 0.015631331, 0.0033396508, 0.017566329, -0.090149485, -0.07219021, 0.08101179, -0.02408334, 0.07680913, -0.02361175, 0.12312298, 0.0028152836, 0.012879935, 0.12473959, 0.06247635) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_skip_0_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(-0.15531859, -0.1570012, -0.0703115, -0.19172294, -0.039991442, -0.13117082, -0.28842565, -0.09169523, 0.10435047, 0.11393202, 0.117414735, 0.03054322, -0.048459914, 0.020090844, 0.078142315, 0.17483275) * s;
-        s = inside ? texelFetch(C4F16_skip_1_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.08120472, -0.05664781, 0.008383427, 0.009422927, 0.07055686, 0.11699292, 0.07639621, 0.094463356, 0.034405347, -0.104203686, 0.06071249, -0.13464096, 0.12044498, 0.16778384, -0.10990957, -0.07310687) * s;
-        s = inside ? texelFetch(C4F16_skip_2_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.28469035, 0.24516106, 0.14469053, 0.096796356, -0.037796576, -0.109944806, 0.16817193, 0.18279484, -0.34380704, 0.030388601, -0.13858715, -0.04496785, 0.0066211093, 0.03629092, -0.042541046, 0.007572038) * s;
-        s = inside ? texelFetch(C4F16_skip_3_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(-0.17109768, -0.16489491, -0.22548926, -0.05138959, -0.08348509, -0.085052565, 0.07923304, -0.04848101, -0.03411143, 0.004591272, -0.10371384, 0.105625525, 0.025934262, 0.11655544, 0.010345763, 0.080163494) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_skip_0_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(-0.02210451, 0.01646324, -0.0045515397, -0.027618669, -0.00960225, 0.03015144, -0.0060929777, -0.002091436, -0.012363295, 0.041718923, 0.003117033, 0.07149966, 0.012491814, 0.044886213, -0.04853461, 0.000106634136) * s;
-        s = inside ? texelFetch(C4F16_skip_1_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.004831613, 0.028212177, -0.003207639, -0.0082827015, 0.045980185, -0.024563732, -0.008110025, 0.032683924, 0.026440926, 0.046822578, -0.05438717, -0.011205583, -0.033638116, -0.024139224, 0.016601365, -0.007809855) * s;
-        s = inside ? texelFetch(C4F16_skip_2_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.020787982, 0.124865875, 0.051020358, 0.09678848, 0.00892424, 0.030670395, 0.0009067068, 0.004585507, 0.041003812, -0.060686726, 0.055214603, -0.05164133, -0.13278262, -0.094858274, -0.10659702, -0.05878503) * s;
-        s = inside ? texelFetch(C4F16_skip_3_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.08104609, 0.042471882, 0.038555082, 0.087678716, 0.088664204, 0.031328477, -0.00078618736, 0.07939559, 0.004221146, 0.0018557422, -0.022725813, -0.07483911, 0.04985825, 0.09267273, -0.006386746, 0.015861295) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_skip_0_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(-0.053766593, -0.11140366, -0.011784612, -0.03899697, -0.07745825, -0.018172652, -0.05818232, -0.013037968, 0.013891485, -0.0044808686, 0.10718916, 0.015595372, -0.017273385, -0.07255881, -0.018850908, 0.009396582) * s;
-        s = inside ? texelFetch(C4F16_skip_1_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.005957054, 0.048205744, -0.004031307, 0.028097544, 0.08048073, -0.060345456, 0.044551663, -0.028250368, 0.055083506, 0.0089666555, 0.0395619, -0.013215068, -0.12102686, -0.085160434, -0.04393808, -0.0050703916) * s;
-        s = inside ? texelFetch(C4F16_skip_2_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.005525907, -0.0059409505, 0.011124393, -0.011483163, -0.06433902, -0.047945905, -0.018946562, -0.1277525, 0.046607327, 0.055042136, -0.018184042, 0.06842161, -0.047150634, 0.037883356, 0.012010982, -0.014567468) * s;
-        s = inside ? texelFetch(C4F16_skip_3_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.035765205, 0.031658664, 0.024048755, -0.09597747, -0.00975908, -0.01767817, 0.041336652, 0.0040851496, 0.016548784, -0.006754541, 0.02040825, -0.01216251, -0.054809913, 0.05235856, 0.011436058, 0.020812918) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_skip_0_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.08660561, 0.033865176, 0.029152988, 0.12909977, -0.06818281, -0.09019291, 0.010573517, -0.21083029, 0.0694775, 0.053846624, 0.08336849, 0.057784364, -0.03277973, -0.030005764, 0.12323631, -0.06841267) * s;
-        s = inside ? texelFetch(C4F16_skip_1_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.055197667, 0.090654425, 0.021837903, 0.03192878, 0.013982981, 0.099512085, 0.04602665, 0.05967362, -0.007834448, 0.043430526, -0.08396523, -0.012357221, 0.07392732, -0.042961903, 0.040763203, 0.13972028) * s;
-        s = inside ? texelFetch(C4F16_skip_2_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.09046933, 0.07445689, 0.042772856, -0.010968301, 0.07987594, 0.0335574, -0.041568406, 0.019189876, 0.0046246652, -0.029254505, -0.027500555, 0.018672274, 0.041709613, -0.043074697, -0.091910586, -0.042643428) * s;
-        s = inside ? texelFetch(C4F16_skip_3_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.09770073, 0.033706766, 0.08954599, 0.0071722963, -0.054679673, 0.08588102, -0.022075932, 0.002810393, 0.028994529, 0.049194958, -0.035115387, 0.040038805, -0.013096852, 0.060874917, -0.013795383, 0.033644307) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C4F16_skip_0_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.02306031, 0.0657967, -0.019327933, 0.061874602, 0.068228655, 0.05173689, 0.035097957, 0.052189168, -0.012922662, 0.0764019, -0.024751732, 0.056344017, 0.00014545809, 0.048395246, -0.030673835, 0.03676594) * s;
-        s = inside ? texelFetch(C4F16_skip_1_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(-0.016963776, -0.07940578, 0.007675355, -0.051792253, -0.019100847, -0.0463815, -0.04897536, -0.038949378, 0.009397934, -0.008604936, -0.033687998, -0.020972392, -0.008725911, 0.048306473, 0.031617142, 0.04930186) * s;
-        s = inside ? texelFetch(C4F16_skip_2_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.0025700238, 0.0106886905, 0.005940271, 0.015147416, -0.0042072874, -0.037061993, -0.011810877, -0.013352726, 0.026218256, -0.01662672, -0.0018151205, -0.020741096, -0.041334197, 0.005086831, -0.013095379, 0.021092344) * s;
-        s = inside ? texelFetch(C4F16_skip_3_raw, q, 0) : vec4(0.0);
-        conv6_0 += mat4(0.034359634, 0.023665117, 0.009795237, 0.018743768, -0.028496742, 0.010557424, -0.029736955, -0.03669725, -0.026334725, -0.04439977, -0.030276135, -0.026345732, 0.00988499, -0.02753438, 0.03263554, -0.034930583) * s;
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
+        ivec2 edge = ivec2(HOOKED_size) - 1;
+        ivec2 corner = pixel - ivec2(2, 2);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int x3 = clamp(corner.x + 3, 0, edge.x);
+        bool x3_in = x3 == corner.x + 3;
+        int x4 = clamp(corner.x + 4, 0, edge.x);
+        bool x4_in = x4 == corner.x + 4;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        int y3 = clamp(corner.y + 3, 0, edge.y);
+        bool y3_in = y3 == corner.y + 3;
+        int y4 = clamp(corner.y + 4, 0, edge.y);
+        bool y4_in = y4 == corner.y + 4;
+        // Pack 0
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_3 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x3, y0), 0), y0_in && x3_in);
+            vec4 s_0_4 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x4, y0), 0), y0_in && x4_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x3, y1), 0), y1_in && x3_in);
+            vec4 s_1_4 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x4, y1), 0), y1_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            vec4 s_2_3 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x3, y2), 0), y2_in && x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_3_0 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x0, y3), 0), y3_in && x0_in);
+            vec4 s_3_1 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x1, y3), 0), y3_in && x1_in);
+            vec4 s_3_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_3 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x3, y3), 0), y3_in && x3_in);
+            vec4 s_3_4 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x4, y3), 0), y3_in && x4_in);
+            vec4 s_4_0 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x0, y4), 0), y4_in && x0_in);
+            vec4 s_4_1 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x1, y4), 0), y4_in && x1_in);
+            vec4 s_4_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_3 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x3, y4), 0), y4_in && x3_in);
+            vec4 s_4_4 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x4, y4), 0), y4_in && x4_in);
+            conv6_relu4_whole_0 += mat4(-.0008788211,.0001424068,-.0006176022,-1.020988e-05,.00078994664,.0005946958,.0015223646,.0007745109,-.0021906176,2.4715303e-06,-3.0742644e-06,.00030224715,-.0024404167,.00085078896,-.004025243,.002705446) * s_0_0;
+            conv6_relu4_whole_0 += mat4(.00038223297,-9.831947e-05,-.00038690693,.00031180086,-.0041494584,-.0009919163,-.0011904499,.00018439088,.0027545122,.001063973,-.0007062616,-.0007680552,-.0015339162,5.506229e-05,.0004890628,.0013641111) * s_0_1;
+            conv6_relu4_whole_0 += mat4(-.0014454488,-.00015779285,.00096729206,-.0003624076,-.0045205983,.011244676,-6.931677e-05,.0025115572,.0030847616,.00362398,-.0006339017,-.005079945,-.0014465868,.0013915322,3.3548866e-05,.0010630502) * s_0_2;
+            conv6_relu4_whole_0 += mat4(.000119945675,.0013441585,-.0001311723,-.00033352076,-.0018712376,-.004406325,-.0010485698,.0051381043,.003956312,-.006177127,.00053664757,-.00020501736,.000100688805,.00014334463,.0005682442,-.0009977849) * s_0_3;
+            conv6_relu4_whole_0 += mat4(.00046401765,-.00046576094,-.00037422267,.0015618717,7.6159056e-05,-.0009230342,-.0011732125,.0018418975,.00096947455,.0005138889,-7.763429e-05,-.0012150495,-.00026764267,.00089447206,-.00050841796,.00038423916) * s_0_4;
+            conv6_relu4_whole_0 += mat4(-.0013758021,-.0012017292,.0007066429,.0005305519,-.004399697,-.0017578907,.0031283214,.0018701791,.0031974274,-.0004161068,-.00018675557,-8.4868574e-05,-.0003993266,-.00032506307,.00072668283,.0053947) * s_1_0;
+            conv6_relu4_whole_0 += mat4(.00017499703,-.00042957067,.00017425098,-.0005192519,-.0028331943,-.0017343586,.010759897,.006057677,-.006964678,-.0029900107,-.0023432814,.001286107,-.09187869,.003484027,.030499477,.022537395) * s_1_1;
+            conv6_relu4_whole_0 += mat4(.0032169914,-.0017982313,-.003671182,-.0015133129,.2022923,-.26971197,-.06621708,.054425262,-.34581798,.28834003,-.036655456,.115504526,-.016935246,.03134888,.0005917644,-.016084954) * s_1_2;
+            conv6_relu4_whole_0 += mat4(.0053440635,.00066544104,-.0025126117,-.0013622807,-.021325266,.030589217,-.00890397,.0102129895,.010484405,-.009029303,.011516891,-.019486908,.001338635,-.00047523918,.00097108824,-.0011310017) * s_1_3;
+            conv6_relu4_whole_0 += mat4(.0001115715,.00018129134,.0008080388,-.0009683647,-.0008008376,.0035483215,.0001557965,.000990166,-.0018093641,-.0011157822,.00028921562,.0009558684,.00033508928,-.00017240332,.00041893416,-.0008516625) * s_1_4;
+            conv6_relu4_whole_0 += mat4(.0012841641,.00281655,-.002239179,-.00060234836,.0057846387,-.0009774333,-.0011380468,-.0011739082,-.0019975437,-.00045309847,.001307356,.0005035541,.01569923,-.008934064,.005518912,.00116207) * s_2_0;
+            conv6_relu4_whole_0 += mat4(.02600366,-.0012508811,-.017758317,-.004070595,-.0074698646,-.0035987927,-.017419256,.015766844,.0033841666,.00033261123,.0008866817,-.0037159426,.008523303,.09580517,-.35489938,.2020641) * s_2_1;
+            conv6_relu4_whole_0 += mat4(-.2622417,.27696872,.008167067,5.6286613e-06,-.07749923,-.022575617,.104959115,.07163919,-.021143297,.018939586,-.11987418,.107507706,-.025641074,.010350932,-.034610882,.081747174) * s_2_2;
+            conv6_relu4_whole_0 += mat4(.0075484044,-.008082107,.0021316016,-.011885195,-.005114295,-.003398976,-.0032870208,.012258713,.003754511,-.0056664823,.011869595,-.010996755,-.0003602026,-.00022719454,-.0013320609,.0021245389) * s_2_3;
+            conv6_relu4_whole_0 += mat4(-.00031062405,-.0015403563,.0006081099,-.0020421473,-.0020898648,-.0019529185,.00042337974,.00052913243,.00055217196,.0012688166,-.0011984889,9.680068e-05,.00010040861,.00016798323,-.00034228136,.0004228016) * s_2_4;
+            conv6_relu4_whole_0 += mat4(-.0036191978,-.00065886846,.001676241,-.0010310241,-.005148227,.00046741884,.0023163739,.0013311843,.0012181633,4.5579145e-05,-.00026746516,-.001588809,-.0022310123,-.0009272294,-.00026064945,.00059483683) * s_3_0;
+            conv6_relu4_whole_0 += mat4(-.0361264,-.013694747,.08736989,-.0045769135,-.00034723838,-.0016622472,.0021694915,-.00071670645,-.0001440413,.00069137977,.0014955361,-.00021531867,-.004026777,.0028311152,.012063211,.0022602277) * s_3_1;
+            conv6_relu4_whole_0 += mat4(.05951467,.004571528,-.010666228,-.09495777,.00455544,.0006589147,-.0051884395,-.0019004283,-.00045604294,.00030926403,.00043114545,.0032162375,-.0005541606,-.00078558945,-.007898046,.003994756) * s_3_2;
+            conv6_relu4_whole_0 += mat4(-.0020722286,.004182904,.0021302826,-.004169634,-.0017770379,.0011224797,.004931042,-.0010529578,-.00042280456,-5.4314554e-05,.0005636885,-.0022764574,.0007418152,.0009151259,.00018573465,-.001502504) * s_3_3;
+            conv6_relu4_whole_0 += mat4(-.0012638209,-.0011532829,-.00024687435,.002106865,.00041686118,8.016205e-05,-.0002924461,.0014186477,-.00031199644,-.0012852137,.0012117111,.0005396335,-.00070487015,-.00059617334,.00028799975,.00036812352) * s_3_4;
+            conv6_relu4_whole_0 += mat4(.0009031373,-.0008569066,-.0019987077,.0022974436,.00092226244,-.00021223455,-.0013644358,.0006236047,.00050782127,.00014295918,1.3981031e-05,-.00024758573,-.0006048087,-.0015038543,.0012509014,-.0003453925) * s_4_0;
+            conv6_relu4_whole_0 += mat4(.0020146107,.009970931,-.023023294,.004727711,-.0013865589,.0005086194,4.5543733e-05,.0009962718,-.00019775196,-.000337222,.00023394635,.0007299203,.0006039735,.00038113052,.00034504538,.0012223489) * s_4_1;
+            conv6_relu4_whole_0 += mat4(-.0061760424,-.0033184667,.009530376,-.0015647924,-.0007218159,.00052693946,.00060102105,.0005176277,-.0012709002,.0004982336,-.0006026946,.001311486,8.159349e-05,-.00095594185,.003005173,-.002960385) * s_4_2;
+            conv6_relu4_whole_0 += mat4(.0022179983,3.9740782e-05,-.0021699572,.00054098305,.00051313126,.00066189107,-.0007791297,-.00010511086,.000364716,.0010427276,-.0006960824,-.00072938105,-.0012500682,.00051254116,.00021943387,.0012880684) * s_4_3;
+            conv6_relu4_whole_0 += mat4(.0004974272,-.00125456,.0013875123,-.001941218,.00032312062,-.00022725345,-.0006933508,.00076079986,.0005666351,-.00051312026,-.00044325858,-.00030735394,.0008056152,-.0008766846,5.5855053e-05,.00021049807) * s_4_4;
+        }
+        // Pack 1
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_3 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x3, y0), 0), y0_in && x3_in);
+            vec4 s_0_4 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x4, y0), 0), y0_in && x4_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x3, y1), 0), y1_in && x3_in);
+            vec4 s_1_4 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x4, y1), 0), y1_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            vec4 s_2_3 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x3, y2), 0), y2_in && x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_3_0 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x0, y3), 0), y3_in && x0_in);
+            vec4 s_3_1 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x1, y3), 0), y3_in && x1_in);
+            vec4 s_3_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_3 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x3, y3), 0), y3_in && x3_in);
+            vec4 s_3_4 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x4, y3), 0), y3_in && x4_in);
+            vec4 s_4_0 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x0, y4), 0), y4_in && x0_in);
+            vec4 s_4_1 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x1, y4), 0), y4_in && x1_in);
+            vec4 s_4_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_3 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x3, y4), 0), y4_in && x3_in);
+            vec4 s_4_4 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x4, y4), 0), y4_in && x4_in);
+            conv6_relu4_whole_0 += mat4(-.0014556497,-.00019147528,.00031094594,.0008096336,-.0009298933,-.00014532426,.0008660728,.000192829,.000100866404,-.0012097717,.00020381545,.00038109394,6.72171e-05,-.0005155624,.00019066052,.0002204073) * s_0_0;
+            conv6_relu4_whole_0 += mat4(.003452584,-.002273838,-.0006690734,-.001058995,-.0009579031,.002373052,-.0023778854,-3.8411712e-05,-.00038452304,3.535422e-05,-.000425459,.0012656109,.00018790425,.00083614147,-.00010338976,-.0006728788) * s_0_1;
+            conv6_relu4_whole_0 += mat4(.004952033,-.020333922,-.009311275,-.038264237,-.00070393446,-.0012732288,.0012499058,-7.850139e-06,-.0017183378,-.0003648091,.0015464404,-.0002268029,-.00024956433,-.000197049,-.00055717444,.000715461) * s_0_2;
+            conv6_relu4_whole_0 += mat4(.0348287,-.030247044,.028246272,.0027801502,.00089735904,.0012593066,-.00075637427,9.018844e-05,-.00018883252,-.00027549517,9.345686e-05,-2.4120356e-05,-.00017381721,.00016882109,-5.793022e-05,.00060795445) * s_0_3;
+            conv6_relu4_whole_0 += mat4(-.008609221,.016369209,.02406925,.019805247,.00052491564,.00050503813,-9.292455e-05,-.0003861279,.00038674122,-.0005654643,2.3159404e-05,-.00014482572,.00017098205,-.00032239628,.0005708116,-.0009006062) * s_0_4;
+            conv6_relu4_whole_0 += mat4(.002134215,.0033511966,.001034639,.0014059866,.002344234,.0006887494,-.00051563,-.0015702912,8.881182e-05,.0007776121,-.0014455842,-7.754257e-05,-.0005243019,-.0004816969,-.0004335815,-.0005563968) * s_1_0;
+            conv6_relu4_whole_0 += mat4(.000361633,.0017877073,.0033895492,-.0032949517,-.0033819075,.001245657,-.0020695543,.0018753841,.0034027952,-.00024496883,.0036628551,-.0022847734,.0008014335,.0029614235,-.0010204322,-.0003926889) * s_1_1;
+            conv6_relu4_whole_0 += mat4(.046506833,-.0010881755,.07005514,-.069128044,.026079828,.0109548075,-.015212143,-.008195128,.0009079884,.011521839,-.0025273245,-.003104078,-.0072194743,-.00256054,.0027928755,.0017210708) * s_1_2;
+            conv6_relu4_whole_0 += mat4(.03879802,.01035835,-.14801386,.06351394,-.0019961407,.010936182,-.0018172904,-.004005719,.0018818763,-.0018470065,.0010263573,-.0028565393,.001537449,.0015243687,-.0020617633,-.00011384095) * s_1_3;
+            conv6_relu4_whole_0 += mat4(-.061086252,.02165217,.03384157,.007300228,-.00023776117,.002106902,-.00083652046,-.0009909421,-.00010293331,.000156969,9.585112e-05,-.0003933579,.0018198268,.00035878085,-.0007978833,-.00023510275) * s_1_4;
+            conv6_relu4_whole_0 += mat4(-.00031282805,-.0038504726,-.0044207303,-.0035796238,-.0036111,-.0008424488,.0025151072,.00074146694,-.0008887848,.00020793478,.00043979715,.0007909386,.0015780026,1.8296041e-05,.0001503065,-.0009081491) * s_2_0;
+            conv6_relu4_whole_0 += mat4(-.00501896,.004140462,-.0017125825,.003735774,-.014198196,.0007610246,-.000383201,.010664639,-.008974663,.0075637493,.0016302554,-.0009160636,.006146128,-.0032124303,-.0051172664,-.0026861504) * s_2_1;
+            conv6_relu4_whole_0 += mat4(.019689824,-.056579802,.1629406,.16742034,-.34985015,-.10612927,.3086969,.14350763,.08196318,-.40449366,.06012593,.25804946,.11050022,.045980647,-.04103848,-.03814789) * s_2_2;
+            conv6_relu4_whole_0 += mat4(.044344675,-.082642846,.017422333,.045820612,.0059820795,-.020526653,.005733526,.011059225,-.0020188806,.0017741977,-.0024217393,.0059013055,-.010504025,.049540818,-.009813139,-.018218953) * s_2_3;
+            conv6_relu4_whole_0 += mat4(-.038636487,-.033168025,.008378222,-.03084736,-.0008044309,-.002693291,-.0012802113,.0071401615,-.00094602874,-.00079683604,.0014497695,-.0016327894,.0010699892,-.0030732783,-.003758878,.0017836123) * s_2_4;
+            conv6_relu4_whole_0 += mat4(-.0007917726,.0017523557,.0028940684,.0009991878,.0010692028,.00075268734,-.00047534885,-.0007138315,-.0009832735,-.0016981788,-.00010849253,.0012772176,-.0024868795,.0002854762,.0015577553,-.0012328556) * s_3_0;
+            conv6_relu4_whole_0 += mat4(.007699775,-.0040605715,-.00016281653,-.003324067,-.0013144445,.0013627956,.0010904737,-.002628359,-.0014584118,-.0012233919,-.002535511,.0009563148,.0006078895,-.0005556678,.013661689,-.006668758) * s_3_1;
+            conv6_relu4_whole_0 += mat4(.007868571,.0064078034,-.0018970969,.004445025,.019683907,.01431568,-.027063973,-.023134345,.0052794693,.003405248,-.026154341,.0074562123,.07758875,.04603793,-.15595032,-.04202138) * s_3_2;
+            conv6_relu4_whole_0 += mat4(-.0054535586,-.004769487,-.005047554,-.003264849,-.0012403189,.0016834236,.0047542695,-.006407191,.0012876627,.00056929316,-2.1714932e-05,-.0014425295,.0010017647,.0051071793,.015844397,-.029896488) * s_3_3;
+            conv6_relu4_whole_0 += mat4(-9.392962e-05,-.00086913916,.000402557,-.0002115974,-.0003459869,-.00017439076,.0002401361,2.016457e-05,.0009229597,.0017671739,-.0009716859,-.0013847474,.00083211664,.0017182253,.0021049122,.002649278) * s_3_4;
+            conv6_relu4_whole_0 += mat4(.00038328255,-.0011015226,.00022728635,.00045559288,.0007808447,-.00047975997,-.00047745527,2.8518714e-05,.00024869392,.00056972913,-.0001667356,-.0012003648,.0017833868,-.0010452692,-.0005071583,.00035527375) * s_4_0;
+            conv6_relu4_whole_0 += mat4(-.0028822278,.0016121558,.001387329,.0007262461,.0010551685,.0010384129,-.00057780504,-.00025050188,.00024030475,.00012628907,-.0004696795,.00030406736,.0017150751,.003230133,-.0042838776,-.0016071576) * s_4_1;
+            conv6_relu4_whole_0 += mat4(.00165843,-.0027863774,.0010649186,.002301841,-.0026782115,-6.436522e-05,.002175103,.0011490883,.0002345366,-.0013764184,.0023149087,-.0002106872,-.00746274,-.0038635472,.010742793,.0020766223) * s_4_2;
+            conv6_relu4_whole_0 += mat4(.001932464,-.0025467435,-.003177969,.0021179984,.0018177348,.00038965384,-.0008512855,-.001788626,-.0003617878,.0011613966,-.00081743946,.0007130983,.0019629323,.0020663321,-.0040116375,.0015256223) * s_4_3;
+            conv6_relu4_whole_0 += mat4(-.00081115525,.004816859,.00032585824,-.0059442846,-.00043728092,-.00010877423,-.00079032703,-.00054548064,3.3057266e-05,-.00017081073,.0011307175,-.0007366927,.0002321226,-.0005556633,-.000987041,-.0009878682) * s_4_4;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_3 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x3, y0), 0), y0_in && x3_in);
+            vec4 s_0_4 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x4, y0), 0), y0_in && x4_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x3, y1), 0), y1_in && x3_in);
+            vec4 s_1_4 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x4, y1), 0), y1_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            vec4 s_2_3 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x3, y2), 0), y2_in && x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_3_0 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x0, y3), 0), y3_in && x0_in);
+            vec4 s_3_1 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x1, y3), 0), y3_in && x1_in);
+            vec4 s_3_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_3 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x3, y3), 0), y3_in && x3_in);
+            vec4 s_3_4 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x4, y3), 0), y3_in && x4_in);
+            vec4 s_4_0 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x0, y4), 0), y4_in && x0_in);
+            vec4 s_4_1 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x1, y4), 0), y4_in && x1_in);
+            vec4 s_4_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_3 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x3, y4), 0), y4_in && x3_in);
+            vec4 s_4_4 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x4, y4), 0), y4_in && x4_in);
+            conv6_relu4_whole_0 += mat4(.0002039329,.00015941334,-9.6749725e-05,-.00031133354,.00017310328,.00012653605,-.00063809985,-.00010024825,.0014711467,-.00010897145,.0001956692,-.0001374948,.004699687,-.0024672323,-.00019732275,-.0005377972) * s_0_0;
+            conv6_relu4_whole_0 += mat4(5.8039905e-06,3.8256116e-05,.00014656101,-7.526064e-05,.004399642,-.0009932496,-.0009604902,-.0015859583,5.0257655e-05,-.0025888812,.00064495485,.00086855376,.008129244,-.00625814,-.0011823481,-.0015334159) * s_0_1;
+            conv6_relu4_whole_0 += mat4(3.6541627e-05,.00016677052,.00094856013,-.0002674707,.0019081649,-.0035131464,.0029316025,-.0020196144,.0028817244,-.000548287,-.001173209,.0007842982,.003816921,.00017107162,.0027650357,-.006348106) * s_0_2;
+            conv6_relu4_whole_0 += mat4(.0008787093,-.0011486856,-.0004743248,.00042200653,-.00029669766,-.0021517074,-.0034431391,.0019319112,.0018448684,-.0015889972,.00022013791,-.0011259099,-.002233421,.0012188981,.0023506335,-.001810411) * s_0_3;
+            conv6_relu4_whole_0 += mat4(.00028644956,-.00011539245,.00015070841,-.00017266937,.0034251488,-.005146659,8.288341e-05,-.0004145389,-.0005022577,-.0010050641,.00039738594,-.00021090277,-.00010589992,-.00019119565,.0005950599,-.00057027413) * s_0_4;
+            conv6_relu4_whole_0 += mat4(.0014883875,-.00067977945,.0010852257,-.0006096577,-.00034584015,-.0002889766,.00021304554,.0004528618,-.00040315217,.00043467246,-6.335195e-05,.00019128343,-.002071793,.00022770352,.0038671128,-.00460255) * s_1_0;
+            conv6_relu4_whole_0 += mat4(-.0070648855,-.00015010968,-.0020310525,.0032163686,.0016609728,.00018330423,.00041662846,-.0008731175,.015087105,-.003820364,-.0009561085,-.0032214967,-.34037462,.18112591,.112785324,.0021099593) * s_1_1;
+            conv6_relu4_whole_0 += mat4(.0048257806,.0014521654,.0013893106,-.00095959945,.0319259,-.0058513475,-.006962321,-.0065101753,-.015510278,-.03159767,.015094791,.005782983,.01294662,-.07187065,.027470551,.012527503) * s_1_2;
+            conv6_relu4_whole_0 += mat4(.0012489967,.0012758368,-8.959426e-05,-.0020532706,.0024120426,.0038166526,.0013786131,-.0014792837,.009735809,-.021253519,.0019695244,.005973172,-.002226955,-.00029531954,.0015419986,.0021972116) * s_1_3;
+            conv6_relu4_whole_0 += mat4(-.0002744583,3.3727e-05,-1.645172e-05,-.00044139082,.0001550064,-.0074408758,.0015037226,.0034220375,-.0033012962,.0021028325,.00024380993,.0013882729,.0004525195,.0001559946,.0007419204,-.00097201054) * s_1_4;
+            conv6_relu4_whole_0 += mat4(.0017963552,5.254521e-05,-.0015066214,-.0005875833,.00017878377,.000375312,7.734294e-06,-.00013231418,.0014861658,.00064361485,-.00116389,.00046362562,-.0012496738,.0013892549,.005886231,-.0031625272) * s_2_0;
+            conv6_relu4_whole_0 += mat4(.040095355,-.0132065825,-.0062048226,-.00808908,-.008295747,.0020238387,.0007778272,.0005026632,.001437809,-.0019365337,.008502017,-.0019844123,-.032058395,-.031092472,.09761746,.014914462) * s_2_1;
+            conv6_relu4_whole_0 += mat4(.057151016,-.09300195,.019793365,-.006805893,.048638158,-.03559453,.1059435,-.04616731,.22244099,.1357773,-.42923686,.107161894,.006244187,-.014908515,-.004863094,.0043861624) * s_2_2;
+            conv6_relu4_whole_0 += mat4(-.0092404615,.010060882,.00036701164,-.001766963,-.22720535,.09976378,-.16865177,.2773162,-.0025409523,.009402786,.0038606077,-.033101838,.0010961726,-.0026809326,-.0017867744,.0039427783) * s_2_3;
+            conv6_relu4_whole_0 += mat4(-.00042718247,-.00019545114,.00012105543,.001108331,.012288086,-.015125879,.014920193,-.030286916,.00081675954,.0016279309,-.0020020753,-7.734072e-05,-9.1587164e-05,-.00033750013,-.00085677917,.0013014714) * s_2_4;
+            conv6_relu4_whole_0 += mat4(-.0015123925,.001121526,.0011699067,.0011271676,-.00019697417,-.00035852724,9.237474e-05,1.9608622e-05,-.0004605307,.0002167155,5.8244423e-05,.00023054819,.0017730604,-.00061288086,-9.460012e-05,.00065888965) * s_3_0;
+            conv6_relu4_whole_0 += mat4(.015753692,-.017642392,.05832621,-.027810205,.0045647523,.0008410585,-.0007254396,-.0020058297,.0016173401,-.0006578909,.0012082657,-.0028622244,.0023889118,-.00089781894,-.0025962652,-.0025436347) * s_3_1;
+            conv6_relu4_whole_0 += mat4(.15054038,-.08659956,.16890183,-.2933886,.003193534,-.0026383786,-.0026015688,.0044005276,-.010672437,-.008922739,.022901352,.005200511,-.0004354793,.00093905686,-.0012456721,.00250676) * s_3_2;
+            conv6_relu4_whole_0 += mat4(-.006423342,.008046243,-.010732932,.02308234,.018617049,.0090660835,-.0057579544,-.01770786,.00031233314,-.0014621875,.0012821739,.003159592,.0008374911,-.00079561205,-.00052889856,-.00073662977) * s_3_3;
+            conv6_relu4_whole_0 += mat4(.0012668516,-3.4184493e-05,3.6393205e-05,-.0013284103,.008170974,-.0008798394,-.0026711463,-.0060861735,.0009877923,-.0015676325,.00012138289,-.00086815,-.00022130964,.0004013969,-.00061112945,.0010681783) * s_3_4;
+            conv6_relu4_whole_0 += mat4(.0012244557,6.193462e-05,.0007252369,-.002007931,.00023184012,.00017686532,.0002787115,-.0003940043,-.00049779564,.0001188168,-.00074750616,.00024625484,-.00049069343,.00033914382,.0012859757,-.00080957793) * s_4_0;
+            conv6_relu4_whole_0 += mat4(-.0019484237,-.0021042633,.0009115245,-.00029351053,-.0025462778,-4.5039742e-05,.0020531968,.0026093896,-.0013205511,3.0330279e-05,.00047885368,.00037079386,.0018988778,-.00068379135,.00012186532,-.0015876943) * s_4_1;
+            conv6_relu4_whole_0 += mat4(.0042992835,-.0003221117,.005432372,-.0027359459,.00031223876,-.0030701018,.0011644949,-.0047564516,.003110288,-.000103608225,-.0017319515,-.0033037134,-.00025207826,-.00013583047,-.00057330896,.000255457) * s_4_2;
+            conv6_relu4_whole_0 += mat4(-.00095714314,-.002125736,.00042894032,.0006923497,-.0035410675,-.0021204078,-3.128465e-05,.0017411162,-.0005450659,.00038592206,-.00058380957,.0004318162,-.0006649335,-.000495228,.0010034767,-.00014052672) * s_4_3;
+            conv6_relu4_whole_0 += mat4(-.0011988329,.0006253995,-.000106399,.00086403923,.0012457353,-.0054209237,.0024123194,.0010547637,.00038590556,-6.721858e-05,-.00042320378,.00047416202,-3.801459e-05,-.0001288884,.000113860006,-.00027982207) * s_4_4;
+        }
+        // Pack 3
+        {
+            vec4 s_0_0 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_3 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x3, y0), 0), y0_in && x3_in);
+            vec4 s_0_4 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x4, y0), 0), y0_in && x4_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
+            vec4 s_1_1 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x3, y1), 0), y1_in && x3_in);
+            vec4 s_1_4 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x4, y1), 0), y1_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
+            vec4 s_2_3 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x3, y2), 0), y2_in && x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_3_0 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x0, y3), 0), y3_in && x0_in);
+            vec4 s_3_1 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x1, y3), 0), y3_in && x1_in);
+            vec4 s_3_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_3 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x3, y3), 0), y3_in && x3_in);
+            vec4 s_3_4 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x4, y3), 0), y3_in && x4_in);
+            vec4 s_4_0 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x0, y4), 0), y4_in && x0_in);
+            vec4 s_4_1 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x1, y4), 0), y4_in && x1_in);
+            vec4 s_4_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_3 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x3, y4), 0), y4_in && x3_in);
+            vec4 s_4_4 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x4, y4), 0), y4_in && x4_in);
+            conv6_relu4_whole_0 += mat4(-.002565174,.002918549,.0033408352,-.00066620216,-4.6447167e-05,.0004336706,-.0003739021,.00017055315,-.000836971,.00065505353,-.0004365992,.00042451278,-.0018980568,.00079773465,.0005469681,.0006032117) * s_0_0;
+            conv6_relu4_whole_0 += mat4(-.00094589713,.0019073127,-.0009562191,.00035520626,-.00067873555,.00016353968,-.00012286904,.0002856167,.00038220896,.0010619829,-.0010028097,-.0015542208,.00038930957,.0008411312,-4.600057e-05,-.0010451201) * s_0_1;
+            conv6_relu4_whole_0 += mat4(-.0023466076,.005298974,-.0016197412,-.0007370406,.00082818395,-.001544384,.00017774334,.00027641657,-.0017982436,.0010963418,.0010693221,-.00012880031,.00018161169,.002348066,-.00040938615,-.00020487499) * s_0_2;
+            conv6_relu4_whole_0 += mat4(-.0022346512,.0043231873,-5.226886e-05,.0005982185,.0003575512,.00033328275,.000488438,-.00094203267,-.00070102105,-.00014662335,-.00024291099,.0010544101,-.0026604976,.0010954097,.0006977223,.0009234879) * s_0_3;
+            conv6_relu4_whole_0 += mat4(-.000504492,6.3684776e-05,.00016550087,8.0007965e-05,-.00031651295,.00013898016,.0002585054,-.00015754507,.00029264364,-2.9414132e-05,-.00043289104,.00041398738,-1.2379719e-05,.0010410913,.0011145092,-.0014003747) * s_0_4;
+            conv6_relu4_whole_0 += mat4(-.003588723,-.0031701298,-.0014667589,-.0029229978,-.00036945526,-.00027446827,.0002861058,.00013129639,-.0006964608,-.0005753726,.0027629856,.0014300393,-.0013755539,-.0003191789,-.00015606482,.00046257555) * s_1_0;
+            conv6_relu4_whole_0 += mat4(.054136485,.0239303,-.012635011,-.023989415,-.005039202,.00044518407,-.0010883581,.0037026147,-.02477562,.0045089787,.0036458669,.006986131,-.009308061,.00451905,.0030437768,9.937306e-05) * s_1_1;
+            conv6_relu4_whole_0 += mat4(-.021313438,.028163174,-.0077675306,.0007892111,.013579124,-.008792746,-.0022011665,-.0038968583,-.007283842,.007934028,-.000101604724,.001571964,-.035087638,-.007804383,.0044747917,.017682353) * s_1_2;
+            conv6_relu4_whole_0 += mat4(.0036635064,-.0066098217,-.0031406595,.004766742,-.002209276,.0049763815,-.0010951994,.0003034689,-.0015579821,.0034618394,.0015008863,-.0007163521,-.006581593,.011507727,.00012224213,-.0020113778) * s_1_3;
+            conv6_relu4_whole_0 += mat4(.0013083686,-.0014707088,-.00046941405,.00035289765,.0005906155,-.0014886847,-.00014560211,.0002513693,.0011523544,-.00082068203,-.0006997105,.0006315418,.00047205968,-.0006460373,.0012491762,-.0014192883) * s_1_4;
+            conv6_relu4_whole_0 += mat4(-.0113573875,.007723211,-.004837647,-.00728416,.0008004016,-.0015241993,3.4852255e-05,.0004917706,.0025714382,-.0014426917,-1.2782724e-05,-.0020421133,.0018556772,.0011098615,-.0012748401,-.0018233404) * s_2_0;
+            conv6_relu4_whole_0 += mat4(-.084276535,-.07145327,.2798935,-.18885878,-.0155952405,.009156368,-.0075935894,.011164427,.027315045,-.00055569905,-.037173487,.0106507875,-.0058299624,.0142498175,-.05231393,.00899774) * s_2_1;
+            conv6_relu4_whole_0 += mat4(-.030835336,.053086463,-.057903294,.10584254,.27391407,-.3506492,.14290357,-.06873798,.064460665,.2336126,.07391356,-.40579265,.20227048,.1412598,.06197293,-.399211) * s_2_2;
+            conv6_relu4_whole_0 += mat4(.0033670473,.00017340324,.00090528163,-.0035933417,-.001369812,-.0028806077,-.003988729,.005605678,.0006862197,.007847485,-.0047234218,.000821984,-.005316426,.005262515,-.0063155345,.019425431) * s_2_3;
+            conv6_relu4_whole_0 += mat4(-.00050624495,.00072909665,.00034703323,-.0005071617,-.00026473188,.0013688817,.00016670147,-.00015090028,.00023409598,.0022325583,-.00030913952,-.0012883468,-.0012573494,3.668059e-05,-.00014701937,.002105113) * s_2_4;
+            conv6_relu4_whole_0 += mat4(-.0020420651,.0040977593,-.0008794239,.0025336924,-.00056394096,.0010694126,.00017788494,-.0006233028,.00013747936,-.00031555336,.0008538284,-.00022639504,-.00040973502,.00013511477,-.00067260076,.0013253472) * s_3_0;
+            conv6_relu4_whole_0 += mat4(.0012074942,.005234385,-.023827678,.009824025,-.0040375395,.0014934123,-.009750495,.0059031066,.002341195,.00049239834,-.0018887387,.0015844207,-.004587525,-.0012550321,.0064277616,.0025730242) * s_3_1;
+            conv6_relu4_whole_0 += mat4(.0023252426,-.005316693,.0021518115,-.008213387,-.01093796,-.0060618226,.08714029,-.053900044,-.016199773,-.010242394,.029328663,.013975356,-.012707689,-.005869907,.007016312,.017796755) * s_3_2;
+            conv6_relu4_whole_0 += mat4(-.0050551333,.002524104,.0069944244,-.004669522,-.004201219,.0006350798,-.0020645345,.0060165054,-.006254242,-.0001681501,-.0008656721,.008193174,.00092799385,.0024908492,-.0039213477,-.0009385252) * s_3_3;
+            conv6_relu4_whole_0 += mat4(.0005037286,-.00036197907,.00022303688,-.00025604333,-2.3135464e-05,-.0009822465,-.0005854184,.00087817805,-8.607796e-05,-.0013832727,-7.266684e-05,.0016087237,2.1225656e-05,.0012546595,-.0010093754,-.00019518603) * s_3_4;
+            conv6_relu4_whole_0 += mat4(.0024442237,-.00019618426,-.0030743622,.0004844366,-.0001804508,-.0011949926,-.00016270945,.00088021834,-.00023527569,4.6182624e-05,.00030395185,.00016386266,.0010149735,.00054086925,.00043603417,-.0014079951) * s_4_0;
+            conv6_relu4_whole_0 += mat4(.00016262694,.0020187735,-.0010671677,.002513645,.00028155444,.0007213336,-.002906797,.00060676254,-.0021763772,-.0012790841,.0021435767,.0006098036,.0014967304,-.00019506604,-8.147862e-05,.0015191889) * s_4_1;
+            conv6_relu4_whole_0 += mat4(-.004702858,.004203887,-.0014474507,.0046710246,.0005205965,-.0006594116,2.0658641e-05,-.0024592613,.0011418902,-.0003071809,-.0011881416,.0010606232,-.00048455835,.0014794891,-.0010788565,.0011743722) * s_4_2;
+            conv6_relu4_whole_0 += mat4(.0010716288,.0030000685,-.003968678,.0020174645,-.00032553502,.0010891986,-.0010131242,.0019744805,.0005161666,-.000476845,.0017275088,-.001501849,-.0009620129,.0004029597,.00039243395,.00069575117) * s_4_3;
+            conv6_relu4_whole_0 += mat4(-.0011437376,.0018216416,-.00014596939,-.00031613852,.0004423491,-7.126922e-05,-.00033282128,4.6547416e-06,-.00014885925,-.0004873276,.00078929134,.0009066054,-.00047579486,.0008548615,.00024207201,-.0005895758) * s_4_4;
+        }
     }
+
+    // conv6_input_whole: 5x5 kernel, 1 to 4 channels
+    vec4 conv6_input_whole_0 = vec4(-.02441723, -.032348514, .085900865, .026962958);
+    {
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
+        ivec2 edge = ivec2(HOOKED_size) - 1;
+        ivec2 corner = pixel - ivec2(2, 2);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int x3 = clamp(corner.x + 3, 0, edge.x);
+        bool x3_in = x3 == corner.x + 3;
+        int x4 = clamp(corner.x + 4, 0, edge.x);
+        bool x4_in = x4 == corner.x + 4;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        int y3 = clamp(corner.y + 3, 0, edge.y);
+        bool y3_in = y3 == corner.y + 3;
+        int y4 = clamp(corner.y + 4, 0, edge.y);
+        bool y4_in = y4 == corner.y + 4;
+        {
+            float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
+            float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
+            float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
+            float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
+            float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
+            float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
+            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
+            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
+            float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
+            float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
+            float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
+            float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
+            float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
+            conv6_input_whole_0 += vec4(.0028874374,-.0019096727,-.0009368425,-.0016447926) * s_0_0;
+            conv6_input_whole_0 += vec4(-.0044306573,.0023922806,-5.6138157e-05,.0018475632) * s_0_1;
+            conv6_input_whole_0 += vec4(-.0025772282,-.0028421707,.002065927,.00013919894) * s_0_2;
+            conv6_input_whole_0 += vec4(.0014134273,.0011288351,-.002189802,2.250378e-05) * s_0_3;
+            conv6_input_whole_0 += vec4(-.00048427717,.0028145572,-.00018187112,5.2668015e-06) * s_0_4;
+            conv6_input_whole_0 += vec4(.0039948463,.0012661387,.0014741578,-.0017852007) * s_1_0;
+            conv6_input_whole_0 += vec4(.028970111,-.0130672455,-.01444256,-.00466427) * s_1_1;
+            conv6_input_whole_0 += vec4(.09317339,.06278591,-.03571554,-.039134532) * s_1_2;
+            conv6_input_whole_0 += vec4(-.027192036,.035830405,-.0024319706,-.009872171) * s_1_3;
+            conv6_input_whole_0 += vec4(.0026847387,-.007071417,-.0016829328,.002044356) * s_1_4;
+            conv6_input_whole_0 += vec4(-.009419277,.0017898096,.0012058453,.0027861907) * s_2_0;
+            conv6_input_whole_0 += vec4(.061141465,-.04865196,.11697386,-.049104445) * s_2_1;
+            conv6_input_whole_0 += vec4(.96439147,.95158756,.8809987,.91529566) * s_2_2;
+            conv6_input_whole_0 += vec4(-.04725498,.05899384,-.05715275,.11465613) * s_2_3;
+            conv6_input_whole_0 += vec4(.001630403,.003178046,.0038032932,-.0029713265) * s_2_4;
+            conv6_input_whole_0 += vec4(.008334605,-.000836767,-.0010318091,-.0032939222) * s_3_0;
+            conv6_input_whole_0 += vec4(.00436666,.0026187552,-.0058517205,-.003946481) * s_3_1;
+            conv6_input_whole_0 += vec4(-.08015703,-.04483937,.13753833,.060315635) * s_3_2;
+            conv6_input_whole_0 += vec4(-.00013237046,-.006616697,-.02238049,.021633605) * s_3_3;
+            conv6_input_whole_0 += vec4(-.002684584,.0016870508,.0005426467,-.0021314074) * s_3_4;
+            conv6_input_whole_0 += vec4(-.0031299433,.0012358256,.0014038325,.0011132591) * s_4_0;
+            conv6_input_whole_0 += vec4(-.0014364952,-.005103566,.0037948529,-.0025595173) * s_4_1;
+            conv6_input_whole_0 += vec4(.00915006,.0022461733,-.010590884,.0006619193) * s_4_2;
+            conv6_input_whole_0 += vec4(-.0029604258,-.0006486268,.00645847,-.001796259) * s_4_3;
+            conv6_input_whole_0 += vec4(-.00025421026,.0020517958,-.0016035686,.0024154605) * s_4_4;
+        }
+    }
+
+    // conv6_relu4_rim: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_relu4_rim_0 = vec4(0.0);
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(0, 0), size - ivec2(1, 1)));
+        for (int i = interior ? 1 : 0; i < 1; i++) {
+            ivec2 p = pixel;
+            vec4 sum_0 = vec4(0.0);
+            for (int term = 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec2(texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(0, tap), 0).xy);
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        vec4 s = texelFetch(C4F16_relu4_0_raw, ivec2(q.x, q.y), 0);
+                        sum_0 += mat4(texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(1, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(2, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(3, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(4, tap), 0)) * s;
+                    }
+                    if (inside) {
+                        vec4 s = texelFetch(C4F16_relu4_1_raw, ivec2(q.x, q.y), 0);
+                        sum_0 += mat4(texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(5, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(6, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(7, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(8, tap), 0)) * s;
+                    }
+                    if (inside) {
+                        vec4 s = texelFetch(C4F16_relu4_2_raw, ivec2(q.x, q.y), 0);
+                        sum_0 += mat4(texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(9, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(10, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(11, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(12, tap), 0)) * s;
+                    }
+                    if (inside) {
+                        vec4 s = texelFetch(C4F16_relu4_3_raw, ivec2(q.x, q.y), 0);
+                        sum_0 += mat4(texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(13, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(14, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(15, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(16, tap), 0)) * s;
+                    }
+                }
+            }
+            conv6_relu4_rim_0 = sum_0;
+        }
+    }
+
+    // conv6_input_rim: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_input_rim_0 = vec4(0.0);
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(0, 0), size - ivec2(1, 1)));
+        for (int i = interior ? 1 : 0; i < 1; i++) {
+            ivec2 p = pixel;
+            vec4 sum_0 = vec4(0.0);
+            for (int term = 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F16_conv6_input_rim_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F16_conv6_input_rim_0w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec2(texelFetch(C4F16_conv6_input_rim_0w, ivec2(0, tap), 0).xy);
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        float s = source(ivec2(q.x, q.y));
+                        sum_0 += texelFetch(C4F16_conv6_input_rim_0w, ivec2(1, tap), 0) * s;
+                    }
+                }
+            }
+            conv6_input_rim_0 = sum_0;
+        }
+    }
+
+    // Add
+    vec4 conv6_sum_0 = conv6_relu4_whole_0 + conv6_input_whole_0;
+
+    // Add
+    vec4 conv6_sum2_0 = conv6_sum_0 + conv6_relu4_rim_0;
+
+    // Add
+    vec4 conv6_0 = conv6_sum2_0 + conv6_input_rim_0;
 
     return conv6_0;
 }
@@ -3766,7 +2604,7 @@ vec4 hook() {
     ivec2 corner = pixel / 2;
     ivec2 within = pixel - corner * 2;
     int place = within.y * 2 + within.x;
-    vec4 conv6_0 = texelFetch(C4F16_conv6_raw, corner, 0);
+    vec4 conv6_0 = texelFetch(C4F16_conv6_raw, ivec2(corner.x, corner.y), 0);
     vec4 shuffle_0 = vec4(conv6_0[place], 0.0, 0.0, 0.0);
 
     // Clip

@@ -1,7 +1,7 @@
 // C4F16_CMP_FP16.glsl
 //
 // C4F16, a luma upscaler (2x): compute passes, fp16 arithmetic,
-// 12384 multiply-adds per pixel of the source in 7 passes.
+// 6708 multiply-adds per pixel of the source in 5 passes.
 //
 // Licence of the weights: MIT
 // SHA-256 of the weights: 0c2cc8e8e82f9827263f3a588ded5a9e7c973e83f922f8ea9c5b44d7a88b80b9
@@ -14,415 +14,761 @@
 // Needs 16-bit floats in shaders: gpu-api=vulkan or gpu-api=d3d11, and vo=gpu-next. Elsewhere use the file without _FP16.
 // Stays off while the picture is shown at little more than its own size; see WHEN below.
 
-//!DESC C4F16 conv0 16x3x3x1
+//!TEXTURE C4F16_CMP_FP16_conv1_rim_0w
+//!SIZE 5 32
+//!FORMAT rgba32f
+//!FILTER NEAREST
+00000000000000c700000041000050418f24fabba7a9993d6eb93d3daa90943d1edcd53ec4f030bd9a5d9dbcb2fe863d281622bef26accbcf088ce3ef503333bff8f86bc1e194d3d4c31c2bd8d16853b000080bf000000c70000504100009041187324bdc6048c3c7bbfe73bb6f1b53d9dd4653e8fb0823d52d0893ca4b760bcc1928fb9496da43be7b90f3fea0aefbb337ad43b4d80843d604b373d9a00143d000000c700000000000090410000b84125845ebc5d7832bcf56e583c0e86083df293ce3e652cab3d8e74343bc4875b3d64b9ebbc90f4f6bb334bd63e3636e43c617567bbbda220bcb026cb3c1cd933bd00000000000000000000b8410000c041bbafcd3ce90110bd6f2c00bcc36da3bc7b0c6ebea0a1a03c4db312bd82e637bd29f7973bfb74353d161deabd40aaa5bdcdc32a3c759a9fbc012dac3cbdf7e63c000080bf000000000000c0410000c841da0cc73cddc9833db3a7f4bb03d97ebccbbbddbd9983b5bc8aee2a3d854806bcc66292bdf633f6bc748637be8432b93c5614543df5e4bbbc10e72abd8c79c63c000000c7000080bf0000c8410000f0415df3893dbe91e738b23b323c4d78ec3bf7cd563e273c1b3d3ed3b53bd84f653bb31692bd072db1bc10b3d13eb8ed70bc4e75843df18ce13c08ac393dc9a56e3c00000000000080bf0000f0410000f8415672aebb67ed42bb5b7f42bd5aafe1bbf99b09be772e943b0ecb913ce8e157bc2e059a3db25a07bc5f519cbd66dd253ca1ca0c3b2507f0bcfa29353de213513d000080bf000080bf0000f841000000428928b4bcdada6cbd0ca74d3ccee73cbd2ab282bd3e8d44bdafa5333de4773ebc350189bd9b342a3cb35670bebc78683cc1420dbd9db862bd01b7623ba4e03bbd00000000000000c00000000000000000b8c8a63c14d5b6ba58ef463b138d9c3d143475bda24d94bcd00a6ab9a2b073bcf806cebca5ac20bc8d35a13d45f3c2bc468e123c4ef9293de478023de91eac3d00000000000080bf0000000000000000a0ad40bdbe1e513d5eaede3e78230f3e54ed0d3f846a233e9e4a01beb334463ef7a0a13def08773dee9c2dbd0229ecbe2955303e7ae910be617b493dc3375d3e00000000000000000000000000000000d2e7043ed3c6f3be048505bffa2f09be4fb62cbe193b95bd951d603ea8ab0cbf8401a53d7e314ebdedf7f6bc7c887ebb3d8d03bec1195b3e00c8633e7bfb903e000000000000803f00000000000000002cf102bccaee6cbd5165a6bc37d9c4bd5a6c4a3e05cc683cf06bf1bd72d2db3e00f56fbc404a023d69cdfcbdee47de3ca031713dcb4ec33c93f50dbd1cbed6bc00000000000000400000000000000000c73f1bbddac987bd4748d43cbcae34bdd1c91d3e561441bd0d4a8cbca22f38bc219566be2cda983c950d05bda6415ebd18b3763dc1b10e3dcfafbe3c9623643d00000000000000c0000000000000000085de263e9d00bebc0de206bdf9a92e3d916d933d4adb003d4db457bd197d72bd9cb8ccbc2fdc38bc9214ed3c7abfd73c247b21bb1e1bd33cf6fc24bd977be83d00000000000080bf0000000000000000088849be59a7883d05fe543ee245963ec7cd803e2ad74ebe4682a03ea5ff963ca9c3253c03fb073dde96503cd79043bed3ff99bd805f6dbd2bd8febd27eb593e00000000000000000000000000000000928e953c9b9d1e3e5afe71be201bb5bd49944bbe21c1a6be38856d3f8f7650be71b19bbea96f2abe29e0043e9670db3d9916103dd9d0a43df748f6bd411b5c3e000000000000803f00000000000000004b6dfabd509f4f3dbf5532b98f45753b24b6b73d9e79d1bc770d6b3e269ff0bb51f4e53e66d4233da3cdac3d45561c3d525750bdbce4dabbcb061bbd8fb0793d000000000000004000000000000000001f670b3d9b52743cc2e9a8bce21003bd5e6317bbe17f3b3db9985abc403080bdc33ed63cd8753e3df59b6fbe67f6e43c253f4fbdc54c61bd88974d3d5e2b2cbd000000c0000000000000000000000000894cd03b3e3eefbc470dffbcf169a23c37129fbda060173d8592153df1dffc3b93b5a9bb2b498f3dc69822bed5edc1bda4361fbc0c6774ba121a863d401f193e000080bf00000000000000000000000062caf73db345983ef9513bbe5de18e3d1c8596bd3fb58bbdff67f3bc0dc0aabbd9384e3f98a6a13db6a0c03c5af67c3f15b02a3d3da0443d0ec3403eeb9a6c3a00000000000000000000000000000000b1fec73ed4aad43c2f6a14bfa2f50a3ecf3c703c3bff14bfd442473fc9d6eebef862c3beb2be3bbeae5245bcf754ee3d3854f9bddaddbf3ed68e3bbe362dad3e0000803f0000000000000000000000000c99353f3f00f33d40967cbd71a625bc570b17beb997243fdfe132bfbb5563bdf6c98ebd34ef4e3daeb32b3e0a2fa33da067063ecc43933ee35d5dbd8bab08bd00000040000000000000000000000000e38d2e3e237aa8bd728d193d90af1f3bd7decbbd903fb23dc54248bd3b3531bd4b83813b3b94263d04a7d73d490fb53d17f45cbcbe07fc3c2774963d950801bd0000000000000000000000000000000090c897bde230c9bcc06ab33db89a38bde4123cbea235f13c2f8a52bd0502893d7108f4bd53f836bb5b9a07be986807bd750492bcafa13fbde06f9fbd0157e8bd0000000000000000000000000000000078d522be6fa1dfbd7b64ba3d033a7abdad7a083ef0d88b3ed99cb5be6721973db99c163e8a6b903d82c93f3e881197bd1461013c81839ebd66178b3d1c6808be000000c00000000000000000000000009be339bdd8e6b73c04b624bdc9a114bda7545b3c469b063ddddef33ccadc933d754c393bd34f713c5d0a0b3e7390d43b63ea04bd7dff043cf8e386bc68b997bd000080bf000000000000000000000000e2d7743db80cd53d5da20a3e4b633c3d396f27bec32c383e70085e3c22d9db3eca073c3d51412b3cbc4aa1bd552f693ec1ec5b3dd855733df016b53d6b90b8bd0000000000000000000000000000000061c919be50a5a1beda8b62be8427bd3cc850afbe9ea307beb6c7703f280a3bbfbda60e3c094f173d8b1b6fbdfa0852be29032ebe19f2233dcff23ebc9c6adc3e0000803f000000000000000000000000de2e983c42df2c3c057abb3d4c2fa63d8c6dfb3d0ca3bf3e5ced53bf3a3dd7bdb496c93d450e693db830d0bc546d78bcd6083d3e304269bd5ee6a1bd3622e7bc000000400000000000000000000000005039cf3dac052dbd673b9e3bc1070f3c2b9205bc55360a3e1c7d48bd0251c8bde6540d3d1f1c753d0b43523dd58b3e3c3d0c1c3d4cd38b3de775d3bc95bdb4bd000000000000000000000000000000001bc6a7bcd851283e82a8833d576585bdd66aa93dfaebb1bd73dab6bd82c3873e86ce273e59fe5bbc3a5f153d7e6d163e5a862ebd42319f3c896e39bdd49b75be00000000000000000000000000000000ff3a7d3d4193ac3c9165843d156ca9bb2e410b3d2345873d9cb0b9beafea843d235710bdb37782bb1b9e73bd5bca05bdf11ad43c355fd2bc8b3447bd7a23a8bd
+//!DESC C4F16 conv1_whole 16x5x5x1 + Rim + Add + Relu
 //!HOOK LUMA
 //!BIND HOOKED
-//!SAVE C4F16_CMP_FP16_conv0
-//!WIDTH HOOKED.w 2 *
-//!HEIGHT HOOKED.h 2 *
-//!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 4
-//!COMPUTE 32 16 16 8
-// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
-float source(ivec2 p) {
-    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
-}
-
-// The workgroup's pixels of conv0's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv0_tile = ivec2(18, 10);
-const int conv0_cells = 180;
-shared float conv0_in[180];
-
-void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
-
-    // conv0: 3x3 kernel, 1 to 16 channels
-    vec4 conv0_0 = vec4(-0.011847122, -0.030045347, 0.20180161, -0.011729635);
-    vec4 conv0_1 = vec4(-1.7109774e-05, -0.269548, -0.11573616, -0.16546625);
-    vec4 conv0_2 = vec4(-0.08563284, 0.10452247, 0.03993643, -0.20661472);
-    vec4 conv0_3 = vec4(0.03856215, -0.1556665, 0.018209212, -0.18803255);
-    {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(1, 1);
-        ivec2 edge = ivec2(HOOKED_size) - 1;
-        int at = local.y * conv0_tile.x + local.x;
-        float s;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv0_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv0_tile.x, cell / conv0_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv0_in[0 * conv0_cells + cell] = inside ? source(q) : float(0.0);
-        }
-        barrier();
-
-        // Tap (-1, -1)
-        s = conv0_in[at + 0];
-        conv0_0 += vec4(-0.05236286, 0.30628458, -0.17929937, -0.09139703) * s;
-        conv0_1 += vec4(-0.23360826, -0.16007778, 0.23940553, 0.03792454) * s;
-        conv0_2 += vec4(0.12956016, 0.27640018, -0.041533493, -0.16338605) * s;
-        conv0_3 += vec4(-0.11699181, 0.010245547, -0.049631663, -0.06240679) * s;
-
-        // Tap (0, -1)
-        s = conv0_in[at + 1];
-        conv0_0 += vec4(0.33232993, -0.18774113, -0.08967261, -0.13256632) * s;
-        conv0_1 += vec4(0.30832747, 0.23881131, -0.15512761, 0.14331096) * s;
-        conv0_2 += vec4(0.30408233, 0.27091688, 0.099680915, 0.33893126) * s;
-        conv0_3 += vec4(0.18159515, 0.04586368, -0.09393933, -0.018435482) * s;
-
-        // Tap (1, -1)
-        s = conv0_in[at + 2];
-        conv0_0 += vec4(-0.27306342, -0.11588807, 0.11624172, 0.0018254495) * s;
-        conv0_1 += vec4(0.09475376, 0.18373683, 0.1222369, -0.12461389) * s;
-        conv0_2 += vec4(0.28060737, -0.37013894, 0.3012522, 0.2841539) * s;
-        conv0_3 += vec4(-0.11660904, 0.11651952, -0.045478053, -0.06763838) * s;
-
-        // Tap (-1, 0)
-        s = conv0_in[at + 18];
-        conv0_0 += vec4(-0.0492279, -0.10485116, 0.29136616, 0.025302777) * s;
-        conv0_1 += vec4(0.04693598, -0.1515989, -0.20034431, -0.02338697) * s;
-        conv0_2 += vec4(0.29994932, 0.073514946, 0.10133603, -0.14911039) * s;
-        conv0_3 += vec4(0.24104553, 0.15503782, -0.22321482, 0.027762368) * s;
-
-        // Tap (0, 0)
-        s = conv0_in[at + 19];
-        conv0_0 += vec4(-0.3408956, -0.37816867, -0.007293412, 0.5008062) * s;
-        conv0_1 += vec4(0.05118368, 0.026346095, -0.21775216, 0.059154455) * s;
-        conv0_2 += vec4(0.13966298, -0.011923783, -0.4739905, -0.034879122) * s;
-        conv0_3 += vec4(-0.4715476, 0.020093594, -0.042006873, 0.19199662) * s;
-
-        // Tap (1, 0)
-        s = conv0_in[at + 20];
-        conv0_0 += vec4(0.13042845, -0.16622996, 0.26856712, -0.088696286) * s;
-        conv0_1 += vec4(-0.17213695, 0.21297628, -0.15910555, 0.18322827) * s;
-        conv0_2 += vec4(-0.26168266, -0.065154344, -0.17231575, -0.24553704) * s;
-        conv0_3 += vec4(0.38664448, -0.112363115, 0.1395569, 0.28421348) * s;
-
-        // Tap (-1, 1)
-        s = conv0_in[at + 36];
-        conv0_0 += vec4(-0.032834392, 0.27714956, -0.06642651, -0.0038680828) * s;
-        conv0_1 += vec4(0.15978843, 0.2875216, 0.28257504, 0.28963774) * s;
-        conv0_2 += vec4(0.003307841, -0.14560856, 0.20799284, 0.065319546) * s;
-        conv0_3 += vec4(0.24769674, 0.2008837, -0.10853276, 0.15103266) * s;
-
-        // Tap (0, 1)
-        s = conv0_in[at + 37];
-        conv0_0 += vec4(0.37721622, 0.25178266, 0.063714474, -0.03213273) * s;
-        conv0_1 += vec4(-0.2551843, 0.10864647, 0.20214406, -0.26887193) * s;
-        conv0_2 += vec4(-0.2312373, 0.15013835, 0.13983442, -0.1763649) * s;
-        conv0_3 += vec4(-0.33614248, -0.27970663, 0.07099214, 0.2923794) * s;
-
-        // Tap (1, 1)
-        s = conv0_in[at + 38];
-        conv0_0 += vec4(-0.09456749, 0.12230817, 0.29967654, -0.16919003) * s;
-        conv0_1 += vec4(-0.003934022, 0.02416674, -0.11029209, -0.13477823) * s;
-        conv0_2 += vec4(-0.33410642, -0.2158734, -0.18971866, -0.19413932) * s;
-        conv0_3 += vec4(-0.020728905, -0.12405045, 0.2887123, -0.05923538) * s;
-    }
-
-    {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(0, 0), conv0_0);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(1, 0), conv0_1);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(0, 1), conv0_2);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(1, 1), conv0_3);
-    }
-}
-
-//!DESC C4F16 conv1 16x3x3x16 + Relu
-//!HOOK LUMA
-//!BIND C4F16_CMP_FP16_conv0
+//!BIND C4F16_CMP_FP16_conv1_rim_0w
 //!SAVE C4F16_CMP_FP16_relu1
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
-//!COMPUTE 32 16 16 8
-#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+//!COMPUTE 64 32 16 8
+// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
+float source(ivec2 p) {
+    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
+}
 
-// The workgroup's pixels of conv1's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv1_tile = ivec2(18, 10);
-const int conv1_cells = 180;
-shared f16vec4 conv1_in[720];
+// A texel or zero, without a branch around the fetch
+float padded(float texel, bool inside) {
+    return inside ? texel : float(0.0);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+bool is_at(int p, int n, int at) {
+    return at == -32768 || at == p || at == p - n;
+}
 
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 2);
 
-    // conv1: 3x3 kernel, 16 to 16 channels
-    vec4 conv1_0 = vec4(0.07268482, 0.06763115, 0.007989183, 0.045518488);
-    vec4 conv1_1 = vec4(-0.038607895, 0.10600171, 0.032799453, 0.027961584);
-    vec4 conv1_2 = vec4(-0.05506877, 0.0033578328, -0.029246224, 0.016687643);
-    vec4 conv1_3 = vec4(0.085138544, 0.078456655, -0.007658768, 0.024702318);
+    // conv1_whole: 5x5 kernel, 1 to 16 channels of 2x2 pixels
+    vec4 conv1_whole_0a = vec4(.015543351, -.068684235, .009671101, -.034582764);
+    vec4 conv1_whole_0b = vec4(.015543351, -.068684235, .009671101, -.034582764);
+    vec4 conv1_whole_0c = vec4(.015543351, -.068684235, .009671101, -.034582764);
+    vec4 conv1_whole_0d = vec4(.015543351, -.068684235, .009671101, -.034582764);
+    vec4 conv1_whole_1a = vec4(-.71911323, .04202117, .021782529, .008434466);
+    vec4 conv1_whole_1b = vec4(-.71911323, .04202117, .021782529, .008434466);
+    vec4 conv1_whole_1c = vec4(-.71911323, .04202117, .021782529, .008434466);
+    vec4 conv1_whole_1d = vec4(-.71911323, .04202117, .021782529, .008434466);
+    vec4 conv1_whole_2a = vec4(.09990803, .025958424, -1.3156354, -.0010494759);
+    vec4 conv1_whole_2b = vec4(.09990803, .025958424, -1.3156354, -.0010494759);
+    vec4 conv1_whole_2c = vec4(.09990803, .025958424, -1.3156354, -.0010494759);
+    vec4 conv1_whole_2d = vec4(.09990803, .025958424, -1.3156354, -.0010494759);
+    vec4 conv1_whole_3a = vec4(.010261625, .22443369, .006826076, .038438328);
+    vec4 conv1_whole_3b = vec4(.010261625, .22443369, .006826076, .038438328);
+    vec4 conv1_whole_3c = vec4(.010261625, .22443369, .006826076, .038438328);
+    vec4 conv1_whole_3d = vec4(.010261625, .22443369, .006826076, .038438328);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(1, 1);
-        ivec2 edge = ivec2(C4F16_CMP_FP16_conv0_size) / ivec2(2, 2) - 1;
-        int at = local.y * conv1_tile.x + local.x;
-        f16vec4 s;
-        f16vec4 conv1_0_tap, conv1_1_tap, conv1_2_tap, conv1_3_tap;
-
-        // Fill the tile with packs 0 to 3.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv1_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv1_tile.x, cell / conv1_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv1_in[0 * conv1_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_conv0_raw, q * ivec2(2, 2) + ivec2(0, 0), 0)) : f16vec4(0.0);
-            conv1_in[1 * conv1_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_conv0_raw, q * ivec2(2, 2) + ivec2(1, 0), 0)) : f16vec4(0.0);
-            conv1_in[2 * conv1_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_conv0_raw, q * ivec2(2, 2) + ivec2(0, 1), 0)) : f16vec4(0.0);
-            conv1_in[3 * conv1_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_conv0_raw, q * ivec2(2, 2) + ivec2(1, 1), 0)) : f16vec4(0.0);
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
+        ivec2 edge = ivec2(HOOKED_size) - 1;
+        ivec2 corner = pixel - ivec2(2, 2);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int x3 = clamp(corner.x + 3, 0, edge.x);
+        bool x3_in = x3 == corner.x + 3;
+        int x4 = clamp(corner.x + 4, 0, edge.x);
+        bool x4_in = x4 == corner.x + 4;
+        int x5 = clamp(corner.x + 5, 0, edge.x);
+        bool x5_in = x5 == corner.x + 5;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        int y3 = clamp(corner.y + 3, 0, edge.y);
+        bool y3_in = y3 == corner.y + 3;
+        int y4 = clamp(corner.y + 4, 0, edge.y);
+        bool y4_in = y4 == corner.y + 4;
+        int y5 = clamp(corner.y + 5, 0, edge.y);
+        bool y5_in = y5 == corner.y + 5;
+        {
+            float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
+            float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
+            float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
+            float s_0_5 = padded(source(ivec2(x5, y0)), y0_in && x5_in);
+            float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
+            float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
+            float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
+            float s_1_5 = padded(source(ivec2(x5, y1)), y1_in && x5_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
+            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
+            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_5 = padded(source(ivec2(x5, y2)), y2_in && x5_in);
+            float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
+            float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
+            float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
+            float s_3_5 = padded(source(ivec2(x5, y3)), y3_in && x5_in);
+            float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
+            float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
+            float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
+            float s_4_5 = padded(source(ivec2(x5, y4)), y4_in && x5_in);
+            float s_5_0 = padded(source(ivec2(x0, y5)), y5_in && x0_in);
+            float s_5_1 = padded(source(ivec2(x1, y5)), y5_in && x1_in);
+            float s_5_2 = padded(source(ivec2(x2, y5)), y5_in && x2_in);
+            float s_5_3 = padded(source(ivec2(x3, y5)), y5_in && x3_in);
+            float s_5_4 = padded(source(ivec2(x4, y5)), y5_in && x4_in);
+            float s_5_5 = padded(source(ivec2(x5, y5)), y5_in && x5_in);
+            vec4 w;
+            w = vec4(-.017276602,.0006603751,.021554053,-.004739594);
+            conv1_whole_0a += w * s_0_0;
+            conv1_whole_0b += w * s_0_1;
+            conv1_whole_0c += w * s_1_0;
+            conv1_whole_0d += w * s_1_1;
+            w = vec4(.0178827,.014681748,.048670135,.04490536);
+            conv1_whole_0a += w * s_0_1;
+            conv1_whole_0b += w * s_0_2;
+            conv1_whole_0c += w * s_1_1;
+            conv1_whole_0d += w * s_1_2;
+            w = vec4(-.07282062,.06261014,.0504873,-.000107041684);
+            conv1_whole_0a += w * s_0_2;
+            conv1_whole_0b += w * s_0_3;
+            conv1_whole_0c += w * s_1_2;
+            conv1_whole_0d += w * s_1_3;
+            w = vec4(.029091924,.05680256,-.065498546,-.06018699);
+            conv1_whole_0a += w * s_0_3;
+            conv1_whole_0b += w * s_0_4;
+            conv1_whole_0c += w * s_1_3;
+            conv1_whole_0d += w * s_1_4;
+            w = vec4(.039001815,-.09292674,-.015191707,.078314126);
+            conv1_whole_0a += w * s_0_4;
+            conv1_whole_0b += w * s_0_5;
+            conv1_whole_0c += w * s_1_4;
+            conv1_whole_0d += w * s_1_5;
+            w = vec4(.03393232,.055569638,-.035823733,-.02751297);
+            conv1_whole_0a += w * s_1_0;
+            conv1_whole_0b += w * s_1_1;
+            conv1_whole_0c += w * s_2_0;
+            conv1_whole_0d += w * s_2_1;
+            w = vec4(-.0014473494,-.09602863,-.34869996,.046415117);
+            conv1_whole_0a += w * s_1_1;
+            conv1_whole_0b += w * s_1_2;
+            conv1_whole_0c += w * s_2_1;
+            conv1_whole_0d += w * s_2_2;
+            w = vec4(.2008351,.19535728,-1.9088051,-1.0935737);
+            conv1_whole_0a += w * s_1_2;
+            conv1_whole_0b += w * s_1_3;
+            conv1_whole_0c += w * s_2_2;
+            conv1_whole_0d += w * s_2_3;
+            w = vec4(1.6844183,.13957971,.15095784,.34207523);
+            conv1_whole_0a += w * s_1_3;
+            conv1_whole_0b += w * s_1_4;
+            conv1_whole_0c += w * s_2_3;
+            conv1_whole_0d += w * s_2_4;
+            w = vec4(-.09363643,-.00048942515,.017361144,-.15709524);
+            conv1_whole_0a += w * s_1_4;
+            conv1_whole_0b += w * s_1_5;
+            conv1_whole_0c += w * s_2_4;
+            conv1_whole_0d += w * s_2_5;
+            w = vec4(.00039675197,.04973032,.06351272,.0056210076);
+            conv1_whole_0a += w * s_2_0;
+            conv1_whole_0b += w * s_2_1;
+            conv1_whole_0c += w * s_3_0;
+            conv1_whole_0d += w * s_3_1;
+            w = vec4(-.05274022,-.32070917,.10259878,-.16791296);
+            conv1_whole_0a += w * s_2_1;
+            conv1_whole_0b += w * s_2_2;
+            conv1_whole_0c += w * s_3_1;
+            conv1_whole_0d += w * s_3_2;
+            w = vec4(.16180903,1.3583692,2.1710265,.7092886);
+            conv1_whole_0a += w * s_2_2;
+            conv1_whole_0b += w * s_2_3;
+            conv1_whole_0c += w * s_3_2;
+            conv1_whole_0d += w * s_3_3;
+            w = vec4(-1.8284398,-.3996508,-.19225128,.3276173);
+            conv1_whole_0a += w * s_2_3;
+            conv1_whole_0b += w * s_2_4;
+            conv1_whole_0c += w * s_3_3;
+            conv1_whole_0d += w * s_3_4;
+            w = vec4(-.06293378,.07190962,.00024576508,.024925042);
+            conv1_whole_0a += w * s_2_4;
+            conv1_whole_0b += w * s_2_5;
+            conv1_whole_0c += w * s_3_4;
+            conv1_whole_0d += w * s_3_5;
+            w = vec4(.0010302657,.039316982,-.06896467,.031312);
+            conv1_whole_0a += w * s_3_0;
+            conv1_whole_0b += w * s_3_1;
+            conv1_whole_0c += w * s_4_0;
+            conv1_whole_0d += w * s_4_1;
+            w = vec4(.004147592,.092345536,.1384084,.0077040447);
+            conv1_whole_0a += w * s_3_1;
+            conv1_whole_0b += w * s_3_2;
+            conv1_whole_0c += w * s_4_1;
+            conv1_whole_0d += w * s_4_2;
+            w = vec4(.04705031,-.37412584,-.066655375,.21473694);
+            conv1_whole_0a += w * s_3_2;
+            conv1_whole_0b += w * s_3_3;
+            conv1_whole_0c += w * s_4_2;
+            conv1_whole_0d += w * s_4_3;
+            w = vec4(-.1115904,-.36302555,-.037365064,-.09246113);
+            conv1_whole_0a += w * s_3_3;
+            conv1_whole_0b += w * s_3_4;
+            conv1_whole_0c += w * s_4_3;
+            conv1_whole_0d += w * s_4_4;
+            w = vec4(.0788002,.030370178,-.017787471,.04445314);
+            conv1_whole_0a += w * s_3_4;
+            conv1_whole_0b += w * s_3_5;
+            conv1_whole_0c += w * s_4_4;
+            conv1_whole_0d += w * s_4_5;
+            w = vec4(-.015014447,-.027255999,-.0055497168,.002982767);
+            conv1_whole_0a += w * s_4_0;
+            conv1_whole_0b += w * s_4_1;
+            conv1_whole_0c += w * s_5_0;
+            conv1_whole_0d += w * s_5_1;
+            w = vec4(.021473216,-.07132791,.001094137,-.025826873);
+            conv1_whole_0a += w * s_4_1;
+            conv1_whole_0b += w * s_4_2;
+            conv1_whole_0c += w * s_5_1;
+            conv1_whole_0d += w * s_5_2;
+            w = vec4(.03948303,.027720232,-.016153429,.056829896);
+            conv1_whole_0a += w * s_4_2;
+            conv1_whole_0b += w * s_4_3;
+            conv1_whole_0c += w * s_5_2;
+            conv1_whole_0d += w * s_5_3;
+            w = vec4(-.07987167,.08640002,.046866525,-.008238204);
+            conv1_whole_0a += w * s_4_3;
+            conv1_whole_0b += w * s_4_4;
+            conv1_whole_0c += w * s_5_3;
+            conv1_whole_0d += w * s_5_4;
+            w = vec4(.00045258037,-.027809003,-.01359466,-.020708013);
+            conv1_whole_0a += w * s_4_4;
+            conv1_whole_0b += w * s_4_5;
+            conv1_whole_0c += w * s_5_4;
+            conv1_whole_0d += w * s_5_5;
+            w = vec4(.011320632,-.03913931,.0077260076,-.0008239106);
+            conv1_whole_1a += w * s_0_0;
+            conv1_whole_1b += w * s_0_1;
+            conv1_whole_1c += w * s_1_0;
+            conv1_whole_1d += w * s_1_1;
+            w = vec4(.022781165,.0030639796,.0014487973,-.0163905);
+            conv1_whole_1a += w * s_0_1;
+            conv1_whole_1b += w * s_0_2;
+            conv1_whole_1c += w * s_1_1;
+            conv1_whole_1d += w * s_1_2;
+            w = vec4(-.10902106,-.005465724,-.016398015,-.017643757);
+            conv1_whole_1a += w * s_0_2;
+            conv1_whole_1b += w * s_0_3;
+            conv1_whole_1c += w * s_1_2;
+            conv1_whole_1d += w * s_1_3;
+            w = vec4(-.06470247,.035167806,-.012056146,-.026770664);
+            conv1_whole_1a += w * s_0_3;
+            conv1_whole_1b += w * s_0_4;
+            conv1_whole_1c += w * s_1_3;
+            conv1_whole_1d += w * s_1_4;
+            w = vec4(.1130983,.029361336,.012654417,.039451532);
+            conv1_whole_1a += w * s_0_4;
+            conv1_whole_1b += w * s_0_5;
+            conv1_whole_1c += w * s_1_4;
+            conv1_whole_1d += w * s_1_5;
+            w = vec4(-.07750112,.00734114,.002696085,-.08088991);
+            conv1_whole_1a += w * s_1_0;
+            conv1_whole_1b += w * s_1_1;
+            conv1_whole_1c += w * s_2_0;
+            conv1_whole_1d += w * s_2_1;
+            w = vec4(.5746236,.06777745,.016161554,.30339897);
+            conv1_whole_1a += w * s_1_1;
+            conv1_whole_1b += w * s_1_2;
+            conv1_whole_1c += w * s_2_1;
+            conv1_whole_1d += w * s_2_2;
+            w = vec4(-1.411458,-.0939148,-.01773614,-.6674463);
+            conv1_whole_1a += w * s_1_2;
+            conv1_whole_1b += w * s_1_3;
+            conv1_whole_1c += w * s_2_2;
+            conv1_whole_1d += w * s_2_3;
+            w = vec4(.3736438,.18651117,.04020146,-.41643664);
+            conv1_whole_1a += w * s_1_3;
+            conv1_whole_1b += w * s_1_4;
+            conv1_whole_1c += w * s_2_3;
+            conv1_whole_1d += w * s_2_4;
+            w = vec4(-.017803669,-.1313014,-.013059046,-.0768858);
+            conv1_whole_1a += w * s_1_4;
+            conv1_whole_1b += w * s_1_5;
+            conv1_whole_1c += w * s_2_4;
+            conv1_whole_1d += w * s_2_5;
+            w = vec4(-.00049045606,.0012303737,-.028364649,.007831999);
+            conv1_whole_1a += w * s_2_0;
+            conv1_whole_1b += w * s_2_1;
+            conv1_whole_1c += w * s_3_0;
+            conv1_whole_1d += w * s_3_1;
+            w = vec4(.21925169,-.086982206,-.0033135063,-.76054347);
+            conv1_whole_1a += w * s_2_1;
+            conv1_whole_1b += w * s_2_2;
+            conv1_whole_1c += w * s_3_1;
+            conv1_whole_1d += w * s_3_2;
+            w = vec4(1.1091938,1.5834274,-3.000639,2.5588489);
+            conv1_whole_1a += w * s_2_2;
+            conv1_whole_1b += w * s_2_3;
+            conv1_whole_1c += w * s_3_2;
+            conv1_whole_1d += w * s_3_3;
+            w = vec4(-.16469887,-2.1547987,2.9635768,.18024331);
+            conv1_whole_1a += w * s_2_3;
+            conv1_whole_1b += w * s_2_4;
+            conv1_whole_1c += w * s_3_3;
+            conv1_whole_1d += w * s_3_4;
+            w = vec4(.17403682,-.015089875,-.010427614,.105039194);
+            conv1_whole_1a += w * s_2_4;
+            conv1_whole_1b += w * s_2_5;
+            conv1_whole_1c += w * s_3_4;
+            conv1_whole_1d += w * s_3_5;
+            w = vec4(-.09625772,.0075612105,.00026663396,.06410112);
+            conv1_whole_1a += w * s_3_0;
+            conv1_whole_1b += w * s_3_1;
+            conv1_whole_1c += w * s_4_0;
+            conv1_whole_1d += w * s_4_1;
+            w = vec4(.18290752,.040919602,.011669859,.009055339);
+            conv1_whole_1a += w * s_3_1;
+            conv1_whole_1b += w * s_3_2;
+            conv1_whole_1c += w * s_4_1;
+            conv1_whole_1d += w * s_4_2;
+            w = vec4(-.20061412,.07119774,.04326262,-1.1433127);
+            conv1_whole_1a += w * s_3_2;
+            conv1_whole_1b += w * s_3_3;
+            conv1_whole_1c += w * s_4_2;
+            conv1_whole_1d += w * s_4_3;
+            w = vec4(.009814102,.45791236,.010669771,.1549451);
+            conv1_whole_1a += w * s_3_3;
+            conv1_whole_1b += w * s_3_4;
+            conv1_whole_1c += w * s_4_3;
+            conv1_whole_1d += w * s_4_4;
+            w = vec4(-.0077880095,.03978039,.009975706,-.100556396);
+            conv1_whole_1a += w * s_3_4;
+            conv1_whole_1b += w * s_3_5;
+            conv1_whole_1c += w * s_4_4;
+            conv1_whole_1d += w * s_4_5;
+            w = vec4(.068386905,.011501352,.008413921,-.040928956);
+            conv1_whole_1a += w * s_4_0;
+            conv1_whole_1b += w * s_4_1;
+            conv1_whole_1c += w * s_5_0;
+            conv1_whole_1d += w * s_5_1;
+            w = vec4(.13521853,.013780703,.0013560192,.0945369);
+            conv1_whole_1a += w * s_4_1;
+            conv1_whole_1b += w * s_4_2;
+            conv1_whole_1c += w * s_5_1;
+            conv1_whole_1d += w * s_5_2;
+            w = vec4(-.23860097,-.035493534,-.030730397,-.008016699);
+            conv1_whole_1a += w * s_4_2;
+            conv1_whole_1b += w * s_4_3;
+            conv1_whole_1c += w * s_5_2;
+            conv1_whole_1d += w * s_5_3;
+            w = vec4(-.05366028,-.06461681,.026826492,-.134768);
+            conv1_whole_1a += w * s_4_3;
+            conv1_whole_1b += w * s_4_4;
+            conv1_whole_1c += w * s_5_3;
+            conv1_whole_1d += w * s_5_4;
+            w = vec4(.15547815,.05477364,-.011555143,.006870333);
+            conv1_whole_1a += w * s_4_4;
+            conv1_whole_1b += w * s_4_5;
+            conv1_whole_1c += w * s_5_4;
+            conv1_whole_1d += w * s_5_5;
+            w = vec4(.02347182,-.043579902,.013059192,-.0014037113);
+            conv1_whole_2a += w * s_0_0;
+            conv1_whole_2b += w * s_0_1;
+            conv1_whole_2c += w * s_1_0;
+            conv1_whole_2d += w * s_1_1;
+            w = vec4(.047634367,-.006586281,.11313781,.05135008);
+            conv1_whole_2a += w * s_0_1;
+            conv1_whole_2b += w * s_0_2;
+            conv1_whole_2c += w * s_1_1;
+            conv1_whole_2d += w * s_1_2;
+            w = vec4(.061529946,.01708351,-.078699924,-.0349368);
+            conv1_whole_2a += w * s_0_2;
+            conv1_whole_2b += w * s_0_3;
+            conv1_whole_2c += w * s_1_2;
+            conv1_whole_2d += w * s_1_3;
+            w = vec4(-.06768348,-.0019469395,.17070346,-.004292821);
+            conv1_whole_2a += w * s_0_3;
+            conv1_whole_2b += w * s_0_4;
+            conv1_whole_2c += w * s_1_3;
+            conv1_whole_2d += w * s_1_4;
+            w = vec4(.05253859,.019806089,-.093507715,-.007779386);
+            conv1_whole_2a += w * s_0_4;
+            conv1_whole_2b += w * s_0_5;
+            conv1_whole_2c += w * s_1_4;
+            conv1_whole_2d += w * s_1_5;
+            w = vec4(-.0072043585,.10529691,.06976092,-.0327091);
+            conv1_whole_2a += w * s_1_0;
+            conv1_whole_2b += w * s_1_1;
+            conv1_whole_2c += w * s_2_0;
+            conv1_whole_2d += w * s_2_1;
+            w = vec4(-.00819719,-.0724616,.23797607,.0065918285);
+            conv1_whole_2a += w * s_1_1;
+            conv1_whole_2b += w * s_1_2;
+            conv1_whole_2c += w * s_2_1;
+            conv1_whole_2d += w * s_2_2;
+            w = vec4(-.016103268,-.06761712,.042084653,1.848293);
+            conv1_whole_2a += w * s_1_2;
+            conv1_whole_2b += w * s_1_3;
+            conv1_whole_2c += w * s_2_2;
+            conv1_whole_2d += w * s_2_3;
+            w = vec4(.101554014,.060260374,.03851925,-.036925748);
+            conv1_whole_2a += w * s_1_3;
+            conv1_whole_2b += w * s_1_4;
+            conv1_whole_2c += w * s_2_3;
+            conv1_whole_2d += w * s_2_4;
+            w = vec4(-.04853043,.0046494715,.18134944,.012751778);
+            conv1_whole_2a += w * s_1_4;
+            conv1_whole_2b += w * s_1_5;
+            conv1_whole_2c += w * s_2_4;
+            conv1_whole_2d += w * s_2_5;
+            w = vec4(-.01579842,-.05485036,.004340186,.02601645);
+            conv1_whole_2a += w * s_2_0;
+            conv1_whole_2b += w * s_2_1;
+            conv1_whole_2c += w * s_3_0;
+            conv1_whole_2d += w * s_3_1;
+            w = vec4(-1.5833709,.04332611,-.08688099,-1.8762951);
+            conv1_whole_2a += w * s_2_1;
+            conv1_whole_2b += w * s_2_2;
+            conv1_whole_2c += w * s_3_1;
+            conv1_whole_2d += w * s_3_2;
+            w = vec4(1.2163124,.7438446,.003939777,.020416196);
+            conv1_whole_2a += w * s_2_2;
+            conv1_whole_2b += w * s_2_3;
+            conv1_whole_2c += w * s_3_2;
+            conv1_whole_2d += w * s_3_3;
+            w = vec4(.017111832,.09998556,-.060312238,.034586366);
+            conv1_whole_2a += w * s_2_3;
+            conv1_whole_2b += w * s_2_4;
+            conv1_whole_2c += w * s_3_3;
+            conv1_whole_2d += w * s_3_4;
+            w = vec4(-.012897713,-.06494933,-.25842452,-.0029979963);
+            conv1_whole_2a += w * s_2_4;
+            conv1_whole_2b += w * s_2_5;
+            conv1_whole_2c += w * s_3_4;
+            conv1_whole_2d += w * s_3_5;
+            w = vec4(-.0042325947,.0059475466,.45161632,-.0021203128);
+            conv1_whole_2a += w * s_3_0;
+            conv1_whole_2b += w * s_3_1;
+            conv1_whole_2c += w * s_4_0;
+            conv1_whole_2d += w * s_4_1;
+            w = vec4(-.34850878,.027720993,-.05146089,.01991976);
+            conv1_whole_2a += w * s_3_1;
+            conv1_whole_2b += w * s_3_2;
+            conv1_whole_2c += w * s_4_1;
+            conv1_whole_2d += w * s_4_2;
+            w = vec4(-1.4548103,-.04194965,.05962485,-.02817742);
+            conv1_whole_2a += w * s_3_2;
+            conv1_whole_2b += w * s_3_3;
+            conv1_whole_2c += w * s_4_2;
+            conv1_whole_2d += w * s_4_3;
+            w = vec4(-.15144084,.012566572,.8295529,.007817953);
+            conv1_whole_2a += w * s_3_3;
+            conv1_whole_2b += w * s_3_4;
+            conv1_whole_2c += w * s_4_3;
+            conv1_whole_2d += w * s_4_4;
+            w = vec4(-.041294012,.031110574,.09513659,.0017923032);
+            conv1_whole_2a += w * s_3_4;
+            conv1_whole_2b += w * s_3_5;
+            conv1_whole_2c += w * s_4_4;
+            conv1_whole_2d += w * s_4_5;
+            w = vec4(.14272694,-.017043484,.14541604,.012243066);
+            conv1_whole_2a += w * s_4_0;
+            conv1_whole_2b += w * s_4_1;
+            conv1_whole_2c += w * s_5_0;
+            conv1_whole_2d += w * s_5_1;
+            w = vec4(.12387644,.022702556,-.09629804,-.013494634);
+            conv1_whole_2a += w * s_4_1;
+            conv1_whole_2b += w * s_4_2;
+            conv1_whole_2c += w * s_5_1;
+            conv1_whole_2d += w * s_5_2;
+            w = vec4(.24014184,-.06938871,.32506612,.008578565);
+            conv1_whole_2a += w * s_4_2;
+            conv1_whole_2b += w * s_4_3;
+            conv1_whole_2c += w * s_5_2;
+            conv1_whole_2d += w * s_5_3;
+            w = vec4(.22725801,.07944458,-.30907428,-.0022421537);
+            conv1_whole_2a += w * s_4_3;
+            conv1_whole_2b += w * s_4_4;
+            conv1_whole_2c += w * s_5_3;
+            conv1_whole_2d += w * s_5_4;
+            w = vec4(.035349187,.009709695,-.057995424,-.004946729);
+            conv1_whole_2a += w * s_4_4;
+            conv1_whole_2b += w * s_4_5;
+            conv1_whole_2c += w * s_5_4;
+            conv1_whole_2d += w * s_5_5;
+            w = vec4(-.0039714747,-.0048089256,-.011663269,.045256503);
+            conv1_whole_3a += w * s_0_0;
+            conv1_whole_3b += w * s_0_1;
+            conv1_whole_3c += w * s_1_0;
+            conv1_whole_3d += w * s_1_1;
+            w = vec4(.014515347,.063466646,.09058783,.10763044);
+            conv1_whole_3a += w * s_0_1;
+            conv1_whole_3b += w * s_0_2;
+            conv1_whole_3c += w * s_1_1;
+            conv1_whole_3d += w * s_1_2;
+            w = vec4(-.022845624,-.023012744,-.057229653,-.08646686);
+            conv1_whole_3a += w * s_0_2;
+            conv1_whole_3b += w * s_0_3;
+            conv1_whole_3c += w * s_1_2;
+            conv1_whole_3d += w * s_1_3;
+            w = vec4(.011723687,-.035259653,.011545844,.14045933);
+            conv1_whole_3a += w * s_0_3;
+            conv1_whole_3b += w * s_0_4;
+            conv1_whole_3c += w * s_1_3;
+            conv1_whole_3d += w * s_1_4;
+            w = vec4(.03859198,.02031168,-.002363649,-.06298833);
+            conv1_whole_3a += w * s_0_4;
+            conv1_whole_3b += w * s_0_5;
+            conv1_whole_3c += w * s_1_4;
+            conv1_whole_3d += w * s_1_5;
+            w = vec4(.016584726,.005801685,-.017308086,-.0065765227);
+            conv1_whole_3a += w * s_1_0;
+            conv1_whole_3b += w * s_1_1;
+            conv1_whole_3c += w * s_2_0;
+            conv1_whole_3d += w * s_2_1;
+            w = vec4(.01980668,-.10264398,-.10290674,.35378972);
+            conv1_whole_3a += w * s_1_1;
+            conv1_whole_3b += w * s_1_2;
+            conv1_whole_3c += w * s_2_1;
+            conv1_whole_3d += w * s_2_2;
+            w = vec4(-.18919218,.51092345,.32913885,-.7990574);
+            conv1_whole_3a += w * s_1_2;
+            conv1_whole_3b += w * s_1_3;
+            conv1_whole_3c += w * s_2_2;
+            conv1_whole_3d += w * s_2_3;
+            w = vec4(-.66859746,.38453627,-.08014062,-.15439297);
+            conv1_whole_3a += w * s_1_3;
+            conv1_whole_3b += w * s_1_4;
+            conv1_whole_3c += w * s_2_3;
+            conv1_whole_3d += w * s_2_4;
+            w = vec4(.0042228303,-.030791856,-.055468358,.096137434);
+            conv1_whole_3a += w * s_1_4;
+            conv1_whole_3b += w * s_1_5;
+            conv1_whole_3c += w * s_2_4;
+            conv1_whole_3d += w * s_2_5;
+            w = vec4(.07806087,-.002267255,-.08285655,-.09302443);
+            conv1_whole_3a += w * s_2_0;
+            conv1_whole_3b += w * s_2_1;
+            conv1_whole_3c += w * s_3_0;
+            conv1_whole_3d += w * s_3_1;
+            w = vec4(.064634115,.056670938,-.40650034,.26297748);
+            conv1_whole_3a += w * s_2_1;
+            conv1_whole_3b += w * s_2_2;
+            conv1_whole_3c += w * s_3_1;
+            conv1_whole_3d += w * s_3_2;
+            w = vec4(1.0700846,-.92753434,.49205345,-.5826014);
+            conv1_whole_3a += w * s_2_2;
+            conv1_whole_3b += w * s_2_3;
+            conv1_whole_3c += w * s_3_2;
+            conv1_whole_3d += w * s_3_3;
+            w = vec4(-.4907676,-.30745316,.24329072,.22100626);
+            conv1_whole_3a += w * s_2_3;
+            conv1_whole_3b += w * s_2_4;
+            conv1_whole_3c += w * s_3_3;
+            conv1_whole_3d += w * s_3_4;
+            w = vec4(-.102063596,-.06460849,.043212194,.13584557);
+            conv1_whole_3a += w * s_2_4;
+            conv1_whole_3b += w * s_2_5;
+            conv1_whole_3c += w * s_3_4;
+            conv1_whole_3d += w * s_3_5;
+            w = vec4(-.06351817,-.009442885,-.057385303,.098347425);
+            conv1_whole_3a += w * s_3_0;
+            conv1_whole_3b += w * s_3_1;
+            conv1_whole_3c += w * s_4_0;
+            conv1_whole_3d += w * s_4_1;
+            w = vec4(-.24702923,.056375243,-.5868589,-.28354558);
+            conv1_whole_3a += w * s_3_1;
+            conv1_whole_3b += w * s_3_2;
+            conv1_whole_3c += w * s_4_1;
+            conv1_whole_3d += w * s_4_2;
+            w = vec4(.40871203,.13978156,.27969354,.4600335);
+            conv1_whole_3a += w * s_3_2;
+            conv1_whole_3b += w * s_3_3;
+            conv1_whole_3c += w * s_4_2;
+            conv1_whole_3d += w * s_4_3;
+            w = vec4(.035713553,.09929946,.12424774,.11040434);
+            conv1_whole_3a += w * s_3_3;
+            conv1_whole_3b += w * s_3_4;
+            conv1_whole_3c += w * s_4_3;
+            conv1_whole_3d += w * s_4_4;
+            w = vec4(.061065327,.069628276,.039006393,-.067998864);
+            conv1_whole_3a += w * s_3_4;
+            conv1_whole_3b += w * s_3_5;
+            conv1_whole_3c += w * s_4_4;
+            conv1_whole_3d += w * s_4_5;
+            w = vec4(.01526973,-.0050856858,.036920905,.002811906);
+            conv1_whole_3a += w * s_4_0;
+            conv1_whole_3b += w * s_4_1;
+            conv1_whole_3c += w * s_5_0;
+            conv1_whole_3d += w * s_5_1;
+            w = vec4(.04807638,-.0010422976,.15022787,.037261214);
+            conv1_whole_3a += w * s_4_1;
+            conv1_whole_3b += w * s_4_2;
+            conv1_whole_3c += w * s_5_1;
+            conv1_whole_3d += w * s_5_2;
+            w = vec4(-.037044115,-.010254331,-.10429071,.009066069);
+            conv1_whole_3a += w * s_4_2;
+            conv1_whole_3b += w * s_4_3;
+            conv1_whole_3c += w * s_5_2;
+            conv1_whole_3d += w * s_5_3;
+            w = vec4(-.029294338,-.07279882,-.10752009,-.041306887);
+            conv1_whole_3a += w * s_4_3;
+            conv1_whole_3b += w * s_4_4;
+            conv1_whole_3c += w * s_5_3;
+            conv1_whole_3d += w * s_5_4;
+            w = vec4(-.01146883,-.013451126,-.022026235,.014472935);
+            conv1_whole_3a += w * s_4_4;
+            conv1_whole_3b += w * s_4_5;
+            conv1_whole_3c += w * s_5_4;
+            conv1_whole_3d += w * s_5_5;
         }
-        barrier();
-
-        // Tap (-1, -1)
-        s = conv1_in[at + 0];
-        conv1_0_tap = f16mat4(0.02647, -0.06137, 0.05185, 0.09247, -0.1344, -0.02997, 0.1827, -0.03168, 0.01639, -0.01463, -0.0006614, -0.0645, 0.0372, -0.09845, -0.03064, 0.0839) * s;
-        conv1_1_tap = f16mat4(0.06113, -0.04016, -0.014, -0.02277, -0.01007, -0.02834, -0.1565, 0.0762, -0.1439, -0.01405, -0.01517, 0.014114, 0.3538, 0.07153, -0.1016, -0.007355) * s;
-        conv1_2_tap = f16mat4(-0.2096, -0.0729, -0.04047, -0.2903, -0.07434, -0.1335, -0.0336, -0.1635, -0.12427, -0.00909, -0.0901, -0.04822, 0.167, -0.04364, 0.11035, -0.142) * s;
-        conv1_3_tap = f16mat4(-0.04343, 0.1437, 0.045, 0.004738, -0.01368, 0.002966, -0.0214, -0.0977, -0.02917, -0.08234, -0.01041, -0.0788, 0.1142, -0.05328, 0.1389, 0.0587) * s;
-        s = conv1_in[at + 180];
-        conv1_0_tap += f16mat4(-0.01147, -0.1177, 0.03983, 0.03766, -0.0157, 0.01199, -0.1193, -0.09015, 0.01273, -0.0646, 0.01712, -0.076, 0.0977, 0.1072, -0.03784, 0.1482) * s;
-        conv1_1_tap += f16mat4(0.10724, -0.02745, -0.0314, -0.1493, 0.0715, -0.129, 0.0616, -0.0742, 0.12244, 0.0382, 0.01598, -0.03964, 0.281, -0.1285, 0.05222, 0.0853) * s;
-        conv1_2_tap += f16mat4(0.2312, -0.0042, 0.0556, -0.006798, -0.1735, -0.0654, 0.04846, 0.01729, 0.0703, -0.0345, 0.00746, -0.01764, 0.1583, -0.12463, 0.3545, 0.4001) * s;
-        conv1_3_tap += f16mat4(-0.007935, 0.02264, 0.09717, 0.0704, 0.0002193, -0.03078, -0.1021, -0.08594, -0.02898, -0.03867, -0.06476, -0.06223, 0.0465, 0.01767, 0.01788, -0.07385) * s;
-        s = conv1_in[at + 360];
-        conv1_0_tap += f16mat4(0.0546, 0.11365, -0.05228, 0.03156, 0.06635, -0.0831, -0.1628, -0.010475, -0.001921, -0.1544, -0.0776, -0.1245, -9.394e-05, 0.02809, 0.01544, -0.00891) * s;
-        conv1_1_tap += f16mat4(0.1098, -0.1576, 0.1207, -0.04163, -0.08875, -0.07916, 0.126, -0.2188, -0.2769, 0.003302, -0.0643, -0.1175, 0.1552, 0.09, 0.0398, 0.06586) * s;
-        conv1_2_tap += f16mat4(0.1152, 0.00918, 0.01645, 0.2129, 0.03912, -0.00948, 0.10944, -0.01804, -0.184, -0.02443, -0.04895, -0.2336, 0.06158, -0.01334, -0.007423, 0.00488) * s;
-        conv1_3_tap += f16mat4(0.03656, 0.006996, 0.03513, 0.06494, -0.02003, 0.01645, 0.12244, 0.2484, 0.0206, 0.006012, 0.003975, -0.1436, -0.0868, 0.0716, 0.0937, 0.0734) * s;
-        s = conv1_in[at + 540];
-        conv1_0_tap += f16mat4(0.1356, 0.1782, -0.0447, -0.006527, -0.00864, 0.01926, 0.12177, 0.1411, -0.0433, -0.11206, 0.05112, 0.03763, -0.1273, -0.0376, -0.001036, -0.0749) * s;
-        conv1_1_tap += f16mat4(-0.3887, 0.004375, 0.0182, -0.095, 0.1855, 0.02359, 0.03577, -0.00571, -0.03296, -0.03265, 0.1006, -0.03534, 0.0672, 0.0655, 0.003801, 0.0813) * s;
-        conv1_2_tap += f16mat4(0.0812, 0.1027, 0.08765, 0.27, 0.0485, -0.04962, 0.1298, 0.1104, -0.04468, -0.0817, 0.0095, 0.1298, -0.2426, 0.06232, 0.0889, -0.1197) * s;
-        conv1_3_tap += f16mat4(0.0496, 0.0279, -0.05743, -0.08124, -0.02344, 0.02231, -0.002682, 0.02489, 0.011566, 0.01406, 0.02882, -0.072, -0.00974, -0.02142, -0.01733, -0.04327) * s;
-        conv1_0 += vec4(conv1_0_tap);
-        conv1_1 += vec4(conv1_1_tap);
-        conv1_2 += vec4(conv1_2_tap);
-        conv1_3 += vec4(conv1_3_tap);
-
-        // Tap (0, -1)
-        s = conv1_in[at + 1];
-        conv1_0_tap = f16mat4(0.04797, 0.068, 0.296, 0.1556, -0.2423, -0.1373, 0.372, -0.01727, -0.07794, -0.00955, -0.0801, -0.0702, 0.03308, 0.1874, -0.3826, -0.1304) * s;
-        conv1_1_tap = f16mat4(0.04977, 0.1227, -0.3386, 0.0822, 0.10944, -0.0727, -0.01145, 0.1396, 0.03824, -0.0826, 0.001548, 0.05576, -0.0936, 0.07825, -0.1122, -0.02914) * s;
-        conv1_2_tap = f16mat4(0.1882, 0.04407, 0.07874, -0.06757, -0.194, 0.00603, 0.01173, -0.4277, -0.01206, -0.0382, -0.04718, -0.001693, -0.1733, 0.07434, 0.0778, 0.2296) * s;
-        conv1_3_tap = f16mat4(0.0524, -0.0488, 0.11, 0.0885, 0.1021, -0.1436, -0.02373, -0.02806, -0.1021, 0.04004, 0.001568, -0.0718, 0.0817, 0.2418, 0.0727, 0.01672) * s;
-        s = conv1_in[at + 181];
-        conv1_0_tap += f16mat4(-0.05066, -0.02327, -0.0634, 0.03079, -0.02351, 0.04187, 0.09265, -0.0958, -0.0363, 0.01028, 0.2037, 0.08966, 0.1092, -0.1385, -0.1715, 0.02751) * s;
-        conv1_1_tap += f16mat4(-0.1345, -0.1942, 0.1652, -0.2034, 0.08624, 0.05222, 0.07776, -0.0452, 0.147, 0.2079, -0.08215, 0.1532, -0.001201, -0.0107, 0.1558, -0.2014) * s;
-        conv1_2_tap += f16mat4(-0.05676, 0.01299, 0.0382, 0.03275, 0.02612, 0.10626, 0.01513, -0.01097, -0.1333, -0.02281, 0.146, -0.2124, -0.3584, -0.04874, 0.1265, -0.2124) * s;
-        conv1_3_tap += f16mat4(0.07007, 0.03001, -0.06854, 0.03998, 0.01143, -0.09796, 0.05978, -0.0571, 0.06122, -0.0839, -0.05142, 0.0543, -0.11676, 0.1326, -0.06885, 0.02277) * s;
-        s = conv1_in[at + 361];
-        conv1_0_tap += f16mat4(0.0913, 0.09625, -0.1571, -0.008095, -0.0228, 0.05823, 0.05524, 0.00743, -0.0759, 0.06082, 0.2742, 0.09125, -0.0366, 0.0629, -0.01743, 0.0775) * s;
-        conv1_1_tap += f16mat4(-0.10443, -0.0365, -0.01653, -0.012085, -0.2185, 0.1929, -0.2742, 0.0774, 0.00655, 0.1415, -0.1509, 0.172, 0.02577, -7.45e-06, -0.05753, 0.0751) * s;
-        conv1_2_tap += f16mat4(-0.04468, -0.02571, 0.03662, 0.1471, 0.2002, 0.05014, -0.097, 0.2184, -0.1151, -0.007458, -0.08716, -0.604, 0.02635, -0.06775, 0.04132, -0.0667) * s;
-        conv1_3_tap += f16mat4(0.02986, 0.11176, -0.06396, 0.1481, -0.0167, 0.051, 0.02533, -0.0693, 0.02087, -0.0973, -0.1033, 0.1683, 0.05948, -0.0734, -0.003983, 0.05417) * s;
-        s = conv1_in[at + 541];
-        conv1_0_tap += f16mat4(0.2656, -0.2134, 0.09937, 0.2218, 0.004143, -0.01378, -0.04135, 0.00964, 0.01462, -0.000971, 0.1814, 0.1332, 0.12274, 0.0485, -0.006695, -0.03546) * s;
-        conv1_1_tap += f16mat4(0.1385, -0.149, 0.2167, -0.1614, 0.1155, 0.02733, -0.03445, -0.01194, 0.07623, -0.1337, 0.05356, -0.0774, -0.01379, 0.2357, -0.1556, 0.1565) * s;
-        conv1_2_tap += f16mat4(-0.4343, -0.07837, -0.002424, -0.4792, -0.1814, -0.07263, 0.1564, 8.59e-05, 0.2139, 0.00681, -0.0565, 0.01631, 0.02864, 0.0481, 0.1096, 0.1306) * s;
-        conv1_3_tap += f16mat4(-0.2285, 0.1681, -0.3137, 0.0726, 0.0305, 0.03445, -0.032, 0.01978, -0.037, -0.04202, 0.05557, -0.006786, 0.06683, -0.1091, 0.015526, -0.1375) * s;
-        conv1_0 += vec4(conv1_0_tap);
-        conv1_1 += vec4(conv1_1_tap);
-        conv1_2 += vec4(conv1_2_tap);
-        conv1_3 += vec4(conv1_3_tap);
-
-        // Tap (1, -1)
-        s = conv1_in[at + 2];
-        conv1_0_tap = f16mat4(-0.382, 0.02394, -0.03378, -0.02768, -0.458, 0.0789, 0.1401, 0.0318, -0.01382, 0.03244, -0.097, -0.05, 0.3882, 0.0769, 0.11633, 0.2216) * s;
-        conv1_1_tap = f16mat4(-0.04434, -0.123, 0.2727, 0.0367, 0.01912, 0.0847, -0.12006, 0.2126, -0.07245, -0.02136, 0.07745, 0.0339, 0.03278, 0.0426, 0.0309, -0.0575) * s;
-        conv1_2_tap = f16mat4(-0.0519, -0.03223, 0.2255, 0.01255, 0.0935, 0.05478, -0.02243, -0.2202, 0.06168, -0.0784, -0.09045, 0.1049, -0.1385, 0.005703, 0.1244, 0.055) * s;
-        conv1_3_tap = f16mat4(-0.06604, -0.1114, -0.01448, 0.268, 0.03677, -0.10406, 0.02866, -0.2157, -0.11084, 0.02428, 0.01239, -0.03665, -0.06714, 0.0469, -0.02278, 0.0849) * s;
-        s = conv1_in[at + 182];
-        conv1_0_tap += f16mat4(0.0966, 0.0323, 0.1404, 0.1218, -0.1225, -0.0056, -0.03937, 0.01474, -0.2969, -0.1344, 0.1085, -0.001457, 0.2705, 0.015076, -0.02055, -0.07245) * s;
-        conv1_1_tap += f16mat4(0.10364, 0.2747, -0.3176, -0.07904, 0.1137, -0.2188, 0.10516, -0.04062, 0.185, 0.02382, -0.01839, 0.0862, 0.07196, 0.4292, -0.3372, -0.0876) * s;
-        conv1_2_tap += f16mat4(-0.1022, 0.0659, 0.0832, -0.00717, 0.1215, 0.0272, 0.1208, 0.06854, -0.005806, -0.04742, 0.1091, -0.05096, 0.2269, 0.094, 0.403, 0.04608) * s;
-        conv1_3_tap += f16mat4(-0.04178, 0.0509, 0.085, 0.02373, -0.1339, -0.1195, 0.03595, 0.02792, 0.0171, -0.1106, 0.02931, 0.001507, -0.1942, 0.1353, 0.0722, -0.12) * s;
-        s = conv1_in[at + 362];
-        conv1_0_tap += f16mat4(0.1874, -0.007027, -0.05606, -0.10266, 0.0748, 0.08276, 0.0649, 0.02814, -0.243, -0.1048, 0.0199, 0.0445, 0.01023, -0.0639, 0.0954, 0.1859) * s;
-        conv1_1_tap += f16mat4(-0.1251, 0.0433, 0.02914, -0.05972, -0.2751, -0.1382, 0.04153, -0.03934, -0.004074, 0.0632, 0.002623, 0.0985, 0.01639, -0.01811, -0.00956, 0.11383) * s;
-        conv1_2_tap += f16mat4(0.02722, 0.10394, 0.038, 0.1421, -0.0631, -0.03174, -0.077, 0.163, 0.04648, 0.06183, -0.1967, -0.03256, 0.0323, -0.0658, 0.0121, -0.0868) * s;
-        conv1_3_tap += f16mat4(-0.1135, 0.1521, 0.087, -0.1577, -0.0479, -0.0195, 0.0801, -0.01898, 0.11975, -0.1783, -0.005215, -0.001445, 0.09827, 0.03198, -0.05313, 0.001858) * s;
-        s = conv1_in[at + 542];
-        conv1_0_tap += f16mat4(0.11597, -0.09064, 0.1188, -0.2451, 0.0973, 0.01355, -0.01439, -0.003582, -0.11084, 0.134, 0.0521, 0.1312, -0.1249, -0.1686, -0.0819, -0.1116) * s;
-        conv1_1_tap += f16mat4(-0.104, 0.3228, -0.6035, 0.02252, -0.03125, 0.1809, -0.1771, 0.07306, 0.1621, -0.05148, 0.0236, 0.0692, 0.06082, -0.1442, 0.0647, -0.01845) * s;
-        conv1_2_tap += f16mat4(0.03537, 0.02797, 0.02124, -0.007458, 0.0294, -0.0198, 0.06696, 0.06143, -0.07666, 0.02531, 0.0179, -0.06274, -0.02464, 0.02107, 0.07825, -0.02827) * s;
-        conv1_3_tap += f16mat4(0.2056, -0.08734, -0.0496, -0.10547, 0.0638, 0.1005, 0.04492, -0.04095, 0.00958, 0.0457, -0.09576, 0.09485, -0.1067, 0.03925, 0.10535, -0.01088) * s;
-        conv1_0 += vec4(conv1_0_tap);
-        conv1_1 += vec4(conv1_1_tap);
-        conv1_2 += vec4(conv1_2_tap);
-        conv1_3 += vec4(conv1_3_tap);
-
-        // Tap (-1, 0)
-        s = conv1_in[at + 18];
-        conv1_0_tap = f16mat4(-0.06018, 0.09155, 0.2362, 0.1345, 0.02702, -0.04163, -0.12244, -0.01764, -0.015, 0.1472, 0.006542, 0.005547, 0.154, -0.1906, -0.002903, -0.0456) * s;
-        conv1_1_tap = f16mat4(0.2834, 0.04657, -0.0732, 0.2627, -0.05878, 0.005657, 0.01217, -0.1694, 0.01394, 0.04907, 0.01237, -0.0703, -0.039, 0.1181, -0.05322, -0.0823) * s;
-        conv1_2_tap = f16mat4(0.2551, -0.002165, -0.008125, 0.02681, 0.05838, 0.03748, 0.1532, 0.04208, -0.02777, -0.0184, -0.0796, -0.02057, -0.3079, 0.0443, -0.07465, -0.277) * s;
-        conv1_3_tap = f16mat4(0.1076, -0.0758, 0.04324, 0.04715, -0.12024, 0.0833, 0.06433, -0.04388, 0.0709, -0.04642, -0.06714, -0.0744, 0.11633, 0.05557, -0.04425, 0.083) * s;
-        s = conv1_in[at + 198];
-        conv1_0_tap += f16mat4(0.04434, -0.2285, -0.197, -0.0725, 0.04395, 0.08734, -0.05054, 0.0939, -0.0456, -0.1116, -0.0957, -0.03665, -0.0627, 0.2417, 0.2351, 0.1444) * s;
-        conv1_1_tap += f16mat4(-0.1487, -0.1532, 0.0472, 0.0962, 0.06128, 0.0912, 0.00351, 0.08276, 0.0252, -0.03625, -0.03745, 0.01271, 0.3032, 0.00984, -0.06146, 0.2228) * s;
-        conv1_2_tap += f16mat4(0.1146, -0.00995, 0.00936, -0.01605, -0.05807, 0.02606, 0.1309, 0.0738, 0.06824, -0.07837, 0.1267, 0.03903, -0.3462, 0.0511, 0.41, -0.4) * s;
-        conv1_3_tap += f16mat4(0.01166, 0.003227, 0.1194, 0.1037, 0.04602, -0.05182, -0.04593, 0.09863, -0.009254, 0.03714, -0.01218, -0.0545, 0.0746, -0.1254, -0.1996, 0.1152) * s;
-        s = conv1_in[at + 378];
-        conv1_0_tap += f16mat4(-0.08966, -0.01662, -0.2207, -0.0625, 0.01993, -0.01515, 0.0954, -0.06146, 0.002575, -0.1738, -0.2988, -0.11237, 0.05133, -0.03114, -0.1959, -0.06494) * s;
-        conv1_1_tap += f16mat4(-0.1459, -0.03897, 0.0209, -0.04486, 0.2898, 0.2338, -0.04117, 0.352, -0.2397, 0.0475, 0.11017, 0.1149, -0.0376, -0.05508, -0.02403, -0.01617) * s;
-        conv1_2_tap += f16mat4(-0.09314, -0.01146, 0.005116, -0.0636, -0.03784, 0.1299, -0.06213, -0.319, 0.338, -0.0001748, -0.08, 0.5254, 0.1744, -0.0884, 0.03278, 0.1401) * s;
-        conv1_3_tap += f16mat4(-0.00054, 0.0658, -0.0145, -0.09125, 0.154, -0.1897, -0.0734, 0.04102, -0.2517, 0.0937, -2.75e-05, -0.0998, -0.1189, -0.03265, 0.08374, -0.08167) * s;
-        s = conv1_in[at + 558];
-        conv1_0_tap += f16mat4(-0.0633, 0.1422, 0.0906, 0.1335, -0.01151, -0.01337, 0.01727, -0.0918, -0.01875, 0.02052, -0.03293, -0.04504, 0.0494, 0.1364, 0.195, 0.148) * s;
-        conv1_1_tap += f16mat4(0.03326, 0.1261, -0.0005565, 0.3738, -0.01229, -0.0647, 0.0603, -0.05853, 0.002832, -0.1288, 0.002838, -0.05698, 0.1443, 0.1082, -0.1389, 0.03726) * s;
-        conv1_2_tap += f16mat4(0.1812, -0.00779, 0.1409, 0.1385, 0.0679, 0.01701, 0.1455, -0.0934, 0.08, -0.01576, -0.1354, 0.1595, -0.217, 0.1538, 0.2058, -0.2225) * s;
-        conv1_3_tap += f16mat4(0.03156, -0.12067, 0.0499, -0.08215, -0.0676, 0.1021, 0.0013895, 0.09924, -0.02878, -0.0632, 0.04968, -0.1048, 0.1576, -0.08826, -0.103, 0.1765) * s;
-        conv1_0 += vec4(conv1_0_tap);
-        conv1_1 += vec4(conv1_1_tap);
-        conv1_2 += vec4(conv1_2_tap);
-        conv1_3 += vec4(conv1_3_tap);
-
-        // Tap (0, 0)
-        s = conv1_in[at + 19];
-        conv1_0_tap = f16mat4(-0.3013, -0.2164, -0.504, -0.3022, -0.05243, -0.2812, -0.2125, -0.1598, 0.03793, 0.00549, 0.082, 0.11835, 0.1747, 0.476, 0.5776, 0.2189) * s;
-        conv1_1_tap = f16mat4(-0.3503, -0.31, 0.2439, -0.562, -0.05527, -0.0762, 0.0881, -0.315, -0.00779, 0.001217, 0.1129, -0.02313, 0.3079, 0.392, -0.6855, 0.513) * s;
-        conv1_2_tap = f16mat4(-0.483, -0.1008, -0.01688, 0.2064, -0.08435, -0.1943, 0.0729, -0.06396, -0.1517, 0.09467, -0.06384, -0.05447, 0.64, 0.1357, -0.0379, 0.0406) * s;
-        conv1_3_tap = f16mat4(0.05252, 0.1605, 0.146, -0.02058, -0.2291, -0.03064, -0.1755, -0.0674, -0.02304, 0.1045, 0.02707, 0.04514, 0.331, -0.1274, 0.1337, 0.0612) * s;
-        s = conv1_in[at + 199];
-        conv1_0_tap += f16mat4(0.2035, 0.21, -0.1114, -0.11505, -0.014824, 0.002502, -0.1288, -0.02063, 0.11115, -0.1884, -0.0287, -0.015, -0.2913, 0.2002, -0.1337, -0.02573) * s;
-        conv1_1_tap += f16mat4(-0.171, 0.2264, -0.1852, 0.006878, -0.1017, -0.12054, 0.02129, -0.1019, -0.003874, -0.02434, 0.0566, -0.2625, -0.2178, -0.3252, 0.1273, 0.12146) * s;
-        conv1_2_tap += f16mat4(0.282, -0.001777, -0.04807, 0.2125, 0.1185, 0.05304, 0.04202, 0.2244, -0.1403, -0.094, 0.0658, -0.11957, 0.2263, 0.08307, 0.1648, 0.1073) * s;
-        conv1_3_tap += f16mat4(-0.1339, -0.03842, 0.04544, -0.2627, 0.00607, -0.10706, 0.02228, -0.09686, -0.08, -0.1448, -0.2356, 0.06964, -0.2303, -0.1415, -0.1694, -0.307) * s;
-        s = conv1_in[at + 379];
-        conv1_0_tap += f16mat4(0.267, 0.2847, -0.0976, -0.1111, -0.2284, 0.068, -0.2761, -0.2064, 0.1436, -0.2235, -0.2622, -0.1903, 0.1678, 0.07745, -0.1713, -0.1948) * s;
-        conv1_1_tap += f16mat4(0.001802, 0.3303, -0.194, -0.009125, -0.1346, 0.04144, -0.11633, -0.1059, -0.1014, -0.11145, 0.314, -0.6187, -0.0762, -0.015495, -0.0618, 0.001096) * s;
-        conv1_2_tap += f16mat4(-0.01852, 0.1124, 0.07544, -0.01611, -0.2255, -0.04623, -0.0836, 0.2311, -0.3108, -0.2573, -0.0153, -0.06775, 0.2471, -0.1111, -0.04248, 0.1227) * s;
-        conv1_3_tap += f16mat4(0.0107, 0.03714, 0.00725, -0.05447, 0.0548, 0.0422, 0.09735, 0.0829, -0.325, 0.3008, -0.1484, -0.02711, -0.122, 0.02414, -0.00883, -0.113) * s;
-        s = conv1_in[at + 559];
-        conv1_0_tap += f16mat4(-0.4812, -0.3008, -0.5005, -0.1665, 0.01139, -0.004566, 0.04437, -0.11993, -0.1743, -0.1848, -0.02522, -0.0002195, -0.10675, 0.1311, 0.1652, 0.2169) * s;
-        conv1_1_tap += f16mat4(-0.2751, -0.6816, 0.736, -0.3584, -0.07446, 0.03348, -0.1322, -0.0527, -0.03348, -0.1589, 0.2145, 0.08417, 0.1405, -0.005157, 0.0644, -0.04248) * s;
-        conv1_2_tap += f16mat4(-0.164, -0.1328, -0.1361, -0.03357, 0.02873, -0.0791, -0.01499, -0.1464, 0.1117, -0.1102, 0.03995, 0.1055, -0.0797, 0.1112, 0.1499, -0.06586) * s;
-        conv1_3_tap += f16mat4(-0.491, 0.1838, -0.1964, -0.1283, 0.02292, -0.0832, -0.10223, -0.0368, -0.1304, -0.0382, 0.09766, 0.00896, 0.1566, -0.1765, 0.05734, 0.1799) * s;
-        conv1_0 += vec4(conv1_0_tap);
-        conv1_1 += vec4(conv1_1_tap);
-        conv1_2 += vec4(conv1_2_tap);
-        conv1_3 += vec4(conv1_3_tap);
-
-        // Tap (1, 0)
-        s = conv1_in[at + 20];
-        conv1_0_tap = f16mat4(0.2744, 0.16, 0.01888, -0.07495, -0.002241, 0.08026, -0.09265, -0.1068, 0.0674, 0.00815, 0.10974, 0.11865, -0.464, -0.05032, -0.0735, 0.11676) * s;
-        conv1_1_tap = f16mat4(0.128, 0.278, -0.1131, -0.0413, -0.0534, 0.1947, -0.3325, 0.0345, -0.04712, 0.07007, -0.01694, 0.0861, -0.1242, -0.2961, 0.518, 0.0719) * s;
-        conv1_2_tap = f16mat4(-0.0373, -0.06274, 0.3098, -0.02614, -0.2517, -0.1143, 0.0435, -0.01599, 0.0884, 0.04852, -0.004337, 0.07733, -0.03162, 0.05426, 0.05322, -0.03656) * s;
-        conv1_3_tap = f16mat4(-0.1543, -0.0616, -0.1399, 0.1207, 0.1054, 0.04514, -0.0857, -0.1231, -0.06073, -0.01024, 0.02165, 0.0694, -0.06665, -0.0216, -0.07135, 0.1324) * s;
-        s = conv1_in[at + 200];
-        conv1_0_tap += f16mat4(0.11755, 0.1876, 0.11035, 0.1737, 0.0893, 0.06537, 0.01387, 0.0213, -0.06046, 0.0634, -0.04843, -0.1632, 0.1425, -0.05746, -0.1173, 0.03134) * s;
-        conv1_1_tap += f16mat4(0.06915, -0.1881, -0.02992, 0.0233, 0.02293, 0.0794, 0.1794, -0.0764, -0.05215, 0.05484, -0.0824, 0.06085, 0.02788, 0.0189, 0.0141, -0.0468) * s;
-        conv1_2_tap += f16mat4(0.1008, 0.01291, -0.1936, -0.2634, -0.3125, -0.02515, 0.145, 0.03085, -0.1365, -0.1181, 0.2054, -0.01709, 0.001809, 0.0776, 0.1471, 0.1506) * s;
-        conv1_3_tap += f16mat4(-0.0692, -0.005024, -0.1973, 0.05338, -0.0959, 0.00678, 0.03061, -0.08527, 0.1702, -0.0764, -0.05865, 0.03275, -0.002426, -0.03854, 0.0968, -0.0004187) * s;
-        s = conv1_in[at + 380];
-        conv1_0_tap += f16mat4(-0.04202, -0.05148, 0.001953, 0.10223, 0.1556, -0.07526, -0.11633, -0.0232, 0.2158, -0.02435, 0.02832, -0.1976, 0.04465, 0.0357, 0.09424, 0.0727) * s;
-        conv1_1_tap += f16mat4(-0.02458, -0.1589, -0.0452, -0.02945, -0.0247, 0.0693, -0.1229, 0.01515, -0.008835, 0.2251, -0.3755, -0.05875, 0.01264, 0.02063, 0.0983, -0.08203) * s;
-        conv1_2_tap += f16mat4(0.1362, 0.0863, -0.02994, 0.04056, 0.148, 0.0257, -0.1505, 0.02242, -0.1804, -0.01729, 0.05673, -0.07965, -0.0566, 0.002115, 0.05164, 0.049) * s;
-        conv1_3_tap += f16mat4(-0.08887, -0.006165, 0.1173, 0.01505, -0.1295, 0.06235, 0.1373, -0.1835, 0.0405, 0.10944, -0.01596, -0.0936, 0.04132, 0.04333, -0.0809, 0.04706) * s;
-        s = conv1_in[at + 560];
-        conv1_0_tap += f16mat4(0.3567, -0.03323, 0.10175, 0.0806, -0.0957, 0.07733, 0.147, 0.1439, -0.00231, 0.0522, 0.01496, -0.1103, -0.0784, -0.0962, 0.05133, 0.03406) * s;
-        conv1_1_tap += f16mat4(0.0638, 0.2856, -0.6226, -0.02908, 0.12305, 0.02844, -0.0613, 0.11444, -0.06433, 0.04962, 0.0563, -0.1277, 0.0974, 0.02296, 0.0285, 0.006363) * s;
-        conv1_2_tap += f16mat4(0.04126, 0.0535, -0.517, -0.02919, -0.07623, 0.0344, 0.05844, -0.05807, -0.0832, 0.002108, 0.1135, -0.03717, 0.03976, -0.014854, 0.02791, 0.04178) * s;
-        conv1_3_tap += f16mat4(0.001594, 0.09424, 0.0437, -0.04617, 0.02133, -0.08185, 0.01524, 0.04736, -0.04965, 0.03128, -0.06213, 0.04807, 0.002691, 0.08923, 0.09045, 0.0334) * s;
-        conv1_0 += vec4(conv1_0_tap);
-        conv1_1 += vec4(conv1_1_tap);
-        conv1_2 += vec4(conv1_2_tap);
-        conv1_3 += vec4(conv1_3_tap);
-
-        // Tap (-1, 1)
-        s = conv1_in[at + 36];
-        conv1_0_tap = f16mat4(-0.002478, -0.1943, -0.1602, 0.05383, 0.07245, 0.01656, -0.01639, 0.01496, 0.03687, 0.08276, 0.03062, 0.05054, -0.01866, 0.005787, 0.1112, -0.04953) * s;
-        conv1_1_tap = f16mat4(0.2189, 0.1236, 0.1066, -0.1396, 0.015236, 0.0732, -0.02435, -0.04535, -0.06696, 0.01819, -0.0657, -0.02672, -0.005745, 0.2351, 0.04846, 0.2678) * s;
-        conv1_2_tap = f16mat4(-0.171, 0.08527, -0.04227, -0.02087, 0.2339, -0.03137, -0.05502, 0.128, 0.0592, 0.0662, 0.08777, -0.0193, -0.211, 0.0601, -0.0812, 0.05148) * s;
-        conv1_3_tap = f16mat4(0.0837, 0.11993, 0.1477, 0.1665, 0.02765, -0.0655, 0.0381, 0.04218, 0.02876, 0.06836, 0.00959, -0.006714, 0.0627, 0.07684, 0.0842, 0.00502) * s;
-        s = conv1_in[at + 216];
-        conv1_0_tap += f16mat4(-0.085, -0.0674, -0.06366, -0.0289, -0.04813, 0.02112, 0.0512, 0.01666, -0.01941, 0.01052, 0.02547, 0.05356, 0.02612, -0.11926, 0.03812, 0.08746) * s;
-        conv1_1_tap += f16mat4(0.1836, 0.02695, -0.01787, 0.036, 0.01685, -0.1348, -0.0847, -0.0489, 0.0624, 0.014984, -0.01484, 0.08887, 0.1603, 0.05618, 0.0939, -0.2241) * s;
-        conv1_2_tap += f16mat4(0.0401, 0.02406, 0.04214, -0.01558, 0.05304, 0.0321, 0.1259, -0.04065, 0.11334, 0.0004666, -0.1531, 0.02483, -0.1758, 0.03336, 0.2423, -0.11444) * s;
-        conv1_3_tap += f16mat4(0.0427, 0.02492, -0.003046, 0.05667, -0.0894, 0.081, -0.095, -0.12274, 0.0707, 0.0992, 0.138, 0.03647, -0.002666, 0.02405, -0.02516, 0.08655) * s;
-        s = conv1_in[at + 396];
-        conv1_0_tap += f16mat4(0.02351, 0.1222, 0.0711, -0.04068, -0.0595, -0.1606, -0.006996, -0.01419, -0.09247, -0.02037, -0.05353, -0.0905, -0.0388, 0.02945, -0.06354, -0.0888) * s;
-        conv1_1_tap += f16mat4(0.143, -0.05222, -0.03714, -0.003489, -0.04538, -0.196, -0.1088, -0.286, 0.05734, -0.1527, -0.06, 0.0806, 0.165, -0.09564, -0.04938, 0.0513) * s;
-        conv1_2_tap += f16mat4(-0.1334, 0.005116, 0.04648, -0.00995, -0.2722, 0.0818, -0.1517, -0.2317, 0.2218, 0.0207, -0.0117, 0.1066, -0.10345, 0.018, -0.05005, 0.04205) * s;
-        conv1_3_tap += f16mat4(-0.07166, 0.02592, -0.0821, -0.07715, 0.069, -0.008385, 0.0441, 0.2252, 0.0349, -0.004463, 0.1454, -0.086, 0.00984, -0.0553, 0.0409, -0.05438) * s;
-        s = conv1_in[at + 576];
-        conv1_0_tap += f16mat4(-0.05762, -0.0389, -0.182, -0.08453, 0.0814, -0.05463, 0.0671, -0.01114, -0.01212, 0.03192, -0.04544, -0.03918, 0.0144, 0.0408, 0.09344, 0.03143) * s;
-        conv1_1_tap += f16mat4(-0.3076, 0.0209, 0.1583, -0.2291, -0.04745, 0.01859, -0.05057, 0.13, -0.03693, -0.01234, 0.02899, 0.02037, 0.1365, 0.071, -0.04794, -0.09595) * s;
-        conv1_2_tap += f16mat4(0.1588, -0.08716, 0.1725, -0.0991, -0.0365, 0.0471, 0.0719, 0.02496, 0.06964, 0.0658, -0.000995, 0.02489, -0.2012, 0.012505, 0.14, -0.1396) * s;
-        conv1_3_tap += f16mat4(-0.089, -0.1865, 0.11536, 0.1372, 0.05032, -0.03647, -0.05533, -0.041, -0.12054, -0.07056, 0.0757, -0.09534, 0.08887, 0.05743, -0.0475, 0.03577) * s;
-        conv1_0 += vec4(conv1_0_tap);
-        conv1_1 += vec4(conv1_1_tap);
-        conv1_2 += vec4(conv1_2_tap);
-        conv1_3 += vec4(conv1_3_tap);
-
-        // Tap (0, 1)
-        s = conv1_in[at + 37];
-        conv1_0_tap = f16mat4(0.1168, 0.0947, 0.0744, 0.0658, -0.083, -0.02821, -0.0327, -0.04987, 0.01176, -0.03696, -0.00209, 0.02203, -0.08105, 0.001718, -0.05173, 0.1184) * s;
-        conv1_1_tap = f16mat4(0.06586, 0.1733, -0.353, 0.1405, -0.03326, -0.1444, 0.0668, -0.1841, 0.0742, -0.00576, 0.0274, 0.1227, 0.0353, 0.09186, -0.01553, -0.10693) * s;
-        conv1_2_tap = f16mat4(0.1014, -0.01563, 0.183, 0.1021, 0.2642, -0.02554, -0.0232, -0.1262, -0.1273, 0.07886, 0.01567, -0.03186, -0.2252, 0.0776, -0.0497, 0.0554) * s;
-        conv1_3_tap = f16mat4(0.1182, -0.007538, 0.01949, -0.0887, -0.11316, -0.1337, -0.05765, -0.01952, -0.0779, 0.09314, -0.09875, 0.0329, 0.05283, 0.03882, 0.0986, 0.1544) * s;
-        s = conv1_in[at + 217];
-        conv1_0_tap += f16mat4(-0.01381, 0.08875, 0.095, -0.05713, 0.05145, -0.0677, -0.0639, -0.0598, 0.05334, -0.001547, -0.0589, -0.12317, 0.1241, -0.1653, 0.0358, 0.0352) * s;
-        conv1_1_tap += f16mat4(0.0877, 0.06396, -0.2773, 0.2021, 0.0647, -0.06494, -0.0973, 0.2006, -0.1203, -0.1055, 0.1952, -0.1427, 0.1298, 0.2494, -0.04944, -0.0437) * s;
-        conv1_2_tap += f16mat4(-0.1396, 0.0694, -0.1478, 0.0304, -0.1781, 0.0192, 0.06744, 0.06274, 0.2036, -0.04816, -0.0001739, -0.03778, -0.1156, -0.05457, 0.2625, -0.11176) * s;
-        conv1_3_tap += f16mat4(0.1829, -0.03073, 0.11926, -0.0643, 0.038, -0.07434, 0.2141, 0.04822, -0.1436, -0.09827, -0.005943, 0.005245, 0.143, -0.0353, -0.005165, 0.05875) * s;
-        s = conv1_in[at + 397];
-        conv1_0_tap += f16mat4(0.0677, 0.1693, -0.005013, 0.03775, 0.06097, 0.0781, 0.0408, 0.1222, 0.02176, 0.0777, 0.05502, -0.01978, -0.0006747, -0.01349, 0.002796, -0.002851) * s;
-        conv1_1_tap += f16mat4(0.1843, -0.03345, 0.02663, 0.0383, 0.1678, 0.1635, -0.6694, 0.1532, 0.0589, -0.04633, 0.09705, 0.3784, 0.011375, -0.0895, -0.002066, 0.09155) * s;
-        conv1_2_tap += f16mat4(-0.091, -0.0348, 0.01453, -0.02036, -0.1327, 0.003975, -0.04446, -0.0212, 0.093, -0.09717, 0.004612, -0.02386, -0.0718, -0.04004, 0.05145, 0.06216) * s;
-        conv1_3_tap += f16mat4(0.04883, -0.0726, 0.0008445, -0.009926, 0.1487, 0.00551, -0.03854, -0.02449, -0.1344, -0.0968, -0.03815, -0.09674, -0.03757, 0.02301, 0.07996, -0.08624) * s;
-        s = conv1_in[at + 577];
-        conv1_0_tap += f16mat4(-0.0893, 0.09265, 0.0272, -0.010284, 0.005527, -0.04385, -0.03943, -0.0008225, -0.04425, -0.1124, -0.0813, -0.00876, 0.00198, -0.07855, 0.0339, -0.04547) * s;
-        conv1_1_tap += f16mat4(0.058, 0.1226, -0.2139, 0.3877, 0.00397, -0.03525, 0.1404, -0.04605, -0.07996, -0.073, 0.1743, -0.007717, 0.01758, 0.151, -0.04224, 0.04868) * s;
-        conv1_2_tap += f16mat4(0.3132, 0.03256, -0.007195, 0.07947, 0.08905, -0.006096, 0.010574, 1.34e-05, 0.1595, -0.01307, 0.04742, -0.02432, -0.2025, 0.0832, 0.11615, -0.003145) * s;
-        conv1_3_tap += f16mat4(-0.0743, -0.04202, -0.01356, -0.075, -0.07635, -0.00767, -0.0327, -0.03802, -0.08606, -0.04828, 0.05038, -0.0737, 0.1166, -0.00295, 0.003124, 0.08936) * s;
-        conv1_0 += vec4(conv1_0_tap);
-        conv1_1 += vec4(conv1_1_tap);
-        conv1_2 += vec4(conv1_2_tap);
-        conv1_3 += vec4(conv1_3_tap);
-
-        // Tap (1, 1)
-        s = conv1_in[at + 38];
-        conv1_0_tap = f16mat4(0.05075, 0.1503, 0.01904, 0.02124, -0.02856, -0.03827, 0.1123, 0.002586, -0.04193, -0.0955, -0.01223, 0.010284, -0.1097, 0.02943, 0.04437, 0.03174) * s;
-        conv1_1_tap = f16mat4(-0.03848, 0.000255, 0.2744, -0.0796, 0.1256, 0.05853, -0.2289, 0.10504, -0.06216, -0.1414, 0.013504, -0.0353, -0.2062, 0.08936, -0.01192, -0.1929) * s;
-        conv1_2_tap = f16mat4(0.1898, 0.009186, -0.012085, 0.06158, -0.0313, -0.07574, -0.07275, -0.01303, -0.1051, -0.01349, -0.0458, -0.04297, 0.1295, 0.08466, 0.1396, 0.07776) * s;
-        conv1_3_tap = f16mat4(-0.03308, 0.03043, -0.0401, 0.104, 0.02744, 0.007202, -0.2058, 0.0422, 0.009285, -0.03983, 0.088, -0.003918, 0.04926, -0.03958, 0.02249, 0.0837) * s;
-        s = conv1_in[at + 218];
-        conv1_0_tap += f16mat4(-0.1581, -0.1794, -0.0867, -0.1472, -0.05222, 0.0972, 0.01329, 0.04422, -0.015465, 0.108, 0.03793, -0.05676, 0.1147, -0.1255, -0.01854, 0.069) * s;
-        conv1_1_tap += f16mat4(-0.1006, -0.03662, 0.734, 0.08234, 0.1009, -0.0701, 0.02449, 0.01927, -0.00498, 0.05142, -0.1489, 0.05356, -0.05356, 0.008064, -0.1392, -0.0175) * s;
-        conv1_2_tap += f16mat4(-0.04663, -0.0558, 0.2278, -0.0578, 0.0729, 0.05853, 0.0912, 0.04852, 0.1198, -0.00853, 0.1447, -0.10706, -0.01424, -0.03934, 0.634, -0.01715) * s;
-        conv1_3_tap += f16mat4(-0.04904, 0.0773, -0.06934, 0.1987, -0.01254, 0.00788, -0.01686, 0.01162, 0.06494, -0.05444, 0.02266, -0.005676, 0.0502, 0.2073, 0.09595, -0.0521) * s;
-        s = conv1_in[at + 398];
-        conv1_0_tap += f16mat4(-0.001057, 0.002079, -0.0327, -0.00581, 0.01712, -0.0687, 0.00723, 0.01179, -0.1232, 0.07526, 0.0705, 0.0665, -0.01206, 0.02522, -0.00614, 0.03056) * s;
-        conv1_1_tap += f16mat4(-0.0775, -0.1558, -0.08026, 0.1471, -0.1359, -0.02847, 0.002007, -0.0444, -0.1396, -0.2822, 0.0981, 0.06323, 0.02428, -0.02258, 0.156, -0.0333) * s;
-        conv1_2_tap += f16mat4(-0.1278, -0.02599, -0.00533, -0.05533, -0.09863, 0.0668, -0.1266, -0.01633, -0.1176, -0.0504, -0.3547, 0.08105, 0.11066, -0.0817, 0.03026, -0.0209) * s;
-        conv1_3_tap += f16mat4(-0.10034, 0.01161, 0.0989, 0.0667, 0.065, -0.0171, -0.01859, -0.1401, 0.02267, -0.1423, -0.05078, -0.0154, 0.03244, 0.0431, -0.01004, 0.03235) * s;
-        s = conv1_in[at + 578];
-        conv1_0_tap += f16mat4(0.003162, -0.097, -0.03226, 0.01383, 0.04166, -0.004646, -0.04584, 0.05905, 0.00562, 0.0752, -0.07135, 0.0628, 0.02742, 0.0448, -0.0628, 0.1132) * s;
-        conv1_1_tap += f16mat4(-0.1077, -0.1296, 0.1653, -0.02335, 0.05487, 0.11957, -0.0697, -0.002485, 0.1334, 0.04288, 0.0647, 0.0293, 0.02234, 0.04895, -0.03482, -0.06256) * s;
-        conv1_2_tap += f16mat4(-0.0999, 0.02113, -0.0897, -0.01354, -0.03928, 0.01784, 0.1545, 0.00552, 0.1556, 0.049, 0.07056, -0.004684, -0.0539, 0.01481, 0.1093, -0.06824) * s;
-        conv1_3_tap += f16mat4(-0.01165, 0.0605, 0.04, -0.06757, 0.04382, -0.012665, -0.07007, 0.1466, 0.0208, -0.005947, 0.01662, 0.1337, 0.1361, 0.02083, 0.04855, -0.01551) * s;
-        conv1_0 += vec4(conv1_0_tap);
-        conv1_1 += vec4(conv1_1_tap);
-        conv1_2 += vec4(conv1_2_tap);
-        conv1_3 += vec4(conv1_3_tap);
     }
 
+    // conv1_rim: near the borders, what zero padding between two convolutions takes away
+    vec4 conv1_rim_0a = vec4(0.0);
+    vec4 conv1_rim_0b = vec4(0.0);
+    vec4 conv1_rim_0c = vec4(0.0);
+    vec4 conv1_rim_0d = vec4(0.0);
+    vec4 conv1_rim_1a = vec4(0.0);
+    vec4 conv1_rim_1b = vec4(0.0);
+    vec4 conv1_rim_1c = vec4(0.0);
+    vec4 conv1_rim_1d = vec4(0.0);
+    vec4 conv1_rim_2a = vec4(0.0);
+    vec4 conv1_rim_2b = vec4(0.0);
+    vec4 conv1_rim_2c = vec4(0.0);
+    vec4 conv1_rim_2d = vec4(0.0);
+    vec4 conv1_rim_3a = vec4(0.0);
+    vec4 conv1_rim_3b = vec4(0.0);
+    vec4 conv1_rim_3c = vec4(0.0);
+    vec4 conv1_rim_3d = vec4(0.0);
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(1, 1), size - ivec2(1, 1)));
+        for (int i = interior ? 4 : 0; i < 4; i++) {
+            ivec2 p = pixel + ivec2(i % 2, i / 2);
+            vec4 sum_0 = vec4(0.0);
+            vec4 sum_1 = vec4(0.0);
+            vec4 sum_2 = vec4(0.0);
+            vec4 sum_3 = vec4(0.0);
+            for (int term = 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F16_CMP_FP16_conv1_rim_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F16_CMP_FP16_conv1_rim_0w, ivec2(1, term), 0) : vec4(0.0);
+                sum_1 += here ? texelFetch(C4F16_CMP_FP16_conv1_rim_0w, ivec2(2, term), 0) : vec4(0.0);
+                sum_2 += here ? texelFetch(C4F16_CMP_FP16_conv1_rim_0w, ivec2(3, term), 0) : vec4(0.0);
+                sum_3 += here ? texelFetch(C4F16_CMP_FP16_conv1_rim_0w, ivec2(4, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec2(texelFetch(C4F16_CMP_FP16_conv1_rim_0w, ivec2(0, tap), 0).xy);
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        float s = source(ivec2(q.x, q.y));
+                        sum_0 += texelFetch(C4F16_CMP_FP16_conv1_rim_0w, ivec2(1, tap), 0) * s;
+                        sum_1 += texelFetch(C4F16_CMP_FP16_conv1_rim_0w, ivec2(2, tap), 0) * s;
+                        sum_2 += texelFetch(C4F16_CMP_FP16_conv1_rim_0w, ivec2(3, tap), 0) * s;
+                        sum_3 += texelFetch(C4F16_CMP_FP16_conv1_rim_0w, ivec2(4, tap), 0) * s;
+                    }
+                }
+            }
+            if (i == 0) {
+                conv1_rim_0a = sum_0;
+                conv1_rim_1a = sum_1;
+                conv1_rim_2a = sum_2;
+                conv1_rim_3a = sum_3;
+            }
+            if (i == 1) {
+                conv1_rim_0b = sum_0;
+                conv1_rim_1b = sum_1;
+                conv1_rim_2b = sum_2;
+                conv1_rim_3b = sum_3;
+            }
+            if (i == 2) {
+                conv1_rim_0c = sum_0;
+                conv1_rim_1c = sum_1;
+                conv1_rim_2c = sum_2;
+                conv1_rim_3c = sum_3;
+            }
+            if (i == 3) {
+                conv1_rim_0d = sum_0;
+                conv1_rim_1d = sum_1;
+                conv1_rim_2d = sum_2;
+                conv1_rim_3d = sum_3;
+            }
+        }
+    }
+
+    // Add
+    vec4 conv1_0a = conv1_whole_0a + conv1_rim_0a;
+    vec4 conv1_1a = conv1_whole_1a + conv1_rim_1a;
+    vec4 conv1_2a = conv1_whole_2a + conv1_rim_2a;
+    vec4 conv1_3a = conv1_whole_3a + conv1_rim_3a;
+    vec4 conv1_0b = conv1_whole_0b + conv1_rim_0b;
+    vec4 conv1_1b = conv1_whole_1b + conv1_rim_1b;
+    vec4 conv1_2b = conv1_whole_2b + conv1_rim_2b;
+    vec4 conv1_3b = conv1_whole_3b + conv1_rim_3b;
+    vec4 conv1_0c = conv1_whole_0c + conv1_rim_0c;
+    vec4 conv1_1c = conv1_whole_1c + conv1_rim_1c;
+    vec4 conv1_2c = conv1_whole_2c + conv1_rim_2c;
+    vec4 conv1_3c = conv1_whole_3c + conv1_rim_3c;
+    vec4 conv1_0d = conv1_whole_0d + conv1_rim_0d;
+    vec4 conv1_1d = conv1_whole_1d + conv1_rim_1d;
+    vec4 conv1_2d = conv1_whole_2d + conv1_rim_2d;
+    vec4 conv1_3d = conv1_whole_3d + conv1_rim_3d;
+
     // Relu
-    vec4 relu1_0 = max(conv1_0, vec4(0.0));
-    vec4 relu1_1 = max(conv1_1, vec4(0.0));
-    vec4 relu1_2 = max(conv1_2, vec4(0.0));
-    vec4 relu1_3 = max(conv1_3, vec4(0.0));
+    vec4 relu1_0a = max(conv1_0a, vec4(0.0));
+    vec4 relu1_1a = max(conv1_1a, vec4(0.0));
+    vec4 relu1_2a = max(conv1_2a, vec4(0.0));
+    vec4 relu1_3a = max(conv1_3a, vec4(0.0));
+    vec4 relu1_0b = max(conv1_0b, vec4(0.0));
+    vec4 relu1_1b = max(conv1_1b, vec4(0.0));
+    vec4 relu1_2b = max(conv1_2b, vec4(0.0));
+    vec4 relu1_3b = max(conv1_3b, vec4(0.0));
+    vec4 relu1_0c = max(conv1_0c, vec4(0.0));
+    vec4 relu1_1c = max(conv1_1c, vec4(0.0));
+    vec4 relu1_2c = max(conv1_2c, vec4(0.0));
+    vec4 relu1_3c = max(conv1_3c, vec4(0.0));
+    vec4 relu1_0d = max(conv1_0d, vec4(0.0));
+    vec4 relu1_1d = max(conv1_1d, vec4(0.0));
+    vec4 relu1_2d = max(conv1_2d, vec4(0.0));
+    vec4 relu1_3d = max(conv1_3d, vec4(0.0));
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(0, 0), relu1_0);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(1, 0), relu1_1);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(0, 1), relu1_2);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(1, 1), relu1_3);
+        ivec2 at = pixel;
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 0), relu1_0a);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 0), relu1_1a);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 1), relu1_2a);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 1), relu1_3a);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 0);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 0), relu1_0b);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 0), relu1_1b);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 1), relu1_2b);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 1), relu1_3b);
+    }
+    {
+        ivec2 at = pixel + ivec2(0, 1);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 0), relu1_0c);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 0), relu1_1c);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 1), relu1_2c);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 1), relu1_3c);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 1);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 0), relu1_0d);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 0), relu1_1d);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 1), relu1_2d);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 1), relu1_3d);
     }
 }
 
@@ -434,290 +780,450 @@ void hook() {
 //!HEIGHT HOOKED.h 2 *
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
-//!COMPUTE 32 16 16 8
+//!COMPUTE 64 16 16 8
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 
-// The workgroup's pixels of conv2's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv2_tile = ivec2(18, 10);
-const int conv2_cells = 180;
-shared f16vec4 conv2_in[720];
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
 
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 1);
 
-    // conv2: 3x3 kernel, 16 to 16 channels
-    vec4 conv2_0 = vec4(0.019229144, 0.046957124, 0.027376773, 0.0021371376);
-    vec4 conv2_1 = vec4(0.11210878, 0.022311466, -0.34928125, -0.024448462);
-    vec4 conv2_2 = vec4(0.03067985, 0.0143120615, 0.03141092, 0.048317883);
-    vec4 conv2_3 = vec4(-0.05052489, 0.012123782, 0.03897713, -0.068425454);
+    // conv2: 3x3 kernel, 16 to 16 channels of 2x1 pixels
+    vec4 conv2_0_sum0_0 = vec4(0.0);
+    vec4 conv2_0_sum0_1 = vec4(0.0);
+    vec4 conv2_0_sum0_2 = vec4(0.0);
+    vec4 conv2_0_sum0_3 = vec4(0.0);
+    vec4 conv2_1_sum0_0 = vec4(0.0);
+    vec4 conv2_1_sum0_1 = vec4(0.0);
+    vec4 conv2_1_sum0_2 = vec4(0.0);
+    vec4 conv2_1_sum0_3 = vec4(0.0);
+    vec4 conv2_2_sum0_0 = vec4(0.0);
+    vec4 conv2_2_sum0_1 = vec4(0.0);
+    vec4 conv2_2_sum0_2 = vec4(0.0);
+    vec4 conv2_2_sum0_3 = vec4(0.0);
+    vec4 conv2_3_sum0_0 = vec4(0.0);
+    vec4 conv2_3_sum0_1 = vec4(0.0);
+    vec4 conv2_3_sum0_2 = vec4(0.0);
+    vec4 conv2_3_sum0_3 = vec4(0.0);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(1, 1);
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_CMP_FP16_relu1_size) / ivec2(2, 2) - 1;
-        int at = local.y * conv2_tile.x + local.x;
-        f16vec4 s;
-        f16vec4 conv2_0_tap, conv2_1_tap, conv2_2_tap, conv2_3_tap;
-
-        // Fill the tile with packs 0 to 3.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv2_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv2_tile.x, cell / conv2_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv2_in[0 * conv2_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu1_raw, q * ivec2(2, 2) + ivec2(0, 0), 0)) : f16vec4(0.0);
-            conv2_in[1 * conv2_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu1_raw, q * ivec2(2, 2) + ivec2(1, 0), 0)) : f16vec4(0.0);
-            conv2_in[2 * conv2_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu1_raw, q * ivec2(2, 2) + ivec2(0, 1), 0)) : f16vec4(0.0);
-            conv2_in[3 * conv2_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu1_raw, q * ivec2(2, 2) + ivec2(1, 1), 0)) : f16vec4(0.0);
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int x3 = clamp(corner.x + 3, 0, edge.x);
+        bool x3_in = x3 == corner.x + 3;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0, 2 * y0), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y0), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2, 2 * y0), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3, 2 * y0), 0), y0_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0, 2 * y1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2, 2 * y1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3, 2 * y1), 0), y1_in && x3_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0, 2 * y2), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y2), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2, 2 * y2), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3, 2 * y2), 0), y2_in && x3_in));
+            f16vec4 f_0_0 = s_0_0 - s_0_2;
+            f16vec4 f_0_1 = s_0_1 + s_0_2;
+            f16vec4 f_0_2 = s_0_2 - s_0_1;
+            f16vec4 f_0_3 = s_0_1 - s_0_3;
+            f16vec4 f_1_0 = s_1_0 - s_1_2;
+            f16vec4 f_1_1 = s_1_1 + s_1_2;
+            f16vec4 f_1_2 = s_1_2 - s_1_1;
+            f16vec4 f_1_3 = s_1_1 - s_1_3;
+            f16vec4 f_2_0 = s_2_0 - s_2_2;
+            f16vec4 f_2_1 = s_2_1 + s_2_2;
+            f16vec4 f_2_2 = s_2_2 - s_2_1;
+            f16vec4 f_2_3 = s_2_1 - s_2_3;
+            f16vec4 conv2_0_sum0_0_pack = f16mat4(-.0435,.1237,.07056,-.03017,.02463,-.1148,.05563,.05173,-.0452,-.002151,-.02628,-.01415,.04294,.07446,.03726,.0688) * f_0_0;
+            f16vec4 conv2_0_sum0_1_pack = f16mat4(-.02571,-.01685,.0657,-.00767,.01072,-.2097,.003006,.1481,-.01402,-.006382,.0784,-.0929,.03656,.0897,.0214,.0745) * f_0_1;
+            f16vec4 conv2_0_sum0_2_pack = f16mat4(-.011154,.1512,.009636,.02957,.1186,.03412,.06165,-.0477,-.02534,.04565,-.04468,.01466,-.007595,.01796,.003887,.0354) * f_0_2;
+            f16vec4 conv2_0_sum0_3_pack = f16mat4(.006615,.01069,.004765,.05206,.1047,-.06082,.00902,.0487,.00583,.0414,.06003,-.0641,-.013985,.0332,-.01198,.04114) * f_0_3;
+            conv2_0_sum0_0_pack += f16mat4(.0917,-.9033,.2152,.2229,-.1469,-.05215,-.153,-.007023,-.1135,.0655,.03488,-.008125,-.0693,.0751,.09436,.1123) * f_1_0;
+            conv2_0_sum0_1_pack += f16mat4(-.01952,-.4973,.0935,.10803,-.07104,.1138,.03326,.06287,.03226,.2014,.171,-.5806,-.04736,.1947,.1593,-.145) * f_1_1;
+            conv2_0_sum0_2_pack += f16mat4(.1099,-.4236,.1602,.1742,-.2283,-.08545,-.2216,-.05438,-.02443,-.035,-.009125,.4692,.00465,-.0659,-.01167,.3118) * f_1_2;
+            conv2_0_sum0_3_pack += f16mat4(-.001249,-.01756,.0385,.05927,-.1525,.08044,-.0353,.0155,.12134,.1009,.127,-.10315,.02658,.05368,.05325,.05447) * f_1_3;
+            conv2_0_sum0_0_pack += f16mat4(.0328,.04178,.03015,.0388,.0504,-.01303,-.01127,-.02055,-.1263,.05032,-.0709,-.07684,.0513,-.00856,.0669,-.03137) * f_2_0;
+            conv2_0_sum0_1_pack += f16mat4(.10645,.03078,.07336,.00938,.07214,-.00858,.002983,-.003222,-.1655,-.006287,-.1237,-.06744,-.09735,-.08716,-.05893,-.05096) * f_2_1;
+            conv2_0_sum0_2_pack += f16mat4(-.1143,-.014496,-.0675,.0757,.11145,.0002577,.02484,-.11957,.2263,-.01385,-.05142,-.03287,.013626,.06,.05402,.006477) * f_2_2;
+            conv2_0_sum0_3_pack += f16mat4(-.0407,-.0255,-.02429,.04623,.1332,.0047,.0391,-.10223,.1871,-.0705,-.1042,-.02347,-.135,-.01857,-.0718,-.0131) * f_2_3;
+            conv2_0_sum0_0 += vec4(conv2_0_sum0_0_pack);
+            conv2_0_sum0_1 += vec4(conv2_0_sum0_1_pack);
+            conv2_0_sum0_2 += vec4(conv2_0_sum0_2_pack);
+            conv2_0_sum0_3 += vec4(conv2_0_sum0_3_pack);
+            f16vec4 conv2_1_sum0_0_pack = f16mat4(.10944,-.1376,-.0572,-.0836,.05255,-.2487,-.155,.02179,.02988,-.0415,.0531,-.0287,.048,-.06805,-.07227,.002062) * f_0_0;
+            f16vec4 conv2_1_sum0_1_pack = f16mat4(.1405,-.06104,-.005505,-.06064,-.073,-.162,-.126,-.04517,.05817,-.06824,-.0335,.01678,1.38e-05,.09296,-.02112,-.0453) * f_0_1;
+            f16vec4 conv2_1_sum0_2_pack = f16mat4(.02693,-.04642,-.01564,-.05655,.01328,-.0794,-.08136,.03174,-.02582,-.009865,-.00869,-.03217,.011734,-.02272,-.06323,.0388) * f_0_2;
+            f16vec4 conv2_1_sum0_3_pack = f16mat4(.05798,.03014,.03604,-.03354,-.11224,.007374,-.05228,-.03522,.002472,-.0366,-.0953,.01331,-.03625,.1383,-.01208,-.00856) * f_0_3;
+            conv2_1_sum0_0_pack += f16mat4(.2491,-.06824,-.5967,.01302,.03598,-.2329,.02504,.02248,-.1418,-.0004964,-.06757,-.0001055,.2245,.05267,-.0374,.05737) * f_1_0;
+            conv2_1_sum0_1_pack += f16mat4(.135,-.1399,-.245,-.01167,.1656,-.2394,.1057,-.01634,-.0874,-.0986,-.002937,-.05063,.1393,-.05264,.0446,.05426) * f_1_1;
+            conv2_1_sum0_2_pack += f16mat4(.0881,-.04303,-.3008,.01936,-.08435,.001746,-.1722,.02011,-.1288,.12006,-.04047,.0407,.10114,-.05646,.004604,.05588) * f_1_2;
+            conv2_1_sum0_3_pack += f16mat4(-.02608,-.1146,.0509,-.00534,.04526,-.0047,-.0916,-.01869,-.07434,.02199,.02415,-.00979,.01599,-.1617,.0866,.05273) * f_1_3;
+            conv2_1_sum0_0_pack += f16mat4(-.3728,.0734,.06885,-.03001,.06396,.0705,-.12366,-.0554,-.0388,-.07074,.089,-.01877,.1964,-.1296,.05246,.03876) * f_2_0;
+            conv2_1_sum0_1_pack += f16mat4(-.1827,-.6636,.0322,-.0826,.1534,-.03418,-.06866,-.06323,.1284,-.1484,-.0514,-.06476,.1255,-.05154,-.2091,-.0555) * f_2_1;
+            conv2_1_sum0_2_pack += f16mat4(-.158,.7373,.0804,-.0366,-.02563,.0819,-.0559,.02658,-.02943,.1592,.16,-.00685,-.0648,-.01674,.2004,.03864) * f_2_2;
+            conv2_1_sum0_3_pack += f16mat4(.03207,.0004425,.0437,-.0892,.0639,-.02277,-.000957,.0187,.1378,.08154,.01968,-.0528,-.1357,.06137,-.0612,-.05563) * f_2_3;
+            conv2_1_sum0_0 += vec4(conv2_1_sum0_0_pack);
+            conv2_1_sum0_1 += vec4(conv2_1_sum0_1_pack);
+            conv2_1_sum0_2 += vec4(conv2_1_sum0_2_pack);
+            conv2_1_sum0_3 += vec4(conv2_1_sum0_3_pack);
+            f16vec4 conv2_2_sum0_0_pack = f16mat4(-.1418,.1054,-.1892,.0694,-.0808,-.015465,-.2104,.02249,-.11053,.04376,-.04678,.0244,-.02293,-.03616,-.0386,-.08887) * f_0_0;
+            f16vec4 conv2_2_sum0_1_pack = f16mat4(-.2448,.1392,-.0993,.02275,-.0697,.02766,-.1322,.01636,-.07874,.1149,-.09357,.02821,.00984,-.09216,.010796,-.07587) * f_0_1;
+            f16vec4 conv2_2_sum0_2_pack = f16mat4(-.05432,.02986,-.06964,.05673,.004726,.003113,-.1595,-.0762,-.04797,-.02313,-.02432,-.03198,.02771,-.003706,.07916,-.06335) * f_0_2;
+            f16vec4 conv2_2_sum0_3_pack = f16mat4(-.1573,.0636,.02022,.01006,.01587,.04623,-.0813,-.0823,-.0162,.048,-.0711,-.02815,.0605,-.05972,.1285,-.05035) * f_0_3;
+            conv2_2_sum0_0_pack += f16mat4(-.1121,.006844,-.02776,-.01195,.1237,.0058,-.1263,-.07434,-.294,-.01949,.1042,-.0379,-.7056,.011086,.06384,.0811) * f_1_0;
+            conv2_2_sum0_1_pack += f16mat4(-.06155,.1442,-.0753,-.03467,.1284,.1238,-.06665,-.04907,-.2705,.06097,.02742,.021,-.2246,.04016,-.1604,.0931) * f_1_1;
+            conv2_2_sum0_2_pack += f16mat4(-.06915,-.0498,.001209,.07886,.1484,-.04263,-.05792,-.1599,-.167,.0759,.006695,-.0727,-.412,-.0947,.2311,.02328) * f_1_2;
+            conv2_2_sum0_3_pack += f16mat4(-.01855,.08746,-.04633,.0561,.1532,.0754,.001814,-.1346,-.1437,.1564,-.07007,-.013794,.0687,-.0657,.00685,.03522) * f_1_3;
+            conv2_2_sum0_0_pack += f16mat4(-.0443,.1478,-.05087,-.645,-.158,.0201,.005333,.03583,.252,-.1552,.003387,-.09735,.00581,-.06027,-.08954,.1671) * f_2_0;
+            conv2_2_sum0_1_pack += f16mat4(.07227,.1083,-.01201,-.3713,-.291,-.02264,.03403,.02579,.0405,-.235,-.0443,-.1233,-.01401,-.1783,.01333,.0629) * f_2_1;
+            conv2_2_sum0_2_pack += f16mat4(-.001475,.0932,-.06027,-.28,-.0746,-.05246,.02814,-.11444,.1829,-.04892,-.07196,.1173,.02928,.04562,-.1265,.0683) * f_2_2;
+            conv2_2_sum0_3_pack += f16mat4(.1151,.05362,-.02142,-.00652,-.2076,-.0952,.05682,-.1245,-.02872,-.1288,-.1196,.0914,.00947,-.0724,-.02365,-.03592) * f_2_3;
+            conv2_2_sum0_0 += vec4(conv2_2_sum0_0_pack);
+            conv2_2_sum0_1 += vec4(conv2_2_sum0_1_pack);
+            conv2_2_sum0_2 += vec4(conv2_2_sum0_2_pack);
+            conv2_2_sum0_3 += vec4(conv2_2_sum0_3_pack);
+            f16vec4 conv2_3_sum0_0_pack = f16mat4(-.03406,-.002764,.001919,-.094,.001387,.01314,-.03595,.06235,-.0669,-.00666,-.001899,.005848,.01402,-.1427,-.01113,-.02736) * f_0_0;
+            f16vec4 conv2_3_sum0_1_pack = f16mat4(-.0787,.1216,.0161,-.07086,.03418,.1141,-.001216,.0995,.01406,.02675,-.004665,.00535,.01875,-.1276,.005955,-.10394) * f_0_1;
+            f16vec4 conv2_3_sum0_2_pack = f16mat4(.1129,.03976,-.0009127,-.0686,-.03918,-.0819,-.06964,.05435,.02238,.03226,-.02295,-.02147,-.01837,-.0471,.006325,.001197) * f_0_2;
+            f16vec4 conv2_3_sum0_3_pack = f16mat4(.0683,.1642,.01327,-.04547,-.006405,.01904,-.0349,.0915,.10333,.0657,-.02571,-.02196,-.01366,-.03195,.0234,-.0754) * f_0_3;
+            conv2_3_sum0_0_pack += f16mat4(-.2603,-.2035,-.06055,.1713,-.023,.0062,.09784,-.0474,-.005016,.1307,-.0117,-.0457,-.0471,-.3403,.0859,-.05844) * f_1_0;
+            conv2_3_sum0_1_pack += f16mat4(-.1609,-.1741,.03125,.0852,.129,-.04047,.09705,-.1853,-.3162,-.0082,-.04752,-.1799,-.0697,-.1203,-.02791,-.09) * f_1_1;
+            conv2_3_sum0_2_pack += f16mat4(-.02354,-.10156,-.0669,.1312,-.0929,.0815,-.1261,.03897,.02379,.2007,-.1943,.0011425,.003124,-.05508,-.06323,.05338) * f_1_2;
+            conv2_3_sum0_3_pack += f16mat4(.0759,-.0721,.02493,.04517,.05917,.03485,-.127,-.0989,-.2874,.0618,-.2302,-.133,-.01952,.165,-.177,.02173) * f_1_3;
+            conv2_3_sum0_0_pack += f16mat4(.1729,-1.608,.0656,.0783,-.002293,-.1613,.0167,-.2007,.00984,.01284,-.0406,.1812,.1333,-.05215,.09796,-.2578) * f_2_0;
+            conv2_3_sum0_1_pack += f16mat4(.09204,-.7534,.02014,.0921,-.04895,-.02435,.01726,-.2917,-.2441,.05304,-.04156,.1711,.03546,-.04172,-.003813,-.14) * f_2_1;
+            conv2_3_sum0_2_pack += f16mat4(.1351,-.778,.03354,.0773,.01888,-.06976,-.02766,-.01079,-.04877,-.0662,-.0097,.04163,.2407,-.0348,.11066,-.0975) * f_2_2;
+            conv2_3_sum0_3_pack += f16mat4(.05435,.07745,-.01191,.09106,-.0278,.0671,-.0271,-.10175,-.3027,-.026,-.01066,.03156,.1428,-.02435,.00884,.0204) * f_2_3;
+            conv2_3_sum0_0 += vec4(conv2_3_sum0_0_pack);
+            conv2_3_sum0_1 += vec4(conv2_3_sum0_1_pack);
+            conv2_3_sum0_2 += vec4(conv2_3_sum0_2_pack);
+            conv2_3_sum0_3 += vec4(conv2_3_sum0_3_pack);
         }
-        barrier();
-
-        // Tap (-1, -1)
-        s = conv2_in[at + 0];
-        conv2_0_tap = f16mat4(-0.0435, 0.1237, 0.07056, -0.03017, 0.02463, -0.1148, 0.05563, 0.05173, -0.0452, -0.002151, -0.02628, -0.01415, 0.04294, 0.07446, 0.03726, 0.0688) * s;
-        conv2_1_tap = f16mat4(0.10944, -0.1376, -0.0572, -0.0836, 0.05255, -0.2487, -0.155, 0.02179, 0.02988, -0.0415, 0.0531, -0.0287, 0.048, -0.06805, -0.07227, 0.002062) * s;
-        conv2_2_tap = f16mat4(-0.1418, 0.1054, -0.1892, 0.0694, -0.0808, -0.015465, -0.2104, 0.02249, -0.11053, 0.04376, -0.04678, 0.0244, -0.02293, -0.03616, -0.0386, -0.08887) * s;
-        conv2_3_tap = f16mat4(-0.03406, -0.002764, 0.001919, -0.094, 0.001387, 0.01314, -0.03595, 0.06235, -0.0669, -0.00666, -0.001899, 0.005848, 0.01402, -0.1427, -0.01113, -0.02736) * s;
-        s = conv2_in[at + 180];
-        conv2_0_tap += f16mat4(-0.0248, -0.005974, -0.03168, -0.03842, 0.04553, 0.133, -0.0857, -0.2089, 0.0949, -0.05032, -0.02051, -0.0575, 0.1026, -0.0884, -0.06015, 0.04013) * s;
-        conv2_1_tap += f16mat4(-0.0992, 0.08624, 0.06213, -0.03433, -0.0632, -0.1425, -0.06525, 0.01823, -0.01938, 0.074, -0.0445, -0.02792, -0.1148, 0.1263, 0.0742, -0.01617) * s;
-        conv2_2_tap += f16mat4(0.2751, -0.02396, 0.03418, -0.06757, 0.0698, 0.04062, -0.0787, -0.01299, -0.4668, 0.0101, -0.1471, 0.003521, 0.1686, 0.03418, 0.0504, -0.071) * s;
-        conv2_3_tap += f16mat4(-0.002367, 0.086, -0.001536, 0.1914, -0.1711, -0.01714, 0.03653, 0.05493, 0.05338, -3.77e-05, 0.00854, 0.01223, 0.1045, 0.02977, 0.002731, 0.02376) * s;
-        s = conv2_in[at + 360];
-        conv2_0_tap += f16mat4(0.075, -0.08795, -0.11194, 0.0786, 0.02095, -0.1604, -0.08276, 0.023, -0.0748, 0.01197, -0.0333, 0.0715, 0.001489, -0.00677, 0.00918, -0.01018) * s;
-        conv2_1_tap += f16mat4(-0.04596, -0.2386, -0.02483, 0.003332, -0.04913, 0.1442, -0.02547, -0.08795, 0.168, -0.1255, 0.1688, 0.0513, -0.02208, 0.1918, 0.0002763, -0.0819) * s;
-        conv2_2_tap += f16mat4(0.1003, 0.1184, -0.0251, 0.00684, -0.1438, 0.01405, -0.05313, 0.01089, 0.00298, 0.1252, -0.0716, 0.05096, -0.1655, 0.00663, 0.01159, -0.01862) * s;
-        conv2_3_tap += f16mat4(0.1937, -0.11237, 0.03644, -0.09955, -0.02222, 0.00354, 0.0569, -0.0645, 0.06433, -0.3186, 0.01249, 0.2175, 0.002808, 0.04208, 0.013954, 0.0511) * s;
-        s = conv2_in[at + 540];
-        conv2_0_tap += f16mat4(-0.07465, 0.188, 0.02792, -0.1552, -0.06555, -0.0693, 0.0348, -0.10986, -0.0338, 0.008385, 0.06366, 0.02301, 0.1016, -0.03687, -0.05066, -0.02309) * s;
-        conv2_1_tap += f16mat4(0.0434, -0.08905, -0.162, -0.0683, -0.02115, -0.13, 0.02477, 0.00879, 0.2239, -0.1832, -0.01584, -0.03955, -0.1547, 0.02397, 0.09045, -0.07056) * s;
-        conv2_2_tap += f16mat4(0.04443, -0.1225, -0.01266, 0.0821, -0.168, -0.1342, 0.1714, -0.06366, -0.01427, -0.0061, -0.0414, -0.001143, -0.1602, 0.04694, 0.02388, 0.0337) * s;
-        conv2_3_tap += f16mat4(-0.2441, 0.0458, -0.03595, 0.03256, 0.063, -0.0105, -0.01545, -0.1149, -0.03137, 0.08594, -0.04395, -0.05136, -0.0738, 0.1387, -0.02171, -0.0891) * s;
-        conv2_0 += vec4(conv2_0_tap);
-        conv2_1 += vec4(conv2_1_tap);
-        conv2_2 += vec4(conv2_2_tap);
-        conv2_3 += vec4(conv2_3_tap);
-
-        // Tap (0, -1)
-        s = conv2_in[at + 1];
-        conv2_0_tap = f16mat4(-0.01455, -0.1681, 0.05603, -0.03723, -0.10785, -0.2439, -0.05865, 0.1958, 0.01133, -0.05203, 0.1231, -0.10754, 0.04416, 0.0718, 0.0175, 0.03915) * s;
-        conv2_1_tap = f16mat4(0.1136, -0.01462, 0.01014, -0.004086, -0.08624, -0.0825, -0.04462, -0.0769, 0.084, -0.05835, -0.02481, 0.04895, -0.01172, 0.11566, 0.0421, -0.08405) * s;
-        conv2_2_tap = f16mat4(-0.1904, 0.10925, -0.0297, -0.03397, -0.0744, 0.02455, 0.02734, 0.0925, -0.03075, 0.1381, -0.0693, 0.06018, -0.01785, -0.0885, -0.06836, -0.01248) * s;
-        conv2_3_tap = f16mat4(-0.1915, 0.08185, 0.01701, -0.002272, 0.07336, 0.1959, 0.0684, 0.04514, -0.00832, -0.00551, 0.01828, 0.02681, 0.0371, -0.0805, -0.00037, -0.10516) * s;
-        s = conv2_in[at + 181];
-        conv2_0_tap += f16mat4(-0.0939, -0.0442, 0.01411, 0.0321, 0.05014, -0.082, -0.0423, 0.01723, 0.011765, 0.04614, 0.0717, -0.1838, -0.02336, -0.2979, -0.1863, 0.2261) * s;
-        conv2_1_tap += f16mat4(-0.0796, -0.1206, 0.1842, 0.002848, 0.01904, -0.2554, 0.07153, -0.03595, 0.0816, 0.03152, 0.03217, -0.06824, -0.0466, 0.07745, -0.0697, -0.01293) * s;
-        conv2_2_tap += f16mat4(0.03186, -0.02089, -0.0168, -0.00361, -0.0908, -0.1095, 0.1033, 0.02571, 0.0634, -0.04788, -0.3462, 0.10004, 0.004948, -0.1002, 0.1356, -0.1222) * s;
-        conv2_3_tap += f16mat4(-0.04877, 0.03546, 0.02202, 0.03345, -0.07446, 0.1021, 0.04977, 0.031, -0.09186, 0.0761, -0.0563, 0.005913, -0.06195, 0.1144, -0.0698, 0.01124) * s;
-        s = conv2_in[at + 361];
-        conv2_0_tap += f16mat4(-0.05786, 0.0385, 0.007694, -0.06757, 0.0632, -0.221, -0.0834, 0.1245, 0.01785, 0.03778, 0.04407, 0.005753, 0.05115, -0.05936, -0.02048, 0.03574) * s;
-        conv2_1_tap += f16mat4(0.3477, -0.04727, -0.2229, -0.0787, -0.08, -0.007416, -0.02501, -0.0665, -0.02376, 0.3997, 0.13, 0.007427, -0.06073, 0.1506, 0.0865, 0.01767) * s;
-        conv2_2_tap += f16mat4(-0.1671, 0.02647, -0.377, 0.01866, 0.02675, 0.11945, 0.1198, -0.1083, 0.11334, -0.05762, 0.01595, 0.01865, -0.01352, 0.07166, 0.07294, -0.01765) * s;
-        conv2_3_tap += f16mat4(-0.02597, -0.5913, -0.0794, -0.1401, 0.0553, 0.03143, 0.10693, -0.01212, 0.04495, 0.1323, 0.00804, -0.10724, 0.05594, 0.01278, -0.002422, 0.02826) * s;
-        s = conv2_in[at + 541];
-        conv2_0_tap += f16mat4(-0.05914, -0.05045, -0.1777, 0.0758, -0.01724, 0.1294, -0.04962, -0.1108, -0.0994, -0.0831, 0.12274, 0.0729, -0.03625, 0.11816, -0.02896, -0.05344) * s;
-        conv2_1_tap += f16mat4(0.1621, -0.1085, 0.03705, 0.00494, -0.1858, -0.06158, -0.2683, 0.03705, 0.00887, 0.0113, -0.01378, 0.004013, 0.02675, 0.1156, 0.001743, 0.001812) * s;
-        conv2_2_tap += f16mat4(0.0907, 0.0872, 0.1686, 0.1141, 0.0812, -0.1527, -0.06683, -0.05908, 0.08496, 0.05203, -0.1174, 0.01924, 0.12164, 0.06076, 0.01184, 0.00979) * s;
-        conv2_3_tap += f16mat4(0.0907, 0.005516, 0.1998, -0.0695, 0.0866, -0.012085, -0.0741, -0.0741, 0.1761, 0.1021, 0.04352, 0.001799, 0.1857, 0.03378, -0.03186, 0.0602) * s;
-        conv2_0 += vec4(conv2_0_tap);
-        conv2_1 += vec4(conv2_1_tap);
-        conv2_2 += vec4(conv2_2_tap);
-        conv2_3 += vec4(conv2_3_tap);
-
-        // Tap (1, -1)
-        s = conv2_in[at + 2];
-        conv2_0_tap = f16mat4(0.006615, 0.01069, 0.004765, 0.05206, 0.1047, -0.06082, 0.00902, 0.0487, 0.00583, 0.0414, 0.06003, -0.0641, -0.013985, 0.0332, -0.01198, 0.04114) * s;
-        conv2_1_tap = f16mat4(0.05798, 0.03014, 0.03604, -0.03354, -0.11224, 0.007374, -0.05228, -0.03522, 0.002472, -0.0366, -0.0953, 0.01331, -0.03625, 0.1383, -0.01208, -0.00856) * s;
-        conv2_2_tap = f16mat4(-0.1573, 0.0636, 0.02022, 0.01006, 0.01587, 0.04623, -0.0813, -0.0823, -0.0162, 0.048, -0.0711, -0.02815, 0.0605, -0.05972, 0.1285, -0.05035) * s;
-        conv2_3_tap = f16mat4(0.0683, 0.1642, 0.01327, -0.04547, -0.006405, 0.01904, -0.0349, 0.0915, 0.10333, 0.0657, -0.02571, -0.02196, -0.01366, -0.03195, 0.0234, -0.0754) * s;
-        s = conv2_in[at + 182];
-        conv2_0_tap += f16mat4(0.0627, 0.01663, -0.03537, 0.05618, -0.01265, -0.02788, 0.007366, 0.03784, -0.02135, -0.00935, 0.01733, -0.01859, 0.03357, -0.05304, 0.02797, -0.06018) * s;
-        conv2_1_tap += f16mat4(-0.0356, -0.03015, 0.14, 0.001533, -0.0411, -0.151, -0.04538, -0.07214, 0.005184, -0.1493, 0.03992, -0.07697, -0.1663, 0.1309, 0.0588, -0.01617) * s;
-        conv2_2_tap += f16mat4(-0.001244, 0.03522, 0.0969, 0.09784, 0.09204, -0.012314, -0.05182, -0.0461, 0.04742, -0.10846, 0.04242, 0.01486, -0.1301, -0.01398, -0.02437, 0.00834) * s;
-        conv2_3_tap += f16mat4(-0.0544, -0.0681, -0.00012046, 0.00847, 0.03056, -0.0002513, 0.03238, -0.06055, -0.05872, 0.0305, -0.001822, 0.003616, -0.1741, 0.1444, 0.02205, 0.10345) * s;
-        s = conv2_in[at + 362];
-        conv2_0_tap += f16mat4(0.01956, 0.12274, 0.007042, 0.4368, 0.03162, -0.0647, -0.01773, -0.0139, 0.104, -0.1238, 0.00795, -0.08606, 0.02684, 0.09674, -0.0111, -0.02547) * s;
-        conv2_1_tap += f16mat4(-0.05005, 0.0727, -0.38, -0.0424, -0.03998, 0.1012, 0.1185, 0.00666, -0.1721, -0.11646, 0.06476, -0.07574, -0.0858, 0.0835, 0.0459, -0.0345) * s;
-        conv2_2_tap += f16mat4(0.08655, -0.3088, 0.2188, -0.009605, 0.04105, 0.11017, 0.08795, 0.001735, -0.1519, -0.06186, -0.02184, 0.01692, 0.07635, -0.1061, 0.1979, 0.05176) * s;
-        conv2_3_tap += f16mat4(-0.2203, -0.1906, 0.1157, -0.2201, 0.0379, -0.02243, -0.143, -0.1656, -0.1327, 0.0978, -0.010086, -0.0679, -0.04337, -0.06604, 0.0427, 0.1272) * s;
-        s = conv2_in[at + 542];
-        conv2_0_tap += f16mat4(-0.01967, 0.04578, 0.01319, 0.02946, 0.01794, -0.03116, -0.0592, 0.01236, -0.0673, -0.1033, -0.0853, 0.05667, 0.05142, -0.09766, 0.0675, -0.01457) * s;
-        conv2_1_tap += f16mat4(0.07104, 0.03336, 0.1122, -0.03787, -0.195, -0.0757, -0.1037, 0.01933, 0.06946, 0.002151, 0.05185, -0.07623, 0.0009356, -0.003283, -0.1567, -0.08124) * s;
-        conv2_2_tap += f16mat4(-0.02896, 0.0798, 0.01496, 0.10065, 0.01929, 0.0002577, -0.0675, -0.06976, 0.0412, -0.04614, 0.11786, 0.2756, -0.1527, -0.001573, -0.05508, -0.0759) * s;
-        conv2_3_tap += f16mat4(0.02034, -0.04218, -0.0626, -0.0425, 0.06445, -0.06573, -0.04834, 0.0797, 0.1967, -0.0782, -0.159, -0.02621, 0.06036, 0.07074, -0.0332, 0.1522) * s;
-        conv2_0 += vec4(conv2_0_tap);
-        conv2_1 += vec4(conv2_1_tap);
-        conv2_2 += vec4(conv2_2_tap);
-        conv2_3 += vec4(conv2_3_tap);
-
-        // Tap (-1, 0)
-        s = conv2_in[at + 18];
-        conv2_0_tap = f16mat4(0.0917, -0.9033, 0.2152, 0.2229, -0.1469, -0.05215, -0.153, -0.007023, -0.1135, 0.0655, 0.03488, -0.008125, -0.0693, 0.0751, 0.09436, 0.1123) * s;
-        conv2_1_tap = f16mat4(0.2491, -0.06824, -0.5967, 0.01302, 0.03598, -0.2329, 0.02504, 0.02248, -0.1418, -0.0004964, -0.06757, -0.0001055, 0.2245, 0.05267, -0.0374, 0.05737) * s;
-        conv2_2_tap = f16mat4(-0.1121, 0.006844, -0.02776, -0.01195, 0.1237, 0.0058, -0.1263, -0.07434, -0.294, -0.01949, 0.1042, -0.0379, -0.7056, 0.011086, 0.06384, 0.0811) * s;
-        conv2_3_tap = f16mat4(-0.2603, -0.2035, -0.06055, 0.1713, -0.023, 0.0062, 0.09784, -0.0474, -0.005016, 0.1307, -0.0117, -0.0457, -0.0471, -0.3403, 0.0859, -0.05844) * s;
-        s = conv2_in[at + 198];
-        conv2_0_tap += f16mat4(-0.03525, -0.00897, -0.0978, -0.1708, -0.1449, -0.204, -0.2177, 0.293, 0.02496, 0.02399, 0.1862, -0.0857, -0.01495, -0.00382, 0.0981, -0.00804) * s;
-        conv2_1_tap += f16mat4(-0.2399, 0.1068, 0.2241, 0.052, 0.1665, 0.3203, -0.9995, -0.081, -0.02002, -0.03003, -0.05902, 0.03906, -0.0218, -0.0114, 0.03366, -0.0766) * s;
-        conv2_2_tap += f16mat4(-0.147, 0.05716, -0.1338, -0.08795, -0.2395, 0.05743, -0.05417, -0.1101, -0.0768, 0.00839, -0.06088, 0.1378, -0.2357, 0.0318, 0.02626, 0.0702) * s;
-        conv2_3_tap += f16mat4(0.10846, 0.11646, -0.004272, 0.2578, 0.07404, 0.1942, -0.1317, 0.2646, 0.1188, 0.08356, -0.01712, -0.2622, 0.06476, 0.1516, 0.002838, 0.03024) * s;
-        s = conv2_in[at + 378];
-        conv2_0_tap += f16mat4(-0.1278, -0.02136, -0.07196, 0.01273, -0.01074, 0.1292, -0.0789, 0.01563, 0.12006, 0.01884, -0.06494, -0.09937, 0.02971, 0.01389, -0.05884, 0.01721) * s;
-        conv2_1_tap += f16mat4(-0.08136, 0.1697, -0.02007, 0.0767, -0.208, -0.0006332, 0.0582, -0.0414, -0.07996, -0.11285, -0.03394, 0.0676, -0.1428, 0.2025, 0.1366, 0.01831) * s;
-        conv2_2_tap += f16mat4(0.07654, -0.0091, -0.05124, 0.06836, -0.0974, 0.06616, 0.1003, 0.0662, -0.00583, -0.006832, 0.01924, -0.0911, 0.1051, 0.04324, -0.01084, -0.0044) * s;
-        conv2_3_tap += f16mat4(0.01224, 0.1671, -0.0421, 0.1567, 0.02399, 0.02705, 0.1759, -0.05545, -0.1425, 0.3486, 0.007607, 0.1381, 0.07324, -0.01208, 0.002163, 0.04312) * s;
-        s = conv2_in[at + 558];
-        conv2_0_tap += f16mat4(0.0761, 0.0642, -0.2172, 0.0684, -0.01965, 0.04556, -0.01326, 0.08435, 0.06158, 0.007034, -0.09863, -0.05286, 0.0475, 0.06415, 0.0854, 0.1146) * s;
-        conv2_1_tap += f16mat4(0.002369, -0.02812, -0.3184, -0.0515, 0.1653, 0.0911, -0.3164, -0.08594, 0.1838, -0.3918, -0.0093, 0.05762, -0.01854, 0.0963, -0.1685, -0.04272) * s;
-        conv2_2_tap += f16mat4(0.2893, -0.141, -0.0681, -0.008514, 0.01486, 0.00953, 0.002054, -0.01953, -0.01894, -0.00939, 0.03952, 0.003408, -0.3142, 0.092, -0.182, 0.0227) * s;
-        conv2_3_tap += f16mat4(-0.3508, -0.0846, -0.01637, 0.05606, 0.05936, -0.00377, 0.0697, 0.0915, -0.1111, -0.1997, 0.11053, -0.2145, -0.1158, 0.03397, 0.007027, 0.02737) * s;
-        conv2_0 += vec4(conv2_0_tap);
-        conv2_1 += vec4(conv2_1_tap);
-        conv2_2 += vec4(conv2_2_tap);
-        conv2_3 += vec4(conv2_3_tap);
-
-        // Tap (0, 0)
-        s = conv2_in[at + 19];
-        conv2_0_tap = f16mat4(-0.1294, -0.0738, -0.06665, -0.0661, 0.1572, 0.1992, 0.255, 0.1172, 0.0567, 0.2365, 0.18, -1.05, -0.05203, 0.2605, 0.171, -0.4568) * s;
-        conv2_1_tap = f16mat4(0.04688, -0.09686, 0.05585, -0.03104, 0.25, -0.2411, 0.278, -0.03647, 0.04135, -0.2186, 0.03754, -0.0913, 0.03818, 0.003801, 0.03998, -0.001621) * s;
-        conv2_2_tap = f16mat4(0.007603, 0.194, -0.0765, -0.1135, -0.02007, 0.1664, -0.00875, 0.11084, -0.10364, -0.01495, 0.02072, 0.0937, 0.1875, 0.1349, -0.3916, 0.06976) * s;
-        conv2_3_tap = f16mat4(-0.1373, -0.07245, 0.09814, -0.04596, 0.2219, -0.12195, 0.2231, -0.2242, -0.34, -0.2089, 0.1469, -0.181, -0.0728, -0.0652, 0.0353, -0.1434) * s;
-        s = conv2_in[at + 199];
-        conv2_0_tap += f16mat4(-0.1075, 0.06683, 0.0697, -0.395, 0.03564, 0.11945, -0.002275, -0.1608, 0.10803, -0.0905, -0.04037, 0.2573, -0.02829, 0.2434, 0.139, -0.1288) * s;
-        conv2_1_tap += f16mat4(-0.1823, 0.08704, 0.3296, 0.00607, -0.2915, 0.2046, 0.1912, 0.002148, 0.2607, -0.1766, -0.967, -0.05524, -0.3757, 0.326, 0.2708, -0.02614) * s;
-        conv2_2_tap += f16mat4(0.06586, 0.05298, -0.1365, 0.03217, -0.1556, 0.1131, 0.2087, 0.03967, -0.0792, -1.11, -0.1886, -0.1177, 0.02078, 0.2505, 0.04825, 0.00874) * s;
-        conv2_3_tap += f16mat4(0.1201, 0.02531, 0.0489, 0.2461, -0.1072, 0.2146, 0.2754, -0.0699, -0.2201, 0.0234, -2.664, 0.1055, 0.1952, -0.03436, 0.3135, 0.4453) * s;
-        s = conv2_in[at + 379];
-        conv2_0_tap += f16mat4(0.015305, 0.1617, 0.04782, -0.2365, 0.06696, 0.178, 0.0784, -0.062, 0.05066, -0.001095, 0.01997, -0.0289, -0.00841, -0.10547, 0.1847, 0.1309) * s;
-        conv2_1_tap += f16mat4(-0.04584, -0.2411, -0.04636, 0.0346, -0.013626, 0.00798, 0.11035, 0.06213, -0.0211, 0.3113, 0.1209, -0.0319, -0.265, -0.002085, 0.0984, -0.0246) * s;
-        conv2_2_tap += f16mat4(0.155, 0.0976, 0.0694, -0.1436, 0.1625, 0.03204, 0.10284, -0.06464, -0.02972, -0.0654, -0.05423, -0.06396, 0.2202, -0.11487, 0.1031, -0.0838) * s;
-        conv2_3_tap += f16mat4(-0.0918, 0.5127, 0.2382, 0.05872, 0.04016, 0.0588, 0.02046, -0.331, -0.01486, -0.007366, -0.01077, -0.0849, 0.00608, 0.2029, -0.0731, 0.1296) * s;
-        s = conv2_in[at + 559];
-        conv2_0_tap += f16mat4(0.06354, 0.1464, 0.1445, -0.2537, 0.1204, -0.269, -0.0975, 0.37, 0.1918, 0.1528, 0.1426, 0.0613, 0.1459, 0.1332, -0.0285, 0.1832) * s;
-        conv2_1_tap += f16mat4(-0.1469, 0.0388, -0.03958, -0.097, 0.1967, -0.05804, -0.1664, -0.041, -0.0684, -0.1875, 0.01126, 0.04483, -0.0862, -0.1151, -0.2786, -0.0795) * s;
-        conv2_2_tap += f16mat4(0.2123, 0.208, 0.0822, 0.2288, 0.0397, 0.0677, -0.1404, 0.1582, 0.1517, -0.02948, -0.0725, -0.0395, 0.2151, 0.02318, -0.2307, 0.10767) * s;
-        conv2_3_tap += f16mat4(0.09534, -0.03497, 0.2389, -0.00649, -0.0576, -0.1046, -0.12244, 0.2408, -0.0633, -0.00873, 0.072, 0.01369, -0.01408, -0.04837, 0.01477, -0.0997) * s;
-        conv2_0 += vec4(conv2_0_tap);
-        conv2_1 += vec4(conv2_1_tap);
-        conv2_2 += vec4(conv2_2_tap);
-        conv2_3 += vec4(conv2_3_tap);
-
-        // Tap (1, 0)
-        s = conv2_in[at + 20];
-        conv2_0_tap = f16mat4(-0.001249, -0.01756, 0.0385, 0.05927, -0.1525, 0.08044, -0.0353, 0.0155, 0.12134, 0.1009, 0.127, -0.10315, 0.02658, 0.05368, 0.05325, 0.05447) * s;
-        conv2_1_tap = f16mat4(-0.02608, -0.1146, 0.0509, -0.00534, 0.04526, -0.0047, -0.0916, -0.01869, -0.07434, 0.02199, 0.02415, -0.00979, 0.01599, -0.1617, 0.0866, 0.05273) * s;
-        conv2_2_tap = f16mat4(-0.01855, 0.08746, -0.04633, 0.0561, 0.1532, 0.0754, 0.001814, -0.1346, -0.1437, 0.1564, -0.07007, -0.013794, 0.0687, -0.0657, 0.00685, 0.03522) * s;
-        conv2_3_tap = f16mat4(0.0759, -0.0721, 0.02493, 0.04517, 0.05917, 0.03485, -0.127, -0.0989, -0.2874, 0.0618, -0.2302, -0.133, -0.01952, 0.165, -0.177, 0.02173) * s;
-        s = conv2_in[at + 200];
-        conv2_0_tap += f16mat4(-0.01994, 0.03494, 0.05814, 0.00887, -0.01424, -0.015564, -0.01464, -0.04584, -0.004047, 0.03001, -0.0265, -0.02034, -0.04877, -0.08203, -0.06915, -0.05936) * s;
-        conv2_1_tap += f16mat4(0.00883, 0.2388, 0.1488, -0.0558, 0.0318, 0.006283, 0.0365, -0.07007, -0.01607, 0.003292, -0.02002, -0.009384, 0.0709, -0.04178, 0.04105, 0.07825) * s;
-        conv2_2_tap += f16mat4(0.1802, -0.05682, 0.06805, -0.0257, -0.001881, -0.04382, -0.0343, 0.00629, -0.0903, 0.0561, -0.0195, 0.04205, 0.0322, -0.2384, 0.06555, -0.1058) * s;
-        conv2_3_tap += f16mat4(0.351, -0.0351, 0.00955, 0.2361, 0.00214, 0.02802, -0.03195, -0.01622, -0.002665, -0.06525, 0.0904, 0.009705, 0.03867, -0.0749, -0.2229, 0.1707) * s;
-        s = conv2_in[at + 380];
-        conv2_0_tap += f16mat4(-0.2413, -0.1207, -0.237, 0.1627, 0.03592, 0.0321, 0.0201, -0.0473, 0.04465, 0.0099, 0.0545, 0.069, -0.0153, 0.00099, -0.0989, 0.1292) * s;
-        conv2_1_tap += f16mat4(-0.004383, -1.104, -0.3635, 0.03754, 0.01764, 0.08215, 0.014114, -0.0849, -0.1428, -0.07214, 0.1533, -0.0363, 0.08936, -0.02562, -2.87, 0.00928) * s;
-        conv2_2_tap += f16mat4(-0.27, -0.378, -0.02849, 0.03123, 0.03317, -0.11676, 0.01454, -0.0963, 0.2081, 0.10846, 0.00548, -0.174, -0.02774, -0.83, 0.3047, -0.5767) * s;
-        conv2_3_tap += f16mat4(0.0716, -0.3633, -0.2325, 0.11365, 0.01813, 0.0646, -0.2095, -0.2, 0.1339, 0.1418, 0.00662, -0.01489, -0.4412, 0.0953, -0.0684, 0.1251) * s;
-        s = conv2_in[at + 560];
-        conv2_0_tap += f16mat4(0.00866, 0.01189, 0.0614, 0.0258, -0.00925, 0.09186, -0.00222, -0.1289, 0.1595, -0.03687, 0.08655, 0.04117, 0.0401, 0.06665, 0.05756, 0.0937) * s;
-        conv2_1_tap += f16mat4(0.03192, 0.043, 0.06335, -0.04852, -0.02452, 0.1254, -0.2886, -0.04218, 0.02542, 0.002247, -0.0464, 0.05762, 0.01325, 0.0559, -0.002956, -0.10614) * s;
-        conv2_2_tap += f16mat4(0.04535, -0.003366, 0.1826, 0.1172, -0.04114, 0.0854, -0.0934, 0.01039, 0.0627, -0.03516, 0.05362, 0.1725, -0.1355, -0.109, -0.09607, -0.10425) * s;
-        conv2_3_tap += f16mat4(0.03326, 0.07837, -0.02019, 0.10114, 0.1716, -0.0582, 0.1946, 0.09717, 0.1069, -0.09375, -0.2705, 0.06854, -0.0193, 0.1393, -0.03207, -0.05612) * s;
-        conv2_0 += vec4(conv2_0_tap);
-        conv2_1 += vec4(conv2_1_tap);
-        conv2_2 += vec4(conv2_2_tap);
-        conv2_3 += vec4(conv2_3_tap);
-
-        // Tap (-1, 1)
-        s = conv2_in[at + 36];
-        conv2_0_tap = f16mat4(0.0328, 0.04178, 0.03015, 0.0388, 0.0504, -0.01303, -0.01127, -0.02055, -0.1263, 0.05032, -0.0709, -0.07684, 0.0513, -0.00856, 0.0669, -0.03137) * s;
-        conv2_1_tap = f16mat4(-0.3728, 0.0734, 0.06885, -0.03001, 0.06396, 0.0705, -0.12366, -0.0554, -0.0388, -0.07074, 0.089, -0.01877, 0.1964, -0.1296, 0.05246, 0.03876) * s;
-        conv2_2_tap = f16mat4(-0.0443, 0.1478, -0.05087, -0.645, -0.158, 0.0201, 0.005333, 0.03583, 0.252, -0.1552, 0.003387, -0.09735, 0.00581, -0.06027, -0.08954, 0.1671) * s;
-        conv2_3_tap = f16mat4(0.1729, -1.608, 0.0656, 0.0783, -0.002293, -0.1613, 0.0167, -0.2007, 0.00984, 0.01284, -0.0406, 0.1812, 0.1333, -0.05215, 0.09796, -0.2578) * s;
-        s = conv2_in[at + 216];
-        conv2_0_tap += f16mat4(-0.03082, -0.003994, 0.01205, -0.03577, -0.2018, -0.01149, 0.0733, 0.02832, 0.01113, -0.004917, 0.00658, 0.0348, -0.0537, -0.03357, 0.03445, 0.0308) * s;
-        conv2_1_tap += f16mat4(0.01538, 0.153, -0.00571, -0.03047, -0.1334, 0.04068, -0.0819, -0.0662, -0.01229, -0.1818, 0.0501, 0.01985, -0.00795, -0.1686, 0.1273, -0.0589) * s;
-        conv2_2_tap += f16mat4(-0.1477, 0.05585, 0.1138, -0.0491, -0.06946, 0.09406, 0.02486, 0.2377, -0.10516, -0.01622, -0.0353, -0.011345, 0.04868, -0.004787, -0.07025, 0.07166) * s;
-        conv2_3_tap += f16mat4(-0.01379, 0.007904, 0.0562, 0.04346, 0.11835, -0.655, 0.0914, 0.2231, 0.1793, -0.461, -0.04337, -0.1488, -0.000581, 0.1416, -0.007328, 0.08606) * s;
-        s = conv2_in[at + 396];
-        conv2_0_tap += f16mat4(0.04044, -0.01727, -0.001621, 0.01665, 0.02435, 0.024, 0.03885, -0.0986, -0.06836, -0.02505, 0.0698, -0.004387, -0.0818, 0.003073, 0.0459, 0.01526) * s;
-        conv2_1_tap += f16mat4(-0.04468, 0.2161, -0.00819, 0.01423, -0.03796, 0.05365, 0.05777, -0.07086, 0.01263, -0.2698, 0.003868, -0.06476, -0.079, 0.08484, 0.04822, -0.00227) * s;
-        conv2_2_tap += f16mat4(0.0681, 0.01921, 0.02751, 0.0632, -0.0705, 0.01616, -0.002815, 0.1483, 0.0345, -0.05124, 0.10095, 0.1292, 0.2166, -0.0376, 0.0203, 0.0669) * s;
-        conv2_3_tap += f16mat4(-0.03305, 0.1697, 0.01863, 0.01535, -0.0388, -0.056, 0.07764, -0.3508, 0.0493, -0.06165, 0.02078, -0.1573, 0.1024, 0.01175, -0.03333, 0.05954) * s;
-        s = conv2_in[at + 576];
-        conv2_0_tap += f16mat4(0.0792, 0.00636, -0.1676, 0.0598, -0.0778, -0.0444, -0.01802, 0.02737, -0.05344, -0.01396, -0.01112, 0.004536, -0.01441, 0.00948, 0.1024, -0.0673) * s;
-        conv2_1_tap += f16mat4(-0.06903, 0.1809, -0.1272, -0.0555, -0.1285, -0.0938, -0.11664, -0.05045, -0.01921, 0.1012, -0.04904, -0.01472, 0.1633, -0.1749, -0.05197, 0.00298) * s;
-        conv2_2_tap += f16mat4(0.1251, -0.12286, -0.05884, 0.005978, -0.07745, -0.0674, -0.02837, -0.02925, -0.1233, 0.04593, 0.00211, 0.02386, -0.10016, 0.14, 0.03084, 0.1423) * s;
-        conv2_3_tap += f16mat4(0.1317, 0.082, -0.0739, 0.103, 0.009155, -0.8364, -0.00796, -0.03613, -0.01154, 0.0427, -0.011566, 0.01143, 0.06445, 0.02925, -0.03177, 0.2783) * s;
-        conv2_0 += vec4(conv2_0_tap);
-        conv2_1 += vec4(conv2_1_tap);
-        conv2_2 += vec4(conv2_2_tap);
-        conv2_3 += vec4(conv2_3_tap);
-
-        // Tap (0, 1)
-        s = conv2_in[at + 37];
-        conv2_0_tap = f16mat4(0.2207, 0.0453, 0.1409, -0.0663, -0.0393, -0.00884, -0.02187, 0.11633, -0.3918, 0.007565, -0.07227, -0.0346, -0.11096, -0.1471, -0.1129, -0.05743) * s;
-        conv2_1_tap = f16mat4(-0.02489, -1.4, -0.0482, -0.04602, 0.1791, -0.1161, -0.01279, -0.08984, 0.1578, -0.3076, -0.2114, -0.0579, 0.1903, -0.0348, -0.4094, -0.0942) * s;
-        conv2_2_tap = f16mat4(0.0737, 0.01505, 0.04828, -0.09125, -0.2164, 0.02983, 0.00588, 0.1403, -0.1423, -0.186, 0.02763, -0.2406, -0.04327, -0.224, 0.1398, -0.005394) * s;
-        conv2_3_tap = f16mat4(-0.04315, 0.02408, -0.01338, 0.0148, -0.0678, 0.0454, 0.04492, -0.281, -0.1954, 0.11926, -0.03186, 0.1295, -0.2052, -0.006947, -0.11444, -0.0425) * s;
-        s = conv2_in[at + 217];
-        conv2_0_tap += f16mat4(-0.1395, -0.1528, 0.02028, -0.1641, -0.2537, -0.02214, -0.02872, -0.01001, -0.05475, 0.01211, -0.03056, 0.0339, -0.1692, -0.02647, -0.07404, -0.012695) * s;
-        conv2_1_tap += f16mat4(-0.02472, 0.05908, -0.1384, -0.0786, 0.0681, -0.2988, 0.03009, -0.06036, 0.02051, -0.04437, -0.1046, -0.01008, -0.0763, 0.0936, -0.02562, -0.07385) * s;
-        conv2_2_tap += f16mat4(-0.1857, -0.2245, -0.05148, -0.1084, 0.2308, 0.01376, 0.07574, -0.00393, -0.05002, 0.07886, 0.005753, 0.03015, 0.136, -0.03644, -0.02196, 0.1715) * s;
-        conv2_3_tap += f16mat4(-0.0873, 0.1362, -0.0601, 0.1027, 0.0717, -0.1227, 0.026, -0.04156, 0.12244, 0.09296, 0.013466, 0.1307, -0.05685, -0.0994, -0.02292, 0.1549) * s;
-        s = conv2_in[at + 397];
-        conv2_0_tap += f16mat4(0.1002, -0.00942, -0.06223, -0.05426, 0.1704, 0.01817, 0.0691, 0.007645, 0.01605, 0.02608, -0.05402, 0.00905, -0.14, -0.01915, -0.01342, -0.03183) * s;
-        conv2_1_tap += f16mat4(0.07837, -0.2369, -0.0942, -0.0705, -0.07275, 0.0878, 0.02501, 0.05878, -0.002678, 0.1398, -0.002712, -0.0813, -0.372, -0.04636, 0.09015, 0.01445) * s;
-        conv2_2_tap += f16mat4(-0.01573, 0.04483, 0.002285, -0.10455, 0.1229, 0.01717, 0.08374, 0.0377, -0.0155, -0.02644, -0.0322, 0.07886, 0.07074, -0.11707, -0.01564, -0.1906) * s;
-        conv2_3_tap += f16mat4(0.00888, -0.0986, -0.02713, 0.09424, -0.1354, 0.00871, 0.0245, -0.2046, 0.04913, -0.0857, -0.01979, -0.02031, 0.009415, 0.0108, 0.07874, 0.0198) * s;
-        s = conv2_in[at + 577];
-        conv2_0_tap += f16mat4(0.0726, 0.02875, -0.0688, -0.04572, -0.0652, -0.052, 0.0946, -0.007656, 0.1498, 0.10126, 0.0826, -0.0748, 0.01881, -0.02464, 0.03778, 0.04343) * s;
-        conv2_1_tap += f16mat4(-0.0806, 0.03622, -0.0482, 0.0442, 0.01475, -0.006706, -0.1958, 0.01014, 0.1686, -0.11194, -0.04498, 0.00387, 0.0836, -0.236, -0.2059, -0.011856) * s;
-        conv2_2_tap += f16mat4(0.02324, -0.05356, -0.05576, 0.03815, 0.00074, 0.1421, 0.1048, 0.0962, -0.0561, 0.0521, 0.02666, 0.003012, -0.04944, 0.0074, -0.10864, 0.1807) * s;
-        conv2_3_tap += f16mat4(-0.2644, -0.0813, -0.02744, -0.02028, -0.05832, -0.11945, 0.007545, 0.0486, -0.1515, 0.0366, 0.05658, -0.1069, 0.1488, -0.04517, -0.02966, 0.0812) * s;
-        conv2_0 += vec4(conv2_0_tap);
-        conv2_1 += vec4(conv2_1_tap);
-        conv2_2 += vec4(conv2_2_tap);
-        conv2_3 += vec4(conv2_3_tap);
-
-        // Tap (1, 1)
-        s = conv2_in[at + 38];
-        conv2_0_tap = f16mat4(-0.0407, -0.0255, -0.02429, 0.04623, 0.1332, 0.0047, 0.0391, -0.10223, 0.1871, -0.0705, -0.1042, -0.02347, -0.135, -0.01857, -0.0718, -0.0131) * s;
-        conv2_1_tap = f16mat4(0.03207, 0.0004425, 0.0437, -0.0892, 0.0639, -0.02277, -0.000957, 0.0187, 0.1378, 0.08154, 0.01968, -0.0528, -0.1357, 0.06137, -0.0612, -0.05563) * s;
-        conv2_2_tap = f16mat4(0.1151, 0.05362, -0.02142, -0.00652, -0.2076, -0.0952, 0.05682, -0.1245, -0.02872, -0.1288, -0.1196, 0.0914, 0.00947, -0.0724, -0.02365, -0.03592) * s;
-        conv2_3_tap = f16mat4(0.05435, 0.07745, -0.01191, 0.09106, -0.0278, 0.0671, -0.0271, -0.10175, -0.3027, -0.026, -0.01066, 0.03156, 0.1428, -0.02435, 0.00884, 0.0204) * s;
-        s = conv2_in[at + 218];
-        conv2_0_tap += f16mat4(0.00795, -0.0433, -0.0981, -0.00463, 0.04025, 0.004738, -0.02676, 0.01454, -0.06323, -0.02437, 0.0391, -0.00889, -0.000494, 0.0626, -0.08777, -0.04324) * s;
-        conv2_1_tap += f16mat4(-0.1207, -0.12384, 0.10834, -0.0526, -0.002747, -0.0165, -0.0458, 0.05338, 0.0451, -0.8994, -0.0177, 0.02261, -0.0392, 0.1026, 0.05496, -0.09174) * s;
-        conv2_2_tap += f16mat4(-0.0932, 0.03302, 0.08966, -0.03125, 0.06836, -0.04538, 0.03714, 0.1116, 0.0716, -0.00628, 0.02182, -0.02116, 0.1466, 0.0705, 0.0829, -0.1223) * s;
-        conv2_3_tap += f16mat4(-0.2277, -0.0008397, -0.02419, 0.1293, -0.002245, -0.06155, -0.01767, 0.0402, -0.001466, -0.001058, -0.012, 0.042, 0.10913, 0.03026, -0.01075, 0.01472) * s;
-        s = conv2_in[at + 398];
-        conv2_0_tap += f16mat4(-0.152, -0.01152, -0.01556, 0.0406, 0.0378, 0.08203, -0.0874, -0.0391, -0.02388, 0.02911, -0.0695, 0.005314, -0.0904, -0.03397, -0.2742, -0.04266) * s;
-        conv2_1_tap += f16mat4(0.012184, 0.0706, -0.1309, -0.03836, -0.04684, -0.03436, 0.09827, -0.11127, 0.067, 0.004513, 0.161, 0.008286, -0.1118, 0.1508, 0.006725, -0.01895) * s;
-        conv2_2_tap += f16mat4(0.01076, 0.02486, -0.02911, 0.2798, 0.08563, -0.007767, 0.08215, -0.00792, 0.177, 0.0995, 0.04205, 0.04996, -0.1398, -0.354, -0.05972, -1.199) * s;
-        conv2_3_tap += f16mat4(0.04803, -0.11237, 0.01999, 0.03204, -0.01314, -0.02713, -0.1445, 0.03284, 0.00779, -0.06946, 0.008606, -0.2384, 0.03091, -0.1159, -0.296, 0.03088) * s;
-        s = conv2_in[at + 578];
-        conv2_0_tap += f16mat4(-0.1073, -0.02353, -0.02492, 0.0167, -0.04703, 0.024, 0.06854, 0.001808, -0.004517, -0.0649, 0.1106, -0.007233, -0.01773, -0.0291, -0.0687, 0.0852) * s;
-        conv2_1_tap += f16mat4(-0.05154, 0.10455, 0.1516, 0.0292, 7.11e-05, 0.06537, -0.05283, -0.0479, 0.0564, 0.2412, 0.1135, -0.0294, 0.05347, 0.0665, -0.05392, -0.04343) * s;
-        conv2_2_tap += f16mat4(0.0406, -0.07294, 0.013954, -0.07416, -0.0505, 0.1183, 0.014626, -0.10583, -0.01515, -0.06793, 0.0577, -0.1407, -0.10284, 0.2817, -0.0946, -0.01648) * s;
-        conv2_3_tap += f16mat4(-0.02118, -0.1559, 0.0333, -0.05295, 0.01284, 0.07983, -0.004307, -0.04367, 0.003464, 0.01137, -0.05, -0.02213, 0.0777, -0.0843, 0.03021, 0.06934) * s;
-        conv2_0 += vec4(conv2_0_tap);
-        conv2_1 += vec4(conv2_1_tap);
-        conv2_2 += vec4(conv2_2_tap);
-        conv2_3 += vec4(conv2_3_tap);
+        // Pack 1
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0 + 1, 2 * y0), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2 + 1, 2 * y0), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3 + 1, 2 * y0), 0), y0_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0 + 1, 2 * y1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2 + 1, 2 * y1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3 + 1, 2 * y1), 0), y1_in && x3_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0 + 1, 2 * y2), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2 + 1, 2 * y2), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3 + 1, 2 * y2), 0), y2_in && x3_in));
+            f16vec4 f_0_0 = s_0_0 - s_0_2;
+            f16vec4 f_0_1 = s_0_1 + s_0_2;
+            f16vec4 f_0_2 = s_0_2 - s_0_1;
+            f16vec4 f_0_3 = s_0_1 - s_0_3;
+            f16vec4 f_1_0 = s_1_0 - s_1_2;
+            f16vec4 f_1_1 = s_1_1 + s_1_2;
+            f16vec4 f_1_2 = s_1_2 - s_1_1;
+            f16vec4 f_1_3 = s_1_1 - s_1_3;
+            f16vec4 f_2_0 = s_2_0 - s_2_2;
+            f16vec4 f_2_1 = s_2_1 + s_2_2;
+            f16vec4 f_2_2 = s_2_2 - s_2_1;
+            f16vec4 f_2_3 = s_2_1 - s_2_3;
+            f16vec4 conv2_0_sum0_0_pack = f16mat4(-.0248,-.005974,-.03168,-.03842,.04553,.133,-.0857,-.2089,.0949,-.05032,-.02051,-.0575,.1026,-.0884,-.06015,.04013) * f_0_0;
+            f16vec4 conv2_0_sum0_1_pack = f16mat4(-.02797,-.01677,-.02647,.02495,.0415,.01163,-.0603,-.07684,.04266,-.00677,.0343,-.13,.05643,-.2196,-.10925,.103) * f_0_1;
+            f16vec4 conv2_0_sum0_2_pack = f16mat4(.06586,.02744,-.0406,-.00717,-.00863,.09357,-.018,-.0941,.0309,-.05292,-.03745,.0539,.0798,.0782,.077,-.12305) * f_0_2;
+            f16vec4 conv2_0_sum0_3_pack = f16mat4(.0627,.01663,-.03537,.05618,-.01265,-.02788,.007366,.03784,-.02135,-.00935,.01733,-.01859,.03357,-.05304,.02797,-.06018) * f_0_3;
+            conv2_0_sum0_0_pack += f16mat4(-.03525,-.00897,-.0978,-.1708,-.1449,-.204,-.2177,.293,.02496,.02399,.1862,-.0857,-.01495,-.00382,.0981,-.00804) * f_1_0;
+            conv2_0_sum0_1_pack += f16mat4(-.0813,.0464,.01504,-.2786,-.06174,-.05008,-.1173,.0431,.0645,-.01826,.05963,.0757,-.04602,.0788,.084,-.0981) * f_1_1;
+            conv2_0_sum0_2_pack += f16mat4(.02614,-.02042,-.05466,.1166,-.0974,-.1696,-.115,.2039,-.04355,.07227,.1,-.1818,-.01772,-.1647,-.05508,.03069) * f_1_2;
+            conv2_0_sum0_3_pack += f16mat4(-.01994,.03494,.05814,.00887,-.01424,-.015564,-.01464,-.04584,-.004047,.03001,-.0265,-.02034,-.04877,-.08203,-.06915,-.05936) * f_1_3;
+            conv2_0_sum0_0_pack += f16mat4(-.03082,-.003994,.01205,-.03577,-.2018,-.01149,.0733,.02832,.01113,-.004917,.00658,.0348,-.0537,-.03357,.03445,.0308) * f_2_0;
+            conv2_0_sum0_1_pack += f16mat4(-.0812,-.10004,-.03287,-.10223,-.2075,-.01444,.0089,.01642,-.05344,-.00859,.00755,.0299,-.1117,.001279,-.06366,-.01257) * f_2_1;
+            conv2_0_sum0_2_pack += f16mat4(.05832,.05273,-.05316,.06183,.0461,.00769,.03763,.02644,.001313,-.0207,.03812,-.004,.0575,.02776,.01039,.0001253) * f_2_2;
+            conv2_0_sum0_3_pack += f16mat4(.00795,-.0433,-.0981,-.00463,.04025,.004738,-.02676,.01454,-.06323,-.02437,.0391,-.00889,-.000494,.0626,-.08777,-.04324) * f_2_3;
+            conv2_0_sum0_0 += vec4(conv2_0_sum0_0_pack);
+            conv2_0_sum0_1 += vec4(conv2_0_sum0_1_pack);
+            conv2_0_sum0_2 += vec4(conv2_0_sum0_2_pack);
+            conv2_0_sum0_3 += vec4(conv2_0_sum0_3_pack);
+            f16vec4 conv2_1_sum0_0_pack = f16mat4(-.0992,.08624,.06213,-.03433,-.0632,-.1425,-.06525,.01823,-.01938,.074,-.0445,-.02792,-.1148,.1263,.0742,-.01617) * f_0_0;
+            f16vec4 conv2_1_sum0_1_pack = f16mat4(-.1072,-.03226,.1932,-.01498,-.04263,-.2744,-.01952,-.04492,.0337,-.02193,.01379,-.08655,-.1638,.1674,.03168,-.02264) * f_0_1;
+            f16vec4 conv2_1_sum0_2_pack = f16mat4(-.02762,.0883,.00894,-.01782,-.06168,-.01903,-.09106,-.00899,-.04788,-.05344,-.01837,-.01834,-.11725,.08984,.1014,-.00971) * f_0_2;
+            f16vec4 conv2_1_sum0_3_pack = f16mat4(-.0356,-.03015,.14,.001533,-.0411,-.151,-.04538,-.07214,.005184,-.1493,.03992,-.07697,-.1663,.1309,.0588,-.01617) * f_0_3;
+            conv2_1_sum0_0_pack += f16mat4(-.2399,.1068,.2241,.052,.1665,.3203,-.9995,-.081,-.02002,-.03003,-.05902,.03906,-.0218,-.0114,.03366,-.0766) * f_1_0;
+            conv2_1_sum0_1_pack += f16mat4(-.2067,.2163,.3513,.00115,-.0467,.2656,-.3857,-.07446,.11224,-.1017,-.523,-.01278,-.1633,.1365,.1727,-.01226) * f_1_1;
+            conv2_1_sum0_2_pack += f16mat4(-.0244,.1293,.0216,-.00492,.2449,.06097,-.577,-.0766,-.1483,.07495,.4438,.04245,.2124,-.1896,-.0981,.01387) * f_1_2;
+            conv2_1_sum0_3_pack += f16mat4(.00883,.2388,.1488,-.0558,.0318,.006283,.0365,-.07007,-.01607,.003292,-.02002,-.009384,.0709,-.04178,.04105,.07825) * f_1_3;
+            conv2_1_sum0_0_pack += f16mat4(.01538,.153,-.00571,-.03047,-.1334,.04068,-.0819,-.0662,-.01229,-.1818,.0501,.01985,-.00795,-.1686,.1273,-.0589) * f_2_0;
+            conv2_1_sum0_1_pack += f16mat4(-.065,.0441,-.01788,-.0808,-.03403,-.1373,-.0488,-.0366,.02667,-.5625,-.0361,.01619,-.06174,.01383,.0783,-.11224) * f_2_1;
+            conv2_1_sum0_2_pack += f16mat4(-.0403,-.01498,.1205,-.002243,-.1021,.1615,-.0789,.02376,.006165,-.5186,.06854,.02626,.01458,-.07983,.10394,-.0384) * f_2_2;
+            conv2_1_sum0_3_pack += f16mat4(-.1207,-.12384,.10834,-.0526,-.002747,-.0165,-.0458,.05338,.0451,-.8994,-.0177,.02261,-.0392,.1026,.05496,-.09174) * f_2_3;
+            conv2_1_sum0_0 += vec4(conv2_1_sum0_0_pack);
+            conv2_1_sum0_1 += vec4(conv2_1_sum0_1_pack);
+            conv2_1_sum0_2 += vec4(conv2_1_sum0_2_pack);
+            conv2_1_sum0_3 += vec4(conv2_1_sum0_3_pack);
+            f16vec4 conv2_2_sum0_0_pack = f16mat4(.2751,-.02396,.03418,-.06757,.0698,.04062,-.0787,-.01299,-.4668,.0101,-.1471,.003521,.1686,.03418,.0504,-.071) * f_0_0;
+            f16vec4 conv2_2_sum0_1_pack = f16mat4(.1528,-.004818,.05716,.013306,.0355,-.04062,-.01363,-.01671,-.178,-.0731,-.2255,.0592,.02165,-.04,.0808,-.0924) * f_0_1;
+            f16vec4 conv2_2_sum0_2_pack = f16mat4(.121,.01607,.074,.01692,.1263,.0689,-.1169,-.04242,-.2415,-.02524,.1207,-.04083,.01671,.0602,-.05478,.02977) * f_0_2;
+            f16vec4 conv2_2_sum0_3_pack = f16mat4(-.001244,.03522,.0969,.09784,.09204,-.012314,-.05182,-.0461,.04742,-.10846,.04242,.01486,-.1301,-.01398,-.02437,.00834) * f_0_3;
+            conv2_2_sum0_0_pack += f16mat4(-.147,.05716,-.1338,-.08795,-.2395,.05743,-.05417,-.1101,-.0768,.00839,-.06088,.1378,-.2357,.0318,.02626,.0702) * f_1_0;
+            conv2_2_sum0_1_pack += f16mat4(.04953,.02664,-.10114,-.04074,-.1985,.06335,.06012,-.03207,-.12317,-.523,-.1345,.03108,-.0914,.02191,.07,-.01343) * f_1_1;
+            conv2_2_sum0_2_pack += f16mat4(-.0163,-.02634,.03534,-.0729,-.0429,-.0497,-.1486,-.0718,-.0439,.5874,.05408,.1488,-.1122,-.2285,.02179,-.02217) * f_1_2;
+            conv2_2_sum0_3_pack += f16mat4(.1802,-.05682,.06805,-.0257,-.001881,-.04382,-.0343,.00629,-.0903,.0561,-.0195,.04205,.0322,-.2384,.06555,-.1058) * f_1_3;
+            conv2_2_sum0_0_pack += f16mat4(-.1477,.05585,.1138,-.0491,-.06946,.09406,.02486,.2377,-.10516,-.01622,-.0353,-.011345,.04868,-.004787,-.07025,.07166) * f_2_0;
+            conv2_2_sum0_1_pack += f16mat4(-.2133,-.0678,.076,-.09436,.1149,.03122,.06885,.1726,-.0418,.02817,-.003876,-.001175,.1655,.014626,-.00466,.06046) * f_2_1;
+            conv2_2_sum0_2_pack += f16mat4(-.02759,.1566,.1274,.01402,-.11597,.01747,-.006886,.1766,.00821,-.05066,-.00963,-.03134,.02965,.0511,.01729,-.1111) * f_2_2;
+            conv2_2_sum0_3_pack += f16mat4(-.0932,.03302,.08966,-.03125,.06836,-.04538,.03714,.1116,.0716,-.00628,.02182,-.02116,.1466,.0705,.0829,-.1223) * f_2_3;
+            conv2_2_sum0_0 += vec4(conv2_2_sum0_0_pack);
+            conv2_2_sum0_1 += vec4(conv2_2_sum0_1_pack);
+            conv2_2_sum0_2 += vec4(conv2_2_sum0_2_pack);
+            conv2_2_sum0_3 += vec4(conv2_2_sum0_3_pack);
+            f16vec4 conv2_3_sum0_0_pack = f16mat4(-.002367,.086,-.001536,.1914,-.1711,-.01714,.03653,.05493,.05338,-3.77e-05,.00854,.01223,.1045,.02977,.002731,.02376) * f_0_0;
+            f16vec4 conv2_3_sum0_1_pack = f16mat4(-.0528,.02667,.010185,.11664,-.10754,.0424,.05933,.012695,-.04858,.05328,-.0248,.01088,-.06573,.1443,-.02252,.0692) * f_0_1;
+            f16vec4 conv2_3_sum0_2_pack = f16mat4(-.00401,-.0088,-.01184,.0832,-.03308,-.05975,.00957,-.01831,.04324,-.02281,.03152,.004967,-.003773,.02989,.0473,.05798) * f_0_2;
+            f16vec4 conv2_3_sum0_3_pack = f16mat4(-.0544,-.0681,-.00012046,.00847,.03056,-.0002513,.03238,-.06055,-.05872,.0305,-.001822,.003616,-.1741,.1444,.02205,.10345) * f_0_3;
+            conv2_3_sum0_0_pack += f16mat4(.10846,.11646,-.004272,.2578,.07404,.1942,-.1317,.2646,.1188,.08356,-.01712,-.2622,.06476,.1516,.002838,.03024) * f_1_0;
+            conv2_3_sum0_1_pack += f16mat4(.2898,.05334,.02708,.37,-.01549,.2184,.05588,.08923,-.052,.02087,-1.296,-.07355,.1493,.02116,.04678,.3232) * f_1_1;
+            conv2_3_sum0_2_pack += f16mat4(.1697,.02803,-.0218,.12396,.0917,.003838,-.2195,.1592,.1681,-.002531,1.369,-.1791,-.0459,.05554,-.2668,-.12225) * f_1_2;
+            conv2_3_sum0_3_pack += f16mat4(.351,-.0351,.00955,.2361,.00214,.02802,-.03195,-.01622,-.002665,-.06525,.0904,.009705,.03867,-.0749,-.2229,.1707) * f_1_3;
+            conv2_3_sum0_0_pack += f16mat4(-.01379,.007904,.0562,.04346,.11835,-.655,.0914,.2231,.1793,-.461,-.04337,-.1488,-.000581,.1416,-.007328,.08606) * f_2_0;
+            conv2_3_sum0_1_pack += f16mat4(-.1644,.07166,-.01404,.1377,.09393,-.4197,.04984,.11084,.1501,-.1846,-.02095,.01198,.02583,.0362,-.0205,.1278) * f_2_1;
+            conv2_3_sum0_2_pack += f16mat4(-.0771,-.0646,.04605,.03503,.0222,-.2969,.02385,.1525,.02773,-.2776,-.03442,-.11884,.0827,.1356,.002422,-.02705) * f_2_2;
+            conv2_3_sum0_3_pack += f16mat4(-.2277,-.0008397,-.02419,.1293,-.002245,-.06155,-.01767,.0402,-.001466,-.001058,-.012,.042,.10913,.03026,-.01075,.01472) * f_2_3;
+            conv2_3_sum0_0 += vec4(conv2_3_sum0_0_pack);
+            conv2_3_sum0_1 += vec4(conv2_3_sum0_1_pack);
+            conv2_3_sum0_2 += vec4(conv2_3_sum0_2_pack);
+            conv2_3_sum0_3 += vec4(conv2_3_sum0_3_pack);
+        }
+        // Pack 2
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0, 2 * y0 + 1), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2, 2 * y0 + 1), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3, 2 * y0 + 1), 0), y0_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0, 2 * y1 + 1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y1 + 1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2, 2 * y1 + 1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3, 2 * y1 + 1), 0), y1_in && x3_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0, 2 * y2 + 1), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2, 2 * y2 + 1), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3, 2 * y2 + 1), 0), y2_in && x3_in));
+            f16vec4 f_0_0 = s_0_0 - s_0_2;
+            f16vec4 f_0_1 = s_0_1 + s_0_2;
+            f16vec4 f_0_2 = s_0_2 - s_0_1;
+            f16vec4 f_0_3 = s_0_1 - s_0_3;
+            f16vec4 f_1_0 = s_1_0 - s_1_2;
+            f16vec4 f_1_1 = s_1_1 + s_1_2;
+            f16vec4 f_1_2 = s_1_2 - s_1_1;
+            f16vec4 f_1_3 = s_1_1 - s_1_3;
+            f16vec4 f_2_0 = s_2_0 - s_2_2;
+            f16vec4 f_2_1 = s_2_1 + s_2_2;
+            f16vec4 f_2_2 = s_2_2 - s_2_1;
+            f16vec4 f_2_3 = s_2_1 - s_2_3;
+            f16vec4 conv2_0_sum0_0_pack = f16mat4(.075,-.08795,-.11194,.0786,.02095,-.1604,-.08276,.023,-.0748,.01197,-.0333,.0715,.001489,-.00677,.00918,-.01018) * f_0_0;
+            f16vec4 conv2_0_sum0_1_pack = f16mat4(.01837,.03665,-.0486,.224,.05786,-.223,-.0919,.0668,.02351,-.03702,.00935,-.004436,.03973,.015305,-.0112,4.96e-05) * f_0_1;
+            f16vec4 conv2_0_sum0_2_pack = f16mat4(.07623,-.001855,-.0563,.2915,-.0053,-.002132,-.008575,-.0577,.00567,-.07477,-.0347,-.010185,-.011406,.07465,.00927,-.0357) * f_0_2;
+            f16vec4 conv2_0_sum0_3_pack = f16mat4(.01956,.12274,.007042,.4368,.03162,-.0647,-.01773,-.0139,.104,-.1238,.00795,-.08606,.02684,.09674,-.0111,-.02547) * f_0_3;
+            conv2_0_sum0_0_pack += f16mat4(-.1278,-.02136,-.07196,.01273,-.01074,.1292,-.0789,.01563,.12006,.01884,-.06494,-.09937,.02971,.01389,-.05884,.01721) * f_1_0;
+            conv2_0_sum0_1_pack += f16mat4(-.1769,.00983,-.1306,-.03049,.04605,.1696,.009796,-.04684,.10767,.01383,.00476,-.02963,.003004,-.04532,.013504,.1387) * f_1_1;
+            conv2_0_sum0_2_pack += f16mat4(-.1923,-.1519,-.1785,.2059,-.02089,-.00834,-.0686,.01517,.057,.01492,-.015205,-.0007367,.011406,.06018,-.1713,.007763) * f_1_2;
+            conv2_0_sum0_3_pack += f16mat4(-.2413,-.1207,-.237,.1627,.03592,.0321,.0201,-.0473,.04465,.0099,.0545,.069,-.0153,.00099,-.0989,.1292) * f_1_3;
+            conv2_0_sum0_0_pack += f16mat4(.04044,-.01727,-.001621,.01665,.02435,.024,.03885,-.0986,-.06836,-.02505,.0698,-.004387,-.0818,.003073,.0459,.01526) * f_2_0;
+            conv2_0_sum0_1_pack += f16mat4(-.00568,-.0191,-.0397,.001484,.1163,.06213,.01026,-.065,-.0381,.01507,-.02686,.004986,-.1561,-.02502,-.12085,-.02962) * f_2_1;
+            conv2_0_sum0_2_pack += f16mat4(-.1059,-.00968,.02254,.05576,-.0541,.04395,-.0588,-.07263,-.05414,-.01101,.02716,-.004063,-.01605,-.005875,-.1074,.002224) * f_2_2;
+            conv2_0_sum0_3_pack += f16mat4(-.152,-.01152,-.01556,.0406,.0378,.08203,-.0874,-.0391,-.02388,.02911,-.0695,.005314,-.0904,-.03397,-.2742,-.04266) * f_2_3;
+            conv2_0_sum0_0 += vec4(conv2_0_sum0_0_pack);
+            conv2_0_sum0_1 += vec4(conv2_0_sum0_1_pack);
+            conv2_0_sum0_2 += vec4(conv2_0_sum0_2_pack);
+            conv2_0_sum0_3 += vec4(conv2_0_sum0_3_pack);
+            f16vec4 conv2_1_sum0_0_pack = f16mat4(-.04596,-.2386,-.02483,.003332,-.04913,.1442,-.02547,-.08795,.168,-.1255,.1688,.0513,-.02208,.1918,.0002763,-.0819) * f_0_0;
+            f16vec4 conv2_1_sum0_1_pack = f16mat4(.1259,-.1066,-.314,-.05887,-.08453,.11896,.03403,-.0739,-.01396,.0789,.1818,-.0085,-.08435,.2129,.06635,-.04935) * f_0_1;
+            f16vec4 conv2_1_sum0_2_pack = f16mat4(-.2219,-.05933,-.09094,.0198,-.00455,.1263,.05905,-.007385,.009796,-.3208,.05182,-.01593,-.02359,.0623,-.02014,-.067) * f_0_2;
+            f16vec4 conv2_1_sum0_3_pack = f16mat4(-.05005,.0727,-.38,-.0424,-.03998,.1012,.1185,.00666,-.1721,-.11646,.06476,-.07574,-.0858,.0835,.0459,-.0345) * f_0_3;
+            conv2_1_sum0_0_pack += f16mat4(-.08136,.1697,-.02007,.0767,-.208,-.0006332,.0582,-.0414,-.07996,-.11285,-.03394,.0676,-.1428,.2025,.1366,.01831) * f_1_0;
+            conv2_1_sum0_1_pack += f16mat4(-.0658,-.5874,-.215,.07446,-.102,.04474,.0913,-.03207,-.12195,.0632,.1201,-.000272,-.1592,.0874,-1.317,.0014925) * f_1_1;
+            conv2_1_sum0_2_pack += f16mat4(-.01994,-.3464,-.1687,.03983,-.0884,.03677,-.01903,-.09424,-.1008,-.2482,-.0007877,.03162,.1057,.08954,-1.416,.0261) * f_1_2;
+            conv2_1_sum0_3_pack += f16mat4(-.004383,-1.104,-.3635,.03754,.01764,.08215,.014114,-.0849,-.1428,-.07214,.1533,-.0363,.08936,-.02562,-2.87,.00928) * f_1_3;
+            conv2_1_sum0_0_pack += f16mat4(-.04468,.2161,-.00819,.01423,-.03796,.05365,.05777,-.07086,.01263,-.2698,.003868,-.06476,-.079,.08484,.04822,-.00227) * f_2_0;
+            conv2_1_sum0_1_pack += f16mat4(.02292,.02489,-.1166,-.0473,-.0788,.05356,.0905,-.06168,.0385,-.0627,.08105,-.0689,-.2815,.0946,.0725,-.003384) * f_2_1;
+            conv2_1_sum0_2_pack += f16mat4(-.05542,.262,-.02242,.0232,-.006035,-.0343,.0655,-.1205,.04117,-.2025,.0838,.0124,.0907,.141,-.01761,-.01784) * f_2_2;
+            conv2_1_sum0_3_pack += f16mat4(.012184,.0706,-.1309,-.03836,-.04684,-.03436,.09827,-.11127,.067,.004513,.161,.008286,-.1118,.1508,.006725,-.01895) * f_2_3;
+            conv2_1_sum0_0 += vec4(conv2_1_sum0_0_pack);
+            conv2_1_sum0_1 += vec4(conv2_1_sum0_1_pack);
+            conv2_1_sum0_2 += vec4(conv2_1_sum0_2_pack);
+            conv2_1_sum0_3 += vec4(conv2_1_sum0_3_pack);
+            f16vec4 conv2_2_sum0_0_pack = f16mat4(.1003,.1184,-.0251,.00684,-.1438,.01405,-.05313,.01089,.00298,.1252,-.0716,.05096,-.1655,.00663,.01159,-.01862) * f_0_0;
+            f16vec4 conv2_2_sum0_1_pack = f16mat4(.00988,-.08203,-.09174,.00795,-.03802,.1218,.07733,-.04782,-.01776,.002892,-.03876,.04327,-.05133,-.013885,.1412,.007732) * f_0_1;
+            f16vec4 conv2_2_sum0_2_pack = f16mat4(.177,-.10846,.2854,-.01071,-.06476,.002403,-.0425,.06046,-.1311,.06052,-.0547,.02463,-.03784,-.0856,.0683,.02539) * f_0_2;
+            f16vec4 conv2_2_sum0_3_pack = f16mat4(.08655,-.3088,.2188,-.009605,.04105,.11017,.08795,.001735,-.1519,-.06186,-.02184,.01692,.07635,-.1061,.1979,.05176) * f_0_3;
+            conv2_2_sum0_0_pack += f16mat4(.07654,-.0091,-.05124,.06836,-.0974,.06616,.1003,.0662,-.00583,-.006832,.01924,-.0911,.1051,.04324,-.01084,-.0044) * f_1_0;
+            conv2_2_sum0_1_pack += f16mat4(-.01924,-.1448,-.005165,-.02196,.0491,-.00928,.1088,-.04736,.08624,.01811,-.01475,-.1646,.1488,-.451,.1985,-.3323) * f_1_1;
+            conv2_2_sum0_2_pack += f16mat4(-.1742,-.2423,-.0746,.1215,-.11334,-.04132,.00597,.0173,.11597,.08356,.0395,-.1006,-.0714,-.336,.09534,-.2485) * f_1_2;
+            conv2_2_sum0_3_pack += f16mat4(-.27,-.378,-.02849,.03123,.03317,-.11676,.01454,-.0963,.2081,.10846,.00548,-.174,-.02774,-.83,.3047,-.5767) * f_1_3;
+            conv2_2_sum0_0_pack += f16mat4(.0681,.01921,.02751,.0632,-.0705,.01616,-.002815,.1483,.0345,-.05124,.10095,.1292,.2166,-.0376,.0203,.0669) * f_2_0;
+            conv2_2_sum0_1_pack += f16mat4(.03156,.04443,.0003443,.1192,.06903,.01277,.08154,.08905,.098,.01089,.05542,.129,.0738,-.2542,-.02753,-.6616) * f_2_1;
+            conv2_2_sum0_2_pack += f16mat4(.0473,-.0003717,-.001942,.2238,-.0539,-.004387,-.002192,.05136,.1135,.03732,.08765,.05014,.003057,-.1372,-.01189,-.471) * f_2_2;
+            conv2_2_sum0_3_pack += f16mat4(.01076,.02486,-.02911,.2798,.08563,-.007767,.08215,-.00792,.177,.0995,.04205,.04996,-.1398,-.354,-.05972,-1.199) * f_2_3;
+            conv2_2_sum0_0 += vec4(conv2_2_sum0_0_pack);
+            conv2_2_sum0_1 += vec4(conv2_2_sum0_1_pack);
+            conv2_2_sum0_2 += vec4(conv2_2_sum0_2_pack);
+            conv2_2_sum0_3 += vec4(conv2_2_sum0_3_pack);
+            f16vec4 conv2_3_sum0_0_pack = f16mat4(.1937,-.11237,.03644,-.09955,-.02222,.00354,.0569,-.0645,.06433,-.3186,.01249,.2175,.002808,.04208,.013954,.0511) * f_0_0;
+            f16vec4 conv2_3_sum0_1_pack = f16mat4(-.02628,-.447,.0364,-.2299,.0355,.006275,.01048,-.12115,-.01167,-.04434,.005222,.02124,.007687,-.0056,.02711,.1033) * f_0_1;
+            f16vec4 conv2_3_sum0_2_pack = f16mat4(-.0002992,.1442,.1158,-.0897,-.0198,-.02516,-.0965,-.109,-.0566,-.1766,-.002817,.1284,-.04825,-.01837,.02954,.075) * f_0_2;
+            f16vec4 conv2_3_sum0_3_pack = f16mat4(-.2203,-.1906,.1157,-.2201,.0379,-.02243,-.143,-.1656,-.1327,.0978,-.010086,-.0679,-.04337,-.06604,.0427,.1272) * f_0_3;
+            conv2_3_sum0_0_pack += f16mat4(.01224,.1671,-.0421,.1567,.02399,.02705,.1759,-.05545,-.1425,.3486,.007607,.1381,.07324,-.01208,.002163,.04312) * f_1_0;
+            conv2_3_sum0_1_pack += f16mat4(-.003986,.1582,-.01822,.1646,.04114,.0752,-.00656,-.2932,-.01169,.2415,.001727,.01912,-.1809,.1431,-.0697,.1489) * f_1_1;
+            conv2_3_sum0_2_pack += f16mat4(.0878,-.3545,-.2563,.10583,.000982,.0164,-.02702,.03787,.00317,.2489,.0125,.10406,-.187,-.0598,.00343,.01929) * f_1_2;
+            conv2_3_sum0_3_pack += f16mat4(.0716,-.3633,-.2325,.11365,.01813,.0646,-.2095,-.2,.1339,.1418,.00662,-.01489,-.4412,.0953,-.0684,.1251) * f_1_3;
+            conv2_3_sum0_0_pack += f16mat4(-.03305,.1697,.01863,.01535,-.0388,-.056,.07764,-.3508,.0493,-.06165,.02078,-.1573,.1024,.01175,-.03333,.05954) * f_2_0;
+            conv2_3_sum0_1_pack += f16mat4(.01193,-.02061,.00575,.0708,-.0936,-.0372,-.02122,-.2612,.0531,-.1084,.0048,-.208,.07135,-.04666,-.1252,.0551) * f_2_1;
+            conv2_3_sum0_2_pack += f16mat4(.003054,.07794,.03287,-.02342,.04172,-.04593,-.04572,-.0566,.003967,-.0227,.0246,-.1877,.06195,-.05746,-.2041,.0353) * f_2_2;
+            conv2_3_sum0_3_pack += f16mat4(.04803,-.11237,.01999,.03204,-.01314,-.02713,-.1445,.03284,.00779,-.06946,.008606,-.2384,.03091,-.1159,-.296,.03088) * f_2_3;
+            conv2_3_sum0_0 += vec4(conv2_3_sum0_0_pack);
+            conv2_3_sum0_1 += vec4(conv2_3_sum0_1_pack);
+            conv2_3_sum0_2 += vec4(conv2_3_sum0_2_pack);
+            conv2_3_sum0_3 += vec4(conv2_3_sum0_3_pack);
+        }
+        // Pack 3
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0 + 1, 2 * y0 + 1), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2 + 1, 2 * y0 + 1), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3 + 1, 2 * y0 + 1), 0), y0_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), y1_in && x3_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0 + 1, 2 * y2 + 1), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2 + 1, 2 * y2 + 1), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3 + 1, 2 * y2 + 1), 0), y2_in && x3_in));
+            f16vec4 f_0_0 = s_0_0 - s_0_2;
+            f16vec4 f_0_1 = s_0_1 + s_0_2;
+            f16vec4 f_0_2 = s_0_2 - s_0_1;
+            f16vec4 f_0_3 = s_0_1 - s_0_3;
+            f16vec4 f_1_0 = s_1_0 - s_1_2;
+            f16vec4 f_1_1 = s_1_1 + s_1_2;
+            f16vec4 f_1_2 = s_1_2 - s_1_1;
+            f16vec4 f_1_3 = s_1_1 - s_1_3;
+            f16vec4 f_2_0 = s_2_0 - s_2_2;
+            f16vec4 f_2_1 = s_2_1 + s_2_2;
+            f16vec4 f_2_2 = s_2_2 - s_2_1;
+            f16vec4 f_2_3 = s_2_1 - s_2_3;
+            f16vec4 conv2_0_sum0_0_pack = f16mat4(-.07465,.188,.02792,-.1552,-.06555,-.0693,.0348,-.10986,-.0338,.008385,.06366,.02301,.1016,-.03687,-.05066,-.02309) * f_0_0;
+            f16vec4 conv2_0_sum0_1_pack = f16mat4(-.0767,.0917,-.0683,-.02492,-.0324,.01448,-.03702,-.1042,-.1003,-.08905,.05054,.0763,.0584,-.00817,-.006073,-.04556) * f_0_1;
+            f16vec4 conv2_0_sum0_2_pack = f16mat4(-.01758,.1421,.10944,-.1007,-.015175,-.1149,.012596,.006634,-.000856,-.005886,-.0722,.003387,.09467,-.1263,.02289,.00789) * f_0_2;
+            f16vec4 conv2_0_sum0_3_pack = f16mat4(-.01967,.04578,.01319,.02946,.01794,-.03116,-.0592,.01236,-.0673,-.1033,-.0853,.05667,.05142,-.09766,.0675,-.01457) * f_0_3;
+            conv2_0_sum0_0_pack += f16mat4(.0761,.0642,-.2172,.0684,-.01965,.04556,-.01326,.08435,.06158,.007034,-.09863,-.05286,.0475,.06415,.0854,.1146) * f_1_0;
+            conv2_0_sum0_1_pack += f16mat4(.07416,.1112,-.0056,-.07965,.04575,-.06586,-.05646,.1628,.2064,.0615,.06525,.02481,.11676,.132,.05722,.1958) * f_1_1;
+            conv2_0_sum0_2_pack += f16mat4(.01062,-.03513,-.1501,.1738,-.07465,.2032,.041,-.2074,.01466,-.0914,-.0774,-.0365,-.02914,-.001222,.08575,.012505) * f_1_2;
+            conv2_0_sum0_3_pack += f16mat4(.00866,.01189,.0614,.0258,-.00925,.09186,-.00222,-.1289,.1595,-.03687,.08655,.04117,.0401,.06665,.05756,.0937) * f_1_3;
+            conv2_0_sum0_0_pack += f16mat4(.0792,.00636,-.1676,.0598,-.0778,-.0444,-.01802,.02737,-.05344,-.01396,-.01112,.004536,-.01441,.00948,.1024,-.0673) * f_2_0;
+            conv2_0_sum0_1_pack += f16mat4(.02222,.005787,-.1306,.01539,-.095,-.0362,.0726,.01076,.0459,.011185,.091,-.03876,-.00666,-.02213,.03574,.03067) * f_2_1;
+            conv2_0_sum0_2_pack += f16mat4(-.05032,-.02296,-.0619,.0611,-.02983,.0158,-.02202,.01842,-.1039,-.09,.00845,.03607,-.02548,.002512,-.00203,-.01276) * f_2_2;
+            conv2_0_sum0_3_pack += f16mat4(-.1073,-.02353,-.02492,.0167,-.04703,.024,.06854,.001808,-.004517,-.0649,.1106,-.007233,-.01773,-.0291,-.0687,.0852) * f_2_3;
+            conv2_0_sum0_0 += vec4(conv2_0_sum0_0_pack);
+            conv2_0_sum0_1 += vec4(conv2_0_sum0_1_pack);
+            conv2_0_sum0_2 += vec4(conv2_0_sum0_2_pack);
+            conv2_0_sum0_3 += vec4(conv2_0_sum0_3_pack);
+            f16vec4 conv2_1_sum0_0_pack = f16mat4(.0434,-.08905,-.162,-.0683,-.02115,-.13,.02477,.00879,.2239,-.1832,-.01584,-.03955,-.1547,.02397,.09045,-.07056) * f_0_0;
+            f16vec4 conv2_1_sum0_1_pack = f16mat4(.1383,-.0821,-.006348,-.0506,-.2009,-.1337,-.1737,.0326,.1511,-.0849,.01111,-.05588,-.0635,.0681,-.0323,-.07495) * f_0_1;
+            f16vec4 conv2_1_sum0_2_pack = f16mat4(-.02385,.02643,-.0434,-.05554,-.01512,-.0721,.0947,-.00446,.1422,-.0962,.02489,-.05988,-.0902,-.04745,-.03403,-.0768) * f_0_2;
+            f16vec4 conv2_1_sum0_3_pack = f16mat4(.07104,.03336,.1122,-.03787,-.195,-.0757,-.1037,.01933,.06946,.002151,.05185,-.07623,.0009356,-.003283,-.1567,-.08124) * f_0_3;
+            conv2_1_sum0_0_pack += f16mat4(.002369,-.02812,-.3184,-.0515,.1653,.0911,-.3164,-.08594,.1838,-.3918,-.0093,.05762,-.01854,.0963,-.1685,-.04272) * f_1_0;
+            conv2_1_sum0_1_pack += f16mat4(-.05624,.02682,-.1472,-.0985,.1687,.0793,-.3857,-.08453,.07043,-.2886,-.0222,.08,-.04575,.01855,-.2251,-.1142) * f_1_1;
+            conv2_1_sum0_2_pack += f16mat4(.0906,-.011955,-.1077,-.00152,-.02792,.1373,-.2194,-.04355,.1389,-.10114,-.03348,.0352,.04047,.1337,.05362,-.0347) * f_1_2;
+            conv2_1_sum0_3_pack += f16mat4(.03192,.043,.06335,-.04852,-.02452,.1254,-.2886,-.04218,.02542,.002247,-.0464,.05762,.01325,.0559,-.002956,-.10614) * f_1_3;
+            conv2_1_sum0_0_pack += f16mat4(-.06903,.1809,-.1272,-.0555,-.1285,-.0938,-.11664,-.05045,-.01921,.1012,-.04904,-.01472,.1633,-.1749,-.05197,.00298) * f_2_0;
+            conv2_1_sum0_1_pack += f16mat4(-.1006,.1609,-.01188,.008934,-.05685,-.01758,-.1826,-.04413,.10284,.1152,.00975,-.02013,.1501,-.1722,-.1559,-.02615) * f_2_1;
+            conv2_1_sum0_2_pack += f16mat4(-.01997,.12463,.03632,-.03525,-.0716,-.01087,.01318,-.05426,-.0657,.2272,.05475,-.02399,.0666,.0637,.05002,-.014305) * f_2_2;
+            conv2_1_sum0_3_pack += f16mat4(-.05154,.10455,.1516,.0292,7.11e-05,.06537,-.05283,-.0479,.0564,.2412,.1135,-.0294,.05347,.0665,-.05392,-.04343) * f_2_3;
+            conv2_1_sum0_0 += vec4(conv2_1_sum0_0_pack);
+            conv2_1_sum0_1 += vec4(conv2_1_sum0_1_pack);
+            conv2_1_sum0_2 += vec4(conv2_1_sum0_2_pack);
+            conv2_1_sum0_3 += vec4(conv2_1_sum0_3_pack);
+            f16vec4 conv2_2_sum0_0_pack = f16mat4(.04443,-.1225,-.01266,.0821,-.168,-.1342,.1714,-.06366,-.01427,-.0061,-.0414,-.001143,-.1602,.04694,.02388,.0337) * f_0_0;
+            f16vec4 conv2_2_sum0_1_pack = f16mat4(.0531,.02225,.08545,.1484,-.03375,-.1433,.0185,-.09625,.05594,-.0001048,-.02046,.1469,-.09564,.05307,-.00968,-.01624) * f_0_1;
+            f16vec4 conv2_2_sum0_2_pack = f16mat4(-.03763,-.06494,-.0831,.03433,-.1149,.00942,.0853,-.03717,-.029,-.05212,.0969,.1276,-.2173,-.00771,-.02151,-.02602) * f_0_2;
+            f16vec4 conv2_2_sum0_3_pack = f16mat4(-.02896,.0798,.01496,.10065,.01929,.0002577,-.0675,-.06976,.0412,-.04614,.11786,.2756,-.1527,-.001573,-.05508,-.0759) * f_0_3;
+            conv2_2_sum0_0_pack += f16mat4(.2893,-.141,-.0681,-.008514,.01486,.00953,.002054,-.01953,-.01894,-.00939,.03952,.003408,-.3142,.092,-.182,.0227) * f_1_0;
+            conv2_2_sum0_1_pack += f16mat4(.2734,.03183,.0984,.1687,.00671,.0813,-.11584,.0745,.0977,-.03702,.0103,.0682,-.1173,.003057,-.2544,.01303) * f_1_1;
+            conv2_2_sum0_2_pack += f16mat4(.06113,-.1761,.01616,-.06006,-.033,.013626,.02454,-.0837,-.05396,-.007534,.0828,.10767,-.3323,-.02011,-.02368,-.0946) * f_1_2;
+            conv2_2_sum0_3_pack += f16mat4(.04535,-.003366,.1826,.1172,-.04114,.0854,-.0934,.01039,.0627,-.03516,.05362,.1725,-.1355,-.109,-.09607,-.10425) * f_1_3;
+            conv2_2_sum0_0_pack += f16mat4(.1251,-.12286,-.05884,.005978,-.07745,-.0674,-.02837,-.02925,-.1233,.04593,.00211,.02386,-.10016,.14,.03084,.1423) * f_2_0;
+            conv2_2_sum0_1_pack += f16mat4(.0945,-.12463,-.05032,-.01502,-.0636,.0965,.04553,-.01944,-.0972,.01502,.04324,-.05695,-.1262,.2145,-.0862,.1533) * f_2_1;
+            conv2_2_sum0_2_pack += f16mat4(.0712,-.0711,.005424,-.05316,-.06433,-.04562,-.05927,-.11566,-.04117,-.03705,.01657,-.05997,-.0768,.2072,.02245,-.02737) * f_2_2;
+            conv2_2_sum0_3_pack += f16mat4(.0406,-.07294,.013954,-.07416,-.0505,.1183,.014626,-.10583,-.01515,-.06793,.0577,-.1407,-.10284,.2817,-.0946,-.01648) * f_2_3;
+            conv2_2_sum0_0 += vec4(conv2_2_sum0_0_pack);
+            conv2_2_sum0_1 += vec4(conv2_2_sum0_1_pack);
+            conv2_2_sum0_2 += vec4(conv2_2_sum0_2_pack);
+            conv2_2_sum0_3 += vec4(conv2_2_sum0_3_pack);
+            f16vec4 conv2_3_sum0_0_pack = f16mat4(-.2441,.0458,-.03595,.03256,.063,-.0105,-.01545,-.1149,-.03137,.08594,-.04395,-.05136,-.0738,.1387,-.02171,-.0891) * f_0_0;
+            f16vec4 conv2_3_sum0_1_pack = f16mat4(-.0665,.00457,.0506,-.03973,.107,-.04416,-.069,-.05466,.1707,.05493,-.0798,-.0379,.0861,.1216,-.0434,.06168) * f_0_1;
+            f16vec4 conv2_3_sum0_2_pack = f16mat4(-.1572,-.0009456,-.1492,.0298,.0204,-.03207,.00517,.01941,-.00541,-.04715,-.1233,-.0397,-.0995,.08777,-.01152,.001458) * f_0_2;
+            f16vec4 conv2_3_sum0_3_pack = f16mat4(.02034,-.04218,-.0626,-.0425,.06445,-.06573,-.04834,.0797,.1967,-.0782,-.159,-.02621,.06036,.07074,-.0332,.1522) * f_0_3;
+            conv2_3_sum0_0_pack += f16mat4(-.3508,-.0846,-.01637,.05606,.05936,-.00377,.0697,.0915,-.1111,-.1997,.11053,-.2145,-.1158,.03397,.007027,.02737) * f_1_0;
+            conv2_3_sum0_1_pack += f16mat4(-.1111,-.0206,.10114,.0754,.08673,-.0833,.0709,.2148,-.03378,-.1511,-.044,-.06616,-.0746,.06247,-.00514,-.0642) * f_1_1;
+            conv2_3_sum0_2_pack += f16mat4(-.2064,.01435,-.1377,.08185,.1443,.02133,.1934,-.0261,.02954,-.1423,-.116,-.07983,-.0605,.11084,-.01991,.03546) * f_1_2;
+            conv2_3_sum0_3_pack += f16mat4(.03326,.07837,-.02019,.10114,.1716,-.0582,.1946,.09717,.1069,-.09375,-.2705,.06854,-.0193,.1393,-.03207,-.05612) * f_1_3;
+            conv2_3_sum0_0_pack += f16mat4(.1317,.082,-.0739,.103,.009155,-.8364,-.00796,-.03613,-.01154,.0427,-.011566,.01143,.06445,.02925,-.03177,.2783) * f_2_0;
+            conv2_3_sum0_1_pack += f16mat4(-.07684,-.07764,-.03403,.014915,-.01816,-.438,-.00236,-.015594,-.0798,.04532,-.002483,-.05878,.1455,-.05008,-.01561,.2145) * f_2_1;
+            conv2_3_sum0_2_pack += f16mat4(.1874,.003696,-.00659,.0352,.04016,-.3186,-.0099,-.0642,.0717,.008736,-.05905,.0481,-.003317,-.004932,.01406,.1333) * f_2_2;
+            conv2_3_sum0_3_pack += f16mat4(-.02118,-.1559,.0333,-.05295,.01284,.07983,-.004307,-.04367,.003464,.01137,-.05,-.02213,.0777,-.0843,.03021,.06934) * f_2_3;
+            conv2_3_sum0_0 += vec4(conv2_3_sum0_0_pack);
+            conv2_3_sum0_1 += vec4(conv2_3_sum0_1_pack);
+            conv2_3_sum0_2 += vec4(conv2_3_sum0_2_pack);
+            conv2_3_sum0_3 += vec4(conv2_3_sum0_3_pack);
+        }
     }
+    // Two pixels from four sums: Winograd's F(2,3) along x
+    vec4 conv2_0a = vec4(.019229144, .046957124, .027376773, .0021371376) + conv2_0_sum0_0 + conv2_0_sum0_1 + conv2_0_sum0_2;
+    vec4 conv2_0b = vec4(.019229144, .046957124, .027376773, .0021371376) + conv2_0_sum0_1 - conv2_0_sum0_2 - conv2_0_sum0_3;
+    vec4 conv2_1a = vec4(.11210878, .022311466, -.34928125, -.024448462) + conv2_1_sum0_0 + conv2_1_sum0_1 + conv2_1_sum0_2;
+    vec4 conv2_1b = vec4(.11210878, .022311466, -.34928125, -.024448462) + conv2_1_sum0_1 - conv2_1_sum0_2 - conv2_1_sum0_3;
+    vec4 conv2_2a = vec4(.03067985, .0143120615, .03141092, .048317883) + conv2_2_sum0_0 + conv2_2_sum0_1 + conv2_2_sum0_2;
+    vec4 conv2_2b = vec4(.03067985, .0143120615, .03141092, .048317883) + conv2_2_sum0_1 - conv2_2_sum0_2 - conv2_2_sum0_3;
+    vec4 conv2_3a = vec4(-.05052489, .012123782, .03897713, -.068425454) + conv2_3_sum0_0 + conv2_3_sum0_1 + conv2_3_sum0_2;
+    vec4 conv2_3b = vec4(-.05052489, .012123782, .03897713, -.068425454) + conv2_3_sum0_1 - conv2_3_sum0_2 - conv2_3_sum0_3;
 
     // Relu
-    vec4 relu2_0 = max(conv2_0, vec4(0.0));
-    vec4 relu2_1 = max(conv2_1, vec4(0.0));
-    vec4 relu2_2 = max(conv2_2, vec4(0.0));
-    vec4 relu2_3 = max(conv2_3, vec4(0.0));
+    vec4 relu2_0a = max(conv2_0a, vec4(0.0));
+    vec4 relu2_1a = max(conv2_1a, vec4(0.0));
+    vec4 relu2_2a = max(conv2_2a, vec4(0.0));
+    vec4 relu2_3a = max(conv2_3a, vec4(0.0));
+    vec4 relu2_0b = max(conv2_0b, vec4(0.0));
+    vec4 relu2_1b = max(conv2_1b, vec4(0.0));
+    vec4 relu2_2b = max(conv2_2b, vec4(0.0));
+    vec4 relu2_3b = max(conv2_3b, vec4(0.0));
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(0, 0), relu2_0);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(1, 0), relu2_1);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(0, 1), relu2_2);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(1, 1), relu2_3);
+        ivec2 at = pixel;
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 0), relu2_0a);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 0), relu2_1a);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 1), relu2_2a);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 1), relu2_3a);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 0);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 0), relu2_0b);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 0), relu2_1b);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 1), relu2_2b);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 1), relu2_3b);
     }
 }
 
@@ -729,290 +1235,450 @@ void hook() {
 //!HEIGHT HOOKED.h 2 *
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
-//!COMPUTE 32 16 16 8
+//!COMPUTE 64 16 16 8
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 
-// The workgroup's pixels of conv3's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv3_tile = ivec2(18, 10);
-const int conv3_cells = 180;
-shared f16vec4 conv3_in[720];
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
 
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 1);
 
-    // conv3: 3x3 kernel, 16 to 16 channels
-    vec4 conv3_0 = vec4(-0.017477572, -0.019519465, -0.00819204, 0.003311461);
-    vec4 conv3_1 = vec4(-0.03014871, -0.009702512, -0.035680164, -0.01718317);
-    vec4 conv3_2 = vec4(0.04404697, -0.016764857, -0.022630757, -0.007110056);
-    vec4 conv3_3 = vec4(0.033092998, -0.0018233507, -0.0069732335, -0.0064149243);
+    // conv3: 3x3 kernel, 16 to 16 channels of 2x1 pixels
+    vec4 conv3_0_sum0_0 = vec4(0.0);
+    vec4 conv3_0_sum0_1 = vec4(0.0);
+    vec4 conv3_0_sum0_2 = vec4(0.0);
+    vec4 conv3_0_sum0_3 = vec4(0.0);
+    vec4 conv3_1_sum0_0 = vec4(0.0);
+    vec4 conv3_1_sum0_1 = vec4(0.0);
+    vec4 conv3_1_sum0_2 = vec4(0.0);
+    vec4 conv3_1_sum0_3 = vec4(0.0);
+    vec4 conv3_2_sum0_0 = vec4(0.0);
+    vec4 conv3_2_sum0_1 = vec4(0.0);
+    vec4 conv3_2_sum0_2 = vec4(0.0);
+    vec4 conv3_2_sum0_3 = vec4(0.0);
+    vec4 conv3_3_sum0_0 = vec4(0.0);
+    vec4 conv3_3_sum0_1 = vec4(0.0);
+    vec4 conv3_3_sum0_2 = vec4(0.0);
+    vec4 conv3_3_sum0_3 = vec4(0.0);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(1, 1);
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_CMP_FP16_relu2_size) / ivec2(2, 2) - 1;
-        int at = local.y * conv3_tile.x + local.x;
-        f16vec4 s;
-        f16vec4 conv3_0_tap, conv3_1_tap, conv3_2_tap, conv3_3_tap;
-
-        // Fill the tile with packs 0 to 3.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv3_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv3_tile.x, cell / conv3_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv3_in[0 * conv3_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu2_raw, q * ivec2(2, 2) + ivec2(0, 0), 0)) : f16vec4(0.0);
-            conv3_in[1 * conv3_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu2_raw, q * ivec2(2, 2) + ivec2(1, 0), 0)) : f16vec4(0.0);
-            conv3_in[2 * conv3_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu2_raw, q * ivec2(2, 2) + ivec2(0, 1), 0)) : f16vec4(0.0);
-            conv3_in[3 * conv3_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu2_raw, q * ivec2(2, 2) + ivec2(1, 1), 0)) : f16vec4(0.0);
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int x3 = clamp(corner.x + 3, 0, edge.x);
+        bool x3_in = x3 == corner.x + 3;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0, 2 * y0), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y0), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2, 2 * y0), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3, 2 * y0), 0), y0_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0, 2 * y1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2, 2 * y1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3, 2 * y1), 0), y1_in && x3_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0, 2 * y2), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y2), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2, 2 * y2), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3, 2 * y2), 0), y2_in && x3_in));
+            f16vec4 f_0_0 = s_0_0 - s_0_2;
+            f16vec4 f_0_1 = s_0_1 + s_0_2;
+            f16vec4 f_0_2 = s_0_2 - s_0_1;
+            f16vec4 f_0_3 = s_0_1 - s_0_3;
+            f16vec4 f_1_0 = s_1_0 - s_1_2;
+            f16vec4 f_1_1 = s_1_1 + s_1_2;
+            f16vec4 f_1_2 = s_1_2 - s_1_1;
+            f16vec4 f_1_3 = s_1_1 - s_1_3;
+            f16vec4 f_2_0 = s_2_0 - s_2_2;
+            f16vec4 f_2_1 = s_2_1 + s_2_2;
+            f16vec4 f_2_2 = s_2_2 - s_2_1;
+            f16vec4 f_2_3 = s_2_1 - s_2_3;
+            f16vec4 conv3_0_sum0_0_pack = f16mat4(-.04056,.0958,-.03775,.09344,.0308,-.1826,-.033,-.00752,-.0695,.1567,-.1292,-.0637,-.04407,-.01689,.06238,-.02647) * f_0_0;
+            f16vec4 conv3_0_sum0_1_pack = f16mat4(-.02322,.05527,-.03047,.0567,-.00814,-.2524,.006577,.002005,-.02704,.1802,-.138,-.1194,.02155,.003506,.0866,-.02617) * f_0_1;
+            f16vec4 conv3_0_sum0_2_pack = f16mat4(-.1164,-.0456,.1632,-.01104,.005272,.05035,.01012,-.00541,-.02222,.099,-.02425,-.03375,-.0835,-.0292,.01991,-.03296) * f_0_2;
+            f16vec4 conv3_0_sum0_3_pack = f16mat4(-.09906,-.0861,.1705,-.04776,-.0337,-.01947,.04968,.004116,.02028,.1224,-.0331,-.0894,-.01784,-.008804,.04416,-.03262) * f_0_3;
+            conv3_0_sum0_0_pack += f16mat4(.0489,.02638,-.0932,.006847,.08856,-.1138,-.0426,.15,.0687,-.1942,.1936,.1378,-.01636,.2634,-.4033,-.01694) * f_1_0;
+            conv3_0_sum0_1_pack += f16mat4(.010216,.1033,.05115,.068,.2233,.1631,-.0773,-.2458,.0673,-.336,.1003,-.0673,-.08093,-.3538,-.11755,.2429) * f_1_1;
+            conv3_0_sum0_2_pack += f16mat4(-.02834,.01945,-.0827,-.0571,-.01345,-.04803,.00182,.277,-.06027,-.01617,.1982,.119,.00789,.509,-.2,-.235) * f_1_2;
+            conv3_0_sum0_3_pack += f16mat4(-.067,.0964,.06165,.00406,.1213,.2289,-.03287,-.11865,-.06168,-.158,.10486,-.08606,-.0567,-.1082,.0859,.02483) * f_1_3;
+            conv3_0_sum0_0_pack += f16mat4(-.004734,.009544,-.10596,-.03708,-.06354,-.03778,-.4812,.09955,-.00855,.0362,.04022,.10583,.0528,.0622,-.1763,.001951) * f_2_0;
+            conv3_0_sum0_1_pack += f16mat4(-.02821,-.07806,-.013504,-.0691,-.03583,.1093,-.5933,.1438,-.08203,.04077,-.0223,.08923,.0709,.04593,-.1798,-.1393) * f_2_1;
+            conv3_0_sum0_2_pack += f16mat4(.0342,.01648,-.0766,-.01775,.02579,.003801,.06793,-.01345,.01225,.0832,.02687,.01554,.01881,.0441,.04837,.0847) * f_2_2;
+            conv3_0_sum0_3_pack += f16mat4(.01072,-.0711,.01587,-.04974,.0535,.1509,-.04413,.0308,-.06122,.08777,-.03564,-.001055,.037,.02783,.04483,-.05652) * f_2_3;
+            conv3_0_sum0_0 += vec4(conv3_0_sum0_0_pack);
+            conv3_0_sum0_1 += vec4(conv3_0_sum0_1_pack);
+            conv3_0_sum0_2 += vec4(conv3_0_sum0_2_pack);
+            conv3_0_sum0_3 += vec4(conv3_0_sum0_3_pack);
+            f16vec4 conv3_1_sum0_0_pack = f16mat4(-.0613,.1733,.01735,.1282,.0633,.005684,-.0459,-.03818,-.02013,-.04794,-.0232,-.08386,.009445,-.005005,.03105,-.0078) * f_0_0;
+            f16vec4 conv3_1_sum0_1_pack = f16mat4(.0397,.05005,-.11456,.11896,.007423,-.01097,-.06854,-.07764,.02998,-.03436,.07294,.03543,.05908,.0393,.03323,-.0077) * f_0_1;
+            f16vec4 conv3_1_sum0_2_pack = f16mat4(-.1134,.129,-.02513,-.003586,.0415,.04013,.0267,-.03038,-.03064,-.10925,-.01604,-.0661,-.04477,-.0531,-.0818,-.01692) * f_0_2;
+            f16vec4 conv3_1_sum0_3_pack = f16mat4(-.01238,.005806,-.1571,-.012825,-.014366,.02348,.004044,-.0699,.01945,-.09564,.0801,.0532,.004852,-.00878,-.0796,-.01683) * f_0_3;
+            conv3_1_sum0_0_pack += f16mat4(-.06775,.1553,-.0526,.0751,.0004363,.0521,.0403,-.02396,-.08997,-.1176,.08136,.02525,.0827,-.3008,-.05594,-.02924) * f_1_0;
+            conv3_1_sum0_1_pack += f16mat4(-.00991,-.07184,.0771,-.01802,.049,.1545,-.05783,.03622,-.013565,-.3196,.01374,-.02214,-.06696,-.166,-.518,-.6743) * f_1_1;
+            conv3_1_sum0_2_pack += f16mat4(-.0345,.2465,-.09424,.2009,-.0923,-.2325,.0979,-.04684,.02847,.2457,.04086,.117,.03888,.01281,.321,.4563) * f_1_2;
+            conv3_1_sum0_3_pack += f16mat4(.02336,.01944,.03543,.1078,-.0437,-.1301,-.0002201,.013336,.10486,.04382,-.02676,.06964,-.1108,.1477,-.1414,-.1888) * f_1_3;
+            conv3_1_sum0_0_pack += f16mat4(.0192,-.0732,-.0394,-.0708,-.1296,-.1227,-.2368,.058,-.0754,.1342,.1677,-.01976,-.03732,-.187,-.0746,.01672) * f_2_0;
+            conv3_1_sum0_1_pack += f16mat4(-.03113,.006065,-.1026,-.1688,-.1556,-.01718,-.3403,-.2379,-.0003743,.1028,.1089,.03564,.03696,-.03986,.01,.0449) * f_2_1;
+            conv3_1_sum0_2_pack += f16mat4(.01556,-.11194,.0491,-.1295,.01222,-.05414,.1254,-.04196,.07416,.0727,.1458,.03912,-.128,.02243,-.04398,.06995) * f_2_2;
+            conv3_1_sum0_3_pack += f16mat4(-.03476,-.0327,-.01412,-.2277,-.01377,.05133,.02193,-.338,.1492,.04126,.0869,.0945,-.05377,.1696,.04062,.0981) * f_2_3;
+            conv3_1_sum0_0 += vec4(conv3_1_sum0_0_pack);
+            conv3_1_sum0_1 += vec4(conv3_1_sum0_1_pack);
+            conv3_1_sum0_2 += vec4(conv3_1_sum0_2_pack);
+            conv3_1_sum0_3 += vec4(conv3_1_sum0_3_pack);
+            f16vec4 conv3_2_sum0_0_pack = f16mat4(-.03546,.01978,.08875,-.02736,.01355,-.003725,.03445,.00785,-.01964,-.013916,-.04785,.07245,.03812,-.000698,.0132,-.0005307) * f_0_0;
+            f16vec4 conv3_2_sum0_1_pack = f16mat4(.163,.02626,-.003872,.007206,.01668,-.003721,-.01639,-.05743,-.03772,-.005257,.03885,.12384,-.03696,.0018425,-.01723,-.01237) * f_0_1;
+            f16vec4 conv3_2_sum0_2_pack = f16mat4(.00976,.06647,.05795,.1616,-.005318,.015526,.0145,.010735,.10187,-.04843,-.0521,.09,.0891,-.02492,-.03026,.019) * f_0_2;
+            f16vec4 conv3_2_sum0_3_pack = f16mat4(.2081,.07294,-.0347,.1962,-.002182,.01553,-.03635,-.05457,.0838,-.03976,.0346,.1415,.01403,-.02237,-.06067,.007164) * f_0_3;
+            conv3_2_sum0_0_pack += f16mat4(-.07477,-.0277,.0653,-.0551,-.02727,-.05823,.004158,.0102,.05823,.04782,.001063,-.0307,.01761,-.014366,.0344,.1041) * f_1_0;
+            conv3_2_sum0_1_pack += f16mat4(.02464,-.07654,-.03616,-.00567,-.1312,.0414,-.033,.1305,.09595,.02257,.038,.07776,.04364,-.1335,-.1158,-.015335) * f_1_1;
+            conv3_2_sum0_2_pack += f16mat4(-.1274,-.05695,.1528,.06097,.1711,-.117,.004555,-.0785,.05396,-.0793,.2798,-.084,-.02579,.1683,-.1912,.1292) * f_1_2;
+            conv3_2_sum0_3_pack += f16mat4(-.02803,-.1058,.0514,.1104,.0672,-.01735,-.0326,.0418,.0917,-.10455,.317,.02449,.0002337,.0492,-.3413,.00965) * f_1_3;
+            conv3_2_sum0_0_pack += f16mat4(-.04062,-.02177,-.0479,.000912,.03192,-.1218,-.02477,.0402,-.0096,.02512,.06396,-.0896,-.08514,.05722,-.008514,.00935) * f_2_0;
+            conv3_2_sum0_1_pack += f16mat4(-.05222,-.03696,-.04138,.01217,.08466,-.11536,-.005615,.04126,.04532,.02257,.0247,.00529,-.1151,.1467,-.0899,.0445) * f_2_1;
+            conv3_2_sum0_2_pack += f16mat4(-.0199,-.0575,-.03833,.0753,.0592,-.03726,-.10706,-.02428,-.02075,.03035,.01718,.007496,-.05875,-.04507,.00465,-.01071) * f_2_2;
+            conv3_2_sum0_3_pack += f16mat4(-.0315,-.0727,-.0318,.0866,.11194,-.03082,-.0879,-.02321,.03415,.0278,-.02211,.1024,-.0887,.0445,-.0767,.02443) * f_2_3;
+            conv3_2_sum0_0 += vec4(conv3_2_sum0_0_pack);
+            conv3_2_sum0_1 += vec4(conv3_2_sum0_1_pack);
+            conv3_2_sum0_2 += vec4(conv3_2_sum0_2_pack);
+            conv3_2_sum0_3 += vec4(conv3_2_sum0_3_pack);
+            f16vec4 conv3_3_sum0_0_pack = f16mat4(-.06836,-.1232,-.01099,.05508,.02127,-.0051,.0356,-.02519,.02179,.0761,.07806,.01395,.02682,-.0201,-.0869,.03952) * f_0_0;
+            f16vec4 conv3_3_sum0_1_pack = f16mat4(-.0432,-.08215,.08484,.05252,.044,-.02287,-.01034,.0358,-.0329,.1259,.06866,.046,.01566,.02525,-.0354,-.1006) * f_0_1;
+            f16vec4 conv3_3_sum0_2_pack = f16mat4(.00801,-.1586,-.07227,.04987,-.01502,.01646,.01753,-.05103,.0704,.007343,.02866,-.02701,-.02292,.0085,-.082,.083) * f_0_2;
+            f16vec4 conv3_3_sum0_3_pack = f16mat4(.03314,-.11743,.02359,.0473,.0077,-.001316,-.02841,.00996,.0157,.05713,.01924,.00505,-.0341,.05383,-.03044,-.05707) * f_0_3;
+            conv3_3_sum0_0_pack += f16mat4(-.078,-.1069,.1107,-.1131,.1174,-.1777,-.05887,.04382,.0956,-.011284,.01645,.002544,.02869,.1335,-.121,.08203) * f_1_0;
+            conv3_3_sum0_1_pack += f16mat4(.06223,-.03653,.06744,-.1043,.011765,-.02798,.0919,.0315,.0627,.05765,.06714,.08813,.1267,-.102,-.008095,-.03952) * f_1_1;
+            conv3_3_sum0_2_pack += f16mat4(-.0445,.013405,.0901,-.2269,.1812,-.1272,-.08435,.1206,.0661,.03226,-.0478,-.10474,-.0497,-.03488,-.01179,.01107) * f_1_2;
+            conv3_3_sum0_3_pack += f16mat4(.0957,.0837,.0468,-.2181,.07556,.02254,.06647,.1083,.03323,.1012,.002892,-.01918,.0483,-.2705,.1011,-.1105) * f_1_3;
+            conv3_3_sum0_0_pack += f16mat4(-.1593,-.0943,-.1338,.0418,.02585,-.03348,-.0655,-.004475,-.03937,.04684,-.0682,-.0847,-.03818,.1166,-.10114,.07574) * f_2_0;
+            conv3_3_sum0_1_pack += f16mat4(-.02008,-.02132,-.1398,-.03735,-.2563,-.0693,.04288,-.0006585,-.1099,.1628,-.03375,-.1432,-.11053,-.11334,.00768,.2812) * f_2_1;
+            conv3_3_sum0_2_pack += f16mat4(-.1309,-.03662,-.0642,.00361,.2173,-.1532,.0413,.000194,.1631,-.0364,-.0795,-.02164,.1481,-.0642,-.02353,-.0328) * f_2_2;
+            conv3_3_sum0_3_pack += f16mat4(.00834,.03638,-.07025,-.07556,-.0648,-.1891,.1497,.00401,.0926,.0796,-.04514,-.0801,.0757,-.2942,.0853,.1727) * f_2_3;
+            conv3_3_sum0_0 += vec4(conv3_3_sum0_0_pack);
+            conv3_3_sum0_1 += vec4(conv3_3_sum0_1_pack);
+            conv3_3_sum0_2 += vec4(conv3_3_sum0_2_pack);
+            conv3_3_sum0_3 += vec4(conv3_3_sum0_3_pack);
         }
-        barrier();
-
-        // Tap (-1, -1)
-        s = conv3_in[at + 0];
-        conv3_0_tap = f16mat4(-0.04056, 0.0958, -0.03775, 0.09344, 0.0308, -0.1826, -0.033, -0.00752, -0.0695, 0.1567, -0.1292, -0.0637, -0.04407, -0.01689, 0.06238, -0.02647) * s;
-        conv3_1_tap = f16mat4(-0.0613, 0.1733, 0.01735, 0.1282, 0.0633, 0.005684, -0.0459, -0.03818, -0.02013, -0.04794, -0.0232, -0.08386, 0.009445, -0.005005, 0.03105, -0.0078) * s;
-        conv3_2_tap = f16mat4(-0.03546, 0.01978, 0.08875, -0.02736, 0.01355, -0.003725, 0.03445, 0.00785, -0.01964, -0.013916, -0.04785, 0.07245, 0.03812, -0.000698, 0.0132, -0.0005307) * s;
-        conv3_3_tap = f16mat4(-0.06836, -0.1232, -0.01099, 0.05508, 0.02127, -0.0051, 0.0356, -0.02519, 0.02179, 0.0761, 0.07806, 0.01395, 0.02682, -0.0201, -0.0869, 0.03952) * s;
-        s = conv3_in[at + 180];
-        conv3_0_tap += f16mat4(-0.0813, 0.0741, 0.001876, -0.0953, 0.1121, -0.1686, 0.3418, -0.2365, 0.0045, -0.03217, -0.02165, 0.0746, -0.01112, -0.05228, -0.08044, 0.07916) * s;
-        conv3_1_tap += f16mat4(0.04465, 0.0602, -0.0351, -0.00011694, 0.05618, 0.2076, 0.04208, 0.05722, 0.109, 0.06647, -0.05624, -0.04123, -0.02591, 0.02267, 0.01366, -0.05145) * s;
-        conv3_2_tap += f16mat4(0.1059, 0.05475, -0.04544, -0.02698, -0.0317, -0.002295, 0.1459, -0.261, 0.014496, -0.00677, 0.02177, -0.06683, -0.0875, 0.07367, 0.07416, -0.0653) * s;
-        conv3_3_tap += f16mat4(-0.03668, 0.002768, -0.09827, -0.0626, 0.06445, -0.1499, 0.254, -0.06094, -0.05917, -0.02202, -0.1106, 0.081, -0.0729, 0.0693, -0.00893, -0.004143) * s;
-        s = conv3_in[at + 360];
-        conv3_0_tap += f16mat4(0.00357, -0.001678, -0.00776, -0.03128, 0.07263, -0.01252, -0.013756, -0.09924, -0.02313, -0.01454, -0.02728, -0.05728, 0.0447, 0.1925, 0.3274, 0.1202) * s;
-        conv3_1_tap += f16mat4(0.0614, 0.1492, -0.01206, 0.01523, -0.08344, -0.0594, 0.01024, 0.083, 0.00229, 0.0365, -0.07654, -0.01379, -0.004753, 0.112, -0.002893, 0.1477) * s;
-        conv3_2_tap += f16mat4(-0.0345, 0.007256, 0.0016985, -0.01811, 0.0844, 0.01537, 0.0231, 0.01736, -0.05038, -0.0008373, 0.006985, 0.0378, 0.0718, -0.01772, -0.01461, -0.1432) * s;
-        conv3_3_tap += f16mat4(-0.01011, 0.0546, 0.05872, 0.01051, -0.06094, -0.00504, -0.04526, 0.04663, 0.0321, -0.0733, -0.01749, 0.02998, 0.03406, -0.01419, 0.03476, -0.03357) * s;
-        s = conv3_in[at + 540];
-        conv3_0_tap += f16mat4(0.00784, -0.2297, 0.06158, -0.0576, 0.10187, -0.04044, 0.1433, 0.04486, -0.0503, -0.3071, -0.0054, 0.2637, -0.03665, 0.07654, -0.2532, -0.01055) * s;
-        conv3_1_tap += f16mat4(0.1032, 0.0458, -0.04797, 0.02203, -0.0148, 0.034, 0.04718, -0.05237, 0.00864, 0.0809, -0.1295, -0.1481, -0.009224, -0.03986, 0.03583, 0.01743) * s;
-        conv3_2_tap += f16mat4(-0.05444, 0.03183, 0.0776, -0.0895, -0.03065, 0.04337, -1.454e-05, -0.06635, 0.01907, 0.00571, -0.0636, -0.1238, -0.04648, 0.02048, 0.01685, 0.1349) * s;
-        conv3_3_tap += f16mat4(-0.001606, -0.02998, 0.02628, 0.04108, -0.0509, 0.02415, 0.13, 0.0427, 0.1719, -0.02737, 0.12305, -0.08234, 0.02069, 0.01788, 0.05252, -0.00433) * s;
-        conv3_0 += vec4(conv3_0_tap);
-        conv3_1 += vec4(conv3_1_tap);
-        conv3_2 += vec4(conv3_2_tap);
-        conv3_3 += vec4(conv3_3_tap);
-
-        // Tap (0, -1)
-        s = conv3_in[at + 1];
-        conv3_0_tap = f16mat4(0.09314, 0.1009, -0.1936, 0.06775, -0.01342, -0.3027, -0.003542, 0.007416, -0.00482, 0.0812, -0.1137, -0.08563, 0.10504, 0.0327, 0.0667, 0.006783) * s;
-        conv3_1_tap = f16mat4(0.1531, -0.079, -0.0895, 0.1225, -0.03406, -0.05112, -0.0953, -0.04727, 0.06064, 0.0749, 0.0889, 0.10156, 0.1038, 0.0924, 0.11505, 0.009224) * s;
-        conv3_2_tap = f16mat4(0.1532, -0.0402, -0.06183, -0.1544, 0.022, -0.01926, -0.03088, -0.0682, -0.1396, 0.04318, 0.09094, 0.03378, -0.126, 0.02676, 0.01303, -0.03137) * s;
-        conv3_3_tap = f16mat4(-0.05124, 0.07635, 0.1571, 0.002674, 0.05902, -0.03934, -0.02786, 0.0868, -0.1033, 0.1185, 0.04, 0.073, 0.03857, 0.01675, 0.04657, -0.1836) * s;
-        s = conv3_in[at + 181];
-        conv3_0_tap += f16mat4(-0.00475, 0.2803, -0.1324, 0.02307, -0.0279, -0.3623, -0.0667, 0.12366, 0.04074, -1.09, -0.203, -0.04388, -0.0871, -0.02412, 0.0836, -0.0873) * s;
-        conv3_1_tap += f16mat4(-0.0392, -0.003254, 0.01446, 0.05206, 0.005405, -0.179, 0.0361, 0.09314, 0.03906, -0.2744, -0.02689, -0.1355, -0.00807, 0.05945, 0.001768, 0.02174) * s;
-        conv3_2_tap += f16mat4(-0.01767, -0.03104, 0.1004, -0.04532, 0.00584, 0.07446, -0.02838, 0.144, 0.0679, -0.0941, 0.005573, 0.06107, -0.0654, -0.003487, -0.05795, -0.0722) * s;
-        conv3_3_tap += f16mat4(0.04495, 0.046, -0.1626, -0.05103, -0.091, 0.0655, -0.1422, 0.1245, -0.0627, -0.223, -0.03476, 0.184, -0.03983, 0.02489, 0.0767, -0.00819) * s;
-        s = conv3_in[at + 361];
-        conv3_0_tap += f16mat4(0.01449, 0.1661, 0.11884, 0.02065, 0.1422, -0.4316, 0.02606, -0.01944, 0.0645, -0.02884, -0.0855, -0.07166, -0.10736, 0.2032, 0.0851, 0.1395) * s;
-        conv3_1_tap += f16mat4(0.0708, 0.1526, -0.02222, 0.05698, -0.05515, 0.01578, 0.1984, -0.04324, -0.0769, -0.0326, -0.05008, 0.09674, 0.0446, -0.04657, -0.03464, 0.1353) * s;
-        conv3_2_tap += f16mat4(-0.01532, 0.0881, 0.001879, -0.12054, -0.1743, 0.05188, 0.1163, -0.0647, -0.1141, 0.00214, -0.03668, 0.0099, 0.04755, -0.01172, 0.03137, 0.0462) * s;
-        conv3_3_tap += f16mat4(-0.10065, 0.2141, 0.06445, -0.01335, -0.00828, -0.05695, 0.1783, 0.10406, 0.042, -0.001776, -0.04095, 0.1265, -0.007183, -0.09576, -0.144, -0.05942) * s;
-        s = conv3_in[at + 541];
-        conv3_0_tap += f16mat4(-0.06683, -0.04074, -0.1434, -0.2024, -0.06586, 0.04843, 0.02617, 0.266, -0.233, -0.2678, 0.00789, -0.0422, -0.1152, 0.0581, -0.2551, 0.2603) * s;
-        conv3_1_tap += f16mat4(0.0786, 0.002575, 0.01319, 0.018, -0.01413, -0.2832, -0.03943, 0.03363, 0.0964, 0.0704, -0.2477, -0.03102, -0.0781, -0.098, -0.07166, -0.01709) * s;
-        conv3_2_tap += f16mat4(-0.0401, -0.0387, 0.0982, 0.04486, 0.1505, -0.0574, 0.0365, -0.12445, 0.1823, 0.0238, -0.1808, 0.2976, 0.11597, -0.1284, -0.01614, -0.127) * s;
-        conv3_3_tap += f16mat4(-0.06866, -0.05017, -0.01214, 0.187, -0.0899, 0.1149, 0.01794, 0.1301, 0.061, 0.0756, -0.02396, -0.2446, 0.003689, -0.12195, 0.00393, -0.1104) * s;
-        conv3_0 += vec4(conv3_0_tap);
-        conv3_1 += vec4(conv3_1_tap);
-        conv3_2 += vec4(conv3_2_tap);
-        conv3_3 += vec4(conv3_3_tap);
-
-        // Tap (1, -1)
-        s = conv3_in[at + 2];
-        conv3_0_tap = f16mat4(-0.09906, -0.0861, 0.1705, -0.04776, -0.0337, -0.01947, 0.04968, 0.004116, 0.02028, 0.1224, -0.0331, -0.0894, -0.01784, -0.008804, 0.04416, -0.03262) * s;
-        conv3_1_tap = f16mat4(-0.01238, 0.005806, -0.1571, -0.012825, -0.014366, 0.02348, 0.004044, -0.0699, 0.01945, -0.09564, 0.0801, 0.0532, 0.004852, -0.00878, -0.0796, -0.01683) * s;
-        conv3_2_tap = f16mat4(0.2081, 0.07294, -0.0347, 0.1962, -0.002182, 0.01553, -0.03635, -0.05457, 0.0838, -0.03976, 0.0346, 0.1415, 0.01403, -0.02237, -0.06067, 0.007164) * s;
-        conv3_3_tap = f16mat4(0.03314, -0.11743, 0.02359, 0.0473, 0.0077, -0.001316, -0.02841, 0.00996, 0.0157, 0.05713, 0.01924, 0.00505, -0.0341, 0.05383, -0.03044, -0.05707) * s;
-        s = conv3_in[at + 182];
-        conv3_0_tap += f16mat4(0.05237, 0.1265, 0.00158, 0.01215, 0.04697, -0.03079, 0.1547, -0.1788, 0.1193, 0.0743, -0.01292, -0.05698, -0.0612, 0.07355, 0.05295, -0.04694) * s;
-        conv3_1_tap += f16mat4(0.07965, 0.0915, 0.0895, 0.09814, -0.1329, -0.02467, -0.08954, -0.04767, -0.0806, 0.06665, 0.03748, 0.03616, -0.03442, 0.0436, 0.0219, -0.001662) * s;
-        conv3_2_tap += f16mat4(-0.005062, 0.0847, 0.10034, -0.04468, 0.1327, 0.09125, 0.1394, -0.0784, -0.07245, 0.06384, 0.0597, -0.1344, -0.07947, 0.014656, 0.0018635, 0.07947) * s;
-        conv3_3_tap += f16mat4(-0.0452, -0.05704, 0.08636, -0.1652, -0.1137, -0.06113, 0.0886, -0.0926, -0.10114, -0.1318, 0.06134, -0.05923, 0.05658, -0.03004, -0.06168, 0.03116) * s;
-        s = conv3_in[at + 362];
-        conv3_0_tap += f16mat4(0.10144, 0.0868, 0.01043, -0.2075, -0.04092, -0.03075, -0.05014, 0.0817, -0.04037, -0.0212, -0.02934, 0.004112, -0.01878, -0.012695, 0.0147, 0.0583) * s;
-        conv3_1_tap += f16mat4(-0.02596, 0.01549, -0.1588, 0.1395, -0.01924, -0.0602, -0.01718, -0.03302, 0.01884, -0.0994, -0.0379, -0.013214, 0.01101, 0.05856, -0.003025, 0.11475) * s;
-        conv3_2_tap += f16mat4(0.1311, 0.001548, -0.02036, 0.07214, 0.04282, 0.01312, -0.0353, -0.03143, 0.02914, 0.0002966, -0.02766, -0.05475, -0.02898, 0.05426, 0.169, -0.10223) * s;
-        conv3_3_tap += f16mat4(0.00729, 0.0914, 0.0543, -0.0959, -0.001541, 0.0706, -0.00557, 0.05457, 0.0859, 0.0426, 0.001787, 0.0813, -0.0838, -0.0754, 0.02406, -0.0796) * s;
-        s = conv3_in[at + 542];
-        conv3_0_tap += f16mat4(-0.01672, -0.0885, -0.01997, -0.06757, 0.0791, 0.04248, 0.01375, -0.412, -0.01329, 0.05664, -0.01799, -0.02205, 0.05554, -0.0877, 0.12335, 0.0287) * s;
-        conv3_1_tap += f16mat4(0.02486, -0.004776, 0.09436, 0.12146, -0.002504, 0.1637, 0.2057, -0.0754, -0.0637, 0.004272, 0.00785, 0.04434, -0.01239, 0.053, -0.1147, 0.0268) * s;
-        conv3_2_tap += f16mat4(0.01171, 0.064, 0.1232, 0.01877, 0.1293, 0.1553, -0.06854, 0.08, -0.02315, -0.03848, -0.0827, 0.124, -0.01018, 0.0383, 0.0992, -0.06396) * s;
-        conv3_3_tap += f16mat4(-0.0903, 0.05038, 0.01865, 0.1306, -0.0738, -0.05704, -0.1067, 0.001369, 0.02704, 0.02982, -0.02649, -0.03256, -0.03934, -0.08167, 0.01544, 0.1179) * s;
-        conv3_0 += vec4(conv3_0_tap);
-        conv3_1 += vec4(conv3_1_tap);
-        conv3_2 += vec4(conv3_2_tap);
-        conv3_3 += vec4(conv3_3_tap);
-
-        // Tap (-1, 0)
-        s = conv3_in[at + 18];
-        conv3_0_tap = f16mat4(0.0489, 0.02638, -0.0932, 0.006847, 0.08856, -0.1138, -0.0426, 0.15, 0.0687, -0.1942, 0.1936, 0.1378, -0.01636, 0.2634, -0.4033, -0.01694) * s;
-        conv3_1_tap = f16mat4(-0.06775, 0.1553, -0.0526, 0.0751, 0.0004363, 0.0521, 0.0403, -0.02396, -0.08997, -0.1176, 0.08136, 0.02525, 0.0827, -0.3008, -0.05594, -0.02924) * s;
-        conv3_2_tap = f16mat4(-0.07477, -0.0277, 0.0653, -0.0551, -0.02727, -0.05823, 0.004158, 0.0102, 0.05823, 0.04782, 0.001063, -0.0307, 0.01761, -0.014366, 0.0344, 0.1041) * s;
-        conv3_3_tap = f16mat4(-0.078, -0.1069, 0.1107, -0.1131, 0.1174, -0.1777, -0.05887, 0.04382, 0.0956, -0.011284, 0.01645, 0.002544, 0.02869, 0.1335, -0.121, 0.08203) * s;
-        s = conv3_in[at + 198];
-        conv3_0_tap += f16mat4(0.0451, 0.07886, -0.09735, -0.178, 0.0575, -0.1327, 0.38, 0.0466, 0.0313, 0.01443, 0.1376, -0.1182, -0.0347, 0.01912, 0.08154, -0.01308) * s;
-        conv3_1_tap += f16mat4(0.1262, -0.0644, 0.001217, 0.1279, 0.2727, 0.2632, 0.0653, 0.10114, -0.049, 0.2335, 0.01927, 0.014984, 0.0861, 0.04138, 0.02982, -0.06964) * s;
-        conv3_2_tap += f16mat4(-0.0741, -0.0838, 0.02936, 0.0972, -0.0506, 0.1113, 0.0612, 0.0318, -0.0147, 0.03326, 0.0426, -0.10876, -0.01042, -0.03041, -0.0369, 0.04575) * s;
-        conv3_3_tap += f16mat4(-0.2095, 0.09283, -0.1531, 0.004776, 0.4524, -0.1534, 0.103, 0.03137, -0.04868, -0.1772, -0.4683, -0.06573, 0.02744, -0.02803, -0.0344, -0.0778) * s;
-        s = conv3_in[at + 378];
-        conv3_0_tap += f16mat4(-0.02785, 0.02577, -0.02173, -0.01219, 0.01132, -0.12115, 0.2366, -0.09076, -0.01692, -0.17, 0.1644, 0.03415, 0.06274, -0.1981, 0.1786, 0.003233) * s;
-        conv3_1_tap += f16mat4(-0.01903, -0.0969, 0.01598, -0.02347, -0.05923, 0.087, 0.3792, 0.2593, -0.007866, -0.05133, 0.10675, 0.02812, 0.02368, 0.03348, 0.02222, 0.05957) * s;
-        conv3_2_tap += f16mat4(0.06995, 0.03613, -0.04376, 0.00995, 0.09607, 0.05994, -0.11066, -0.03806, -0.02046, -0.0182, 0.0967, -0.1439, -0.1373, 0.0706, 0.05826, -0.09674) * s;
-        conv3_3_tap += f16mat4(-0.10004, -0.0328, 0.03378, 0.0374, 0.01008, -0.1175, -0.3923, 0.0551, -0.0203, -0.04272, -0.4856, -0.1157, -0.016, -0.0876, -0.1052, -0.0393) * s;
-        s = conv3_in[at + 558];
-        conv3_0_tap += f16mat4(0.1036, -0.0213, 0.06015, -0.066, 0.1109, 0.04947, -0.03162, -0.07837, -0.2356, 0.2123, -0.943, 0.05154, -0.03662, -0.019, -0.04367, 0.0402) * s;
-        conv3_1_tap += f16mat4(-0.0388, 0.05313, -0.03534, 0.0863, 0.02646, -0.04675, 0.05783, 0.0327, 0.10486, -0.01211, -1.071, -1.852, -0.03085, 0.1821, -0.0689, 0.07166) * s;
-        conv3_2_tap += f16mat4(0.0795, 0.07336, 0.0328, -0.02089, 0.0881, 0.04337, 0.02652, 0.02907, -0.01539, -0.0824, 0.0903, -0.135, -0.02208, -0.0981, 0.006336, -0.0194) * s;
-        conv3_3_tap += f16mat4(0.02887, -0.0719, -0.2578, 0.02534, 0.0898, 0.0485, 0.03372, 0.02663, -0.3315, 0.1849, 0.3743, -0.0805, -0.11224, -0.07214, 0.11816, 0.01043) * s;
-        conv3_0 += vec4(conv3_0_tap);
-        conv3_1 += vec4(conv3_1_tap);
-        conv3_2 += vec4(conv3_2_tap);
-        conv3_3 += vec4(conv3_3_tap);
-
-        // Tap (0, 0)
-        s = conv3_in[at + 19];
-        conv3_0_tap = f16mat4(0.03857, 0.0838, 0.1338, 0.1251, 0.2367, 0.2112, -0.0791, -0.523, 0.1276, -0.3198, -0.0979, -0.1863, -0.0888, -0.863, 0.0824, 0.478) * s;
-        conv3_1_tap = f16mat4(0.02458, -0.3184, 0.1714, -0.2189, 0.1412, 0.387, -0.1558, 0.08307, -0.04202, -0.5654, -0.02713, -0.1392, -0.10583, -0.1788, -0.8394, -1.131) * s;
-        conv3_2_tap = f16mat4(0.1521, -0.01958, -0.1891, -0.06665, -0.3022, 0.1584, -0.03754, 0.209, 0.04196, 0.10187, -0.242, 0.1617, 0.0694, -0.3018, 0.07544, -0.1444) * s;
-        conv3_3_tap = f16mat4(0.1067, -0.04993, -0.02261, 0.1226, -0.1694, 0.0992, 0.1763, -0.0891, -0.003447, 0.02542, 0.11487, 0.1929, 0.1764, -0.0671, 0.003696, -0.0506) * s;
-        s = conv3_in[at + 199];
-        conv3_0_tap += f16mat4(-0.0481, -0.10895, 0.03308, 0.2048, 0.0413, -0.11536, -0.065, 0.075, 0.2069, -0.685, 0.3982, 0.2573, 0.07355, 0.07794, 0.04865, -0.01851) * s;
-        conv3_1_tap += f16mat4(-0.1736, -0.1526, -1.762, -0.2737, 0.10046, 0.1289, 0.0687, 0.12305, -0.2152, -0.1837, 0.2964, 0.3025, -0.00785, -0.0228, 0.003403, -0.001917) * s;
-        conv3_2_tap += f16mat4(0.02502, 0.0388, 0.01254, -0.2141, -0.1271, 0.09973, 0.006927, -0.1871, 0.0717, 0.266, -0.04636, -0.0788, 0.05545, -0.02492, -0.01968, -0.03192) * s;
-        conv3_3_tap += f16mat4(-0.06305, -0.21, -0.11676, -0.07324, 0.01167, 0.1447, -0.0337, 0.00958, 0.2104, -0.1514, -0.1362, 0.0333, -0.0508, 0.002249, 0.04126, 0.0803) * s;
-        s = conv3_in[at + 379];
-        conv3_0_tap += f16mat4(0.2322, -0.09735, 0.1666, -0.02681, 0.001444, -0.052, 0.1098, 0.1984, -0.1298, 0.2261, -0.0523, -0.1805, 0.1359, -0.158, 0.1727, 0.00646) * s;
-        conv3_1_tap += f16mat4(-0.092, 0.01321, 0.145, -0.0863, -0.1992, -0.0871, 0.3047, 0.1964, 0.2423, 0.00798, 0.000975, 0.007866, -0.0625, -0.1301, 0.0746, -0.11694) * s;
-        conv3_2_tap += f16mat4(-0.0536, 0.1315, 0.02092, 0.0456, 0.1316, 0.1373, -0.1259, 0.07117, -0.01637, 0.05402, 0.03928, 0.004032, -0.0862, 0.1202, -0.002373, 0.1348) * s;
-        conv3_3_tap += f16mat4(-0.1727, 0.04324, 0.2397, 0.1895, -0.02588, -0.571, -0.0514, -0.0743, -0.0932, -0.03717, 0.006718, 0.03085, 0.3125, -0.10565, -0.02933, 0.10364) * s;
-        s = conv3_in[at + 559];
-        conv3_0_tap += f16mat4(0.08307, -0.2588, 0.1509, -0.00618, 0.1061, 0.1477, -0.1284, -0.1647, 0.1805, 0.11597, 0.07153, -0.5205, -0.1001, -0.3542, -0.2788, 0.418) * s;
-        conv3_1_tap += f16mat4(0.0581, 0.0764, 0.09143, 0.0727, -0.003197, 0.0341, 0.1273, 0.1025, 0.289, 0.1287, 0.01825, 0.0231, -0.0774, -0.2617, -0.1842, -0.1107) * s;
-        conv3_2_tap += f16mat4(0.1566, 0.1544, -0.1279, -0.1603, 0.12036, 0.258, 0.03088, -0.007534, 0.07043, 0.0866, 0.1802, 0.2688, -0.0881, -0.2898, -0.06137, -0.1182) * s;
-        conv3_3_tap += f16mat4(0.1152, -0.11774, -0.0419, -0.11414, -0.1378, 0.2318, 0.251, 0.1857, -0.209, 0.302, 0.1823, 0.00973, 0.11615, -0.2632, -0.2318, -0.2013) * s;
-        conv3_0 += vec4(conv3_0_tap);
-        conv3_1 += vec4(conv3_1_tap);
-        conv3_2 += vec4(conv3_2_tap);
-        conv3_3 += vec4(conv3_3_tap);
-
-        // Tap (1, 0)
-        s = conv3_in[at + 20];
-        conv3_0_tap = f16mat4(-0.067, 0.0964, 0.06165, 0.00406, 0.1213, 0.2289, -0.03287, -0.11865, -0.06168, -0.158, 0.10486, -0.08606, -0.0567, -0.1082, 0.0859, 0.02483) * s;
-        conv3_1_tap = f16mat4(0.02336, 0.01944, 0.03543, 0.1078, -0.0437, -0.1301, -0.0002201, 0.013336, 0.10486, 0.04382, -0.02676, 0.06964, -0.1108, 0.1477, -0.1414, -0.1888) * s;
-        conv3_2_tap = f16mat4(-0.02803, -0.1058, 0.0514, 0.1104, 0.0672, -0.01735, -0.0326, 0.0418, 0.0917, -0.10455, 0.317, 0.02449, 0.0002337, 0.0492, -0.3413, 0.00965) * s;
-        conv3_3_tap = f16mat4(0.0957, 0.0837, 0.0468, -0.2181, 0.07556, 0.02254, 0.06647, 0.1083, 0.03323, 0.1012, 0.002892, -0.01918, 0.0483, -0.2705, 0.1011, -0.1105) * s;
-        s = conv3_in[at + 200];
-        conv3_0_tap += f16mat4(-0.03091, -0.2222, 0.00908, 0.01622, -0.0695, -0.1636, 0.2983, -0.1621, -0.0581, -0.1699, -0.03763, -0.1598, 0.06125, -0.0008125, 0.03223, 0.04678) * s;
-        conv3_1_tap += f16mat4(-0.2471, -0.146, 0.07605, 0.00963, 0.003454, 0.2512, -0.1052, 0.1136, -0.0003252, -0.0938, -0.1307, 0.06088, 0.0345, -0.03622, -0.0315, -0.010925) * s;
-        conv3_2_tap += f16mat4(-0.1364, 0.02234, -0.1646, -0.06995, -0.022, 0.0992, 0.02615, 0.02339, 0.06085, 0.005676, 0.3325, -0.0968, -0.02713, 0.05054, -0.01866, -0.07214) * s;
-        conv3_3_tap += f16mat4(0.07214, -0.166, -0.0817, -0.05023, -0.05338, -0.0652, 0.1233, 0.04422, 0.02599, 0.2817, 0.0271, 0.1058, 0.0579, -0.01648, 0.03195, 0.006287) * s;
-        s = conv3_in[at + 380];
-        conv3_0_tap += f16mat4(-0.004387, -0.3572, 0.1098, -0.05637, -0.0208, -0.0418, 0.04007, 0.0873, 0.1825, 0.1263, 0.08435, 0.01271, -0.0341, -0.2708, 0.1315, -0.0408) * s;
-        conv3_1_tap += f16mat4(-0.2324, 0.1012, 0.2181, -0.02293, 0.05545, -0.1716, -0.02325, -0.03394, 0.09827, 0.253, -0.205, -0.05493, 0.04843, -0.0741, -0.001012, -0.05106) * s;
-        conv3_2_tap += f16mat4(-0.0564, -0.078, -0.07654, 0.0958, 0.01648, -0.07935, 0.141, -0.0679, 0.011, -0.0288, 0.08075, -0.1361, -0.00189, 0.05145, 0.2185, -0.06) * s;
-        conv3_3_tap += f16mat4(-0.0433, 0.00947, -0.06036, 0.333, -0.07654, 0.2416, -0.007465, -0.0268, -0.09546, 0.0552, 0.0658, -0.0922, -0.05322, 0.1277, 0.0449, 0.00786) * s;
-        s = conv3_in[at + 560];
-        conv3_0_tap += f16mat4(-0.0356, -0.06094, -0.04602, -0.2231, 0.0314, 0.0799, 0.133, -0.2085, 0.01535, 0.0787, -0.006638, -0.04907, -0.12427, -0.2235, 0.03134, 0.0317) * s;
-        conv3_1_tap += f16mat4(0.1098, 0.1175, -0.02293, 0.008224, 0.00785, 0.0943, -0.01019, 0.00839, 0.01384, 0.1034, 0.0474, -0.00952, 0.11224, 0.08, -0.07715, -0.2491) * s;
-        conv3_2_tap += f16mat4(0.05484, 0.006607, 0.2595, -0.0627, 0.08704, 0.08594, -0.02025, 0.09827, 0.04803, 0.00791, -0.1559, 0.07654, 0.01489, 0.04968, -0.1284, 0.05908) * s;
-        conv3_3_tap += f16mat4(0.08124, 0.165, -0.01581, -0.10284, 0.02884, 0.0419, 0.0856, 0.1132, 0.0876, -0.2043, -0.04965, 0.02692, -0.1593, -0.04535, 0.05496, -0.115) * s;
-        conv3_0 += vec4(conv3_0_tap);
-        conv3_1 += vec4(conv3_1_tap);
-        conv3_2 += vec4(conv3_2_tap);
-        conv3_3 += vec4(conv3_3_tap);
-
-        // Tap (-1, 1)
-        s = conv3_in[at + 36];
-        conv3_0_tap = f16mat4(-0.004734, 0.009544, -0.10596, -0.03708, -0.06354, -0.03778, -0.4812, 0.09955, -0.00855, 0.0362, 0.04022, 0.10583, 0.0528, 0.0622, -0.1763, 0.001951) * s;
-        conv3_1_tap = f16mat4(0.0192, -0.0732, -0.0394, -0.0708, -0.1296, -0.1227, -0.2368, 0.058, -0.0754, 0.1342, 0.1677, -0.01976, -0.03732, -0.187, -0.0746, 0.01672) * s;
-        conv3_2_tap = f16mat4(-0.04062, -0.02177, -0.0479, 0.000912, 0.03192, -0.1218, -0.02477, 0.0402, -0.0096, 0.02512, 0.06396, -0.0896, -0.08514, 0.05722, -0.008514, 0.00935) * s;
-        conv3_3_tap = f16mat4(-0.1593, -0.0943, -0.1338, 0.0418, 0.02585, -0.03348, -0.0655, -0.004475, -0.03937, 0.04684, -0.0682, -0.0847, -0.03818, 0.1166, -0.10114, 0.07574) * s;
-        s = conv3_in[at + 216];
-        conv3_0_tap += f16mat4(-0.01091, 0.05316, -0.06573, -0.06445, 0.07715, -0.05862, 0.02283, -0.04126, -0.1056, -0.06177, -0.01505, 0.0681, 0.02303, -0.01859, -0.03278, 0.03497) * s;
-        conv3_1_tap += f16mat4(0.01493, 0.03041, 0.03348, 0.01743, -0.05783, 0.0371, -0.0773, -0.1425, 0.0238, 0.0825, -0.0838, -0.06235, -0.06366, -0.01642, -0.04813, -0.0522) * s;
-        conv3_2_tap += f16mat4(-0.0636, 0.0466, -0.004486, 0.014175, -0.1254, 0.1321, 0.05267, -0.03424, -0.08844, -0.05276, -0.0629, 0.04443, -0.07117, -0.07666, 0.06125, 0.06573) * s;
-        conv3_3_tap += f16mat4(-0.03293, -0.000269, -0.07324, -0.00742, 0.2233, -0.1547, 0.1108, 0.1044, -0.03766, -0.10834, -0.794, 0.0388, -0.0551, 0.0798, -0.00464, -0.0898) * s;
-        s = conv3_in[at + 396];
-        conv3_0_tap += f16mat4(-0.0447, -0.02039, -0.004486, 0.01131, -0.01428, -0.10583, 0.05728, 0.0561, 0.03604, -0.1779, 0.02652, 0.04425, -0.02013, -0.1489, 0.01663, 0.0661) * s;
-        conv3_1_tap += f16mat4(0.11633, -0.0835, -0.08344, 0.0735, -0.2169, 0.04547, 0.1241, 0.0617, -0.1549, 0.1838, 0.01019, 0.00893, -0.01962, 0.1179, 0.0268, -0.1018) * s;
-        conv3_2_tap += f16mat4(0.03717, -0.0642, -0.002316, 0.01997, 0.04428, -0.00876, -0.0671, 0.0873, -0.1107, -0.02548, -0.03836, 0.005676, -0.00901, 0.001075, -0.01255, -0.013145) * s;
-        conv3_3_tap += f16mat4(0.0674, 0.0234, -0.03467, -0.0457, -0.0396, 0.1818, -0.2773, -0.00523, 0.0895, -0.0714, -0.9546, -0.1109, 0.1382, 0.01347, -0.05777, -0.02278) * s;
-        s = conv3_in[at + 576];
-        conv3_0_tap += f16mat4(0.02596, 0.02979, -0.0498, -0.0882, 0.002104, 0.02858, 0.0692, 0.006565, -0.05426, 0.2886, -0.0354, 0.01265, 0.03143, -0.01255, 0.02534, -0.001389) * s;
-        conv3_1_tap += f16mat4(0.07404, -0.09186, -0.0992, 0.05045, 0.02263, 0.02771, -0.04666, 0.0686, 0.11444, -0.1655, -0.01886, -0.171, 0.03976, 0.02756, -0.04312, -0.1006) * s;
-        conv3_2_tap += f16mat4(0.001727, -0.01865, -0.0411, 0.02692, 0.02562, 0.03876, -0.01097, -0.04422, 0.0995, 0.12256, 0.06256, -0.0993, 0.0214, 0.02061, -0.00782, 0.01997) * s;
-        conv3_3_tap += f16mat4(0.0947, 0.0801, -0.07764, 0.03613, 0.07605, 0.0384, -0.114, 0.04874, -0.01735, -0.1055, 0.1317, 0.01799, -0.02365, -0.068, -0.1148, 0.00873) * s;
-        conv3_0 += vec4(conv3_0_tap);
-        conv3_1 += vec4(conv3_1_tap);
-        conv3_2 += vec4(conv3_2_tap);
-        conv3_3 += vec4(conv3_3_tap);
-
-        // Tap (0, 1)
-        s = conv3_in[at + 37];
-        conv3_0_tap = f16mat4(-0.0624, -0.09454, 0.0631, -0.05133, -0.0616, 0.10547, -0.661, 0.1572, -0.0943, -0.04242, -0.04916, 0.07367, 0.05212, 0.001843, -0.2283, -0.224) * s;
-        conv3_1_tap = f16mat4(-0.0467, 0.11804, -0.1517, -0.03934, -0.1678, 0.03696, -0.4656, -0.1959, -0.0745, 0.0301, -0.0369, -0.003483, 0.165, -0.0623, 0.05396, -0.02505) * s;
-        conv3_2_tap = f16mat4(-0.03232, 0.02054, -0.003082, -0.0632, 0.02548, -0.0781, 0.10144, 0.06555, 0.06604, -0.00779, 0.00752, -0.002205, -0.05634, 0.1919, -0.09454, 0.0552) * s;
-        conv3_3_tap = f16mat4(0.11084, 0.015305, -0.07556, -0.041, -0.4736, 0.0839, 0.001584, -0.0008526, -0.273, 0.1992, 0.0458, -0.1215, -0.2585, -0.0491, 0.03122, 0.3142) * s;
-        s = conv3_in[at + 217];
-        conv3_0_tap += f16mat4(0.05267, -0.2136, -0.01363, -0.02986, 0.0962, 0.094, -0.2052, 0.04837, 0.02873, -0.1802, -0.02914, 0.00011826, 0.03998, 0.0726, -0.0294, -0.005543) * s;
-        conv3_1_tap += f16mat4(0.1328, -0.1794, -0.01305, -0.0907, 0.1697, -0.1183, -0.00519, -0.1399, -0.503, 0.0889, 0.0979, -0.03023, 0.04138, 0.0394, -0.009384, -0.05377) * s;
-        conv3_2_tap += f16mat4(-0.1924, -0.04803, 0.013504, 0.05527, 0.000828, 0.06384, 0.0536, -0.00324, -0.005054, -0.00514, -0.06976, -0.0094, -0.01141, -0.01355, 0.003704, 0.0725) * s;
-        conv3_3_tap += f16mat4(0.2255, -0.2625, 0.01996, 0.1023, -0.07355, -0.1213, -0.08453, 0.204, 0.318, 0.0862, 0.03876, -0.1576, 0.0796, -0.05405, 0.04517, -0.04974) * s;
-        s = conv3_in[at + 397];
-        conv3_0_tap += f16mat4(-0.0772, -0.0757, 0.2898, 0.1523, -0.0654, -0.12463, -0.03735, 0.07764, 0.0183, 0.01225, -0.01822, -0.1312, -0.0322, -0.06885, -0.003807, -0.000741) * s;
-        conv3_1_tap += f16mat4(-0.02274, 0.1792, 0.0654, 0.01918, -0.2101, -0.1031, 0.00488, -0.1339, -0.07794, 0.1649, 0.0247, 0.1227, -0.2554, -0.0405, -0.02406, -0.0585) * s;
-        conv3_2_tap += f16mat4(-0.015366, -0.01654, 0.07587, 0.02194, -0.0968, -0.05878, -0.02393, -0.05225, -0.0897, 0.1119, 0.0046, 0.03845, 0.02454, -0.00152, 0.02531, 0.00468) * s;
-        conv3_3_tap += f16mat4(0.1726, 0.01958, 0.1968, -0.0857, 0.1517, 0.2686, -0.1454, -0.1151, 0.09546, -0.08984, 0.00791, 0.0424, 0.2162, 0.1672, -0.03482, 0.0726) * s;
-        s = conv3_in[at + 577];
-        conv3_0_tap += f16mat4(0.001316, -0.01465, 0.1841, 0.0764, 0.06238, -0.03378, -0.0444, -0.1267, -0.01145, 0.2947, 0.0804, -0.07025, 0.00824, 0.01859, -0.03128, -0.10803) * s;
-        conv3_1_tap += f16mat4(-0.2083, 0.0686, 0.01528, -0.1346, 0.02939, -0.02173, -0.03217, 0.0294, 0.012794, 0.0299, 0.05322, 0.06415, 0.01767, 0.0821, -0.1835, -0.1677) * s;
-        conv3_2_tap += f16mat4(-0.08026, -0.00107, -0.002556, -0.003534, -0.09216, 0.1147, 0.0397, 0.04077, 0.1299, 0.09357, -0.2117, 0.0715, -0.0801, 0.1022, 0.02937, 0.04562) * s;
-        conv3_3_tap += f16mat4(0.3289, -0.1602, 0.088, 0.10175, -0.10846, -0.03925, 0.0857, 0.1812, -0.1893, -0.252, 0.1454, 0.04175, 0.06256, 0.0541, 0.05234, 0.0467) * s;
-        conv3_0 += vec4(conv3_0_tap);
-        conv3_1 += vec4(conv3_1_tap);
-        conv3_2 += vec4(conv3_2_tap);
-        conv3_3 += vec4(conv3_3_tap);
-
-        // Tap (1, 1)
-        s = conv3_in[at + 38];
-        conv3_0_tap = f16mat4(0.01072, -0.0711, 0.01587, -0.04974, 0.0535, 0.1509, -0.04413, 0.0308, -0.06122, 0.08777, -0.03564, -0.001055, 0.037, 0.02783, 0.04483, -0.05652) * s;
-        conv3_1_tap = f16mat4(-0.03476, -0.0327, -0.01412, -0.2277, -0.01377, 0.05133, 0.02193, -0.338, 0.1492, 0.04126, 0.0869, 0.0945, -0.05377, 0.1696, 0.04062, 0.0981) * s;
-        conv3_2_tap = f16mat4(-0.0315, -0.0727, -0.0318, 0.0866, 0.11194, -0.03082, -0.0879, -0.02321, 0.03415, 0.0278, -0.02211, 0.1024, -0.0887, 0.0445, -0.0767, 0.02443) * s;
-        conv3_3_tap = f16mat4(0.00834, 0.03638, -0.07025, -0.07556, -0.0648, -0.1891, 0.1497, 0.00401, 0.0926, 0.0796, -0.04514, -0.0801, 0.0757, -0.2942, 0.0853, 0.1727) * s;
-        s = conv3_in[at + 218];
-        conv3_0_tap += f16mat4(0.01636, -0.0719, 0.01361, 0.0679, 0.0904, -0.10596, -0.01019, -0.09503, 0.00814, -0.07214, -0.1357, -0.04596, 0.0541, -0.04425, 0.03558, -0.00135) * s;
-        conv3_1_tap += f16mat4(-0.2056, -0.0995, 0.1025, 0.0596, 0.171, 0.05875, -0.05453, 0.1514, 0.1179, -0.10297, -0.0846, -0.2484, 0.06744, -0.04193, 0.0638, 0.04395) * s;
-        conv3_2_tap += f16mat4(0.02289, -0.04828, 0.04413, 0.003067, 0.013824, 0.1265, 0.002, 0.01358, -0.04803, -0.11847, 0.0007944, 0.0019245, -0.0695, -0.0655, 0.0386, -0.05057) * s;
-        conv3_3_tap += f16mat4(-0.04834, 0.1848, 0.02008, -0.003918, -0.01984, -0.2177, 0.0333, 0.0419, 0.05225, 0.07117, 0.0396, -0.1329, -0.0676, 0.00948, -0.001617, 0.0341) * s;
-        s = conv3_in[at + 398];
-        conv3_0_tap += f16mat4(0.00934, 0.0864, 0.1088, -0.06616, -0.005905, -0.08673, -0.05435, 0.01115, -0.07367, 0.10077, -0.1448, -0.02777, -0.04117, -0.05634, 0.0254, 0.006454) * s;
-        conv3_1_tap += f16mat4(-0.0005074, 0.181, 0.04498, 0.2654, 0.01686, -0.1504, -0.05713, -0.2734, -0.0326, -0.2292, 0.06097, -0.177, 0.07764, -0.03102, 0.02301, -0.1656) * s;
-        conv3_2_tap += f16mat4(0.1675, -0.00592, 0.084, -0.1054, -0.04697, 0.0644, 0.00472, 0.03418, -0.03827, -0.0194, 0.04276, 0.01967, 0.02313, 0.07306, 0.0552, 0.0451) * s;
-        conv3_3_tap += f16mat4(-0.02792, -0.3208, -0.02197, -0.003658, -0.1403, 0.0628, -0.004574, -0.011444, -0.08716, -0.01842, -0.03827, 0.2202, -0.0244, 0.1171, 0.0609, -0.0697) * s;
-        s = conv3_in[at + 578];
-        conv3_0_tap += f16mat4(0.005775, -0.0002383, -0.00804, -0.1375, -0.01779, 0.07086, 0.01344, -0.13, 0.03833, 0.03812, 0.07135, -0.0381, 0.05646, 0.066, -0.06384, -0.02904) * s;
-        conv3_1_tap += f16mat4(0.1444, 0.1381, -0.01698, -0.02106, -0.08093, -0.0464, 0.0765, 0.1265, -0.01761, 0.1213, -0.00881, 0.2377, -0.1109, -0.1345, 0.0824, -0.000965) * s;
-        conv3_2_tap += f16mat4(0.05032, -0.06805, 0.10016, 0.0358, -0.03015, 0.0801, -0.04462, -0.01671, 0.02582, -0.05087, -0.06366, 0.000846, 0.04773, -0.0499, 0.0826, 0.03647) * s;
-        conv3_3_tap += f16mat4(0.12067, -0.0501, 0.04047, 0.00857, -0.03885, 0.04874, 0.0245, 0.1516, 0.1305, -0.07043, 0.00029, -0.014885, -0.05542, 0.2158, 0.0171, 0.01251) * s;
-        conv3_0 += vec4(conv3_0_tap);
-        conv3_1 += vec4(conv3_1_tap);
-        conv3_2 += vec4(conv3_2_tap);
-        conv3_3 += vec4(conv3_3_tap);
+        // Pack 1
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0 + 1, 2 * y0), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2 + 1, 2 * y0), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3 + 1, 2 * y0), 0), y0_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0 + 1, 2 * y1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2 + 1, 2 * y1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3 + 1, 2 * y1), 0), y1_in && x3_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0 + 1, 2 * y2), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2 + 1, 2 * y2), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3 + 1, 2 * y2), 0), y2_in && x3_in));
+            f16vec4 f_0_0 = s_0_0 - s_0_2;
+            f16vec4 f_0_1 = s_0_1 + s_0_2;
+            f16vec4 f_0_2 = s_0_2 - s_0_1;
+            f16vec4 f_0_3 = s_0_1 - s_0_3;
+            f16vec4 f_1_0 = s_1_0 - s_1_2;
+            f16vec4 f_1_1 = s_1_1 + s_1_2;
+            f16vec4 f_1_2 = s_1_2 - s_1_1;
+            f16vec4 f_1_3 = s_1_1 - s_1_3;
+            f16vec4 f_2_0 = s_2_0 - s_2_2;
+            f16vec4 f_2_1 = s_2_1 + s_2_2;
+            f16vec4 f_2_2 = s_2_2 - s_2_1;
+            f16vec4 f_2_3 = s_2_1 - s_2_3;
+            f16vec4 conv3_0_sum0_0_pack = f16mat4(-.0813,.0741,.001876,-.0953,.1121,-.1686,.3418,-.2365,.0045,-.03217,-.02165,.0746,-.01112,-.05228,-.08044,.07916) * f_0_0;
+            f16vec4 conv3_0_sum0_1_pack = f16mat4(-.01683,.2405,-.06445,-.03001,.0656,-.2808,.2148,-.1459,.0823,-.524,-.1188,-.01312,-.0797,-.001438,.02809,-.02753) * f_0_1;
+            f16vec4 conv3_0_sum0_2_pack = f16mat4(-.01208,-.0399,.06793,-.0531,.0935,.0814,.2817,-.2695,.04153,.566,.0842,.03076,.00739,.02269,-.05554,.05972) * f_0_2;
+            f16vec4 conv3_0_sum0_3_pack = f16mat4(.05237,.1265,.00158,.01215,.04697,-.03079,.1547,-.1788,.1193,.0743,-.01292,-.05698,-.0612,.07355,.05295,-.04694) * f_0_3;
+            conv3_0_sum0_0_pack += f16mat4(.0451,.07886,-.09735,-.178,.0575,-.1327,.38,.0466,.0313,.01443,.1376,-.1182,-.0347,.01912,.08154,-.01308) * f_1_0;
+            conv3_0_sum0_1_pack += f16mat4(-.01695,-.1261,-.0276,.02158,.01463,-.2058,.3066,-.0203,.09,-.4204,.249,-.01034,.05005,.04813,.0812,.00759) * f_1_1;
+            conv3_0_sum0_2_pack += f16mat4(.03114,-.01721,-.06067,-.1832,-.02664,-.0904,.3716,-.0953,-.1168,.265,-.1492,-.2676,-.0235,-.02983,.03256,.02611) * f_1_2;
+            conv3_0_sum0_3_pack += f16mat4(-.03091,-.2222,.00908,.01622,-.0695,-.1636,.2983,-.1621,-.0581,-.1699,-.03763,-.1598,.06125,-.0008125,.03223,.04678) * f_1_3;
+            conv3_0_sum0_0_pack += f16mat4(-.01091,.05316,-.06573,-.06445,.07715,-.05862,.02283,-.04126,-.1056,-.06177,-.01505,.0681,.02303,-.01859,-.03278,.03497) * f_2_0;
+            conv3_0_sum0_1_pack += f16mat4(.02907,-.1162,-.0329,-.01321,.1318,-.0353,-.09625,-.04398,-.03436,-.157,-.08997,.01114,.05856,.004852,-.0133,.01404) * f_2_1;
+            conv3_0_sum0_2_pack += f16mat4(-.02362,.0975,-.01926,.01665,.03568,-.1293,.10895,-.09235,-.0631,.0231,-.06085,.011024,.01859,-.0677,.0161,.01958) * f_2_2;
+            conv3_0_sum0_3_pack += f16mat4(.01636,-.0719,.01361,.0679,.0904,-.10596,-.01019,-.09503,.00814,-.07214,-.1357,-.04596,.0541,-.04425,.03558,-.00135) * f_2_3;
+            conv3_0_sum0_0 += vec4(conv3_0_sum0_0_pack);
+            conv3_0_sum0_1 += vec4(conv3_0_sum0_1_pack);
+            conv3_0_sum0_2 += vec4(conv3_0_sum0_2_pack);
+            conv3_0_sum0_3 += vec4(conv3_0_sum0_3_pack);
+            f16vec4 conv3_1_sum0_0_pack = f16mat4(.04465,.0602,-.0351,-.00011694,.05618,.2076,.04208,.05722,.109,.06647,-.05624,-.04123,-.02591,.02267,.01366,-.05145) * f_0_0;
+            f16vec4 conv3_1_sum0_1_pack = f16mat4(.04254,.0742,.03442,.0751,-.03568,.001984,-.005672,.05133,.0337,-.0706,-.02283,-.07025,-.0342,.06287,.01866,-.01567) * f_0_1;
+            f16vec4 conv3_1_sum0_2_pack = f16mat4(.0817,.07745,.01996,.023,-.04108,.1809,-.04178,-.04178,-.005344,.2037,.00407,.0652,-.02614,.003418,.01689,-.0374) * f_0_2;
+            f16vec4 conv3_1_sum0_3_pack = f16mat4(.07965,.0915,.0895,.09814,-.1329,-.02467,-.08954,-.04767,-.0806,.06665,.03748,.03616,-.03442,.0436,.0219,-.001662) * f_0_3;
+            conv3_1_sum0_0_pack += f16mat4(.1262,-.0644,.001217,.1279,.2727,.2632,.0653,.10114,-.049,.2335,.01927,.014984,.0861,.04138,.02982,-.06964) * f_1_0;
+            conv3_1_sum0_1_pack += f16mat4(-.1472,-.1815,-.8423,-.0681,.1884,.3218,.014404,.169,-.1323,-.02197,.0924,.1892,.0564,-.00883,.0008593,-.04123) * f_1_1;
+            conv3_1_sum0_2_pack += f16mat4(.02629,-.0289,.92,.2057,.0879,.1927,-.0543,.0458,.08295,.1617,-.2039,-.1133,.0642,.01398,-.002544,-.0393) * f_1_2;
+            conv3_1_sum0_3_pack += f16mat4(-.2471,-.146,.07605,.00963,.003454,.2512,-.1052,.1136,-.0003252,-.0938,-.1307,.06088,.0345,-.03622,-.0315,-.010925) * f_1_3;
+            conv3_1_sum0_0_pack += f16mat4(.01493,.03041,.03348,.01743,-.05783,.0371,-.0773,-.1425,.0238,.0825,-.0838,-.06235,-.06366,-.01642,-.04813,-.0522) * f_2_0;
+            conv3_1_sum0_1_pack += f16mat4(-.02896,-.12427,.06143,-.00685,.1415,-.011215,-.0685,-.0655,-.1805,.0342,-.03528,-.1705,.02258,-.00947,.00313,-.03102) * f_2_1;
+            conv3_1_sum0_2_pack += f16mat4(-.1617,.05515,.0745,.08386,-.02823,.10706,-.0633,.0744,.3223,-.0547,-.1332,-.1403,-.0188,-.04886,.01251,.02275) * f_2_2;
+            conv3_1_sum0_3_pack += f16mat4(-.2056,-.0995,.1025,.0596,.171,.05875,-.05453,.1514,.1179,-.10297,-.0846,-.2484,.06744,-.04193,.0638,.04395) * f_2_3;
+            conv3_1_sum0_0 += vec4(conv3_1_sum0_0_pack);
+            conv3_1_sum0_1 += vec4(conv3_1_sum0_1_pack);
+            conv3_1_sum0_2 += vec4(conv3_1_sum0_2_pack);
+            conv3_1_sum0_3 += vec4(conv3_1_sum0_3_pack);
+            f16vec4 conv3_2_sum0_0_pack = f16mat4(.1059,.05475,-.04544,-.02698,-.0317,-.002295,.1459,-.261,.014496,-.00677,.02177,-.06683,-.0875,.07367,.07416,-.0653) * f_0_0;
+            f16vec4 conv3_2_sum0_1_pack = f16mat4(.04156,.0542,.0777,-.05847,.05344,.08167,.1284,-.0977,.004963,-.01852,.04352,-.07007,-.1162,.04242,.00903,-.02902) * f_0_1;
+            f16vec4 conv3_2_sum0_2_pack = f16mat4(.05923,.08527,-.02274,-.01316,.04758,.007233,.1569,-.2417,-.0629,.07556,.03793,-.1311,-.05078,.0459,.06696,.04315) * f_0_2;
+            f16vec4 conv3_2_sum0_3_pack = f16mat4(-.005062,.0847,.10034,-.04468,.1327,.09125,.1394,-.0784,-.07245,.06384,.0597,-.1344,-.07947,.014656,.0018635,.07947) * f_0_3;
+            conv3_2_sum0_0_pack += f16mat4(-.0741,-.0838,.02936,.0972,-.0506,.1113,.0612,.0318,-.0147,.03326,.0426,-.10876,-.01042,-.03041,-.0369,.04575) * f_1_0;
+            conv3_2_sum0_1_pack += f16mat4(-.0927,-.01136,-.06134,-.0934,-.09985,.1552,.04715,-.066,.05893,.1526,.1644,-.1422,.00895,-.002396,-.03763,-.02917) * f_1_1;
+            conv3_2_sum0_2_pack += f16mat4(-.11774,-.05014,-.07385,.12067,.02722,.05536,.04022,.12115,-.01278,-.1136,.2108,-.0634,-.0465,.02252,-.01794,.002754) * f_1_2;
+            conv3_2_sum0_3_pack += f16mat4(-.1364,.02234,-.1646,-.06995,-.022,.0992,.02615,.02339,.06085,.005676,.3325,-.0968,-.02713,.05054,-.01866,-.07214) * f_1_3;
+            conv3_2_sum0_0_pack += f16mat4(-.0636,.0466,-.004486,.014175,-.1254,.1321,.05267,-.03424,-.08844,-.05276,-.0629,.04443,-.07117,-.07666,.06125,.06573) * f_2_0;
+            conv3_2_sum0_1_pack += f16mat4(-.1165,-.02486,.02657,.03625,-.05536,.1611,.05414,-.011955,-.0708,-.0882,-.066,.01848,-.07605,-.0778,.05176,.04385) * f_2_1;
+            conv3_2_sum0_2_pack += f16mat4(.0758,.02318,.01306,-.01901,-.05618,.09735,.000554,-.00871,-.06573,-.08307,.003832,.02788,-.06464,-.06433,.04807,-.02866) * f_2_2;
+            conv3_2_sum0_3_pack += f16mat4(.02289,-.04828,.04413,.003067,.013824,.1265,.002,.01358,-.04803,-.11847,.0007944,.0019245,-.0695,-.0655,.0386,-.05057) * f_2_3;
+            conv3_2_sum0_0 += vec4(conv3_2_sum0_0_pack);
+            conv3_2_sum0_1 += vec4(conv3_2_sum0_1_pack);
+            conv3_2_sum0_2 += vec4(conv3_2_sum0_2_pack);
+            conv3_2_sum0_3 += vec4(conv3_2_sum0_3_pack);
+            f16vec4 conv3_3_sum0_0_pack = f16mat4(-.03668,.002768,-.09827,-.0626,.06445,-.1499,.254,-.06094,-.05917,-.02202,-.1106,.081,-.0729,.0693,-.00893,-.004143) * f_0_0;
+            f16vec4 conv3_3_sum0_1_pack = f16mat4(-.01846,-.004135,-.0873,-.1394,-.0701,-.07275,.10016,-.01451,-.1115,-.1885,-.04202,.1029,-.02805,.03204,.003054,.009415) * f_0_1;
+            f16vec4 conv3_3_sum0_2_pack = f16mat4(-.0634,-.05014,.0754,-.08844,.02089,-.1383,.2424,-.139,-.0488,.0346,-.007248,-.0811,.01178,.007168,-.07367,.01761) * f_0_2;
+            f16vec4 conv3_3_sum0_3_pack = f16mat4(-.0452,-.05704,.08636,-.1652,-.1137,-.06113,.0886,-.0926,-.10114,-.1318,.06134,-.05923,.05658,-.03004,-.06168,.03116) * f_0_3;
+            conv3_3_sum0_0_pack += f16mat4(-.2095,.09283,-.1531,.004776,.4524,-.1534,.103,.03137,-.04868,-.1772,-.4683,-.06573,.02744,-.02803,-.0344,-.0778) * f_1_0;
+            conv3_3_sum0_1_pack += f16mat4(-.10016,-.1416,-.1758,-.05936,.2053,-.03702,.0963,.04257,.0939,-.0234,-.2886,.03665,.01726,-.02112,.01941,.00439) * f_1_1;
+            conv3_3_sum0_2_pack += f16mat4(-.03714,.06836,-.05902,.01389,.1936,-.1816,.13,.033,-.1166,.1279,-.1525,.003355,.06805,-.02338,-.02185,-.0759) * f_1_2;
+            conv3_3_sum0_3_pack += f16mat4(.07214,-.166,-.0817,-.05023,-.05338,-.0652,.1233,.04422,.02599,.2817,.0271,.1058,.0579,-.01648,.03195,.006287) * f_1_3;
+            conv3_3_sum0_0_pack += f16mat4(-.03293,-.000269,-.07324,-.00742,.2233,-.1547,.1108,.1044,-.03766,-.10834,-.794,.0388,-.0551,.0798,-.00464,-.0898) * f_2_0;
+            conv3_3_sum0_1_pack += f16mat4(.0721,-.0389,-.0166,.04547,.06494,-.2468,.02977,.1752,.1664,.0245,-.3577,-.1259,-.02158,.0176,.01945,-.05273) * f_2_1;
+            conv3_3_sum0_2_pack += f16mat4(-.1533,.2235,-.03656,-.05682,.1385,-.1255,.11426,-.02882,-.1519,-.06165,-.3965,.03168,-.1012,.07166,-.02571,-.002987) * f_2_2;
+            conv3_3_sum0_3_pack += f16mat4(-.04834,.1848,.02008,-.003918,-.01984,-.2177,.0333,.0419,.05225,.07117,.0396,-.1329,-.0676,.00948,-.001617,.0341) * f_2_3;
+            conv3_3_sum0_0 += vec4(conv3_3_sum0_0_pack);
+            conv3_3_sum0_1 += vec4(conv3_3_sum0_1_pack);
+            conv3_3_sum0_2 += vec4(conv3_3_sum0_2_pack);
+            conv3_3_sum0_3 += vec4(conv3_3_sum0_3_pack);
+        }
+        // Pack 2
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0, 2 * y0 + 1), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2, 2 * y0 + 1), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3, 2 * y0 + 1), 0), y0_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0, 2 * y1 + 1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y1 + 1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2, 2 * y1 + 1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3, 2 * y1 + 1), 0), y1_in && x3_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0, 2 * y2 + 1), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2, 2 * y2 + 1), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3, 2 * y2 + 1), 0), y2_in && x3_in));
+            f16vec4 f_0_0 = s_0_0 - s_0_2;
+            f16vec4 f_0_1 = s_0_1 + s_0_2;
+            f16vec4 f_0_2 = s_0_2 - s_0_1;
+            f16vec4 f_0_3 = s_0_1 - s_0_3;
+            f16vec4 f_1_0 = s_1_0 - s_1_2;
+            f16vec4 f_1_1 = s_1_1 + s_1_2;
+            f16vec4 f_1_2 = s_1_2 - s_1_1;
+            f16vec4 f_1_3 = s_1_1 - s_1_3;
+            f16vec4 f_2_0 = s_2_0 - s_2_2;
+            f16vec4 f_2_1 = s_2_1 + s_2_2;
+            f16vec4 f_2_2 = s_2_2 - s_2_1;
+            f16vec4 f_2_3 = s_2_1 - s_2_3;
+            f16vec4 conv3_0_sum0_0_pack = f16mat4(.00357,-.001678,-.00776,-.03128,.07263,-.01252,-.013756,-.09924,-.02313,-.01454,-.02728,-.05728,.0447,.1925,.3274,.1202) * f_0_0;
+            f16vec4 conv3_0_sum0_1_pack = f16mat4(.05975,.1256,.06076,-.1091,.0869,-.2374,-.01892,-.01848,.000497,-.0323,-.0711,-.06244,-.0407,.1915,.2136,.1589) * f_0_1;
+            f16vec4 conv3_0_sum0_2_pack = f16mat4(.04526,-.04053,-.0581,-.1296,-.05524,.1942,-.04498,.000969,-.064,-.003443,.01446,.009254,.06665,-.0117,.1284,.01945) * f_0_2;
+            f16vec4 conv3_0_sum0_3_pack = f16mat4(.10144,.0868,.01043,-.2075,-.04092,-.03075,-.05014,.0817,-.04037,-.0212,-.02934,.004112,-.01878,-.012695,.0147,.0583) * f_0_3;
+            conv3_0_sum0_0_pack += f16mat4(-.02785,.02577,-.02173,-.01219,.01132,-.12115,.2366,-.09076,-.01692,-.17,.1644,.03415,.06274,-.1981,.1786,.003233) * f_1_0;
+            conv3_0_sum0_1_pack += f16mat4(.1,-.2145,.1273,-.0477,-.004013,-.1075,.1932,.0974,.01793,.0912,.09827,-.06683,.0823,-.3135,.2415,-.01556) * f_1_1;
+            conv3_0_sum0_2_pack += f16mat4(-.1322,-.11707,-.03928,-.02087,-.00546,-.0555,.0834,-.1009,.1477,-.1349,.1505,.1137,-.05362,-.1554,.06866,-.02202) * f_1_2;
+            conv3_0_sum0_3_pack += f16mat4(-.004387,-.3572,.1098,-.05637,-.0208,-.0418,.04007,.0873,.1825,.1263,.08435,.01271,-.0341,-.2708,.1315,-.0408) * f_1_3;
+            conv3_0_sum0_0_pack += f16mat4(-.0447,-.02039,-.004486,.01131,-.01428,-.10583,.05728,.0561,.03604,-.1779,.02652,.04425,-.02013,-.1489,.01663,.0661) * f_2_0;
+            conv3_0_sum0_1_pack += f16mat4(-.0563,-.00482,.1971,.04874,-.04282,-.1586,-.01721,.07245,-.00967,-.03238,-.06824,-.05737,-.04675,-.1371,.0191,.0359) * f_2_1;
+            conv3_0_sum0_2_pack += f16mat4(.02094,.07086,-.0928,-.1036,.02263,-.034,.02014,-.005188,-.02795,-.04465,-.05002,.07385,-.01455,-.06824,.02292,.03662) * f_2_2;
+            conv3_0_sum0_3_pack += f16mat4(.00934,.0864,.1088,-.06616,-.005905,-.08673,-.05435,.01115,-.07367,.10077,-.1448,-.02777,-.04117,-.05634,.0254,.006454) * f_2_3;
+            conv3_0_sum0_0 += vec4(conv3_0_sum0_0_pack);
+            conv3_0_sum0_1 += vec4(conv3_0_sum0_1_pack);
+            conv3_0_sum0_2 += vec4(conv3_0_sum0_2_pack);
+            conv3_0_sum0_3 += vec4(conv3_0_sum0_3_pack);
+            f16vec4 conv3_1_sum0_0_pack = f16mat4(.0614,.1492,-.01206,.01523,-.08344,-.0594,.01024,.083,.00229,.0365,-.07654,-.01379,-.004753,.112,-.002893,.1477) * f_0_0;
+            f16vec4 conv3_1_sum0_1_pack = f16mat4(.0531,.1586,-.0965,.1059,-.0789,-.0519,.0957,.003378,-.0279,-.04773,-.0823,.03488,.02542,.06198,-.02028,.1989) * f_0_1;
+            f16vec4 conv3_1_sum0_2_pack = f16mat4(-.01767,.00608,-.07434,.04892,-.02376,-.0677,-.10266,.04663,.049,-.01515,-.03217,-.0619,-.01917,.1085,.01436,.0636) * f_0_2;
+            f16vec4 conv3_1_sum0_3_pack = f16mat4(-.02596,.01549,-.1588,.1395,-.01924,-.0602,-.01718,-.03302,.01884,-.0994,-.0379,-.013214,.01101,.05856,-.003025,.11475) * f_0_3;
+            conv3_1_sum0_0_pack += f16mat4(-.01903,-.0969,.01598,-.02347,-.05923,.087,.3792,.2593,-.007866,-.05133,.10675,.02812,.02368,.03348,.02222,.05957) * f_1_0;
+            conv3_1_sum0_1_pack += f16mat4(-.1718,.008736,.1896,-.06635,-.1015,-.0859,.3303,.2109,.1664,.10486,-.0486,-.009476,.004814,-.0854,.0479,-.0542) * f_1_1;
+            conv3_1_sum0_2_pack += f16mat4(-.0797,-.004467,.04453,.01996,.0977,.001193,.0256,.01448,-.076,.09686,-.0496,-.01733,.0673,.04474,-.02669,.06274) * f_1_2;
+            conv3_1_sum0_3_pack += f16mat4(-.2324,.1012,.2181,-.02293,.05545,-.1716,-.02325,-.03394,.09827,.253,-.205,-.05493,.04843,-.0741,-.001012,-.05106) * f_1_3;
+            conv3_1_sum0_0_pack += f16mat4(.11633,-.0835,-.08344,.0735,-.2169,.04547,.1241,.0617,-.1549,.1838,.01019,.00893,-.01962,.1179,.0268,-.1018) * f_2_0;
+            conv3_1_sum0_1_pack += f16mat4(.04654,.1384,.0135,.1791,-.2051,-.10394,.03592,-.1727,-.1327,.05972,.04794,-.02267,-.09863,.0232,.01287,-.163) * f_2_1;
+            conv3_1_sum0_2_pack += f16mat4(.0693,-.04083,-.05194,.1599,.004986,-.000906,.03102,-.03888,-.05475,-.10516,.02322,-.1454,.1566,.06366,.03693,-.1045) * f_2_2;
+            conv3_1_sum0_3_pack += f16mat4(-.0005074,.181,.04498,.2654,.01686,-.1504,-.05713,-.2734,-.0326,-.2292,.06097,-.177,.07764,-.03102,.02301,-.1656) * f_2_3;
+            conv3_1_sum0_0 += vec4(conv3_1_sum0_0_pack);
+            conv3_1_sum0_1 += vec4(conv3_1_sum0_1_pack);
+            conv3_1_sum0_2 += vec4(conv3_1_sum0_2_pack);
+            conv3_1_sum0_3 += vec4(conv3_1_sum0_3_pack);
+            f16vec4 conv3_2_sum0_0_pack = f16mat4(-.0345,.007256,.0016985,-.01811,.0844,.01537,.0231,.01736,-.05038,-.0008373,.006985,.0378,.0718,-.01772,-.01461,-.1432) * f_0_0;
+            f16vec4 conv3_2_sum0_1_pack = f16mat4(.04062,.04843,-.00839,-.03326,-.02357,.0402,.052,-.03937,-.0676,.0007997,-.02869,-.003521,.04517,.012405,.0929,-.0996) * f_0_1;
+            f16vec4 conv3_2_sum0_2_pack = f16mat4(.05594,-.03964,-.01027,.0873,.1508,-.011696,-.0642,.02531,.04642,-.00134,.007996,-.01343,-.002375,.02412,.0615,-.1458) * f_0_2;
+            f16vec4 conv3_2_sum0_3_pack = f16mat4(.1311,.001548,-.02036,.07214,.04282,.01312,-.0353,-.03143,.02914,.0002966,-.02766,-.05475,-.02898,.05426,.169,-.10223) * f_0_3;
+            conv3_2_sum0_0_pack += f16mat4(.06995,.03613,-.04376,.00995,.09607,.05994,-.11066,-.03806,-.02046,-.0182,.0967,-.1439,-.1373,.0706,.05826,-.09674) * f_1_0;
+            conv3_2_sum0_1_pack += f16mat4(-.02002,.0448,-.04968,.0757,.1221,.05893,-.04776,-.01741,-.012924,.003504,.10834,-.1381,-.1127,.1211,.1372,-.01099) * f_1_1;
+            conv3_2_sum0_2_pack += f16mat4(.03357,-.0867,-.0706,.0301,-.00952,-.07837,.07806,-.08856,.003456,-.0505,.06903,-.1421,-.02649,.0009537,.1395,-.1458) * f_1_2;
+            conv3_2_sum0_3_pack += f16mat4(-.0564,-.078,-.07654,.0958,.01648,-.07935,.141,-.0679,.011,-.0288,.08075,-.1361,-.00189,.05145,.2185,-.06) * f_1_3;
+            conv3_2_sum0_0_pack += f16mat4(.03717,-.0642,-.002316,.01997,.04428,-.00876,-.0671,.0873,-.1107,-.02548,-.03836,.005676,-.00901,.001075,-.01255,-.013145) * f_2_0;
+            conv3_2_sum0_1_pack += f16mat4(.0946,-.04333,.07874,-.03174,-.04974,-.001585,-.04315,.0346,-.1194,.03348,.00451,.0319,.01933,.03632,.034,.01831) * f_2_1;
+            conv3_2_sum0_2_pack += f16mat4(.11,-.0268,.0029,-.05368,.04706,.0572,-.01921,.08685,-.02962,-.07837,-9.185e-05,-.006546,-.005215,.03784,.00867,.01363) * f_2_2;
+            conv3_2_sum0_3_pack += f16mat4(.1675,-.00592,.084,-.1054,-.04697,.0644,.00472,.03418,-.03827,-.0194,.04276,.01967,.02313,.07306,.0552,.0451) * f_2_3;
+            conv3_2_sum0_0 += vec4(conv3_2_sum0_0_pack);
+            conv3_2_sum0_1 += vec4(conv3_2_sum0_1_pack);
+            conv3_2_sum0_2 += vec4(conv3_2_sum0_2_pack);
+            conv3_2_sum0_3 += vec4(conv3_2_sum0_3_pack);
+            f16vec4 conv3_3_sum0_0_pack = f16mat4(-.01011,.0546,.05872,.01051,-.06094,-.00504,-.04526,.04663,.0321,-.0733,-.01749,.02998,.03406,-.01419,.03476,-.03357) * f_0_0;
+            f16vec4 conv3_3_sum0_1_pack = f16mat4(-.05176,.18,.08875,-.04935,-.0354,.004314,.0638,.10266,.07996,-.01624,-.02832,.1189,-.02846,-.0927,-.04263,-.0863) * f_0_1;
+            f16vec4 conv3_3_sum0_2_pack = f16mat4(.04892,-.03406,.02428,-.03598,-.02711,.06125,-.11456,-.001443,.038,-.014465,.01262,-.0076,-.02127,.003101,.10144,-.02686) * f_0_2;
+            f16vec4 conv3_3_sum0_3_pack = f16mat4(.00729,.0914,.0543,-.0959,-.001541,.0706,-.00557,.05457,.0859,.0426,.001787,.0813,-.0838,-.0754,.02406,-.0796) * f_0_3;
+            conv3_3_sum0_0_pack += f16mat4(-.10004,-.0328,.03378,.0374,.01008,-.1175,-.3923,.0551,-.0203,-.04272,-.4856,-.1157,-.016,-.0876,-.1052,-.0393) * f_1_0;
+            conv3_3_sum0_1_pack += f16mat4(-.1581,.00996,.10657,.28,-.04617,-.2234,-.2256,-.02298,-.1045,-.012344,-.2065,-.08856,.12164,-.03275,-.04483,.0361) * f_1_1;
+            conv3_3_sum0_2_pack += f16mat4(.01474,-.0333,-.1332,.0905,-.0203,.3474,-.1742,.0513,-.01126,.02484,-.2133,-.1194,-.1909,.0729,-.01552,-.06757) * f_1_2;
+            conv3_3_sum0_3_pack += f16mat4(-.0433,.00947,-.06036,.333,-.07654,.2416,-.007465,-.0268,-.09546,.0552,.0658,-.0922,-.05322,.1277,.0449,.00786) * f_1_3;
+            conv3_3_sum0_0_pack += f16mat4(.0674,.0234,-.03467,-.0457,-.0396,.1818,-.2773,-.00523,.0895,-.0714,-.9546,-.1109,.1382,.01347,-.05777,-.02278) * f_2_0;
+            conv3_3_sum0_1_pack += f16mat4(.106,-.1389,.07007,-.0675,-.01409,.2566,-.2136,-.06586,.0489,-.08984,-.4924,.07587,.165,.1489,-.01584,-.00996) * f_2_1;
+            conv3_3_sum0_2_pack += f16mat4(-.0666,-.1584,-.1267,.01819,-.1658,-.01192,-.06824,.04922,-.04657,1e-06,-.5005,.0335,-.05124,-.0183,.01898,-.0825) * f_2_2;
+            conv3_3_sum0_3_pack += f16mat4(-.02792,-.3208,-.02197,-.003658,-.1403,.0628,-.004574,-.011444,-.08716,-.01842,-.03827,.2202,-.0244,.1171,.0609,-.0697) * f_2_3;
+            conv3_3_sum0_0 += vec4(conv3_3_sum0_0_pack);
+            conv3_3_sum0_1 += vec4(conv3_3_sum0_1_pack);
+            conv3_3_sum0_2 += vec4(conv3_3_sum0_2_pack);
+            conv3_3_sum0_3 += vec4(conv3_3_sum0_3_pack);
+        }
+        // Pack 3
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0 + 1, 2 * y0 + 1), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2 + 1, 2 * y0 + 1), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3 + 1, 2 * y0 + 1), 0), y0_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), y1_in && x3_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0 + 1, 2 * y2 + 1), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2 + 1, 2 * y2 + 1), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3 + 1, 2 * y2 + 1), 0), y2_in && x3_in));
+            f16vec4 f_0_0 = s_0_0 - s_0_2;
+            f16vec4 f_0_1 = s_0_1 + s_0_2;
+            f16vec4 f_0_2 = s_0_2 - s_0_1;
+            f16vec4 f_0_3 = s_0_1 - s_0_3;
+            f16vec4 f_1_0 = s_1_0 - s_1_2;
+            f16vec4 f_1_1 = s_1_1 + s_1_2;
+            f16vec4 f_1_2 = s_1_2 - s_1_1;
+            f16vec4 f_1_3 = s_1_1 - s_1_3;
+            f16vec4 f_2_0 = s_2_0 - s_2_2;
+            f16vec4 f_2_1 = s_2_1 + s_2_2;
+            f16vec4 f_2_2 = s_2_2 - s_2_1;
+            f16vec4 f_2_3 = s_2_1 - s_2_3;
+            f16vec4 conv3_0_sum0_0_pack = f16mat4(.00784,-.2297,.06158,-.0576,.10187,-.04044,.1433,.04486,-.0503,-.3071,-.0054,.2637,-.03665,.07654,-.2532,-.01055) * f_0_0;
+            f16vec4 conv3_0_sum0_1_pack = f16mat4(-.03784,-.1794,-.05093,-.1637,.0576,.02524,.0916,-.0506,-.1483,-.2593,-.007755,.0997,-.04816,.02345,-.1925,.1392) * f_0_1;
+            f16vec4 conv3_0_sum0_2_pack = f16mat4(.02896,-.1388,.0925,.0386,.1234,-.0232,.0654,-.3167,.0848,.00862,-.01564,.1418,.067,-.03464,.0626,-.12103) * f_0_2;
+            f16vec4 conv3_0_sum0_3_pack = f16mat4(-.01672,-.0885,-.01997,-.06757,.0791,.04248,.01375,-.412,-.01329,.05664,-.01799,-.02205,.05554,-.0877,.12335,.0287) * f_0_3;
+            conv3_0_sum0_0_pack += f16mat4(.1036,-.0213,.06015,-.066,.1109,.04947,-.03162,-.07837,-.2356,.2123,-.943,.05154,-.03662,-.019,-.04367,.0402) * f_1_0;
+            conv3_0_sum0_1_pack += f16mat4(.07556,-.1705,.08246,-.1477,.1242,.1385,-.01352,-.2258,-.01985,.2035,-.439,-.259,-.1305,-.2983,-.1455,.2449) * f_1_1;
+            conv3_0_sum0_2_pack += f16mat4(-.007557,.08826,-.06836,-.1415,.01811,-.009155,.1149,-.06113,-.2004,.0875,-.5103,.2615,-.03038,.05588,.1333,-.173) * f_1_2;
+            conv3_0_sum0_3_pack += f16mat4(-.0356,-.06094,-.04602,-.2231,.0314,.0799,.133,-.2085,.01535,.0787,-.006638,-.04907,-.12427,-.2235,.03134,.0317) * f_1_3;
+            conv3_0_sum0_0_pack += f16mat4(.02596,.02979,-.0498,-.0882,.002104,.02858,.0692,.006565,-.05426,.2886,-.0354,.01265,.03143,-.01255,.02534,-.001389) * f_2_0;
+            conv3_0_sum0_1_pack += f16mat4(.01653,.007446,.0631,-.07465,.02335,.03284,.01912,-.125,-.01369,.3105,.05817,-.04785,.04807,.036,-.03488,-.0692) * f_2_1;
+            conv3_0_sum0_2_pack += f16mat4(.015205,.0221,-.1209,-.1511,-.03903,.0666,.06354,.001605,-.002237,.01605,-.0222,.02242,.03983,.01741,-.003595,.0388) * f_2_2;
+            conv3_0_sum0_3_pack += f16mat4(.005775,-.0002383,-.00804,-.1375,-.01779,.07086,.01344,-.13,.03833,.03812,.07135,-.0381,.05646,.066,-.06384,-.02904) * f_2_3;
+            conv3_0_sum0_0 += vec4(conv3_0_sum0_0_pack);
+            conv3_0_sum0_1 += vec4(conv3_0_sum0_1_pack);
+            conv3_0_sum0_2 += vec4(conv3_0_sum0_2_pack);
+            conv3_0_sum0_3 += vec4(conv3_0_sum0_3_pack);
+            f16vec4 conv3_1_sum0_0_pack = f16mat4(.1032,.0458,-.04797,.02203,-.0148,.034,.04718,-.05237,.00864,.0809,-.1295,-.1481,-.009224,-.03986,.03583,.01743) * f_0_0;
+            f16vec4 conv3_1_sum0_1_pack = f16mat4(.10333,.0218,.02979,.08075,-.01572,-.04276,.1067,-.0471,.02065,.07776,-.1847,-.0674,-.04987,-.04242,-.07526,.013565) * f_0_1;
+            f16vec4 conv3_1_sum0_2_pack = f16mat4(.02473,.01923,.0166,.06274,-.001588,.2405,.1461,-.0807,-.07574,.007393,.06305,-.03638,.02826,.0556,-.003605,.03065) * f_0_2;
+            f16vec4 conv3_1_sum0_3_pack = f16mat4(.02486,-.004776,.09436,.12146,-.002504,.1637,.2057,-.0754,-.0637,.004272,.00785,.04434,-.01239,.053,-.1147,.0268) * f_0_3;
+            conv3_1_sum0_0_pack += f16mat4(-.0388,.05313,-.03534,.0863,.02646,-.04675,.05783,.0327,.10486,-.01211,-1.071,-1.852,-.03085,.1821,-.0689,.07166) * f_1_0;
+            conv3_1_sum0_1_pack += f16mat4(.0646,.12354,.01657,.0836,.01556,.0408,.08746,.0718,.2039,.11,-.5024,-.919,.001991,.000279,-.1652,-.144) * f_1_1;
+            conv3_1_sum0_2_pack += f16mat4(.006454,.04712,-.0749,.01091,.01875,.00672,-.03983,-.03067,-.08514,-.01868,-.521,-.942,.0794,.262,.01904,-.03336) * f_1_2;
+            conv3_1_sum0_3_pack += f16mat4(.1098,.1175,-.02293,.008224,.00785,.0943,-.01019,.00839,.01384,.1034,.0474,-.00952,.11224,.08,-.07715,-.2491) * f_1_3;
+            conv3_1_sum0_0_pack += f16mat4(.07404,-.09186,-.0992,.05045,.02263,.02771,-.04666,.0686,.11444,-.1655,-.01886,-.171,.03976,.02756,-.04312,-.1006) * f_2_0;
+            conv3_1_sum0_1_pack += f16mat4(.005074,.05743,-.05045,-.05264,-.014465,-.0202,-.001178,.11224,.0548,-.00716,.01277,.0654,-.02675,-.01246,-.07214,-.1346) * f_2_1;
+            conv3_1_sum0_2_pack += f16mat4(.2134,-.01121,-.06573,.08203,-.04385,.001528,.03099,.0828,.04202,-.03708,-.04044,.001278,-.04443,-.09454,.1114,.03308) * f_2_2;
+            conv3_1_sum0_3_pack += f16mat4(.1444,.1381,-.01698,-.02106,-.08093,-.0464,.0765,.1265,-.01761,.1213,-.00881,.2377,-.1109,-.1345,.0824,-.000965) * f_2_3;
+            conv3_1_sum0_0 += vec4(conv3_1_sum0_0_pack);
+            conv3_1_sum0_1 += vec4(conv3_1_sum0_1_pack);
+            conv3_1_sum0_2 += vec4(conv3_1_sum0_2_pack);
+            conv3_1_sum0_3 += vec4(conv3_1_sum0_3_pack);
+            f16vec4 conv3_2_sum0_0_pack = f16mat4(-.05444,.03183,.0776,-.0895,-.03065,.04337,-1.454e-05,-.06635,.01907,.00571,-.0636,-.1238,-.04648,.02048,.01685,.1349) * f_0_0;
+            f16vec4 conv3_2_sum0_1_pack = f16mat4(-.0414,.02856,.1495,-.012924,.12463,.0707,-.01604,-.05536,.0891,-.004486,-.1636,.1489,.02966,-.03485,.04993,-.02803) * f_0_1;
+            f16vec4 conv3_2_sum0_2_pack = f16mat4(-.001317,.06726,.0513,-.05777,-.02597,.128,-.05252,.0691,-.09314,-.02829,.01726,-.1487,-.0863,.0936,.0661,.09894) * f_0_2;
+            f16vec4 conv3_2_sum0_3_pack = f16mat4(.01171,.064,.1232,.01877,.1293,.1553,-.06854,.08,-.02315,-.03848,-.0827,.124,-.01018,.0383,.0992,-.06396) * f_0_3;
+            conv3_2_sum0_0_pack += f16mat4(.0795,.07336,.0328,-.02089,.0881,.04337,.02652,.02907,-.01539,-.0824,.0903,-.135,-.02208,-.0981,.006336,-.0194) * f_1_0;
+            conv3_2_sum0_1_pack += f16mat4(.1455,.1172,.08215,-.1219,.1477,.1936,.01859,.0599,.05154,.006084,.0573,.10516,-.04764,-.1692,-.09174,-.03925) * f_1_1;
+            conv3_2_sum0_2_pack += f16mat4(-.01114,-.03723,.2101,.03833,.02736,-.06433,-.0123,.06744,-.0189,-.08057,-.1229,-.1636,.04044,.1208,-.03038,.0789) * f_1_2;
+            conv3_2_sum0_3_pack += f16mat4(.05484,.006607,.2595,-.0627,.08704,.08594,-.02025,.09827,.04803,.00791,-.1559,.07654,.01489,.04968,-.1284,.05908) * f_1_3;
+            conv3_2_sum0_0_pack += f16mat4(.001727,-.01865,-.0411,.02692,.02562,.03876,-.01097,-.04422,.0995,.12256,.06256,-.0993,.0214,.02061,-.00782,.01997) * f_2_0;
+            conv3_2_sum0_1_pack += f16mat4(-.0141,-.04388,.02826,.02959,-.04834,.11676,-.00795,-.01008,.1276,.08264,-.1064,-.0135,-.005474,.03644,.05206,.05103) * f_2_1;
+            conv3_2_sum0_2_pack += f16mat4(.06616,-.04282,.03082,.0331,.04382,.002062,-.04764,-.05084,-.002325,-.01094,.10535,-.08496,.0746,-.06573,.02269,.00542) * f_2_2;
+            conv3_2_sum0_3_pack += f16mat4(.05032,-.06805,.10016,.0358,-.03015,.0801,-.04462,-.01671,.02582,-.05087,-.06366,.000846,.04773,-.0499,.0826,.03647) * f_2_3;
+            conv3_2_sum0_0 += vec4(conv3_2_sum0_0_pack);
+            conv3_2_sum0_1 += vec4(conv3_2_sum0_1_pack);
+            conv3_2_sum0_2 += vec4(conv3_2_sum0_2_pack);
+            conv3_2_sum0_3 += vec4(conv3_2_sum0_3_pack);
+            f16vec4 conv3_3_sum0_0_pack = f16mat4(-.001606,-.02998,.02628,.04108,-.0509,.02415,.13,.0427,.1719,-.02737,.12305,-.08234,.02069,.01788,.05252,-.00433) * f_0_0;
+            f16vec4 conv3_3_sum0_1_pack = f16mat4(-.08026,-.01489,.01639,.1793,-.10736,.04102,.02065,.0871,.13,.03903,.0363,-.1798,-.00748,-.0929,.03595,.001597) * f_0_1;
+            f16vec4 conv3_3_sum0_2_pack = f16mat4(-.011604,.03528,.02853,-.007614,-.0174,-.0739,.002699,-.04303,.069,-.0366,.06024,.0649,-.01117,.02908,.032,.112) * f_0_2;
+            f16vec4 conv3_3_sum0_3_pack = f16mat4(-.0903,.05038,.01865,.1306,-.0738,-.05704,-.1067,.001369,.02704,.02982,-.02649,-.03256,-.03934,-.08167,.01544,.1179) * f_0_3;
+            conv3_3_sum0_0_pack += f16mat4(.02887,-.0719,-.2578,.02534,.0898,.0485,.03372,.02663,-.3315,.1849,.3743,-.0805,-.11224,-.07214,.11816,.01043) * f_1_0;
+            conv3_3_sum0_1_pack += f16mat4(.1127,-.01227,-.1577,-.0958,-.009636,.1611,.1852,.1627,-.2264,.1414,.2534,-.02194,-.0777,-.1904,-.02933,-.153) * f_1_1;
+            conv3_3_sum0_2_pack += f16mat4(-.00256,.10547,-.11584,.01831,.1282,-.0707,-.06586,-.02292,-.01743,-.1608,.0712,-.03168,-.1938,.0729,.2025,.04834) * f_1_2;
+            conv3_3_sum0_3_pack += f16mat4(.08124,.165,-.01581,-.10284,.02884,.0419,.0856,.1132,.0876,-.2043,-.04965,.02692,-.1593,-.04535,.05496,-.115) * f_1_3;
+            conv3_3_sum0_0_pack += f16mat4(.0947,.0801,-.07764,.03613,.07605,.0384,-.114,.04874,-.01735,-.1055,.1317,.01799,-.02365,-.068,-.1148,.00873) * f_2_0;
+            conv3_3_sum0_1_pack += f16mat4(.2722,-.06506,.0254,.07324,-.03564,.02396,-.001916,.1908,-.03806,-.2139,.1387,.02243,-.00826,.101,-.02267,.03397) * f_2_1;
+            conv3_3_sum0_2_pack += f16mat4(-.05673,.09503,-.0626,-.0285,.0728,.0632,-.0876,.0096,.1512,.03796,-.006733,-.01932,-.0708,.0469,-.075,-.01273) * f_2_2;
+            conv3_3_sum0_3_pack += f16mat4(.12067,-.0501,.04047,.00857,-.03885,.04874,.0245,.1516,.1305,-.07043,.00029,-.014885,-.05542,.2158,.0171,.01251) * f_2_3;
+            conv3_3_sum0_0 += vec4(conv3_3_sum0_0_pack);
+            conv3_3_sum0_1 += vec4(conv3_3_sum0_1_pack);
+            conv3_3_sum0_2 += vec4(conv3_3_sum0_2_pack);
+            conv3_3_sum0_3 += vec4(conv3_3_sum0_3_pack);
+        }
     }
+    // Two pixels from four sums: Winograd's F(2,3) along x
+    vec4 conv3_0a = vec4(-.017477572, -.019519465, -.00819204, .003311461) + conv3_0_sum0_0 + conv3_0_sum0_1 + conv3_0_sum0_2;
+    vec4 conv3_0b = vec4(-.017477572, -.019519465, -.00819204, .003311461) + conv3_0_sum0_1 - conv3_0_sum0_2 - conv3_0_sum0_3;
+    vec4 conv3_1a = vec4(-.03014871, -.009702512, -.035680164, -.01718317) + conv3_1_sum0_0 + conv3_1_sum0_1 + conv3_1_sum0_2;
+    vec4 conv3_1b = vec4(-.03014871, -.009702512, -.035680164, -.01718317) + conv3_1_sum0_1 - conv3_1_sum0_2 - conv3_1_sum0_3;
+    vec4 conv3_2a = vec4(.04404697, -.016764857, -.022630757, -.007110056) + conv3_2_sum0_0 + conv3_2_sum0_1 + conv3_2_sum0_2;
+    vec4 conv3_2b = vec4(.04404697, -.016764857, -.022630757, -.007110056) + conv3_2_sum0_1 - conv3_2_sum0_2 - conv3_2_sum0_3;
+    vec4 conv3_3a = vec4(.033092998, -.0018233507, -.0069732335, -.0064149243) + conv3_3_sum0_0 + conv3_3_sum0_1 + conv3_3_sum0_2;
+    vec4 conv3_3b = vec4(.033092998, -.0018233507, -.0069732335, -.0064149243) + conv3_3_sum0_1 - conv3_3_sum0_2 - conv3_3_sum0_3;
 
     // Relu
-    vec4 relu3_0 = max(conv3_0, vec4(0.0));
-    vec4 relu3_1 = max(conv3_1, vec4(0.0));
-    vec4 relu3_2 = max(conv3_2, vec4(0.0));
-    vec4 relu3_3 = max(conv3_3, vec4(0.0));
+    vec4 relu3_0a = max(conv3_0a, vec4(0.0));
+    vec4 relu3_1a = max(conv3_1a, vec4(0.0));
+    vec4 relu3_2a = max(conv3_2a, vec4(0.0));
+    vec4 relu3_3a = max(conv3_3a, vec4(0.0));
+    vec4 relu3_0b = max(conv3_0b, vec4(0.0));
+    vec4 relu3_1b = max(conv3_1b, vec4(0.0));
+    vec4 relu3_2b = max(conv3_2b, vec4(0.0));
+    vec4 relu3_3b = max(conv3_3b, vec4(0.0));
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(0, 0), relu3_0);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(1, 0), relu3_1);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(0, 1), relu3_2);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(1, 1), relu3_3);
+        ivec2 at = pixel;
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 0), relu3_0a);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 0), relu3_1a);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 1), relu3_2a);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 1), relu3_3a);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 0);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 0), relu3_0b);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 0), relu3_1b);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 1), relu3_2b);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 1), relu3_3b);
     }
 }
 
@@ -1024,303 +1690,474 @@ void hook() {
 //!HEIGHT HOOKED.h 2 *
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
-//!COMPUTE 32 16 16 8
+//!COMPUTE 64 16 16 8
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 
-// The workgroup's pixels of conv4's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv4_tile = ivec2(18, 10);
-const int conv4_cells = 180;
-shared f16vec4 conv4_in[720];
+// A texel or zero, without a branch around the fetch
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
 
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 1);
 
-    // conv4: 3x3 kernel, 16 to 16 channels
-    vec4 conv4_0 = vec4(0.0057003004, 0.0062067304, -0.012670794, -0.0057912897);
-    vec4 conv4_1 = vec4(0.023342611, 0.021294756, 0.018390013, 0.005922991);
-    vec4 conv4_2 = vec4(-0.01542543, 0.009628855, 0.0056580887, 0.0024298388);
-    vec4 conv4_3 = vec4(0.00015228971, -0.018407708, 0.0162928, -0.010785358);
+    // conv4: 3x3 kernel, 16 to 16 channels of 2x1 pixels
+    vec4 conv4_0_sum0_0 = vec4(0.0);
+    vec4 conv4_0_sum0_1 = vec4(0.0);
+    vec4 conv4_0_sum0_2 = vec4(0.0);
+    vec4 conv4_0_sum0_3 = vec4(0.0);
+    vec4 conv4_1_sum0_0 = vec4(0.0);
+    vec4 conv4_1_sum0_1 = vec4(0.0);
+    vec4 conv4_1_sum0_2 = vec4(0.0);
+    vec4 conv4_1_sum0_3 = vec4(0.0);
+    vec4 conv4_2_sum0_0 = vec4(0.0);
+    vec4 conv4_2_sum0_1 = vec4(0.0);
+    vec4 conv4_2_sum0_2 = vec4(0.0);
+    vec4 conv4_2_sum0_3 = vec4(0.0);
+    vec4 conv4_3_sum0_0 = vec4(0.0);
+    vec4 conv4_3_sum0_1 = vec4(0.0);
+    vec4 conv4_3_sum0_2 = vec4(0.0);
+    vec4 conv4_3_sum0_3 = vec4(0.0);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(1, 1);
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(C4F16_CMP_FP16_relu3_size) / ivec2(2, 2) - 1;
-        int at = local.y * conv4_tile.x + local.x;
-        f16vec4 s;
-        f16vec4 conv4_0_tap, conv4_1_tap, conv4_2_tap, conv4_3_tap;
-
-        // Fill the tile with packs 0 to 3.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv4_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv4_tile.x, cell / conv4_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv4_in[0 * conv4_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu3_raw, q * ivec2(2, 2) + ivec2(0, 0), 0)) : f16vec4(0.0);
-            conv4_in[1 * conv4_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu3_raw, q * ivec2(2, 2) + ivec2(1, 0), 0)) : f16vec4(0.0);
-            conv4_in[2 * conv4_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu3_raw, q * ivec2(2, 2) + ivec2(0, 1), 0)) : f16vec4(0.0);
-            conv4_in[3 * conv4_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu3_raw, q * ivec2(2, 2) + ivec2(1, 1), 0)) : f16vec4(0.0);
+        ivec2 corner = pixel - ivec2(1, 1);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int x3 = clamp(corner.x + 3, 0, edge.x);
+        bool x3_in = x3 == corner.x + 3;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        // Pack 0
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0, 2 * y0), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y0), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2, 2 * y0), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3, 2 * y0), 0), y0_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0, 2 * y1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2, 2 * y1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3, 2 * y1), 0), y1_in && x3_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0, 2 * y2), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y2), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2, 2 * y2), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3, 2 * y2), 0), y2_in && x3_in));
+            f16vec4 f_0_0 = s_0_0 - s_0_2;
+            f16vec4 f_0_1 = s_0_1 + s_0_2;
+            f16vec4 f_0_2 = s_0_2 - s_0_1;
+            f16vec4 f_0_3 = s_0_1 - s_0_3;
+            f16vec4 f_1_0 = s_1_0 - s_1_2;
+            f16vec4 f_1_1 = s_1_1 + s_1_2;
+            f16vec4 f_1_2 = s_1_2 - s_1_1;
+            f16vec4 f_1_3 = s_1_1 - s_1_3;
+            f16vec4 f_2_0 = s_2_0 - s_2_2;
+            f16vec4 f_2_1 = s_2_1 + s_2_2;
+            f16vec4 f_2_2 = s_2_2 - s_2_1;
+            f16vec4 f_2_3 = s_2_1 - s_2_3;
+            f16vec4 conv4_0_sum0_0_pack = f16mat4(.126,-.00843,-.02907,-.01791,.10815,-.001984,.05817,-.0171,.04245,.006332,-.02055,.02138,-.0643,-.0084,-.02821,-.001084) * f_0_0;
+            f16vec4 conv4_0_sum0_1_pack = f16mat4(.0827,-.005714,-.002708,-.044,.06616,-.05606,.04465,-.05365,-.7124,.02869,-.01502,.02216,-.04108,-.0088,-.005512,-.0202) * f_0_1;
+            f16vec4 conv4_0_sum0_2_pack = f16mat4(.1199,.00912,-.0632,-.05133,.08954,.0389,-.0239,-.006283,.4465,-.01015,.04236,.01773,-.0671,-.00543,-.01199,-.00618) * f_0_2;
+            f16vec4 conv4_0_sum0_3_pack = f16mat4(.07654,.01183,-.0368,-.0774,.04752,-.01516,-.0374,-.04282,-.3083,.01221,.04788,.01851,-.04395,-.005833,.010704,-.0253) * f_0_3;
+            conv4_0_sum0_0_pack += f16mat4(-.0384,.007492,-.2537,.01226,.0671,-.0446,-.2196,-.1372,-.1271,-.04306,-.0608,-.0228,-.00324,-.004917,.04886,.003773) * f_1_0;
+            conv4_0_sum0_1_pack += f16mat4(-.02533,.02742,-.0761,-.03305,-.00633,.2961,-.07153,-.1171,-.1508,-.1081,-.2261,-.06186,-.242,-.04068,-.1465,-.04514) * f_1_1;
+            conv4_0_sum0_2_pack += f16mat4(-.067,-.03754,-.1681,-.0659,-.0555,-.2942,-.1447,-.4304,-.0651,.05707,.1729,-.1197,.24,.04834,.1262,.0724) * f_1_2;
+            conv4_0_sum0_3_pack += f16mat4(-.054,-.0176,.00952,-.1112,-.1289,.0466,.00353,-.4104,-.08875,-.00794,.007603,-.1587,.001361,.01257,-.0691,.02347) * f_1_3;
+            conv4_0_sum0_0_pack += f16mat4(-.0684,.010376,-.1611,.06946,.009705,.1613,-.0628,.05554,.02708,.05615,.11273,-.006504,-.01794,-.02122,.05615,-.0188) * f_2_0;
+            conv4_0_sum0_1_pack += f16mat4(-.04175,-.3752,-.1882,.0504,.00825,-.08374,-.1165,-.1436,-.002989,-.4082,-.4062,-.1674,.00981,.04327,-.284,-.1103) * f_2_1;
+            conv4_0_sum0_2_pack += f16mat4(-.06586,.4258,-.1182,.1251,-.064,.2382,-.08307,-.006454,.003937,.1501,.4263,-.2203,-.02911,-.02042,.196,.02158) * f_2_2;
+            conv4_0_sum0_3_pack += f16mat4(-.03915,.04013,-.1454,.1061,-.0655,-.00675,-.1367,-.2056,-.02614,-.3142,-.0928,-.381,-.001369,.0441,-.1439,-.0699) * f_2_3;
+            conv4_0_sum0_0 += vec4(conv4_0_sum0_0_pack);
+            conv4_0_sum0_1 += vec4(conv4_0_sum0_1_pack);
+            conv4_0_sum0_2 += vec4(conv4_0_sum0_2_pack);
+            conv4_0_sum0_3 += vec4(conv4_0_sum0_3_pack);
+            f16vec4 conv4_1_sum0_0_pack = f16mat4(.03885,-.01202,-.001138,-.05463,.002373,.01048,.0661,-.1549,-.001255,-.0762,-.02116,-.05652,-.01108,-.014755,-.000606,-.01057) * f_0_0;
+            f16vec4 conv4_1_sum0_1_pack = f16mat4(.01701,.09656,.01888,-.0836,.01534,-.00429,-.01942,-.0677,.02132,-.2495,-.2032,-1.993,-.01189,.01834,.007347,-.003355) * f_0_1;
+            f16vec4 conv4_1_sum0_2_pack = f16mat4(.03708,-.04227,-.01537,-.004784,-.0283,.01912,.0507,-.0845,-.0084,.1356,-.014496,1.923,-.01379,-.04916,.002285,-.04367) * f_0_2;
+            f16vec4 conv4_1_sum0_3_pack = f16mat4(.015236,.06635,.00464,-.03375,-.01534,.004345,-.03485,.002758,.01417,-.03763,-.1967,-.013336,-.014595,-.01608,.01024,-.03647) * f_0_3;
+            conv4_1_sum0_0_pack += f16mat4(-.0391,.1228,.0693,.0735,.1455,.1553,.04895,-.03522,.001599,-.06058,.07623,.01217,-.02434,-.0329,.01604,-.01874) * f_1_0;
+            conv4_1_sum0_1_pack += f16mat4(.05576,.04868,.04755,.2537,.07526,.2551,.2084,-.2153,-.01111,-.2773,-.2517,-.01075,-.1472,-.2852,-.1898,-.2057) * f_1_1;
+            conv4_1_sum0_2_pack += f16mat4(-.07404,.1768,.10583,-.0257,.02034,-.04663,-.1694,.1473,.03317,.0836,.1545,.06256,.07086,.2517,.1497,.1659) * f_1_2;
+            conv4_1_sum0_3_pack += f16mat4(.02081,.1027,.0841,.1544,-.05,.05325,-.01008,-.0328,.02046,-.1332,-.1735,.03964,-.05206,-.000594,-.05627,-.02107) * f_1_3;
+            conv4_1_sum0_0_pack += f16mat4(-.5146,.02759,.10706,.0165,-.997,-.03146,.005714,-.0241,-1.683,.0718,-.05292,-.001674,-1.524,.0573,.0243,-.00981) * f_2_0;
+            conv4_1_sum0_1_pack += f16mat4(-.2676,.171,.1582,-.02148,-.4978,-.12384,-.07996,.0268,-.795,.1698,.0677,.008026,-.8096,.01491,.05585,.01501) * f_2_1;
+            conv4_1_sum0_2_pack += f16mat4(-.2252,-.03348,.08105,.002766,-.4673,.02783,.03305,-.05582,-.881,.0003238,-.06555,.02257,-.759,.153,-.007496,-.02562) * f_2_2;
+            conv4_1_sum0_3_pack += f16mat4(.02203,.11,.1322,-.03522,.03183,-.0645,-.0526,-.004932,.007217,.09827,.05502,.0323,-.0438,.1105,.02405,-.000802) * f_2_3;
+            conv4_1_sum0_0 += vec4(conv4_1_sum0_0_pack);
+            conv4_1_sum0_1 += vec4(conv4_1_sum0_1_pack);
+            conv4_1_sum0_2 += vec4(conv4_1_sum0_2_pack);
+            conv4_1_sum0_3 += vec4(conv4_1_sum0_3_pack);
+            f16vec4 conv4_2_sum0_0_pack = f16mat4(.01034,.014465,-.0513,.001823,.02625,.002136,-.007378,-.00461,.02179,-.04602,-.02116,-.004852,.002491,.01543,-.001526,-.01039) * f_0_0;
+            f16vec4 conv4_2_sum0_1_pack = f16mat4(-.0803,.00873,-.05365,-.03214,-.1068,.00703,.1384,-.0627,-.2076,-.02895,-.0857,.01802,-.132,.00899,-.00906,.003006) * f_0_1;
+            f16vec4 conv4_2_sum0_2_pack = f16mat4(.0411,5.97e-05,-.01779,.01889,.0565,-.01576,-.0984,-.0006385,.01631,-.003136,.0378,.0084,-.0952,.00788,.00471,.0004117) * f_0_2;
+            f16vec4 conv4_2_sum0_3_pack = f16mat4(-.04956,-.00568,-.02013,-.01508,-.07654,-.010864,.04742,-.05872,-.2131,.01395,-.0267,.03128,-.2297,.001442,-.00283,.01381) * f_0_3;
+            conv4_2_sum0_0_pack += f16mat4(-.07825,-.1077,-.02898,-.0038,-.05927,.221,-.02454,-.04764,.01831,-.2382,-.0114,-.01666,-.003633,-.1001,-.007683,.00488) * f_1_0;
+            conv4_2_sum0_1_pack += f16mat4(-.07404,-.01982,-.119,.0453,-.137,.10345,.09094,.2394,-.1091,-.1348,-.2605,-.1356,-.05798,-.0827,-.2217,-.2365) * f_1_1;
+            conv4_2_sum0_2_pack += f16mat4(-.0749,-.0779,.0405,.02058,-.1837,.1449,-.1138,.1578,.05093,-.09064,.1868,-.08246,-.1038,.010376,.1818,-.1827) * f_1_2;
+            conv4_2_sum0_3_pack += f16mat4(-.0707,.01004,-.04953,.06964,-.2615,.02736,.001681,.4448,-.0764,.01277,-.06238,-.2014,-.1582,.02779,-.03214,-.424) * f_1_3;
+            conv4_2_sum0_0_pack += f16mat4(-.03476,.00907,.0519,.004005,-.0335,-.0711,.00987,.07874,-.012955,-.01163,.07776,.00659,.005222,.01941,.01692,-.001469) * f_2_0;
+            conv4_2_sum0_1_pack += f16mat4(-.02556,.02568,.12476,-.0939,.01464,-.1229,-.0764,-.2812,.005024,.0123,-.1493,-.419,-.004864,.00673,.0835,.02615) * f_2_1;
+            conv4_2_sum0_2_pack += f16mat4(-.04773,-.02379,-.05576,-.02829,-.010635,.04504,.0759,.1205,-.027,.010056,.1525,-.4497,.01715,.01032,-.04462,-.006664) * f_2_2;
+            conv4_2_sum0_3_pack += f16mat4(-.03854,-.00717,.0171,-.1262,.0375,-.00677,-.01041,-.2395,-.00901,.03397,-.07465,-.875,.007072,-.002356,.02197,.02097) * f_2_3;
+            conv4_2_sum0_0 += vec4(conv4_2_sum0_0_pack);
+            conv4_2_sum0_1 += vec4(conv4_2_sum0_1_pack);
+            conv4_2_sum0_2 += vec4(conv4_2_sum0_2_pack);
+            conv4_2_sum0_3 += vec4(conv4_2_sum0_3_pack);
+            f16vec4 conv4_3_sum0_0_pack = f16mat4(-.01139,.05072,.0308,-.00925,.02077,.02402,.03162,-.04642,.02417,.1742,.01381,-.00847,-.004265,.03754,-.001158,.02992) * f_0_0;
+            f16vec4 conv4_3_sum0_1_pack = f16mat4(-.0339,-.05167,-.0313,.012184,-.04852,-.0825,.1084,.117,.01733,.05447,-.0539,-.05167,.003422,-.02675,.01706,.00747) * f_0_1;
+            f16vec4 conv4_3_sum0_2_pack = f16mat4(-.01761,.05707,.02965,-.003378,.00728,-.1014,-.02817,-.02751,.0407,.2047,.03436,.02861,.006004,.1302,3.14e-05,.01416) * f_0_2;
+            f16vec4 conv4_3_sum0_3_pack = f16mat4(-.0401,-.0453,-.03247,.01805,-.062,-.2079,.04865,.1359,.03387,.08496,-.03336,-.01458,.013695,.06604,.01825,-.00829) * f_0_3;
+            conv4_3_sum0_0_pack += f16mat4(-.02344,-.0974,.03247,.1613,-.11707,.1489,.05832,.293,-.03845,.12164,.0632,.12036,-.006832,-.06647,.01083,-.0962) * f_1_0;
+            conv4_3_sum0_1_pack += f16mat4(-.05164,-.0425,-.2136,-.011154,.0452,-.1199,-.011696,-.02946,.006447,-.2495,-.1744,-.1099,-.0639,-.3306,-.1929,-.2308) * f_1_1;
+            conv4_3_sum0_2_pack += f16mat4(-.10785,-.276,.343,.1396,-.10876,.28,.1132,.1708,-.06012,.1393,.1677,-.02615,.06476,.3315,.1202,.2551) * f_1_2;
+            conv4_3_sum0_3_pack += f16mat4(-.136,-.221,.09686,-.03278,.05353,.011116,.04324,-.1517,-.01521,-.2319,-.06995,-.2563,.00772,.06744,-.08344,.12054) * f_1_3;
+            conv4_3_sum0_0_pack += f16mat4(.06946,-.1245,-.02504,-.00657,.004467,.09125,-.00899,.045,-.002253,.0642,-.03738,.003302,-.001609,.05518,.02689,.0508) * f_2_0;
+            conv4_3_sum0_1_pack += f16mat4(.04846,-.1006,.1577,.0923,-.1646,-.0672,-.0872,.012436,-.006,.0378,-.138,-.2034,-.03656,.03238,.06445,.07886) * f_2_1;
+            conv4_3_sum0_2_pack += f16mat4(.1273,-.05936,-.1073,-.112,-.09924,.1915,-.00473,.02327,-.02826,.0393,-.26,.0108,.00564,.05112,.01417,-.01443) * f_2_2;
+            conv4_3_sum0_3_pack += f16mat4(.1064,-.03546,.0755,-.01314,-.2683,.0331,-.08295,-.00931,-.032,.012924,-.3606,-.1958,-.0293,.02832,.05173,.01364) * f_2_3;
+            conv4_3_sum0_0 += vec4(conv4_3_sum0_0_pack);
+            conv4_3_sum0_1 += vec4(conv4_3_sum0_1_pack);
+            conv4_3_sum0_2 += vec4(conv4_3_sum0_2_pack);
+            conv4_3_sum0_3 += vec4(conv4_3_sum0_3_pack);
         }
-        barrier();
-
-        // Tap (-1, -1)
-        s = conv4_in[at + 0];
-        conv4_0_tap = f16mat4(0.126, -0.00843, -0.02907, -0.01791, 0.10815, -0.001984, 0.05817, -0.0171, 0.04245, 0.006332, -0.02055, 0.02138, -0.0643, -0.0084, -0.02821, -0.001084) * s;
-        conv4_1_tap = f16mat4(0.03885, -0.01202, -0.001138, -0.05463, 0.002373, 0.01048, 0.0661, -0.1549, -0.001255, -0.0762, -0.02116, -0.05652, -0.01108, -0.014755, -0.000606, -0.01057) * s;
-        conv4_2_tap = f16mat4(0.01034, 0.014465, -0.0513, 0.001823, 0.02625, 0.002136, -0.007378, -0.00461, 0.02179, -0.04602, -0.02116, -0.004852, 0.002491, 0.01543, -0.001526, -0.01039) * s;
-        conv4_3_tap = f16mat4(-0.01139, 0.05072, 0.0308, -0.00925, 0.02077, 0.02402, 0.03162, -0.04642, 0.02417, 0.1742, 0.01381, -0.00847, -0.004265, 0.03754, -0.001158, 0.02992) * s;
-        s = conv4_in[at + 180];
-        conv4_0_tap += f16mat4(-0.03796, 0.0465, -0.006508, -0.03226, -0.0499, 0.01924, 0.04523, 0.0145, 0.2035, 0.04218, 0.06094, 0.0379, 0.5464, 0.08026, -0.03812, -0.0632) * s;
-        conv4_1_tap += f16mat4(0.01758, 0.05444, 0.0619, -0.04016, -0.06445, -0.0404, 0.02756, 0.01478, 0.006664, 0.0876, 0.010765, -0.002892, -0.0394, 0.1577, 0.11554, -0.2167) * s;
-        conv4_2_tap += f16mat4(-0.05542, 0.1235, 0.12225, -0.003864, -0.06305, -0.08136, 0.0695, 0.02762, 0.04443, -0.01018, -0.02206, 0.01099, 0.258, -0.1135, 0.1729, 0.0344) * s;
-        conv4_3_tap += f16mat4(-0.01507, 0.1757, 0.0732, 0.006763, 0.01935, -0.0233, 0.01793, 0.00395, 0.02757, -0.1451, -0.1, -0.05295, -0.01685, 0.2328, 0.0545, 0.1489) * s;
-        s = conv4_in[at + 360];
-        conv4_0_tap += f16mat4(0.0571, -0.004253, -0.04013, -0.01513, -0.02104, -0.03116, 0.02368, 0.01755, -0.9277, -0.002975, 0.04056, -0.01239, -0.04794, 0.04187, -0.02327, 0.02673) * s;
-        conv4_1_tap += f16mat4(0.004776, -0.01536, 0.02832, -0.003654, -0.03647, 0.06775, 0.03748, 0.01596, 0.0378, -0.08167, -0.0934, -0.1842, 0.00929, -0.02795, -0.01794, -0.09796) * s;
-        conv4_2_tap += f16mat4(0.01944, 0.02121, -0.02203, 0.0169, -0.008, -0.03662, 0.04733, -0.01385, -0.5527, 0.01406, -0.04062, -0.001547, -0.05652, -0.001727, 0.003986, 0.01238) * s;
-        conv4_3_tap += f16mat4(0.002537, 0.0718, 0.000626, 0.02805, 0.010185, 0.02127, 0.04477, 0.04752, 0.002316, -0.07794, -0.0807, -0.02368, 0.02164, 0.0925, -0.01294, -0.005287) * s;
-        s = conv4_in[at + 540];
-        conv4_0_tap += f16mat4(-0.03754, 0.007675, 0.0689, -0.01337, -0.01868, 0.049, 0.04422, -0.01394, 0.01426, -0.02838, 0.04678, -0.02986, 0.1344, -0.003597, 0.04108, -0.005886) * s;
-        conv4_1_tap += f16mat4(0.01782, -0.01869, 0.0007987, -0.1709, -0.03342, 0.002527, -0.03296, -0.3206, 0.02866, 0.004753, 0.02635, 0.05396, 0.01121, 0.08746, 0.02972, 0.0897) * s;
-        conv4_2_tap += f16mat4(0.06256, -0.08765, -0.0003083, 0.00946, 0.04587, 0.02844, -0.0794, 0.01785, -0.03613, 0.03156, 0.01584, 0.01843, 0.1021, 0.04245, 0.02983, 0.011116) * s;
-        conv4_3_tap += f16mat4(0.01467, -0.03818, 0.002003, -0.04114, -0.01243, -0.103, 0.00796, -0.0939, -0.01367, -0.02058, 0.01552, -0.0355, 0.02045, 0.02165, 0.02748, 0.01172) * s;
-        conv4_0 += vec4(conv4_0_tap);
-        conv4_1 += vec4(conv4_1_tap);
-        conv4_2 += vec4(conv4_2_tap);
-        conv4_3 += vec4(conv4_3_tap);
-
-        // Tap (0, -1)
-        s = conv4_in[at + 1];
-        conv4_0_tap = f16mat4(-0.03717, -0.01483, 0.06046, 0.007324, -0.02342, -0.095, 0.06854, -0.04736, -1.159, 0.03882, -0.05737, 0.00443, 0.026, -0.00337, 0.00648, -0.01403) * s;
-        conv4_1_tap = f16mat4(-0.02007, 0.1388, 0.03424, -0.0788, 0.04364, -0.0234, -0.0701, 0.01674, 0.02971, -0.3853, -0.1888, -3.916, 0.001898, 0.0675, 0.005062, 0.0403) * s;
-        conv4_2_tap = f16mat4(-0.1214, 0.00867, -0.03586, -0.05103, -0.1633, 0.02278, 0.2368, -0.06204, -0.2239, -0.0258, -0.1235, 0.00963, -0.03677, 0.001103, -0.01378, 0.002594) * s;
-        conv4_3_tap = f16mat4(-0.0163, -0.10876, -0.06097, 0.01556, -0.05582, 0.0189, 0.1366, 0.1445, -0.02336, -0.1501, -0.08826, -0.08026, -0.002583, -0.1571, 0.01703, -0.00669) * s;
-        s = conv4_in[at + 181];
-        conv4_0_tap += f16mat4(-0.469, -0.0744, -0.01599, 0.02406, -0.2668, -0.0174, -0.04263, 0.01968, -0.736, 0.03857, 0.01359, -0.02788, -0.4072, -0.02682, -0.05957, -0.04044) * s;
-        conv4_1_tap += f16mat4(-0.04498, 0.01645, 0.0864, 0.1028, -0.00964, -0.1571, -0.0626, -0.405, -0.0382, -0.2487, 0.1552, -0.5894, -0.0303, -0.414, -0.2296, 0.3633) * s;
-        conv4_2_tap += f16mat4(0.11285, -0.01369, 0.00463, 0.05554, 0.2976, -0.0179, 0.0967, 0.02592, -0.941, -0.04712, 0.1036, 0.0354, -1.148, -0.03342, 0.1835, -0.007156) * s;
-        conv4_3_tap += f16mat4(-0.03436, -0.0635, 0.1755, -0.1018, 0.00989, -0.11926, 0.04105, -0.0457, -0.00148, -0.2708, 0.07184, 0.1409, 0.009285, -0.1798, 0.2837, -0.04004) * s;
-        s = conv4_in[at + 361];
-        conv4_0_tap += f16mat4(0.08124, -0.0002112, 0.017, -0.0002718, -0.2515, -0.09436, -0.03738, 0.05222, 0.1266, -0.01675, 0.03436, -0.0644, -0.1785, 0.06793, -0.01513, 0.05237) * s;
-        conv4_1_tap += f16mat4(-0.03806, 0.00711, -0.0173, -0.00925, -0.03674, -0.09, 0.07715, -0.4595, -0.01154, -0.05228, -0.0519, 0.1149, -0.0262, -0.01938, -0.02098, -0.0983) * s;
-        conv4_2_tap += f16mat4(0.1907, -0.03732, -0.02275, -0.01291, -0.244, 0.003708, 0.0971, -0.03076, 0.2747, -0.01484, -0.0806, -0.02533, 0.00942, 0.007492, 0.03528, 0.05283) * s;
-        conv4_3_tap += f16mat4(-0.04767, 0.02719, -0.0892, 0.0785, 0.04565, 0.2617, 0.04547, 0.1531, -0.07056, 0.01511, -0.1343, -0.07196, 0.0422, 0.0523, -0.01646, -0.003998) * s;
-        s = conv4_in[at + 541];
-        conv4_0_tap += f16mat4(0.03604, -0.10004, -0.1439, 0.01895, -0.6016, -0.02583, 0.04987, -0.0764, 0.28, -0.0379, 0.0364, -0.0829, -0.1508, -0.02922, 0.0064, -0.003134) * s;
-        conv4_1_tap += f16mat4(-0.03436, -0.3313, -0.1688, -0.1852, 0.03345, -0.04535, -0.3428, -0.06146, 0.1453, 0.0608, 0.04117, -0.3203, 0.02815, 0.10864, 0.073, 0.1797) * s;
-        conv4_2_tap += f16mat4(0.05313, -0.02837, -0.2507, 0.001881, -0.496, 0.0593, -0.0715, 0.07666, 0.12054, 0.005398, 0.02917, -0.00958, -0.2534, -0.004295, -0.04062, -0.05634) * s;
-        conv4_3_tap += f16mat4(-0.006466, -0.131, -0.2316, -0.1473, -0.0384, -0.1881, 0.0766, -0.06805, -0.02368, 0.2432, -0.00812, 0.10815, -0.01576, 0.02716, 0.0227, -0.02124) * s;
-        conv4_0 += vec4(conv4_0_tap);
-        conv4_1 += vec4(conv4_1_tap);
-        conv4_2 += vec4(conv4_2_tap);
-        conv4_3 += vec4(conv4_3_tap);
-
-        // Tap (1, -1)
-        s = conv4_in[at + 2];
-        conv4_0_tap = f16mat4(0.07654, 0.01183, -0.0368, -0.0774, 0.04752, -0.01516, -0.0374, -0.04282, -0.3083, 0.01221, 0.04788, 0.01851, -0.04395, -0.005833, 0.010704, -0.0253) * s;
-        conv4_1_tap = f16mat4(0.015236, 0.06635, 0.00464, -0.03375, -0.01534, 0.004345, -0.03485, 0.002758, 0.01417, -0.03763, -0.1967, -0.013336, -0.014595, -0.01608, 0.01024, -0.03647) * s;
-        conv4_2_tap = f16mat4(-0.04956, -0.00568, -0.02013, -0.01508, -0.07654, -0.010864, 0.04742, -0.05872, -0.2131, 0.01395, -0.0267, 0.03128, -0.2297, 0.001442, -0.00283, 0.01381) * s;
-        conv4_3_tap = f16mat4(-0.0401, -0.0453, -0.03247, 0.01805, -0.062, -0.2079, 0.04865, 0.1359, 0.03387, 0.08496, -0.03336, -0.01458, 0.013695, 0.06604, 0.01825, -0.00829) * s;
-        s = conv4_in[at + 182];
-        conv4_0_tap += f16mat4(-0.0968, -0.006702, 0.02995, 0.03033, 0.0697, -0.0106, 0.01219, -0.1638, -0.07135, 0.04425, 0.03275, -0.09283, 0.0858, 0.011696, 0.01889, -0.03638) * s;
-        conv4_1_tap += f16mat4(0.02022, 0.0418, 0.0297, -0.04108, -0.02306, 0.02771, 0.03174, -0.06158, -0.03323, -0.09467, -0.248, -0.1015, 9.88e-05, 0.03265, 0.0572, 0.05334) * s;
-        conv4_2_tap += f16mat4(-0.1222, 0.01547, 0.014656, 0.03009, 0.03796, 0.000975, -0.03784, -0.03366, -0.02509, 0.003344, 0.02448, 0.04742, 0.001163, -0.0009317, 0.10626, 0.004696) * s;
-        conv4_3_tap += f16mat4(0.08356, 0.05112, 0.05695, -0.054, -0.029, 0.01591, 0.00931, 0.007496, -0.0173, -0.07764, 0.004124, 0.038, 0.00451, -0.02118, 0.1718, 0.0734) * s;
-        s = conv4_in[at + 362];
-        conv4_0_tap += f16mat4(-0.05215, -0.00717, -0.0783, -0.05707, -0.0256, -0.03528, 0.01796, 0.059, -0.0348, -0.001058, 0.06995, 0.004284, 0.11163, 0.006905, 0.01694, 0.0006356) * s;
-        conv4_1_tap += f16mat4(-0.03696, 0.05634, -0.06885, -0.013695, -0.01241, -0.003597, -0.03616, -0.03708, -0.02089, -0.004032, -0.01688, 0.03238, -0.0204, -0.0552, -0.00623, -0.008865) * s;
-        conv4_2_tap += f16mat4(-0.1255, -0.02881, -0.0625, -0.0411, 0.1484, -0.006283, 0.1052, -0.0982, -0.2411, 0.002964, 0.004063, 0.0438, 0.03812, -0.001079, 0.006325, 0.08624) * s;
-        conv4_3_tap += f16mat4(-0.06415, -0.01151, -0.0971, 0.03806, 0.01978, -0.10846, 0.001505, 0.1036, 0.007305, -0.01671, -0.01648, -0.003584, 0.01692, 0.014145, 0.02052, 0.000982) * s;
-        s = conv4_in[at + 542];
-        conv4_0_tap += f16mat4(-0.1765, -0.02249, -0.01398, 0.01778, 0.1259, -0.03001, -0.0975, 0.088, -0.1943, 0.05777, 0.0508, 0.11975, -0.1128, -0.02553, 0.001526, -0.04504) * s;
-        conv4_1_tap += f16mat4(-0.010185, -0.03342, -0.01958, -0.072, -0.002724, -0.02312, 0.04684, -0.02718, 0.003351, 0.04575, 0.06995, 0.2301, 0.01034, -0.013954, 0.01358, -0.051) * s;
-        conv4_2_tap += f16mat4(-0.5596, -0.02301, 0.001873, -0.02864, 0.1581, 0.02045, -0.0917, -0.1159, 0.1877, 0.02538, 0.0541, -0.07947, 0.04956, 0.003487, 0.03317, -0.0374) * s;
-        conv4_3_tap += f16mat4(-0.02663, -0.03114, 0.01707, -0.04123, -0.04086, 0.2184, -0.02202, 0.1044, 0.10046, 0.1622, 0.01004, -0.0009685, -0.01432, -0.01185, 0.04688, -0.012726) * s;
-        conv4_0 += vec4(conv4_0_tap);
-        conv4_1 += vec4(conv4_1_tap);
-        conv4_2 += vec4(conv4_2_tap);
-        conv4_3 += vec4(conv4_3_tap);
-
-        // Tap (-1, 0)
-        s = conv4_in[at + 18];
-        conv4_0_tap = f16mat4(-0.0384, 0.007492, -0.2537, 0.01226, 0.0671, -0.0446, -0.2196, -0.1372, -0.1271, -0.04306, -0.0608, -0.0228, -0.00324, -0.004917, 0.04886, 0.003773) * s;
-        conv4_1_tap = f16mat4(-0.0391, 0.1228, 0.0693, 0.0735, 0.1455, 0.1553, 0.04895, -0.03522, 0.001599, -0.06058, 0.07623, 0.01217, -0.02434, -0.0329, 0.01604, -0.01874) * s;
-        conv4_2_tap = f16mat4(-0.07825, -0.1077, -0.02898, -0.0038, -0.05927, 0.221, -0.02454, -0.04764, 0.01831, -0.2382, -0.0114, -0.01666, -0.003633, -0.1001, -0.007683, 0.00488) * s;
-        conv4_3_tap = f16mat4(-0.02344, -0.0974, 0.03247, 0.1613, -0.11707, 0.1489, 0.05832, 0.293, -0.03845, 0.12164, 0.0632, 0.12036, -0.006832, -0.06647, 0.01083, -0.0962) * s;
-        s = conv4_in[at + 198];
-        conv4_0_tap += f16mat4(0.0713, -0.002045, -0.1813, -0.006977, -0.011856, -0.0248, 0.131, 0.03882, 0.0696, -0.01547, 0.04614, -0.0928, -0.1087, 0.01301, -0.2441, 0.02843) * s;
-        conv4_1_tap += f16mat4(0.0671, 0.1365, 0.03317, -0.00572, -0.11066, 0.1317, 0.02492, -0.03574, -0.05298, -0.2737, 0.09796, 0.03204, -0.01231, 0.2118, 0.07996, -0.0651) * s;
-        conv4_2_tap += f16mat4(0.05255, 0.13, 0.02133, 0.07306, 0.00986, 0.03497, 0.0554, -0.02066, 0.269, -0.2328, 0.0446, -0.02296, 0.03268, 0.01256, -0.323, -0.00419) * s;
-        conv4_3_tap += f16mat4(-0.02411, 0.0957, 0.1208, -0.00545, 0.07007, -0.1908, -0.006565, -0.1355, -0.0965, 0.12, 0.06616, 0.0834, 0.01414, 0.1663, 0.1649, -0.09344) * s;
-        s = conv4_in[at + 378];
-        conv4_0_tap += f16mat4(0.0431, 0.01545, -0.12494, 0.04, 0.1849, 0.01762, 0.1376, 0.001333, 0.04385, 0.06177, -0.11, -0.03528, -0.0922, -0.11115, 0.0762, -0.05405) * s;
-        conv4_1_tap += f16mat4(-0.03427, 0.03677, -0.04623, -0.02849, 0.11694, 0.04642, 0.0112, 0.084, -0.1082, 0.0453, -0.258, 0.04926, -0.03513, 0.0816, 0.0759, 0.1165) * s;
-        conv4_2_tap += f16mat4(-0.00254, 0.03001, -0.00953, 0.0219, -0.001653, -0.0727, 0.084, 0.02332, -0.0753, 0.2773, -0.1328, -0.01178, -0.003057, 0.00672, 0.1282, -0.03065) * s;
-        conv4_3_tap += f16mat4(0.001489, -0.03244, -0.01526, 0.1678, -0.00543, 0.0606, -0.02588, -0.01949, -0.0776, -0.3455, -0.2732, -0.207, -0.0409, 0.2323, 0.033, 0.1655) * s;
-        s = conv4_in[at + 558];
-        conv4_0_tap += f16mat4(-0.000781, -0.105, 0.22, 0.015274, -0.0982, -0.1079, -0.01122, 0.04767, -0.01139, 0.01173, 0.03748, -0.001414, -0.1794, -0.03354, 0.03464, -0.03403) * s;
-        conv4_1_tap += f16mat4(-0.02841, -0.1906, 0.00657, 0.002583, 0.0337, -0.12366, -0.0666, 0.0636, 0.02673, 0.02573, -0.03998, -0.01755, -0.01595, -0.1242, 0.01496, -0.093) * s;
-        conv4_2_tap += f16mat4(-0.01605, -0.01578, -0.014206, -0.004776, -0.06934, 0.0933, -0.2308, 0.0003018, -0.01772, 0.08234, -0.03555, -0.015045, -0.001959, 0.003809, 0.1575, -0.033) * s;
-        conv4_3_tap += f16mat4(0.02765, 0.06415, -0.0092, -0.1103, 0.03595, 0.03027, -0.0926, -0.1506, 0.00948, -0.0581, -0.04135, -0.02582, -0.0466, -0.01252, 0.1023, 0.049) * s;
-        conv4_0 += vec4(conv4_0_tap);
-        conv4_1 += vec4(conv4_1_tap);
-        conv4_2 += vec4(conv4_2_tap);
-        conv4_3 += vec4(conv4_3_tap);
-
-        // Tap (0, 0)
-        s = conv4_in[at + 19];
-        conv4_0_tap = f16mat4(0.04172, 0.06494, 0.092, 0.03287, 0.04916, 0.5903, 0.07306, 0.3132, -0.08563, -0.1652, -0.399, 0.05783, -0.482, -0.08905, -0.2727, -0.11755) * s;
-        conv4_1_tap = f16mat4(0.1299, -0.1282, -0.05826, 0.2793, 0.05487, 0.3018, 0.378, -0.3625, -0.04428, -0.361, -0.4062, -0.0733, -0.2181, -0.5366, -0.3394, -0.3716) * s;
-        conv4_2_tap = f16mat4(0.0009003, 0.05804, -0.1595, 0.02469, 0.04678, -0.0414, 0.2047, 0.08154, -0.16, -0.04413, -0.4473, -0.0532, 0.04587, -0.0931, -0.4036, -0.05374) * s;
-        conv4_3_tap = f16mat4(0.0562, 0.2333, -0.5566, -0.1508, 0.1539, -0.3997, -0.12494, -0.2002, 0.0666, -0.389, -0.342, -0.0838, -0.1287, -0.662, -0.313, -0.486) * s;
-        s = conv4_in[at + 199];
-        conv4_0_tap += f16mat4(0.0361, 0.0726, 0.185, 0.1439, -0.2324, -0.00661, -0.1178, 0.06885, 0.012634, 0.0659, -0.5117, 0.2028, -0.1702, -0.02017, -0.2386, -0.1134) * s;
-        conv4_1_tap += f16mat4(0.06207, 0.1992, 0.08636, -0.012, 0.05145, -0.03473, 0.305, 0.08905, 0.01343, -0.2236, -0.51, -0.0877, -0.006584, 0.1759, -0.0666, 0.02444) * s;
-        conv4_2_tap += f16mat4(-0.0524, -0.0508, 0.4004, -0.02246, 0.10614, 0.0308, -0.434, 0.04248, -0.183, 0.0001503, -1.03, 0.1176, -0.05414, 0.04416, -0.2583, 0.12067) * s;
-        conv4_3_tap += f16mat4(0.147, 0.0248, 0.02957, 0.01692, 0.05014, 0.0707, 0.0947, -0.09576, 0.01782, -0.9854, -0.2013, -0.2651, -0.02138, -0.1921, -0.284, -0.6904) * s;
-        s = conv4_in[at + 379];
-        conv4_0_tap += f16mat4(-0.4534, 0.0207, 0.1901, 0.057, -0.0742, 0.3738, -0.1394, 0.2705, 0.1385, -0.113, 0.093, -0.2019, 0.2542, -0.05035, 0.00488, 0.1829) * s;
-        conv4_1_tap += f16mat4(0.1404, -0.1721, -0.04935, -0.3223, 0.0946, -0.3958, 0.09045, 0.0867, 0.003042, -0.06, 0.2698, -0.1145, 0.1101, 0.2115, -0.1034, 0.2407) * s;
-        conv4_2_tap += f16mat4(-0.04837, -0.03017, 0.0337, 0.01823, 0.01483, -0.0373, -0.586, -0.03415, 0.1781, -0.087, 0.0942, 0.1214, 0.11383, 0.0624, 0.1652, -0.05118) * s;
-        conv4_3_tap += f16mat4(0.003878, -0.06647, -0.04108, -0.001763, 0.1809, 0.0403, -0.01019, 0.01064, -0.03537, -0.1615, 0.3298, -0.2131, 0.1239, -0.2688, 0.0316, 0.0727) * s;
-        s = conv4_in[at + 559];
-        conv4_0_tap += f16mat4(-0.1125, -0.09766, -0.594, -0.1372, 0.2225, 0.202, 0.0917, -0.01782, -0.0927, -0.05228, 0.1321, 0.01093, -0.03354, 0.0858, -0.05597, -0.0273) * s;
-        conv4_1_tap += f16mat4(0.11597, -0.1646, -0.12335, -0.02162, 0.0649, 0.1821, 0.07166, -0.0951, 0.1881, 0.285, 0.2327, 0.1741, 0.10425, -0.189, -0.602, 0.00582) * s;
-        conv4_2_tap += f16mat4(0.03677, -0.095, -0.2284, -0.014206, 0.03696, 0.061, 0.0557, -0.1812, 0.0856, 0.1371, 0.4167, 0.03583, -0.283, -0.00687, 0.3154, 0.0587) * s;
-        conv4_3_tap += f16mat4(-0.03001, -0.1558, -0.03882, -0.10803, -0.02895, -0.2155, -0.453, -0.0928, -0.032, 0.336, 0.282, 0.159, -0.0082, -0.493, 0.1774, -0.004124) * s;
-        conv4_0 += vec4(conv4_0_tap);
-        conv4_1 += vec4(conv4_1_tap);
-        conv4_2 += vec4(conv4_2_tap);
-        conv4_3 += vec4(conv4_3_tap);
-
-        // Tap (1, 0)
-        s = conv4_in[at + 20];
-        conv4_0_tap = f16mat4(-0.054, -0.0176, 0.00952, -0.1112, -0.1289, 0.0466, 0.00353, -0.4104, -0.08875, -0.00794, 0.007603, -0.1587, 0.001361, 0.01257, -0.0691, 0.02347) * s;
-        conv4_1_tap = f16mat4(0.02081, 0.1027, 0.0841, 0.1544, -0.05, 0.05325, -0.01008, -0.0328, 0.02046, -0.1332, -0.1735, 0.03964, -0.05206, -0.000594, -0.05627, -0.02107) * s;
-        conv4_2_tap = f16mat4(-0.0707, 0.01004, -0.04953, 0.06964, -0.2615, 0.02736, 0.001681, 0.4448, -0.0764, 0.01277, -0.06238, -0.2014, -0.1582, 0.02779, -0.03214, -0.424) * s;
-        conv4_3_tap = f16mat4(-0.136, -0.221, 0.09686, -0.03278, 0.05353, 0.011116, 0.04324, -0.1517, -0.01521, -0.2319, -0.06995, -0.2563, 0.00772, 0.06744, -0.08344, 0.12054) * s;
-        s = conv4_in[at + 200];
-        conv4_0_tap += f16mat4(0.013435, -0.0186, -0.10516, 0.01344, 0.02907, -0.1045, 0.02664, -0.5815, 0.00409, -0.1168, 0.00921, -0.492, -0.05426, -0.02078, 0.002066, -0.327) * s;
-        conv4_1_tap += f16mat4(-0.02827, -0.00613, 0.05853, -0.01467, -0.006577, -0.02943, -0.01489, 0.01689, -0.003027, -0.0884, -0.1914, 0.03107, 0.04422, 0.0852, -0.03214, -0.0198) * s;
-        conv4_2_tap += f16mat4(0.04453, 0.00835, 0.03467, 0.101, -0.0967, -0.01874, 0.01733, -0.0328, -0.0631, 0.002607, -0.03705, -0.3657, 0.02667, -0.003088, 0.0504, -0.07153) * s;
-        conv4_3_tap += f16mat4(0.0687, -0.01189, 0.11847, 0.0669, 0.0511, -0.1523, -0.0134, -0.2688, -0.0711, -0.1525, -0.477, -0.01284, -0.2418, 0.0632, -0.1246, -0.05838) * s;
-        s = conv4_in[at + 380];
-        conv4_0_tap += f16mat4(0.07, -0.00884, 0.05127, -0.1685, 0.00497, 0.04272, 0.0717, -0.1652, 0.03308, 0.002342, -0.01342, 0.0258, -0.0708, -0.01659, 0.02184, -0.143) * s;
-        conv4_1_tap += f16mat4(0.09265, 0.02284, -0.0327, -0.007046, -0.0722, -0.091, -0.2278, -0.05286, 0.007763, 0.01707, 0.001407, -0.005726, 0.04517, 0.05826, 0.192, 0.04004) * s;
-        conv4_2_tap += f16mat4(0.0638, -0.00841, 0.08844, -0.008995, 0.07446, -0.01804, -0.02841, 0.3257, -0.01651, 0.00544, -0.01714, -0.1837, -0.08044, 0.0012865, -0.03714, -0.1279) * s;
-        conv4_3_tap += f16mat4(-0.1072, -6.95e-05, 0.1208, -0.10144, -0.03806, -0.01037, -0.1037, -0.1644, 0.02751, 0.002497, -0.0902, 0.0621, 0.05765, 0.09045, 0.00772, 0.0513) * s;
-        s = conv4_in[at + 560];
-        conv4_0_tap += f16mat4(-0.0244, -0.09625, -0.00966, -0.0716, -0.2115, 0.08496, -0.2766, 0.2756, 0.454, -0.05734, 0.1917, 0.2072, 0.08167, -0.007618, -0.02069, 0.1304) * s;
-        conv4_1_tap += f16mat4(0.02423, -0.153, -0.2546, 0.03528, -0.0214, 0.04688, 0.0229, 0.011856, -0.04532, -0.06256, 0.26, -0.1198, -0.08026, -0.035, 0.0821, -0.01999) * s;
-        conv4_2_tap += f16mat4(-0.0691, -0.00653, -0.04556, -0.2144, 0.00968, 0.0411, -0.1004, -0.0621, 0.0613, 0.00771, 0.09644, -0.0628, 0.0758, 0.02246, 0.0617, 0.08295) * s;
-        conv4_3_tap += f16mat4(-0.1323, 0.02678, -0.2378, -0.06207, 0.1279, 0.0625, 0.02461, 0.10034, 0.1876, 0.1605, 0.3098, 0.2236, -0.00357, 0.0938, 0.0903, 0.05905) * s;
-        conv4_0 += vec4(conv4_0_tap);
-        conv4_1 += vec4(conv4_1_tap);
-        conv4_2 += vec4(conv4_2_tap);
-        conv4_3 += vec4(conv4_3_tap);
-
-        // Tap (-1, 1)
-        s = conv4_in[at + 36];
-        conv4_0_tap = f16mat4(-0.0684, 0.010376, -0.1611, 0.06946, 0.009705, 0.1613, -0.0628, 0.05554, 0.02708, 0.05615, 0.11273, -0.006504, -0.01794, -0.02122, 0.05615, -0.0188) * s;
-        conv4_1_tap = f16mat4(-0.5146, 0.02759, 0.10706, 0.0165, -0.997, -0.03146, 0.005714, -0.0241, -1.683, 0.0718, -0.05292, -0.001674, -1.524, 0.0573, 0.0243, -0.00981) * s;
-        conv4_2_tap = f16mat4(-0.03476, 0.00907, 0.0519, 0.004005, -0.0335, -0.0711, 0.00987, 0.07874, -0.012955, -0.01163, 0.07776, 0.00659, 0.005222, 0.01941, 0.01692, -0.001469) * s;
-        conv4_3_tap = f16mat4(0.06946, -0.1245, -0.02504, -0.00657, 0.004467, 0.09125, -0.00899, 0.045, -0.002253, 0.0642, -0.03738, 0.003302, -0.001609, 0.05518, 0.02689, 0.0508) * s;
-        s = conv4_in[at + 216];
-        conv4_0_tap += f16mat4(0.01557, -0.1235, 0.1934, 0.01476, -0.02487, -0.0881, 0.141, 0.03085, -0.06635, 0.00932, -0.2932, -0.01011, -0.00862, -0.2262, -0.3247, 0.0006957) * s;
-        conv4_1_tap += f16mat4(-0.788, -0.04114, 0.0231, -0.0253, -1.153, -0.1534, 0.005894, 0.01279, -0.355, 0.1035, 0.1306, 0.02452, -0.7437, -0.05334, -0.0959, -0.0072) * s;
-        conv4_2_tap += f16mat4(0.01475, 0.00819, 0.0164, 0.0287, 0.01135, -0.0328, -0.03946, -0.01172, 0.09064, -0.0844, -0.3206, 0.04077, 0.07697, -0.0554, 0.10315, 0.01469) * s;
-        conv4_3_tap += f16mat4(-0.006622, -0.04803, -0.004078, -0.02359, 0.04337, 0.02155, 0.03091, -0.0536, 0.00804, 0.007996, 0.1069, 0.0448, 0.001903, 0.2018, -0.003891, 0.08887) * s;
-        s = conv4_in[at + 396];
-        conv4_0_tap += f16mat4(-0.05002, -0.00112, 0.08075, -0.01947, 0.0477, 0.04184, 0.1631, -0.01686, -0.0329, -0.2925, -0.1715, 0.012886, 0.02892, 0.02342, 0.1284, -0.10126) * s;
-        conv4_1_tap += f16mat4(-2.688, -0.0431, -0.03433, 0.002151, -1.449, 0.1353, 0.008316, 0.0002751, -2.055, 0.01332, -0.00996, 0.01041, -0.8057, 0.1271, -0.01157, 0.0325) * s;
-        conv4_2_tap += f16mat4(-0.02151, -0.014915, -0.03494, -0.01569, -0.006447, 0.06384, 0.04108, -0.0101, -0.005188, 0.02571, 0.00458, -0.0695, 0.01418, 0.1164, -0.0527, 0.01147) * s;
-        conv4_3_tap += f16mat4(0.01524, -0.1417, -0.03192, -0.05914, -0.04932, 0.04178, 0.02698, 0.0629, 0.00913, -0.01242, -0.1128, -0.01566, -0.06494, 0.252, 0.03111, 0.0704) * s;
-        s = conv4_in[at + 576];
-        conv4_0_tap += f16mat4(-0.0439, -0.0502, 0.007755, -0.03445, 0.012535, 0.03099, -0.1462, -0.013176, 0.01338, -0.002384, 0.02522, 0.01701, -0.04984, 0.04584, -0.2388, -0.02869) * s;
-        conv4_1_tap += f16mat4(-2.229, 0.03174, -0.004475, 0.00822, -0.8965, 0.02026, 0.02461, -0.00513, -0.1849, -0.01357, 0.01256, 0.0149, -1.463, -0.0867, -0.06006, 0.011116) * s;
-        conv4_2_tap += f16mat4(0.03104, 0.00327, 0.0088, 0.00633, 0.00847, 0.02116, 0.0776, 0.06094, 0.00871, -0.04938, 0.03925, -0.01474, -0.00994, -0.08044, -0.1063, -0.0334) * s;
-        conv4_3_tap += f16mat4(-0.01426, -0.01431, 0.0348, 0.02225, 0.002386, -0.07056, -0.0003784, 0.1254, -0.005924, -0.0004983, 0.01697, -0.00959, 0.03818, 0.02756, -0.04614, -0.02313) * s;
-        conv4_0 += vec4(conv4_0_tap);
-        conv4_1 += vec4(conv4_1_tap);
-        conv4_2 += vec4(conv4_2_tap);
-        conv4_3 += vec4(conv4_3_tap);
-
-        // Tap (0, 1)
-        s = conv4_in[at + 37];
-        conv4_0_tap = f16mat4(0.02411, -0.801, -0.07, -0.07465, 0.07227, -0.322, -0.03342, -0.1371, -0.006927, -0.558, -0.8325, 0.05292, 0.03894, 0.0637, -0.48, -0.1318) * s;
-        conv4_1_tap = f16mat4(-0.04227, 0.2045, 0.07715, -0.02425, -0.03047, -0.1516, -0.113, 0.08264, 0.08594, 0.1694, 0.1333, -0.01455, -0.05078, -0.138, 0.06335, 0.04062) * s;
-        conv4_2_tap = f16mat4(0.02217, 0.04947, 0.1805, -0.0656, 0.02528, -0.168, -0.1523, -0.4016, 0.032, 0.002241, -0.3018, 0.03058, -0.02202, -0.003593, 0.1282, 0.03284) * s;
-        conv4_3_tap = f16mat4(-0.07886, -0.04123, 0.265, 0.2042, -0.06525, -0.2588, -0.08246, -0.01084, 0.02226, -0.001512, 0.12213, -0.2141, -0.04218, -0.01872, 0.05026, 0.0933) * s;
-        s = conv4_in[at + 217];
-        conv4_0_tap += f16mat4(0.04013, -0.2107, 0.2703, 0.0315, -0.01987, 0.04068, -0.4626, -0.03207, -0.03757, -0.2078, -0.571, -0.1528, 0.1086, -0.1271, 0.03455, -0.002745) * s;
-        conv4_1_tap += f16mat4(0.0366, 0.005405, -0.06, -0.004517, -0.01656, -0.11066, -0.1597, 0.04303, 0.06082, -0.002302, 0.02785, 0.02695, 0.010216, 0.0778, 0.00924, -0.02225) * s;
-        conv4_2_tap += f16mat4(-0.0464, 0.0263, -0.01569, 0.11804, -0.011856, -0.00726, 0.06055, 0.04086, -0.05066, 0.003305, -0.138, -0.3398, -0.01322, -0.00544, 0.0446, -0.2355) * s;
-        conv4_3_tap += f16mat4(0.01765, 0.03217, -0.02742, -0.005245, -0.01726, 0.1021, -0.04056, 0.1335, 0.01741, -0.1796, -0.4666, -0.2087, 0.002409, -0.05542, -0.0615, 0.03326) * s;
-        s = conv4_in[at + 397];
-        conv4_0_tap += f16mat4(0.09265, -0.1575, 0.0781, 0.03244, 0.02747, -0.1246, -0.1793, 0.09625, -0.01881, -0.06018, 0.185, -0.3845, 0.05634, -0.1159, 0.353, 0.1375) * s;
-        conv4_1_tap += f16mat4(-0.11456, -0.3425, -0.0919, 0.01686, 0.02226, 0.09265, 0.039, 0.011, -0.007305, -0.06137, -0.057, -0.006054, -0.1073, -0.00608, 0.1112, -0.05225) * s;
-        conv4_2_tap += f16mat4(-0.02095, 0.005245, -0.1282, -0.05743, -0.014854, 0.03117, 0.03096, 0.0731, 0.05325, -0.007057, -0.01988, -0.2688, -0.01741, -0.03873, 0.09534, -0.01241) * s;
-        conv4_3_tap += f16mat4(0.01156, 0.037, -0.11206, -0.01502, 0.07654, 0.1198, 0.02753, -0.05984, -0.1648, -0.02985, -0.09973, -0.06464, 0.1169, 0.02083, -0.007526, -0.08594) * s;
-        s = conv4_in[at + 577];
-        conv4_0_tap += f16mat4(0.01831, 0.03995, -0.1311, 0.04184, 0.008575, 0.2451, 0.2192, -0.06366, 0.02858, -0.1132, 0.2793, -0.064, -0.04047, -0.2764, -0.1065, -0.05038) * s;
-        conv4_1_tap += f16mat4(-0.10187, 0.01487, 0.0123, -0.0003333, 0.02502, -0.148, -0.0635, 0.135, 0.1393, 0.0118, -0.1024, 0.0798, 0.02277, -0.04132, 0.0493, 0.0105) * s;
-        conv4_2_tap += f16mat4(0.014755, -0.002117, 0.06067, 0.02638, -0.03323, 0.01917, 0.0962, 0.11444, -0.02625, 0.04504, -0.1501, 0.03195, 0.014084, 0.0681, -0.1124, -0.3113) * s;
-        conv4_3_tap += f16mat4(0.01958, 0.003462, -0.01732, 0.02849, -0.03265, -0.003672, 0.01877, 0.1499, 0.01266, 0.05975, -0.02573, -0.04095, -0.08075, -0.1433, 0.01996, -0.262) * s;
-        conv4_0 += vec4(conv4_0_tap);
-        conv4_1 += vec4(conv4_1_tap);
-        conv4_2 += vec4(conv4_2_tap);
-        conv4_3 += vec4(conv4_3_tap);
-
-        // Tap (1, 1)
-        s = conv4_in[at + 38];
-        conv4_0_tap = f16mat4(-0.03915, 0.04013, -0.1454, 0.1061, -0.0655, -0.00675, -0.1367, -0.2056, -0.02614, -0.3142, -0.0928, -0.381, -0.001369, 0.0441, -0.1439, -0.0699) * s;
-        conv4_1_tap = f16mat4(0.02203, 0.11, 0.1322, -0.03522, 0.03183, -0.0645, -0.0526, -0.004932, 0.007217, 0.09827, 0.05502, 0.0323, -0.0438, 0.1105, 0.02405, -0.000802) * s;
-        conv4_2_tap = f16mat4(-0.03854, -0.00717, 0.0171, -0.1262, 0.0375, -0.00677, -0.01041, -0.2395, -0.00901, 0.03397, -0.07465, -0.875, 0.007072, -0.002356, 0.02197, 0.02097) * s;
-        conv4_3_tap = f16mat4(0.1064, -0.03546, 0.0755, -0.01314, -0.2683, 0.0331, -0.08295, -0.00931, -0.032, 0.012924, -0.3606, -0.1958, -0.0293, 0.02832, 0.05173, 0.01364) * s;
-        s = conv4_in[at + 218];
-        conv4_0_tap += f16mat4(0.002518, -0.01656, -0.05475, 0.0217, 0.04343, 0.1006, 0.0558, 0.0241, 0.06494, 0.1265, -0.09485, 0.1488, -0.003765, 0.003471, 0.1112, 0.0418) * s;
-        conv4_1_tap += f16mat4(0.002337, -0.02971, -0.0107, -0.0241, -0.0004265, 0.0252, 0.05966, -0.014336, -0.02167, -0.002935, 0.05945, -0.0092, -0.01791, -0.0632, -0.04083, 0.006462) * s;
-        conv4_2_tap += f16mat4(-0.001808, 0.00374, -0.01833, 0.0706, -0.02225, 0.00431, -0.01435, 0.06003, 0.0525, 0.001032, 0.011246, -0.7124, -0.02197, 0.01231, -0.0036, 0.2837) * s;
-        conv4_3_tap += f16mat4(0.0325, 0.0635, -0.00515, -0.007812, 0.04736, -0.01123, 0.07074, -0.1058, 0.014114, 0.05383, 0.03357, -0.0823, -0.02957, -0.03162, -0.01894, 0.07587) * s;
-        s = conv4_in[at + 398];
-        conv4_0_tap += f16mat4(-0.0745, -0.0907, -0.1461, -0.1438, -0.0411, -0.0877, 0.06158, -0.0743, -0.006245, 0.02414, -0.3276, 0.0587, 0.05017, 0.09784, -0.0911, -0.03873) * s;
-        conv4_1_tap += f16mat4(-0.01329, 0.01082, 0.004883, -0.03091, -0.00897, 0.004116, 0.015114, -0.001063, -0.00549, 0.0717, 0.00846, 0.02103, -0.01817, 0.02216, -0.04666, -0.01387) * s;
-        conv4_2_tap += f16mat4(0.0007358, 0.01038, 0.00937, -0.1416, -0.00905, -0.02614, 0.02257, -0.386, 0.0237, -0.010414, -0.01779, 0.05032, -0.00532, 0.0188, -0.006016, 0.2063) * s;
-        conv4_3_tap += f16mat4(-0.0962, 0.0329, 0.01058, -0.0004385, 0.03394, -0.003826, -0.0828, 0.07324, 0.0313, 0.04007, 0.00778, 0.007626, -0.02318, 0.00314, 0.04382, 0.03598) * s;
-        s = conv4_in[at + 578];
-        conv4_0_tap += f16mat4(0.01392, 0.00604, -0.08435, -0.06757, 0.1069, 0.03427, -0.2498, -0.01517, -0.1295, -0.0407, 0.2517, 0.1505, 0.0259, 0.012985, 0.0926, -0.1688) * s;
-        conv4_1_tap += f16mat4(-0.05093, 0.03723, 0.03217, -0.0299, 0.01327, -0.010284, 0.0326, -0.007477, 0.02802, 0.131, 0.0744, 0.03546, -0.03485, 0.00755, -0.08044, 0.004715) * s;
-        conv4_2_tap += f16mat4(0.006226, 0.000539, 0.04565, -0.013954, 0.0275, 0.01569, 0.04977, 0.2101, 0.02068, 0.02252, 0.0724, -0.189, -0.01839, -0.01851, 0.01187, 0.06113) * s;
-        conv4_3_tap += f16mat4(-0.0324, -0.0535, 0.02658, 0.05487, -0.05478, -0.0617, 0.01354, -0.02058, 0.0509, -0.02797, 0.1053, -0.0894, -0.03595, 0.03882, -0.0573, 0.02818) * s;
-        conv4_0 += vec4(conv4_0_tap);
-        conv4_1 += vec4(conv4_1_tap);
-        conv4_2 += vec4(conv4_2_tap);
-        conv4_3 += vec4(conv4_3_tap);
+        // Pack 1
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0 + 1, 2 * y0), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2 + 1, 2 * y0), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3 + 1, 2 * y0), 0), y0_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0 + 1, 2 * y1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2 + 1, 2 * y1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3 + 1, 2 * y1), 0), y1_in && x3_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0 + 1, 2 * y2), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2 + 1, 2 * y2), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3 + 1, 2 * y2), 0), y2_in && x3_in));
+            f16vec4 f_0_0 = s_0_0 - s_0_2;
+            f16vec4 f_0_1 = s_0_1 + s_0_2;
+            f16vec4 f_0_2 = s_0_2 - s_0_1;
+            f16vec4 f_0_3 = s_0_1 - s_0_3;
+            f16vec4 f_1_0 = s_1_0 - s_1_2;
+            f16vec4 f_1_1 = s_1_1 + s_1_2;
+            f16vec4 f_1_2 = s_1_2 - s_1_1;
+            f16vec4 f_1_3 = s_1_1 - s_1_3;
+            f16vec4 f_2_0 = s_2_0 - s_2_2;
+            f16vec4 f_2_1 = s_2_1 + s_2_2;
+            f16vec4 f_2_2 = s_2_2 - s_2_1;
+            f16vec4 f_2_3 = s_2_1 - s_2_3;
+            f16vec4 conv4_0_sum0_0_pack = f16mat4(-.03796,.0465,-.006508,-.03226,-.0499,.01924,.04523,.0145,.2035,.04218,.06094,.0379,.5464,.08026,-.03812,-.0632) * f_0_0;
+            f16vec4 conv4_0_sum0_1_pack = f16mat4(-.302,-.0173,.003723,.01106,-.12354,-.004375,.007385,-.0648,-.3018,.0625,.05365,-.0414,.1125,.03256,-.0394,-.07) * f_0_1;
+            f16vec4 conv4_0_sum0_2_pack = f16mat4(.1671,.05713,.01971,-.01299,.1433,.013016,.05002,-.0845,.434,.02391,.04007,-.01352,.5195,.0594,.02017,-.02957) * f_0_2;
+            f16vec4 conv4_0_sum0_3_pack = f16mat4(-.0968,-.006702,.02995,.03033,.0697,-.0106,.01219,-.1638,-.07135,.04425,.03275,-.09283,.0858,.011696,.01889,-.03638) * f_0_3;
+            conv4_0_sum0_0_pack += f16mat4(.0713,-.002045,-.1813,-.006977,-.011856,-.0248,.131,.03882,.0696,-.01547,.04614,-.0928,-.1087,.01301,-.2441,.02843) * f_1_0;
+            conv4_0_sum0_1_pack += f16mat4(.06042,.02596,-.05072,.0752,-.1076,-.06793,.01988,-.237,.04315,-.0332,-.2281,-.1909,-.1665,-.01397,-.2404,-.2059) * f_1_1;
+            conv4_0_sum0_2_pack += f16mat4(.0243,-.0466,-.2357,-.0687,.1248,-.06134,.1377,-.306,.03053,-.0991,.2834,-.3938,.003588,.0062,-.0017395,-.0925) * f_1_2;
+            conv4_0_sum0_3_pack += f16mat4(.013435,-.0186,-.10516,.01344,.02907,-.1045,.02664,-.5815,.00409,-.1168,.00921,-.492,-.05426,-.02078,.002066,-.327) * f_1_3;
+            conv4_0_sum0_0_pack += f16mat4(.01557,-.1235,.1934,.01476,-.02487,-.0881,.141,.03085,-.06635,.00932,-.2932,-.01011,-.00862,-.2262,-.3247,.0006957) * f_2_0;
+            conv4_0_sum0_1_pack += f16mat4(.02911,-.1754,.2045,.03397,-.0006537,.0266,-.1329,.01143,-.01947,-.036,-.4795,-.007072,.0481,-.1749,-.08954,.01988) * f_2_1;
+            conv4_0_sum0_2_pack += f16mat4(-.01103,.03534,-.0658,.00249,.01921,-.014084,.3296,.04352,.0181,.1718,.0914,.1458,-.0605,-.04782,-.1241,.02263) * f_2_2;
+            conv4_0_sum0_3_pack += f16mat4(.002518,-.01656,-.05475,.0217,.04343,.1006,.0558,.0241,.06494,.1265,-.09485,.1488,-.003765,.003471,.1112,.0418) * f_2_3;
+            conv4_0_sum0_0 += vec4(conv4_0_sum0_0_pack);
+            conv4_0_sum0_1 += vec4(conv4_0_sum0_1_pack);
+            conv4_0_sum0_2 += vec4(conv4_0_sum0_2_pack);
+            conv4_0_sum0_3 += vec4(conv4_0_sum0_3_pack);
+            f16vec4 conv4_1_sum0_0_pack = f16mat4(.01758,.05444,.0619,-.04016,-.06445,-.0404,.02756,.01478,.006664,.0876,.010765,-.002892,-.0394,.1577,.11554,-.2167) * f_0_0;
+            f16vec4 conv4_1_sum0_1_pack = f16mat4(-.003593,.05634,.089,.01078,-.04858,-.0849,-.001663,-.2258,-.03238,-.1279,-.0411,-.347,-.03482,-.1118,-.02846,.0999) * f_0_1;
+            f16vec4 conv4_1_sum0_2_pack = f16mat4(.04138,.0399,.002586,-.09204,-.03894,.0722,.06094,.1791,.00582,.1208,-.1963,.2424,-.0045,.3022,.2012,-.2632) * f_0_2;
+            f16vec4 conv4_1_sum0_3_pack = f16mat4(.02022,.0418,.0297,-.04108,-.02306,.02771,.03174,-.06158,-.03323,-.09467,-.248,-.1015,9.88e-05,.03265,.0572,.05334) * f_0_3;
+            conv4_1_sum0_0_pack += f16mat4(.0671,.1365,.03317,-.00572,-.11066,.1317,.02492,-.03574,-.05298,-.2737,.09796,.03204,-.01231,.2118,.07996,-.0651) * f_1_0;
+            conv4_1_sum0_1_pack += f16mat4(.05045,.1648,.08905,-.01619,-.0329,.03378,.1576,.0351,-.02129,-.2927,-.3018,-.01229,.012665,.2365,-.009384,-.03024) * f_1_1;
+            conv4_1_sum0_2_pack += f16mat4(-.01164,-.03445,.002678,-.004196,-.08435,.0685,-.1475,-.05396,-.0347,-.06915,.2083,.0754,.01926,.06055,.05722,-.0547) * f_1_2;
+            conv4_1_sum0_3_pack += f16mat4(-.02827,-.00613,.05853,-.01467,-.006577,-.02943,-.01489,.01689,-.003027,-.0884,-.1914,.03107,.04422,.0852,-.03214,-.0198) * f_1_3;
+            conv4_1_sum0_0_pack += f16mat4(-.788,-.04114,.0231,-.0253,-1.153,-.1534,.005894,.01279,-.355,.1035,.1306,.02452,-.7437,-.05334,-.0959,-.0072) * f_2_0;
+            conv4_1_sum0_1_pack += f16mat4(-.3745,-.0327,-.02379,-.02695,-.585,-.11945,-.0471,.02075,-.158,.04916,.10895,.02113,-.3757,-.01936,-.0637,-.01149) * f_2_1;
+            conv4_1_sum0_2_pack += f16mat4(-.4111,-.03812,.0362,-.02245,-.5684,-.00876,.1126,-.0223,-.2188,.05145,.0811,-.00581,-.386,-.09717,-.073,.01076) * f_2_2;
+            conv4_1_sum0_3_pack += f16mat4(.002337,-.02971,-.0107,-.0241,-.0004265,.0252,.05966,-.014336,-.02167,-.002935,.05945,-.0092,-.01791,-.0632,-.04083,.006462) * f_2_3;
+            conv4_1_sum0_0 += vec4(conv4_1_sum0_0_pack);
+            conv4_1_sum0_1 += vec4(conv4_1_sum0_1_pack);
+            conv4_1_sum0_2 += vec4(conv4_1_sum0_2_pack);
+            conv4_1_sum0_3 += vec4(conv4_1_sum0_3_pack);
+            f16vec4 conv4_2_sum0_0_pack = f16mat4(-.05542,.1235,.12225,-.003864,-.06305,-.08136,.0695,.02762,.04443,-.01018,-.02206,.01099,.258,-.1135,.1729,.0344) * f_0_0;
+            f16vec4 conv4_2_sum0_1_pack = f16mat4(-.03238,.0626,.0708,.0409,.1362,-.04916,.06415,.00993,-.4607,-.02698,.053,.0469,-.4443,-.074,.2313,.01596) * f_0_1;
+            f16vec4 conv4_2_sum0_2_pack = f16mat4(-.1453,.0763,.06616,-.014656,-.1614,-.03125,-.0325,-.01599,.4802,.02016,-.0506,.011505,.7036,-.04053,.04785,.02312) * f_0_2;
+            f16vec4 conv4_2_sum0_3_pack = f16mat4(-.1222,.01547,.014656,.03009,.03796,.000975,-.03784,-.03366,-.02509,.003344,.02448,.04742,.001163,-.0009317,.10626,.004696) * f_0_3;
+            conv4_2_sum0_0_pack += f16mat4(.05255,.13,.02133,.07306,.00986,.03497,.0554,-.02066,.269,-.2328,.0446,-.02296,.03268,.01256,-.323,-.00419) * f_1_0;
+            conv4_2_sum0_1_pack += f16mat4(.02234,.0438,.2283,.0758,.00965,.02353,-.1807,-.005497,.01147,-.11505,-.511,-.1356,.002611,.02681,-.2654,.02249) * f_1_1;
+            conv4_2_sum0_2_pack += f16mat4(.07477,.0946,-.1722,.09827,-.0965,-.007282,.2534,-.04797,.1945,-.1152,.5186,-.2532,.05676,-.01733,-.007072,-.0982) * f_1_2;
+            conv4_2_sum0_3_pack += f16mat4(.04453,.00835,.03467,.101,-.0967,-.01874,.01733,-.0328,-.0631,.002607,-.03705,-.3657,.02667,-.003088,.0504,-.07153) * f_1_3;
+            conv4_2_sum0_0_pack += f16mat4(.01475,.00819,.0164,.0287,.01135,-.0328,-.03946,-.01172,.09064,-.0844,-.3206,.04077,.07697,-.0554,.10315,.01469) * f_2_0;
+            conv4_2_sum0_1_pack += f16mat4(-.01672,.01912,-.008804,.1087,-.011375,-.01788,.00336,.0446,.04623,-.04004,-.2236,-.506,.0209,-.02426,.0721,.03146) * f_2_1;
+            conv4_2_sum0_2_pack += f16mat4(.02966,-.007195,.00688,-.00937,.0004783,-.01062,-.0572,.003717,.09686,-.04333,-.0857,-.1659,.03412,-.01881,.02748,.2668) * f_2_2;
+            conv4_2_sum0_3_pack += f16mat4(-.001808,.00374,-.01833,.0706,-.02225,.00431,-.01435,.06003,.0525,.001032,.011246,-.7124,-.02197,.01231,-.0036,.2837) * f_2_3;
+            conv4_2_sum0_0 += vec4(conv4_2_sum0_0_pack);
+            conv4_2_sum0_1 += vec4(conv4_2_sum0_1_pack);
+            conv4_2_sum0_2 += vec4(conv4_2_sum0_2_pack);
+            conv4_2_sum0_3 += vec4(conv4_2_sum0_3_pack);
+            f16vec4 conv4_3_sum0_0_pack = f16mat4(-.01507,.1757,.0732,.006763,.01935,-.0233,.01793,.00395,.02757,-.1451,-.1,-.05295,-.01685,.2328,.0545,.1489) * f_0_0;
+            f16vec4 conv4_3_sum0_1_pack = f16mat4(.01704,.08167,.1528,-.0745,.00011057,-.0633,.03415,-.01712,.004395,-.2468,-.01203,.063,-.001527,.01591,.2551,.0912) * f_0_1;
+            f16vec4 conv4_3_sum0_2_pack = f16mat4(.05142,.1451,-.02269,.0273,-.00977,.05594,-.00691,.02856,.005875,.02403,-.08386,-.0779,-.01081,.1957,-.02878,.1312) * f_0_2;
+            f16vec4 conv4_3_sum0_3_pack = f16mat4(.08356,.05112,.05695,-.054,-.029,.01591,.00931,.007496,-.0173,-.07764,.004124,.038,.00451,-.02118,.1718,.0734) * f_0_3;
+            conv4_3_sum0_0_pack += f16mat4(-.02411,.0957,.1208,-.00545,.07007,-.1908,-.006565,-.1355,-.0965,.12,.06616,.0834,.01414,.1663,.1649,-.09344) * f_1_0;
+            conv4_3_sum0_1_pack += f16mat4(.0958,.05432,.1344,.03918,.08563,-.1362,.03738,-.25,-.0749,-.509,-.3062,-.0972,-.1246,.01863,-.12177,-.4211) * f_1_1;
+            conv4_3_sum0_2_pack += f16mat4(-.0512,.02951,.10486,.02225,.03552,-.2069,-.05734,-.1543,-.0927,.4766,-.1048,.1677,-.10315,.2108,.1621,.2693) * f_1_2;
+            conv4_3_sum0_3_pack += f16mat4(.0687,-.01189,.11847,.0669,.0511,-.1523,-.0134,-.2688,-.0711,-.1525,-.477,-.01284,-.2418,.0632,-.1246,-.05838) * f_1_3;
+            conv4_3_sum0_0_pack += f16mat4(-.006622,-.04803,-.004078,-.02359,.04337,.02155,.03091,-.0536,.00804,.007996,.1069,.0448,.001903,.2018,-.003891,.08887) * f_2_0;
+            conv4_3_sum0_1_pack += f16mat4(.02176,.0238,-.01833,-.01833,.03674,.0562,.03055,-.0129,.01978,-.0589,-.163,-.1231,-.01263,.05737,-.04214,.099) * f_2_1;
+            conv4_3_sum0_2_pack += f16mat4(.004105,-.00838,.009094,-.013084,.054,-.0459,.0711,-.1465,.002378,.1207,.3035,.08563,-.01504,.1128,.01933,.06573) * f_2_2;
+            conv4_3_sum0_3_pack += f16mat4(.0325,.0635,-.00515,-.007812,.04736,-.01123,.07074,-.1058,.014114,.05383,.03357,-.0823,-.02957,-.03162,-.01894,.07587) * f_2_3;
+            conv4_3_sum0_0 += vec4(conv4_3_sum0_0_pack);
+            conv4_3_sum0_1 += vec4(conv4_3_sum0_1_pack);
+            conv4_3_sum0_2 += vec4(conv4_3_sum0_2_pack);
+            conv4_3_sum0_3 += vec4(conv4_3_sum0_3_pack);
+        }
+        // Pack 2
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0, 2 * y0 + 1), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2, 2 * y0 + 1), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3, 2 * y0 + 1), 0), y0_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0, 2 * y1 + 1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y1 + 1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2, 2 * y1 + 1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3, 2 * y1 + 1), 0), y1_in && x3_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0, 2 * y2 + 1), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2, 2 * y2 + 1), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3, 2 * y2 + 1), 0), y2_in && x3_in));
+            f16vec4 f_0_0 = s_0_0 - s_0_2;
+            f16vec4 f_0_1 = s_0_1 + s_0_2;
+            f16vec4 f_0_2 = s_0_2 - s_0_1;
+            f16vec4 f_0_3 = s_0_1 - s_0_3;
+            f16vec4 f_1_0 = s_1_0 - s_1_2;
+            f16vec4 f_1_1 = s_1_1 + s_1_2;
+            f16vec4 f_1_2 = s_1_2 - s_1_1;
+            f16vec4 f_1_3 = s_1_1 - s_1_3;
+            f16vec4 f_2_0 = s_2_0 - s_2_2;
+            f16vec4 f_2_1 = s_2_1 + s_2_2;
+            f16vec4 f_2_2 = s_2_2 - s_2_1;
+            f16vec4 f_2_3 = s_2_1 - s_2_3;
+            f16vec4 conv4_0_sum0_0_pack = f16mat4(.0571,-.004253,-.04013,-.01513,-.02104,-.03116,.02368,.01755,-.9277,-.002975,.04056,-.01239,-.04794,.04187,-.02327,.02673) * f_0_0;
+            f16vec4 conv4_0_sum0_1_pack = f16mat4(.0431,-.005817,-.05072,-.03622,-.149,-.0804,.002129,.0644,-.418,-.0104,.07245,-.03625,-.0574,.05838,-.01073,.03986) * f_0_1;
+            f16vec4 conv4_0_sum0_2_pack = f16mat4(-.03815,-.005608,-.06775,-.03595,.10236,.01396,.03952,.01216,-.5444,.006363,.03806,.02815,.1211,-.00958,.004395,-.0125) * f_0_2;
+            f16vec4 conv4_0_sum0_3_pack = f16mat4(-.05215,-.00717,-.0783,-.05707,-.0256,-.03528,.01796,.059,-.0348,-.001058,.06995,.004284,.11163,.006905,.01694,.0006356) * f_0_3;
+            conv4_0_sum0_0_pack += f16mat4(.0431,.01545,-.12494,.04,.1849,.01762,.1376,.001333,.04385,.06177,-.11,-.03528,-.0922,-.11115,.0762,-.05405) * f_1_0;
+            conv4_0_sum0_1_pack += f16mat4(-.17,.01366,.0582,-.03574,.05786,.217,.03494,.05338,.1077,-.02444,-.0152,-.1057,.04556,-.08905,.05145,-.007042) * f_1_1;
+            conv4_0_sum0_2_pack += f16mat4(.2832,-.007042,-.1318,-.0928,.1321,-.1567,.1743,-.2172,-.03079,.08856,-.1082,.09625,-.2086,-.0387,.04657,-.19) * f_1_2;
+            conv4_0_sum0_3_pack += f16mat4(.07,-.00884,.05127,-.1685,.00497,.04272,.0717,-.1652,.03308,.002342,-.01342,.0258,-.0708,-.01659,.02184,-.143) * f_1_3;
+            conv4_0_sum0_0_pack += f16mat4(-.05002,-.00112,.08075,-.01947,.0477,.04184,.1631,-.01686,-.0329,-.2925,-.1715,.012886,.02892,.02342,.1284,-.10126) * f_2_0;
+            conv4_0_sum0_1_pack += f16mat4(-.01596,-.12463,.006363,-.0654,.01701,-.0852,.02263,.002544,-.02898,-.1642,-.1571,-.1564,.0677,.002672,.1952,-.001282) * f_2_1;
+            conv4_0_sum0_2_pack += f16mat4(-.1086,.0328,-.0718,-.09784,-.010445,.03934,.202,-.0937,-.01016,-.104,-.342,.228,.01137,.1186,-.1578,-.1387) * f_2_2;
+            conv4_0_sum0_3_pack += f16mat4(-.0745,-.0907,-.1461,-.1438,-.0411,-.0877,.06158,-.0743,-.006245,.02414,-.3276,.0587,.05017,.09784,-.0911,-.03873) * f_2_3;
+            conv4_0_sum0_0 += vec4(conv4_0_sum0_0_pack);
+            conv4_0_sum0_1 += vec4(conv4_0_sum0_1_pack);
+            conv4_0_sum0_2 += vec4(conv4_0_sum0_2_pack);
+            conv4_0_sum0_3 += vec4(conv4_0_sum0_3_pack);
+            f16vec4 conv4_1_sum0_0_pack = f16mat4(.004776,-.01536,.02832,-.003654,-.03647,.06775,.03748,.01596,.0378,-.08167,-.0934,-.1842,.00929,-.02795,-.01794,-.09796) * f_0_0;
+            f16vec4 conv4_1_sum0_1_pack = f16mat4(-.03513,.02405,-.02892,-.0133,-.04282,-.01295,.0392,-.2402,.002695,-.069,-.0811,-.01845,-.01866,-.05127,-.02258,-.10254) * f_0_1;
+            f16vec4 conv4_1_sum0_2_pack = f16mat4(.002928,.01694,-.01162,-.00405,-.006077,.0771,-.0379,.2191,.01424,-.01671,-.02919,-.1334,.007545,-.0319,-.001597,-.004257) * f_0_2;
+            f16vec4 conv4_1_sum0_3_pack = f16mat4(-.03696,.05634,-.06885,-.013695,-.01241,-.003597,-.03616,-.03708,-.02089,-.004032,-.01688,.03238,-.0204,-.0552,-.00623,-.008865) * f_0_3;
+            conv4_1_sum0_0_pack += f16mat4(-.03427,.03677,-.04623,-.02849,.11694,.04642,.0112,.084,-.1082,.0453,-.258,.04926,-.03513,.0816,.0759,.1165) * f_1_0;
+            conv4_1_sum0_1_pack += f16mat4(.09937,-.05624,-.06415,-.1788,.0697,-.2201,-.0631,.05893,-.0487,.001197,.006485,-.03546,.06006,.1757,.0823,.1986) * f_1_1;
+            conv4_1_sum0_2_pack += f16mat4(-.041,.11584,-.01479,.1433,-.02493,.1755,-.1536,-.02776,-.05173,.0612,-.2632,.07904,-.05005,-.03583,.1857,-.04208) * f_1_2;
+            conv4_1_sum0_3_pack += f16mat4(.09265,.02284,-.0327,-.007046,-.0722,-.091,-.2278,-.05286,.007763,.01707,.001407,-.005726,.04517,.05826,.192,.04004) * f_1_3;
+            conv4_1_sum0_0_pack += f16mat4(-2.688,-.0431,-.03433,.002151,-1.449,.1353,.008316,.0002751,-2.055,.01332,-.00996,.01041,-.8057,.1271,-.01157,.0325) * f_2_0;
+            conv4_1_sum0_1_pack += f16mat4(-1.408,-.1875,-.06067,-.005947,-.7183,.116,.03122,.005108,-1.033,.01184,-.02925,.01269,-.4656,.0716,.02647,-.0168) * f_2_1;
+            conv4_1_sum0_2_pack += f16mat4(-1.293,.1552,.03125,-.02281,-.74,.02336,-.00779,-.005898,-1.026,.0732,.02776,.01874,-.3584,.0777,-.0847,.03546) * f_2_2;
+            conv4_1_sum0_3_pack += f16mat4(-.01329,.01082,.004883,-.03091,-.00897,.004116,.015114,-.001063,-.00549,.0717,.00846,.02103,-.01817,.02216,-.04666,-.01387) * f_2_3;
+            conv4_1_sum0_0 += vec4(conv4_1_sum0_0_pack);
+            conv4_1_sum0_1 += vec4(conv4_1_sum0_1_pack);
+            conv4_1_sum0_2 += vec4(conv4_1_sum0_2_pack);
+            conv4_1_sum0_3 += vec4(conv4_1_sum0_3_pack);
+            f16vec4 conv4_2_sum0_0_pack = f16mat4(.01944,.02121,-.02203,.0169,-.008,-.03662,.04733,-.01385,-.5527,.01406,-.04062,-.001547,-.05652,-.001727,.003986,.01238) * f_0_0;
+            f16vec4 conv4_2_sum0_1_pack = f16mat4(.04233,-.02248,-.05365,-.01855,-.05182,-.0196,.1248,-.0714,-.2595,.001092,-.0586,.00845,-.004486,.002344,.0228,.07574) * f_0_1;
+            f16vec4 conv4_2_sum0_2_pack = f16mat4(-.1483,.01486,-.03088,-.00565,.1923,-.02332,.02773,-.04065,-.534,.01593,.02203,.03378,-.01391,-.00515,-.01249,.02292) * f_0_2;
+            f16vec4 conv4_2_sum0_3_pack = f16mat4(-.1255,-.02881,-.0625,-.0411,.1484,-.006283,.1052,-.0982,-.2411,.002964,.004063,.0438,.03812,-.001079,.006325,.08624) * f_0_3;
+            conv4_2_sum0_0_pack += f16mat4(-.00254,.03001,-.00953,.0219,-.001653,-.0727,.084,.02332,-.0753,.2773,-.1328,-.01178,-.003057,.00672,.1282,-.03065) * f_1_0;
+            conv4_2_sum0_1_pack += f16mat4(.00643,-.00428,.05627,.015564,.04382,-.064,-.2651,.1573,.04315,.0979,-.02786,-.03702,.01516,.03522,.1282,-.10486) * f_1_1;
+            conv4_2_sum0_2_pack += f16mat4(.0548,.0259,.0226,-.002668,.02899,-.02672,.3206,.1915,-.135,.1849,-.122,-.1584,-.0987,-.02719,-.03705,-.05368) * f_1_2;
+            conv4_2_sum0_3_pack += f16mat4(.0638,-.00841,.08844,-.008995,.07446,-.01804,-.02841,.3257,-.01651,.00544,-.01714,-.1837,-.08044,.0012865,-.03714,-.1279) * f_1_3;
+            conv4_2_sum0_0_pack += f16mat4(-.02151,-.014915,-.03494,-.01569,-.006447,.06384,.04108,-.0101,-.005188,.02571,.00458,-.0695,.01418,.1164,-.0527,.01147) * f_2_0;
+            conv4_2_sum0_1_pack += f16mat4(-.02086,.0003607,-.0769,-.10736,-.015175,.03445,.0473,-.1615,.0359,.004124,-.01654,-.1439,-.004276,.04822,.01833,.10266) * f_2_1;
+            conv4_2_sum0_2_pack += f16mat4(8.76e-05,-.004887,.05133,-.0499,-.0003207,.003273,.01634,-.2345,-.01738,.01118,.003328,.12476,.01314,.087,-.077,.1151) * f_2_2;
+            conv4_2_sum0_3_pack += f16mat4(.0007358,.01038,.00937,-.1416,-.00905,-.02614,.02257,-.386,.0237,-.010414,-.01779,.05032,-.00532,.0188,-.006016,.2063) * f_2_3;
+            conv4_2_sum0_0 += vec4(conv4_2_sum0_0_pack);
+            conv4_2_sum0_1 += vec4(conv4_2_sum0_1_pack);
+            conv4_2_sum0_2 += vec4(conv4_2_sum0_2_pack);
+            conv4_2_sum0_3 += vec4(conv4_2_sum0_3_pack);
+            f16vec4 conv4_3_sum0_0_pack = f16mat4(.002537,.0718,.000626,.02805,.010185,.02127,.04477,.04752,.002316,-.07794,-.0807,-.02368,.02164,.0925,-.01294,-.005287) * f_0_0;
+            f16vec4 conv4_3_sum0_1_pack = f16mat4(-.05466,.04373,-.09283,.07227,.0378,.0873,.04587,.1521,-.03046,-.0398,-.1157,-.04962,.04037,.0795,-.004436,-.00415) * f_0_1;
+            f16vec4 conv4_3_sum0_2_pack = f16mat4(-.00697,.01653,-.003637,-.006184,-.00784,-.1744,.0003946,-.000947,.04007,-.0549,.01852,.02235,-.001825,.02719,.01203,-.0001545) * f_0_2;
+            f16vec4 conv4_3_sum0_3_pack = f16mat4(-.06415,-.01151,-.0971,.03806,.01978,-.10846,.001505,.1036,.007305,-.01671,-.01648,-.003584,.01692,.014145,.02052,.000982) * f_0_3;
+            conv4_3_sum0_0_pack += f16mat4(.001489,-.03244,-.01526,.1678,-.00543,.0606,-.02588,-.01949,-.0776,-.3455,-.2732,-.207,-.0409,.2323,.033,.1655) * f_1_0;
+            conv4_3_sum0_1_pack += f16mat4(-.0509,-.0495,.03223,.03232,.0687,.0453,-.0699,-.0867,-.04272,-.2522,-.0167,-.1791,.0703,.027,.03613,.1448) * f_1_1;
+            conv4_3_sum0_2_pack += f16mat4(-.05478,.01698,.0733,.0341,-.1122,.004963,-.0597,-.0973,-.007347,-.0907,-.3467,.03412,-.0536,.296,.004562,.0721) * f_1_2;
+            conv4_3_sum0_3_pack += f16mat4(-.1072,-6.95e-05,.1208,-.10144,-.03806,-.01037,-.1037,-.1644,.02751,.002497,-.0902,.0621,.05765,.09045,.00772,.0513) * f_1_3;
+            conv4_3_sum0_0_pack += f16mat4(.01524,-.1417,-.03192,-.05914,-.04932,.04178,.02698,.0629,.00913,-.01242,-.1128,-.01566,-.06494,.252,.03111,.0704) * f_2_0;
+            conv4_3_sum0_1_pack += f16mat4(-.0347,-.03595,-.0667,-.0373,.03058,.07886,-.01414,.03815,-.06216,-.001102,-.10236,-.03635,.01439,.1381,.0337,.010185) * f_2_1;
+            conv4_3_sum0_2_pack += f16mat4(-.04626,-.07294,.04538,-.02228,-.04596,-.04092,-.04166,.098,.1026,.02875,-.00262,.0283,-.1025,.1172,.04123,.0961) * f_2_2;
+            conv4_3_sum0_3_pack += f16mat4(-.0962,.0329,.01058,-.0004385,.03394,-.003826,-.0828,.07324,.0313,.04007,.00778,.007626,-.02318,.00314,.04382,.03598) * f_2_3;
+            conv4_3_sum0_0 += vec4(conv4_3_sum0_0_pack);
+            conv4_3_sum0_1 += vec4(conv4_3_sum0_1_pack);
+            conv4_3_sum0_2 += vec4(conv4_3_sum0_2_pack);
+            conv4_3_sum0_3 += vec4(conv4_3_sum0_3_pack);
+        }
+        // Pack 3
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0 + 1, 2 * y0 + 1), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2 + 1, 2 * y0 + 1), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3 + 1, 2 * y0 + 1), 0), y0_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), y1_in && x3_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0 + 1, 2 * y2 + 1), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2 + 1, 2 * y2 + 1), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3 + 1, 2 * y2 + 1), 0), y2_in && x3_in));
+            f16vec4 f_0_0 = s_0_0 - s_0_2;
+            f16vec4 f_0_1 = s_0_1 + s_0_2;
+            f16vec4 f_0_2 = s_0_2 - s_0_1;
+            f16vec4 f_0_3 = s_0_1 - s_0_3;
+            f16vec4 f_1_0 = s_1_0 - s_1_2;
+            f16vec4 f_1_1 = s_1_1 + s_1_2;
+            f16vec4 f_1_2 = s_1_2 - s_1_1;
+            f16vec4 f_1_3 = s_1_1 - s_1_3;
+            f16vec4 f_2_0 = s_2_0 - s_2_2;
+            f16vec4 f_2_1 = s_2_1 + s_2_2;
+            f16vec4 f_2_2 = s_2_2 - s_2_1;
+            f16vec4 f_2_3 = s_2_1 - s_2_3;
+            f16vec4 conv4_0_sum0_0_pack = f16mat4(-.03754,.007675,.0689,-.01337,-.01868,.049,.04422,-.01394,.01426,-.02838,.04678,-.02986,.1344,-.003597,.04108,-.005886) * f_0_0;
+            f16vec4 conv4_0_sum0_1_pack = f16mat4(-.089,-.05743,-.04446,.01168,-.2472,-.003424,-.001693,-.001169,.05,-.00425,.067,.003483,-.06464,-.02917,.0245,-.02704) * f_0_1;
+            f16vec4 conv4_0_sum0_2_pack = f16mat4(-.125,.04263,.0994,-.00727,.3542,.02242,-.05154,.07526,-.2301,.03366,.0306,.08636,.0862,4.756e-05,.01811,-.0239) * f_0_2;
+            f16vec4 conv4_0_sum0_3_pack = f16mat4(-.1765,-.02249,-.01398,.01778,.1259,-.03001,-.0975,.088,-.1943,.05777,.0508,.11975,-.1128,-.02553,.001526,-.04504) * f_0_3;
+            conv4_0_sum0_0_pack += f16mat4(-.000781,-.105,.22,.015274,-.0982,-.1079,-.01122,.04767,-.01139,.01173,.03748,-.001414,-.1794,-.03354,.03464,-.03403) * f_1_0;
+            conv4_0_sum0_1_pack += f16mat4(-.06885,-.1494,-.192,-.09674,-.04358,.08954,-.0981,.1527,.175,-.04895,.1807,.10834,-.0656,.02232,-.02101,.03455) * f_1_1;
+            conv4_0_sum0_2_pack += f16mat4(.04364,-.05182,.4023,.04044,-.266,-.1125,-.1898,.1705,.2678,.00334,.04852,.0974,-.03207,-.0635,.03494,.06183) * f_1_2;
+            conv4_0_sum0_3_pack += f16mat4(-.0244,-.09625,-.00966,-.0716,-.2115,.08496,-.2766,.2756,.454,-.05734,.1917,.2072,.08167,-.007618,-.02069,.1304) * f_1_3;
+            conv4_0_sum0_0_pack += f16mat4(-.0439,-.0502,.007755,-.03445,.012535,.03099,-.1462,-.013176,.01338,-.002384,.02522,.01701,-.04984,.04584,-.2388,-.02869) * f_2_0;
+            conv4_0_sum0_1_pack += f16mat4(-.00583,-.00212,-.1039,-.03009,.06396,.1552,-.08844,-.046,-.04376,-.0782,.2783,.0518,-.0322,-.1088,-.1263,-.12396) * f_2_1;
+            conv4_0_sum0_2_pack += f16mat4(-.02414,-.04205,.02727,-.0719,.05542,-.08997,-.3076,.01765,-.0723,.0351,-.001157,.1158,.00827,.1676,-.01982,-.0736) * f_2_2;
+            conv4_0_sum0_3_pack += f16mat4(.01392,.00604,-.08435,-.06757,.1069,.03427,-.2498,-.01517,-.1295,-.0407,.2517,.1505,.0259,.012985,.0926,-.1688) * f_2_3;
+            conv4_0_sum0_0 += vec4(conv4_0_sum0_0_pack);
+            conv4_0_sum0_1 += vec4(conv4_0_sum0_1_pack);
+            conv4_0_sum0_2 += vec4(conv4_0_sum0_2_pack);
+            conv4_0_sum0_3 += vec4(conv4_0_sum0_3_pack);
+            f16vec4 conv4_1_sum0_0_pack = f16mat4(.01782,-.01869,.0007987,-.1709,-.03342,.002527,-.03296,-.3206,.02866,.004753,.02635,.05396,.01121,.08746,.02972,.0897) * f_0_0;
+            f16vec4 conv4_1_sum0_1_pack = f16mat4(-.01336,-.1918,-.0938,-.214,-.001349,-.03296,-.1644,-.2046,.0886,.05563,.0687,-.0181,.02484,.09106,.05817,.1092) * f_0_1;
+            f16vec4 conv4_1_sum0_2_pack = f16mat4(.021,.1396,.075,-.02882,-.0348,.01238,.1783,-.1432,-.0566,-.005146,.02757,.3022,-.003298,-.01755,-.01484,-.0705) * f_0_2;
+            f16vec4 conv4_1_sum0_3_pack = f16mat4(-.010185,-.03342,-.01958,-.072,-.002724,-.02312,.04684,-.02718,.003351,.04575,.06995,.2301,.01034,-.013954,.01358,-.051) * f_0_3;
+            conv4_1_sum0_0_pack += f16mat4(-.02841,-.1906,.00657,.002583,.0337,-.12366,-.0666,.0636,.02673,.02573,-.03998,-.01755,-.01595,-.1242,.01496,-.093) * f_1_0;
+            conv4_1_sum0_1_pack += f16mat4(.0559,-.2542,-.1857,.008125,.0386,.05267,.01397,-.0098,.0848,.1241,.2264,.01839,.004032,-.1741,-.2524,-.0536) * f_1_1;
+            conv4_1_sum0_2_pack += f16mat4(-.06006,-.0894,-.06232,.02974,-.0263,-.1295,-.05768,.08527,-.10333,-.1609,-.00631,-.1558,-.1002,.0149,.3496,-.05942) * f_1_2;
+            conv4_1_sum0_3_pack += f16mat4(.02423,-.153,-.2546,.03528,-.0214,.04688,.0229,.011856,-.04532,-.06256,.26,-.1198,-.08026,-.035,.0821,-.01999) * f_1_3;
+            conv4_1_sum0_0_pack += f16mat4(-2.229,.03174,-.004475,.00822,-.8965,.02026,.02461,-.00513,-.1849,-.01357,.01256,.0149,-1.463,-.0867,-.06006,.011116) * f_2_0;
+            conv4_1_sum0_1_pack += f16mat4(-1.191,.0419,.02,-.01101,-.4292,-.06903,-.00315,.06122,-.00883,.0646,-.007725,.06506,-.7373,-.06024,-.0456,.01317) * f_2_1;
+            conv4_1_sum0_2_pack += f16mat4(-1.089,.02704,.007698,-.01068,-.454,.079,.06033,-.07385,-.1481,.05276,.0947,-.01469,-.7603,-.0189,-.0949,.002668) * f_2_2;
+            conv4_1_sum0_3_pack += f16mat4(-.05093,.03723,.03217,-.0299,.01327,-.010284,.0326,-.007477,.02802,.131,.0744,.03546,-.03485,.00755,-.08044,.004715) * f_2_3;
+            conv4_1_sum0_0 += vec4(conv4_1_sum0_0_pack);
+            conv4_1_sum0_1 += vec4(conv4_1_sum0_1_pack);
+            conv4_1_sum0_2 += vec4(conv4_1_sum0_2_pack);
+            conv4_1_sum0_3 += vec4(conv4_1_sum0_3_pack);
+            f16vec4 conv4_2_sum0_0_pack = f16mat4(.06256,-.08765,-.0003083,.00946,.04587,.02844,-.0794,.01785,-.03613,.03156,.01584,.01843,.1021,.04245,.02983,.011116) * f_0_0;
+            f16vec4 conv4_2_sum0_1_pack = f16mat4(-.222,-.0695,-.1246,-.00865,-.1461,.05408,-.1213,-.01069,.1361,.03117,.04956,-.0353,-.0509,.02081,.01119,-.04132) * f_0_1;
+            f16vec4 conv4_2_sum0_2_pack = f16mat4(-.2751,-.04114,.1261,-.01054,.3499,-.005203,-.0498,-.08734,.01557,.02577,.0204,-.02571,.2026,.02512,.05182,.01502) * f_0_2;
+            f16vec4 conv4_2_sum0_3_pack = f16mat4(-.5596,-.02301,.001873,-.02864,.1581,.02045,-.0917,-.1159,.1877,.02538,.0541,-.07947,.04956,.003487,.03317,-.0374) * f_0_3;
+            conv4_2_sum0_0_pack += f16mat4(-.01605,-.01578,-.014206,-.004776,-.06934,.0933,-.2308,.0003018,-.01772,.08234,-.03555,-.015045,-.001959,.003809,.1575,-.033) * f_1_0;
+            conv4_2_sum0_1_pack += f16mat4(-.0242,-.05862,-.144,-.11664,-.01136,.0977,-.1378,-.1215,.0646,.1136,.2388,-.02103,-.10455,.009705,.2673,.05432) * f_1_1;
+            conv4_2_sum0_2_pack += f16mat4(-.06094,.03632,.0843,-.1025,-.0483,.0367,-.1935,.0597,-.021,-.02351,-.1779,-.05685,.1785,.01657,-.0481,-.004368) * f_1_2;
+            conv4_2_sum0_3_pack += f16mat4(-.0691,-.00653,-.04556,-.2144,.00968,.0411,-.1004,-.0621,.0613,.00771,.09644,-.0628,.0758,.02246,.0617,.08295) * f_1_3;
+            conv4_2_sum0_0_pack += f16mat4(.03104,.00327,.0088,.00633,.00847,.02116,.0776,.06094,.00871,-.04938,.03925,-.01474,-.00994,-.08044,-.1063,-.0334) * f_2_0;
+            conv4_2_sum0_1_pack += f16mat4(.026,.0008454,.05756,.00938,.001374,.028,.11176,.1927,.001568,.0091,-.01926,-.0859,-.007126,-.01542,-.1034,-.1417) * f_2_1;
+            conv4_2_sum0_2_pack += f16mat4(.01125,.002962,-.003109,-.017,.0346,.00885,.01559,.0783,.02782,-.03595,.1309,-.11786,-.02121,-.08356,.00899,.1694) * f_2_2;
+            conv4_2_sum0_3_pack += f16mat4(.006226,.000539,.04565,-.013954,.0275,.01569,.04977,.2101,.02068,.02252,.0724,-.189,-.01839,-.01851,.01187,.06113) * f_2_3;
+            conv4_2_sum0_0 += vec4(conv4_2_sum0_0_pack);
+            conv4_2_sum0_1 += vec4(conv4_2_sum0_1_pack);
+            conv4_2_sum0_2 += vec4(conv4_2_sum0_2_pack);
+            conv4_2_sum0_3 += vec4(conv4_2_sum0_3_pack);
+            f16vec4 conv4_3_sum0_0_pack = f16mat4(.01467,-.03818,.002003,-.04114,-.01243,-.103,.00796,-.0939,-.01367,-.02058,.01552,-.0355,.02045,.02165,.02748,.01172) * f_0_0;
+            f16vec4 conv4_3_sum0_1_pack = f16mat4(-.00922,-.10016,-.10626,-.11487,-.04584,-.03638,.03128,-.02875,.03156,.1924,.00872,.03586,-.004818,.01848,.04852,-.01112) * f_0_1;
+            f16vec4 conv4_3_sum0_2_pack = f16mat4(-.002748,.03082,.1254,.03247,-.007458,.1517,-.04535,.03928,.05524,-.05075,.01685,-.07227,.01094,-.008675,.02583,.01011) * f_0_2;
+            f16vec4 conv4_3_sum0_3_pack = f16mat4(-.02663,-.03114,.01707,-.04123,-.04086,.2184,-.02202,.1044,.10046,.1622,.01004,-.0009685,-.01432,-.01185,.04688,-.012726) * f_0_3;
+            conv4_3_sum0_0_pack += f16mat4(.02765,.06415,-.0092,-.1103,.03595,.03027,-.0926,-.1506,.00948,-.0581,-.04135,-.02582,-.0466,-.01252,.1023,.049) * f_1_0;
+            conv4_3_sum0_1_pack += f16mat4(-.0673,-.03238,-.143,-.1401,.06744,-.06134,-.2605,-.0715,.0826,.2192,.2751,.1785,-.02919,-.2058,.1849,.05197) * f_1_1;
+            conv4_3_sum0_2_pack += f16mat4(-.03732,.1233,-.10406,-.03217,.0964,.1542,.1925,.02127,.11456,-.1168,-.00672,.01938,-.02098,.287,.007607,.0561) * f_1_2;
+            conv4_3_sum0_3_pack += f16mat4(-.1323,.02678,-.2378,-.06207,.1279,.0625,.02461,.10034,.1876,.1605,.3098,.2236,-.00357,.0938,.0903,.05905) * f_1_3;
+            conv4_3_sum0_0_pack += f16mat4(-.01426,-.01431,.0348,.02225,.002386,-.07056,-.0003784,.1254,-.005924,-.0004983,.01697,-.00959,.03818,.02756,-.04614,-.02313) * f_2_0;
+            conv4_3_sum0_1_pack += f16mat4(-.01354,-.03217,.02202,.0528,-.0425,-.068,.01596,.1273,.02881,.01566,.04825,-.07,-.03925,-.03842,-.04175,-.1285) * f_2_1;
+            conv4_3_sum0_2_pack += f16mat4(-.0331,-.03564,.03934,.02432,-.00987,-.06433,-.002802,-.02254,.01616,-.04413,.074,-.02902,.0415,.1048,-.0617,.1335) * f_2_2;
+            conv4_3_sum0_3_pack += f16mat4(-.0324,-.0535,.02658,.05487,-.05478,-.0617,.01354,-.02058,.0509,-.02797,.1053,-.0894,-.03595,.03882,-.0573,.02818) * f_2_3;
+            conv4_3_sum0_0 += vec4(conv4_3_sum0_0_pack);
+            conv4_3_sum0_1 += vec4(conv4_3_sum0_1_pack);
+            conv4_3_sum0_2 += vec4(conv4_3_sum0_2_pack);
+            conv4_3_sum0_3 += vec4(conv4_3_sum0_3_pack);
+        }
     }
+    // Two pixels from four sums: Winograd's F(2,3) along x
+    vec4 conv4_0a = vec4(.0057003004, .0062067304, -.012670794, -.0057912897) + conv4_0_sum0_0 + conv4_0_sum0_1 + conv4_0_sum0_2;
+    vec4 conv4_0b = vec4(.0057003004, .0062067304, -.012670794, -.0057912897) + conv4_0_sum0_1 - conv4_0_sum0_2 - conv4_0_sum0_3;
+    vec4 conv4_1a = vec4(.023342611, .021294756, .018390013, .005922991) + conv4_1_sum0_0 + conv4_1_sum0_1 + conv4_1_sum0_2;
+    vec4 conv4_1b = vec4(.023342611, .021294756, .018390013, .005922991) + conv4_1_sum0_1 - conv4_1_sum0_2 - conv4_1_sum0_3;
+    vec4 conv4_2a = vec4(-.01542543, .009628855, .0056580887, .0024298388) + conv4_2_sum0_0 + conv4_2_sum0_1 + conv4_2_sum0_2;
+    vec4 conv4_2b = vec4(-.01542543, .009628855, .0056580887, .0024298388) + conv4_2_sum0_1 - conv4_2_sum0_2 - conv4_2_sum0_3;
+    vec4 conv4_3a = vec4(.00015228971, -.018407708, .0162928, -.010785358) + conv4_3_sum0_0 + conv4_3_sum0_1 + conv4_3_sum0_2;
+    vec4 conv4_3b = vec4(.00015228971, -.018407708, .0162928, -.010785358) + conv4_3_sum0_1 - conv4_3_sum0_2 - conv4_3_sum0_3;
 
     // Relu
-    vec4 relu4_0 = max(conv4_0, vec4(0.0));
-    vec4 relu4_1 = max(conv4_1, vec4(0.0));
-    vec4 relu4_2 = max(conv4_2, vec4(0.0));
-    vec4 relu4_3 = max(conv4_3, vec4(0.0));
+    vec4 relu4_0a = max(conv4_0a, vec4(0.0));
+    vec4 relu4_1a = max(conv4_1a, vec4(0.0));
+    vec4 relu4_2a = max(conv4_2a, vec4(0.0));
+    vec4 relu4_3a = max(conv4_3a, vec4(0.0));
+    vec4 relu4_0b = max(conv4_0b, vec4(0.0));
+    vec4 relu4_1b = max(conv4_1b, vec4(0.0));
+    vec4 relu4_2b = max(conv4_2b, vec4(0.0));
+    vec4 relu4_3b = max(conv4_3b, vec4(0.0));
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(0, 0), relu4_0);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(1, 0), relu4_1);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(0, 1), relu4_2);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(1, 1), relu4_3);
+        ivec2 at = pixel;
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 0), relu4_0a);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 0), relu4_1a);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 1), relu4_2a);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 1), relu4_3a);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 0);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 0), relu4_0b);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 0), relu4_1b);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(0, 1), relu4_2b);
+        imageStore(out_image, at * ivec2(2, 2) + ivec2(1, 1), relu4_3b);
     }
 }
 
-//!DESC C4F16 conv0 16x3x3x1 + conv5 16x3x3x16 + Add
+//!TEXTURE C4F16_CMP_FP16_conv6_relu4_rim_0w
+//!SIZE 17 32
+//!FORMAT rgba32f
+//!FILTER NEAREST
+00000000000000c700000041000050411aacc83c60649e3c3f11e43ce174d53b000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000c70000504100009041cf43593b2a8caf3a15758b3c86cd7ebb000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c700000000000090410000b8413a87123c58dfea3c317e143bdd6c6f3c00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000b8410000c041a31de0bb3e5d543bf80cdebafee79bbc000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000000000c0410000c841feb6933bc3c24ebbdbdb973b0d77543c000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c7000080bf0000c8410000f041b5e2093d5e842e3a6de5de3c121611ba00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf0000f0410000f841474eefbbd3662cbaff45ad394c914e3c000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000080bf0000f84100000042607e17bb34d4363ce7fa75bbbdb4093b00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c00000000000000000aaf2423c4e6d293c34f6d73b51bc8e3ca73990bcd0942abc01f78cbbe4e41b3cd00d103d62c65b3c97163dbbab81403c32ff1e3c60089c3b8a1acc3b6764c8b9c027e1bb5886f63ce95c413c17f34c3d8ae009bb2638983ac043d73bab3d0f3c5cf9a1baa40143bb556a4abc88bbdcbb4b55813b6123863b5704bf3bac67a0baa7e0223bbfebb13b903e953bf63e8f3b4aff013c5b72c4ba2ee1023c26ef413c6019c93b030fffba59199ab9fb5cd2bb3a6465bcf7f4bfbb7c7ebc3bac3888bcc45596ba85686cbb5b597cbb27cde93b5c0f1ebb04d75e3b749f12bbc2053ebbe43a7b3b9051d73b15126f3bafc1e13a1285d3bb394187bb44e9cabbb7ebcdbb00000000000080bf00000000000000005c12373d8141963c150f973c0493cf3cb1fe35bdd0041f3d72d4623c0d1d4dbce5d6613ddfeb84bd938d40bcfdb04ebca629203c68caa1bc005e02bc51fb1d3b5ff74e3d4d48933d71fb51bc70ef013ebf1bbe3c7a68ab3a8a44f5b870aa783c4a6d52bd527a903b86cf7fbb8af8c1bc4a27853b429a373c80c9413b8acf5d3b98e798bcea9c423c0b595e3c1ad24bbcfa200c3ded56eb3cb5960f3b70e3973b3fafbfbc9892123ba7f8ebbb63b0c2bcaa144e3b4350c6bc9632f2bc334dc63cdb454b3c11cb80bbb3c1a2bc7ddf20bc99fcf8bc510b8f3c4db8b23c1912eebbbc222b3c7f5906bb99bec33c7a47313c44aba63b530c67bba155a73b16f925bc000000000000000000000000000000007fd4923d21d781bd13d105bb2c622b3d1ace193de9751a3d99409e3c47a4d5bcf035933c9833a1bcca619abc5d8ad13c4af18bbc8e88f93b98bcb1bba24f47bd975c973e90a71e3e125c643e23bf483d73d86d3dca8cf1bceda127bd81b524bc37729cbdde36f63c5553603bb5ac8cbd4d673a3d71ef7b3db8d6393d00b0e23c8b581b3cc644ac3ca2d4043dcf16693bb034313dd380f53ca9a0673c4ea5903d4ecfc6bcdabe8e3d116d9f3df261d7bc5d19fbba2a8cdf3c2689e93b882e363c945df13bfaa70b3cf7a5a63b3ef23dbc1fc4fabcd676213d69ddf33c095c95bb1666ad3cb16466bdcaf0bfbca224973d2f4ce7bb518f6fbda18dddbc4fac163d000000000000803f0000000000000000b5e7c33b85b4e6bcdb7c91bc8075ca3c479580bc1415693c3dd5aebccda00bbce9c535bade56563b6cf9203c9600fa3bd9d4ffbbe79b8d3a24615abb3acf453c7f71013d8c5797bc1b54ce3c7e4a133c67a3d83cf4500bbd5b569bbcb501813d2daad4bc5547963c2c537ebb4fb016bddbcfcc3b6cabd9bcc8fea13da99a473d2b72053c7becf4bb8491243bd6d2243dc098f6bb4234a43b97b1423d6e940ebd3308bebce80f01ba027de63b83e8eabcd2fee0ba3989a6bb88adaabbbaa3c2bb7a29b5bb998196bc97a502bbcd3327bb0961423b9c70ad3cac86083cc9a8a9bc13b63d3b4d58063be0dcd4bb9a6d623c9e62ad3beec17739e5f4ec392fab853a00000000000000400000000000000000bada37bbb1b9ccbcf26416bcdab078bc41fde13ad3f27c3b0a27b0bbe497cebaf391db3bac0eb13b7f66013c22c014bcd7c9edbb9d238d3a2a5ea63be44d0ebb93df983c0620653c92df323c97e3933c03f0bd393ad2abbc18d40ebcc6a65aba1d8b72bb529d123c92d7893b0259053cdc2e553bc472c83c5a65173d9309243be82a15bc018e42bcbd19b4bb7fd983b90129903c84c1cc3c94fc873cb896dc3b883d1abb7d943d3c61c3a43bab8d363c0a8407ba90085b3b18eaf1ba252f0f3cbf66a8377efa7bbaad65de38dc75123be5a2c7bb5e1da6ba954a21bbcbabe73a613f483c70cb10baf6df8d39d2592fbc9e5f4fbbf63713bc5b9a04bc16fc01bc00000000000000c00000000000000000537e273cad8cc13bdd238bbb0d24e2bbc36753bb42300dbcffda633c6c1aa53c1906a73c49533a3c18925c3c64b6d73ba166df3cee2a883c2944003d83d14d3de3383cbce7bb313b571069bbd41d41ba73baeabb42be9e3abcfc36bc42429dbbd1c30b39c517d6ba068607bbbc2f963a9e6e0abcb86c02bcd9053bbb66332cbbd42326bc956e5db9e8fdb7bbebd863bbff26d83abd505b3bf7f7723bc9a1883b601e5abbc9cf25bbf1b089ba3c8151bba740063d2b90203da9bfb63d95bc923d8dc888bbf895c83ab09ce73c933e963c8cd01bbc37fef63a2932fe3a82baf93b24f31c3b593aadb951063bbc9c9e3dbc7a14b83a4c21093b44dd3b3c0a4d373c00000000000080bf0000000000000000454a253968f74f3c289e533a92b3a13b960e6abd668c4f3b5c0460bdff574abdf209513cdb8c08bdb469c1bc97a84dbc3bbaa53d9efe2f3df19993b81aac1b3de50617bd427babbc27182bbd7a7339bccb0f8d3be04aa43c3a864f3b03ada93cd930963b5613763bb3ad51bc50077f3baa5605bc58ad0bbc23ea20bcb2ee63bc7e1af5bc646e68bb843fe5bc1d6293bc3832fdbb20d9ba3b4cf082bb91de523c789100bd53e9e5bcc0e82bbd9bc011bd4bb74d3b79659a3d65343c3da3a07f3d7f42443d6e8d563db7fbfc3d17155a3ded939a3c1c8d133d0689283d7a241a3d737c903bf9910bbb09be37bbf4dae93b7c7eea3c359e763c331b173d0676963c000000000000000000000000000000004b363fbbd638203de8de843c9f2ea73c9e315ebc2adc333c029232bd211b89bbea2a08bc6bee913c67321d3bf17c54bc0dce173edde52b3e0f57003ea49e233e9d29ffbc29880cbc7d7663bdfa6fbdbc524da13c69a8013c0070debc3603993bdddcd7b8ddb8183d87d851bc1d45883b0a93eb3c7a728a3c7524a83df6723a3d95b463bcea9e443cc68ae83c2724cd3c151f713c882db83b4cd88cbbe4c1d93b5fe265bdc8d70ebd3e0c8fbccc0b32bde454c53d83aca93da7fda23dfb18ac3d2d8a4f3de79a3b3d4f36a33d9e8c833d8381d73bfb26763d6140793c3154493d6f76f7b8cdc15cbc71c0613cef9dbd3c9a78873de56a2b3d51255c3de8ec833d000000000000803f0000000000000000bef5c0bb1e3716bd7c4d343c29e0713b0ffe40bca819113b158b26bc19be003ceb45dcbaae53953b31793cbaddd537bad800103dceb43b3d8e759ebb0bf8823c4d5ec4b96b62c33cbe6f4ebcb232983c6a08363c5222883cf5371cbc966da63b17c09fbb4f91d1baa4c889bc7898c3ba6e30a2ba2596a6bc9c29bc3bdb5a86bc7514cdbcdf56dcbcdb4bbcbc0aca5fbb80ebe63b0a90023b63812dbcd9bbce3be08573bce4efb6bce4bfa23be96a53bc9ce2f73c8bbfc43c92920e3d03702a3d11b11a3d5706023c14842b3d76f9103d90e5ae3c24e2023c3e4566bbe672063d683c82bb7ce5033c114fccbb40c53dbc263bae3cbc0ec83b5540143c3bd87cbb000000000000004000000000000000005b2b46bcf14101bc088e303a3758e6bb8fb34fbcf313743b7286a0bbf11215bb047349bbf291ed3a3b938839a051193b960b5c3c9cb9233c1cda063a55f1ec3aac81cf3aae4bde3b320521bbd1bf3a391f0d423b205c9d3b997109b92a2d87badff581393f1d5f3b867edbba079c123cf30d193cca0239bc9ba2c43b610bedba3091253ba2657f3c878974bb03506f3c79d0733a3ed099ba5ddb31bb1b8bbdbbbebdd1bb0598c7bbda26fc3a687469bb0b74de3bcfcd5b3bc9ae7fba806bbfbbe13d1c3c0fcc093c8537a5b8187fba3bd0c6c13b088b723cf0ee563a84bbb13b4166beba44cedfb64c4176bbdfc831381545e33b2bd166badd9f9aba9a0aa6bb000000c00000000000000000000000006b02f5bb7d15bebcf852ffbb040baabce53744bc145d35bcf84d05bcfd628dbc826f3cbbf8c838baac4d7abbddaa5a3bf710aebceb43883cad32ed3ba45e963b75219a3ba591133c1634e939465a9c3b760ddb3ad82d1a3c8f2d043bcc17f73b13f2e53abe7537bb5fe729bc87d575371ee15b3c6b6fad3b28fa413b8fd4883bce2e14bb74e099bce23183bc3583c3bcf3a946bb7e1be0b9a6773abbee0937ba5e7b693b71e154bbf074d9baa570443b361ba43c3bbd00babb67043cef386339c202643c1737903a96dd913ceb9c20bcb325283c47bc60bb4f9572bb28fc7ebbe49f36bc387694bb1b322e3b0e742ebcba0112bb10c0f53bef37593c2bc932ba000080bf000000000000000000000000bcc2e0bc4c1207bd39dad4bc5e633abdb47651bd4e4490bda5f38abde6e655bd8086e5bb8003b7bc5efc0abccdac10bc37ac9dbce5399ebd4afc1b3c56e94cbce3f749bcfaf7aabc132695bc513589bcd03dbc3ce80b933a3b842a3d87fc473c02b474bc1e08993c9c3f6ebcfd96aebc198ee73c93cfa43d9cd0af3dae4bb93d389c69bc991e64bd64362e3c04e309bd3b80e83c5bf6a23b69bf46b9fcec4d3c1eca65bce03bbcbc2215cebc763b863c2315813c2e1a303a753dbcbcdc41ca3b968f583da832fa3cd9eba43b3e24113d7cb19cbc2d6e3dbd7d3dcfbc514391bbcd28353dd824153c4923803cc2b4903968cb143d8d195e3bf217613c0c75403c00000000000000000000000000000000ca44f23d88db773d62798abbe9905f3d3835bcbd522f2ebd654cc5bdac74cabdfeb828bdbc09c1bc1fd46bbca811b4bc85da463d47bc8c3d72fdb33c49fd213ccb88dfbc6ff080bb5e50a6bd5b4492bdc13cb43d277f803d9c514f3ca0464c3db8e230bd5427cd3db39644bcaea7efbcf809833e1ec06a3e03438d3e69c6663e48f6f13d1897c23df32c4c3db0c4963d94fb9e3c18c2c13d0556043d37b8533dcb3892bd99fe763950aa903cd08d3bbdd8bd513c6e25073d36ab56bbac8bc5bc7fe25a3d31d99a3d22bc6f3d69853f3d62b963bd4f53413d2ef69abbf40dbabc8d15e9bcbb35ecbdf175f2bb5e72613d4a6d963c65899bbd33a7a9bcb285903c0000803f000000000000000000000000628389bcd1b8fbbc38dbf43c391c3e3d7f5f0cbd0a92a5bd2ea925bd325515bde9b538ba38e2ddbcad03e53b2adcf63a09c78c3cdc129fb932b0633bb3e7183b49988fbd4af814bc218d47bdefad17bd0de0213ddcbbc1bc6d8cb63c279adf3c1ab3e53bba05a63c90622f3c13b512bc82c1653dfe99c53dc991fa3db775203e16e1803c4c10d33c8ed9e53b04cd943cbb9d9f3b156f9cbcdbcff23cc01017bc19fd21bc3d68983b1446d2bc870693bcba911a3c1ec75139c314a5bb166d48bca7c28c3c00e3e63ce18cd93c6ad0df3c09e6b7b8286b733ce9e323bc4b0dabbc4fabd9bc276184bcdf1b193c79f8693b2f9bedbb0218f33c881748bc2e2143bc0000004000000000000000000000000008924abce1bb3a3c7fe391babc83afbb694fbcba42029c3b5a7593bb7fb2ddba89ae73bc258b34ba127295bc829584bcf74d933b79c612bba5de3abaa9b4a93a99f91d3c7fb7c03c693e033decb3953c6faf67bc0bf0a03c79df7039d6379bbb7e84973cc13355bc27190b3a4bff893b3fcf1bbbdb4cbe3b2bba8d3c5704da3ad99b8a3bb5d5fa3b54df653c05fa543c85d8f6bbf84835bc365801bdc1acbbbc38c3783c92e83fbc70d8203c52ab3b3cb06bac3b21bb09bb9f1b10bb66e7b23ac5c20cb8bf32cc39d1932a3b242d883a38d9f83ac1df0bbc88eb1cb9a58c963b81aa6ebc6cc71c3b41d0ecbbffcbd2bb2c87c8bb731a363bca38fa3ac767773a00000000000000000000000000000000391b6dbb72190d3cbd243f3c69d702bb7ec4753ce17e173c0ceb133c8d483f3bf6ed80bbcd1c97bba434463b02d404bcca2279bb988a28bcf7509dbb2d26293b987af63a8152ba3b89c9a73b05e396bbde00e7b87f56643c6f98b43b098b22bb40f49439232442bc65fa19bbbb9c003a766e79bdb3d321bd52000ebd70a8dfbb66efa53be1c81f3bfec70bbc5feff43b0fa657bbc23c2bbc38bf0bba3f596cbc98191839fa3444bcf1c629bc1b56be3bf7cd373c76cd813b7586ffba97f9ae3b7f67a6bb551088ba2c850cbb20e186ba8661ba3beec9b9bb67528abb425505baed50fb3b86000b3c95089a3be640a6bbb1b57e3b78153d3ca9b6833b49984b3b0000000000000000000000000000000087de3c3c180300bddc29013cc0da683c24000d3d78d81d3cef765b3dca13173d58f1953cae6f3a3ba60c5e3c70321f3c2d1c5cbd646d6abc5fef2dbd26832abda8dc0c3bc88a313cd197933cb991033c0605b4bb9a897bba54af5e3ad0504cbb6ef33b3c37e6d13a3246da3ba622923b188b55bd163111bd0627c4bd805f7fbd8d8cf7b9cccf17bd158c41bde9ec16bda8b68fbcdf8ce1bbacf5a0ba1b740abb728aab3c85d62c3a52dd113c7aed403c0a9d1cbdd1f2ebbc93dd11bda97db7bc608505bd1f5700bd771777bd3e0c32bd9ff77abbd4037dbcf8151c3bcdff443ba63d1a3c95861a3cc3f489bb285213bc7a5603bdd11996bb1135debcdcf4c1bc000000c000000000000000000000000064f9873ce0f0a93ce1fe613c1ef8c33b94eb3abcb1e02fbc7aa575bc69870ebc4dff4bbcc11f77bb65310fbcf3eb013b11682bbd8ac39d3bb8537ebdbb8e1fbce413943bbe1d083b3adb7b3b6cc3ff3bf161223be9e2993c5a67063b8a9dc93b47728bba10ad46ba71843fbb3122a63b6cabfbbb8234c0bb78f896bb957bc33a5a0359bbf2f2abbaea65e6ba276e4dbbe82f0e3cf4f4373caf2dcd3bc221853ae8828ebba42126bcdfd90abb01f3743aaca0afbcb113f4bcc6d8c6bcf9cdc6bcebfb0fbcef2af7bc64f582bb7d83acbc866de6bb9d66c7bbedbc22bca52f2dbc2db7093cf6cec83be514033c97781dbaf758f73a54066eba0fbea0bac5ff90bb000080bf0000000000000000000000005f3cc43be118303c7712cf3b9d2e383ba8ccbd3c13d9a13c6eb0b5baecf438bc936d07bd292413bdb7742cbb1c3dabbcfb21c8bd81cafabd7f3bf43c0ea88abe67801bbc8581ef3b1e455a3bb15f66bc0e4aa4bc7d8a70ba2eb091bc7c4539bd6bb9933bbaa9843bf7d4953c35188f3b30c978bbdc8682bbefd034bc1df91c3ba73d083c8ff0e23c648b403ba5ac473a23a25c3cb6e2863c52bef1bb8f705cbc43fbc73b4957e53c2811563c303aa33cd3f31d3d319525bd821c203dbf95dcbb067ef0bcdbab1a3cee36b8bd6d09953de77fa2bc982cd5bc9c90c0ba500f24bd9972ca3c3d5c2a3cf57a973c12352b3c652d1abdc58d64bd99d722bd358a37bd00000000000000000000000000000000388f1a3c6e7bf4bc621ec83c925e413b609cc03d32e59d3d70c004bd4950953dbb46d83c38a8a53c5907113d835f943c73fb873dca720e3d9daf7b3d67782d3d1ccc3e3e36cfe83d739fe43da740d93d147880ba6471acbbcd0905bd0b84c7398671c2bd047b03bc36fa1dbb7d7f1dbe393203bd181b23bafc2e84bb6669febc814ca5bc76c444ba0cd84dbc2cae0bbd890c993cb61d823d9d1d6cbc26825e3d0d30e8bc800e773c6eb5433cc60957bd5a749eba14e5c23cb99e873d58db893dfebf50bccd9b6abda02cd83ab38d69bddb352abdd01e56bb76c78bbc3cb2dabc7a68d43c9b00a43be2665bbc3f7abd3d28c9073de365dabc6e54adbce04ab83d0000803f000000000000000000000000c03ac439d605b73c12d58e3b2bf3d33ce9bde13c398988bbaf3797bcb487a2bc8787a6bda130afbc1f89c2bcff4c04bdc5b28abbfe2c4a3c9c099b3b94a12e3c1361063da584df3de342bb3cc6784f3c89a8bebcc0b404bc9eaeb3bb7aecd1bb4f261e3d067be3bb33a1e2baa4c8413c39fee6bbf0fd50bcc8647cbc42961cbc3ca7203b6d8d17bbfdc252bc8217f0bb9bb008bde0d691bda647a23c5f68ebbdfe65013c8844b5bcbb403cbc5abd2cbd6f5381bc243b293d860d103c7504bc3b9914053c47204e3b0ee9933ca39059b868ac9c3c9c222f3c24e400bc4626883ce71e95bc504b403b070ebabb7ad6e33b0126ddbae400843c25030c3c75bd913c0000004000000000000000000000000069e3933bb2d4b33b7db57739d31a8c3a571837bbeee2c8bc5459debbe9b241bc0b01903a54e1313c00c82d3bfe8d65bb1a284b3b1b15563ca21eea3bcaeb1c3c8e2510bdb3f9d5bcb32f9cbdbb6720bd32e818bb55c0ffbb91b01f3afa061dbc2d71e93ba03f593cf1fc5c3b729b7e3c22323d3a902d553ba762c43a08dc85ba1ad2453b7b9d063a875bea3ad7c486b6c4863c3c0ad26c3c472c193c188c3e3cfe139f3ba7480c39f6f8033c29be533ac81872bc0f1c23bc41deacbbeca31ebceed6813b8184ec3b2270a63a4240c83bfdf4e6ba93db1ebb3dc793bb145cacba423e02bb7e9110bcde4b0fba0445edbb71e2e2ba440cc5bbd1d690bbff576abb00000000000000000000000000000000e4db4bbcae18713bb14102bc47f5a33ba16d23bdc5b52bbd8be5b2bc089db93bfc4d113cd2f13b3c58590a3cb9ffb4bcd396b63b089295bb16707f3a215306bc611d5cbeb3acdabdc09212be874babbda4e31bbbf3c9643a77e5483b7aec5bbc8c8ea73c71df413cc71ce93bb5ecfa3c21f15fbbf1918dbccf2cfcbb478c0fbcaf30afbbe49c8cbc20350ebcd75e6f3b936ddabc17f033bdb699a2bb5d84e6bcdd5de7b995ed0fbd8cc961bb7ef5933b7d9a34bc8385f7bbdbe4edbbc6eff9bc25631abcc0bbb4ba2a5d1c3b10b7dfbb49e9ee3adac0b9bbcda00dbcab6d483ce58ce53bac5b593ce7e0c43aa3d4ae3ba92d5c3cdf60c93c0e28453ca4530d3c0000000000000000000000000000000074740e3b1627823af1ebdb39de41b13a83673cbcd7bf42bc272cefba55533cbc9019ffb9d463633b5002dabb910ff33bc6cd76bd9d3680bd5e9002bdfb3b51bd5166223becf821bb3341783ba2cd0ebb82590ebb6156e6ba7bc67bbb88c82bbabc269dbb26a682bc020308b963013bbc139e983af1221bbaa0656abb2b18a4bbf5f37a395530593bd119e4ba7c71f8b851c325bbe4f075bb48173ebab5dcb9bb6085a53b2ceac73bb4e13d3b4f070d3b5580d0bcf31f94bcc87c99bc5e5dfcbc16781e3cb71af23cd9ee053c3e32bd3c66d65fbc6a6c97bced24a4bbb6d595bce8212d3b51fb70ba8e45e4399e1dbd3941488ebba7e03dbbc4efd6b907c3c4ba
+//!TEXTURE C4F16_CMP_FP16_conv6_input_rim_0w
+//!SIZE 2 32
+//!FORMAT rgba32f
+//!FILTER NEAREST
+00000000000000c70000004100005041f698c8bc94f99fbc98c5e3bc43e6e8bb000080bf000000c700005041000090411e6555bb44ccadba80f38bbc0b007c3b000000c700000000000090410000b841a0a112bc148ee9bc6ff610bbdf556ebc00000000000000000000b8410000c041f0d1653c1aca9cbb7eaf1e3c8c2ffe3b000080bf000000000000c0410000c8419e8ec2bb6ab973bcb0e493bc104b9fbc000000c7000080bf0000c8410000f041f3a115bd19c59bba3adbfabc1fc448bb00000000000080bf0000f0410000f84175bf813cc4d3753c0c81823ac4aba0ba000080bf000080bf0000f8410000004249b9533cf752783c220cb83b14e1933c00000000000000c000000000000000006fa5163c0f02db3b90e8eabb107c83bb00000000000080bf00000000000000009de580bde407fcbc4f7ebe3be5d3fcbc000000000000000000000000000000000fca3abee7b745bedf5c41be79af4bbe000000000000803f00000000000000000c363cbd62dcff3c4f12c0bd191332bd00000000000000400000000000000000ab3c12bd4c8c9cbc815507bd27e9c8bc00000000000000c000000000000000009d4591bcaae924bce59d3abdac5649bd00000000000080bf0000000000000000e5a021bdf8bd4ebdc44892bc06923b3b000000000000000000000000000000001fbf3dbec78025be06c34fbe09f853be000000000000803f0000000000000000622c7dbd54e94abd751b3fbc133c48bd0000000000000040000000000000000028b3afbc50e25ebb17c285bb1ce60d3c000000c0000000000000000000000000dfbb8bbb0e6486bc7a2146bcf729d2bb000080bf000000000000000000000000f594b3bc9974623a523e87bdd7e295bd000000000000000000000000000000005f6e7cbe57e6b4bee5cc8fbe9bee68be0000803f0000000000000000000000002a5759bdc227203c428eb7bd3e9703be000000400000000000000000000000006c5ba33caca09dbbab1e7a3b1a7f5a3c00000000000000000000000000000000ad260c3dc479d13cb459e93c2576d33c0000000000000000000000000000000048e8ce3d5c71a13d74c7fd3d2158be3d000000c000000000000000000000000036d1253dde09c73cacdd2c3dd35f1a3d000080bf0000000000000000000000008f41823dd95d9a3d0aa2543d3818173e000000000000000000000000000000005c7c88beea852cbed35393bd14b558be0000803f000000000000000000000000b7f0243dfbf7d1bb86e8ff3c00cc093d000000400000000000000000000000008fccdc3c7b2cb93c25ecb13c1a74fe3c000000000000000000000000000000008841b03d396f923d8137483d4195a73d0000000000000000000000000000000096ab033d2e50493c1b6a823c9861353c
+//!DESC C4F16 conv6_relu4_whole 4x5x5x16 + conv6_input_whole 4x5x5x1 + Rim + Rim + Add + Add + Add + DepthToSpace + Clip
 //!HOOK LUMA
 //!BIND HOOKED
 //!BIND C4F16_CMP_FP16_relu4
-//!SAVE C4F16_CMP_FP16_skip
+//!BIND C4F16_CMP_FP16_conv6_relu4_rim_0w
+//!BIND C4F16_CMP_FP16_conv6_input_rim_0w
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 4
-//!COMPUTE 32 16 16 8
+//!COMPONENTS 1
+//!COMPUTE 64 32 16 8
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 
 // Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
@@ -1328,551 +2165,1158 @@ float source(ivec2 p) {
     return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
 }
 
-// The workgroup's pixels of conv0's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv0_tile = ivec2(18, 10);
-const int conv0_cells = 180;
-shared float conv0_in[180];
+// A texel or zero, without a branch around the fetch
+float padded(float texel, bool inside) {
+    return inside ? texel : float(0.0);
+}
+vec4 padded(vec4 texel, bool inside) {
+    return inside ? texel : vec4(0.0);
+}
 
-// The workgroup's pixels of conv5's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv5_tile = ivec2(18, 10);
-const int conv5_cells = 180;
-shared f16vec4 conv5_in[720];
+// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+bool is_at(int p, int n, int at) {
+    return at == -32768 || at == p || at == p - n;
+}
 
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 2);
 
-    // conv0: 3x3 kernel, 1 to 16 channels
-    vec4 conv0_0 = vec4(-0.011847122, -0.030045347, 0.20180161, -0.011729635);
-    vec4 conv0_1 = vec4(-1.7109774e-05, -0.269548, -0.11573616, -0.16546625);
-    vec4 conv0_2 = vec4(-0.08563284, 0.10452247, 0.03993643, -0.20661472);
-    vec4 conv0_3 = vec4(0.03856215, -0.1556665, 0.018209212, -0.18803255);
+    // conv6_relu4_whole: 5x5 kernel, 16 to 4 channels of 2x2 pixels
+    vec4 conv6_relu4_whole_0a = vec4(.024417479, .032365378, -.08588777, -.026956346);
+    vec4 conv6_relu4_whole_0b = vec4(.024417479, .032365378, -.08588777, -.026956346);
+    vec4 conv6_relu4_whole_0c = vec4(.024417479, .032365378, -.08588777, -.026956346);
+    vec4 conv6_relu4_whole_0d = vec4(.024417479, .032365378, -.08588777, -.026956346);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(1, 1);
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        int at = local.y * conv0_tile.x + local.x;
-        float s;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv0_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv0_tile.x, cell / conv0_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv0_in[0 * conv0_cells + cell] = inside ? source(q) : float(0.0);
+        ivec2 corner = pixel - ivec2(2, 2);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int x3 = clamp(corner.x + 3, 0, edge.x);
+        bool x3_in = x3 == corner.x + 3;
+        int x4 = clamp(corner.x + 4, 0, edge.x);
+        bool x4_in = x4 == corner.x + 4;
+        int x5 = clamp(corner.x + 5, 0, edge.x);
+        bool x5_in = x5 == corner.x + 5;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        int y3 = clamp(corner.y + 3, 0, edge.y);
+        bool y3_in = y3 == corner.y + 3;
+        int y4 = clamp(corner.y + 4, 0, edge.y);
+        bool y4_in = y4 == corner.y + 4;
+        int y5 = clamp(corner.y + 5, 0, edge.y);
+        bool y5_in = y5 == corner.y + 5;
+        // Pack 0
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y0), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y0), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y0), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y0), 0), y0_in && x3_in));
+            f16vec4 s_0_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y0), 0), y0_in && x4_in));
+            f16vec4 s_0_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y0), 0), y0_in && x5_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y1), 0), y1_in && x3_in));
+            f16vec4 s_1_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y1), 0), y1_in && x4_in));
+            f16vec4 s_1_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y1), 0), y1_in && x5_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y2), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y2), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y2), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y2), 0), y2_in && x3_in));
+            f16vec4 s_2_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y2), 0), y2_in && x4_in));
+            f16vec4 s_2_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y2), 0), y2_in && x5_in));
+            f16vec4 s_3_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y3), 0), y3_in && x0_in));
+            f16vec4 s_3_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y3), 0), y3_in && x1_in));
+            f16vec4 s_3_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y3), 0), y3_in && x2_in));
+            f16vec4 s_3_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y3), 0), y3_in && x3_in));
+            f16vec4 s_3_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y3), 0), y3_in && x4_in));
+            f16vec4 s_3_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y3), 0), y3_in && x5_in));
+            f16vec4 s_4_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y4), 0), y4_in && x0_in));
+            f16vec4 s_4_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y4), 0), y4_in && x1_in));
+            f16vec4 s_4_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y4), 0), y4_in && x2_in));
+            f16vec4 s_4_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y4), 0), y4_in && x3_in));
+            f16vec4 s_4_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y4), 0), y4_in && x4_in));
+            f16vec4 s_4_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y4), 0), y4_in && x5_in));
+            f16vec4 s_5_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y5), 0), y5_in && x0_in));
+            f16vec4 s_5_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y5), 0), y5_in && x1_in));
+            f16vec4 s_5_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y5), 0), y5_in && x2_in));
+            f16vec4 s_5_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y5), 0), y5_in && x3_in));
+            f16vec4 s_5_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y5), 0), y5_in && x4_in));
+            f16vec4 s_5_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y5), 0), y5_in && x5_in));
+            f16mat4 w;
+            w = f16mat4(-.000879,.0001425,-.0006175,-1.02e-05,.00079,.0005946,.001522,.0007744,-.002192,2.44e-06,-3.1e-06,.0003023,-.00244,.0008507,-.004025,.002705);
+            f16vec4 conv6_relu4_whole_0a_pack = w * s_0_0;
+            f16vec4 conv6_relu4_whole_0b_pack = w * s_0_1;
+            f16vec4 conv6_relu4_whole_0c_pack = w * s_1_0;
+            f16vec4 conv6_relu4_whole_0d_pack = w * s_1_1;
+            w = f16mat4(.0003822,-9.835e-05,-.000387,.0003119,-.00415,-.000992,-.00119,.0001844,.002754,.001064,-.000706,-.000768,-.0015335,5.51e-05,.000489,.001364);
+            conv6_relu4_whole_0a_pack += w * s_0_1;
+            conv6_relu4_whole_0b_pack += w * s_0_2;
+            conv6_relu4_whole_0c_pack += w * s_1_1;
+            conv6_relu4_whole_0d_pack += w * s_1_2;
+            w = f16mat4(-.001446,-.0001578,.0009675,-.0003624,-.00452,.011246,-6.93e-05,.002512,.003084,.003624,-.0006337,-.00508,-.001447,.001391,3.356e-05,.001063);
+            conv6_relu4_whole_0a_pack += w * s_0_2;
+            conv6_relu4_whole_0b_pack += w * s_0_3;
+            conv6_relu4_whole_0c_pack += w * s_1_2;
+            conv6_relu4_whole_0d_pack += w * s_1_3;
+            w = f16mat4(.0001199,.001344,-.0001311,-.0003335,-.001871,-.004406,-.001049,.00514,.003956,-.006176,.0005364,-.000205,.0001007,.0001433,.0005684,-.000998);
+            conv6_relu4_whole_0a_pack += w * s_0_3;
+            conv6_relu4_whole_0b_pack += w * s_0_4;
+            conv6_relu4_whole_0c_pack += w * s_1_3;
+            conv6_relu4_whole_0d_pack += w * s_1_4;
+            w = f16mat4(.000464,-.0004659,-.0003743,.001562,7.62e-05,-.000923,-.001173,.001842,.0009694,.000514,-7.76e-05,-.001215,-.0002677,.0008945,-.0005083,.0003843);
+            conv6_relu4_whole_0a_pack += w * s_0_4;
+            conv6_relu4_whole_0b_pack += w * s_0_5;
+            conv6_relu4_whole_0c_pack += w * s_1_4;
+            conv6_relu4_whole_0d_pack += w * s_1_5;
+            w = f16mat4(-.001376,-.001202,.0007067,.0005307,-.0044,-.001758,.003128,.00187,.003197,-.000416,-.0001868,-8.49e-05,-.0003994,-.000325,.0007267,.005394);
+            conv6_relu4_whole_0a_pack += w * s_1_0;
+            conv6_relu4_whole_0b_pack += w * s_1_1;
+            conv6_relu4_whole_0c_pack += w * s_2_0;
+            conv6_relu4_whole_0d_pack += w * s_2_1;
+            w = f16mat4(.000175,-.0004296,.0001743,-.0005193,-.002832,-.001735,.01076,.006058,-.006966,-.00299,-.002344,.0012865,-.09186,.003485,.0305,.02254);
+            conv6_relu4_whole_0a_pack += w * s_1_1;
+            conv6_relu4_whole_0b_pack += w * s_1_2;
+            conv6_relu4_whole_0c_pack += w * s_2_1;
+            conv6_relu4_whole_0d_pack += w * s_2_2;
+            w = f16mat4(.003218,-.001799,-.003672,-.0015135,.2023,-.2698,-.0662,.0544,-.3457,.2883,-.03665,.1155,-.01694,.03134,.0005918,-.01608);
+            conv6_relu4_whole_0a_pack += w * s_1_2;
+            conv6_relu4_whole_0b_pack += w * s_1_3;
+            conv6_relu4_whole_0c_pack += w * s_2_2;
+            conv6_relu4_whole_0d_pack += w * s_2_3;
+            w = f16mat4(.005344,.0006657,-.002512,-.001362,-.02133,.0306,-.0089,.010216,.01048,-.009026,.01152,-.01949,.001339,-.0004752,.0009713,-.001131);
+            conv6_relu4_whole_0a_pack += w * s_1_3;
+            conv6_relu4_whole_0b_pack += w * s_1_4;
+            conv6_relu4_whole_0c_pack += w * s_2_3;
+            conv6_relu4_whole_0d_pack += w * s_2_4;
+            w = f16mat4(.0001116,.0001813,.0008082,-.0009685,-.0008006,.003548,.0001558,.00099,-.001809,-.001116,.0002892,.000956,.000335,-.0001724,.000419,-.0008516);
+            conv6_relu4_whole_0a_pack += w * s_1_4;
+            conv6_relu4_whole_0b_pack += w * s_1_5;
+            conv6_relu4_whole_0c_pack += w * s_2_4;
+            conv6_relu4_whole_0d_pack += w * s_2_5;
+            w = f16mat4(.001285,.002817,-.00224,-.0006022,.005783,-.0009775,-.001138,-.001174,-.001997,-.000453,.0013075,.0005035,.0157,-.008934,.00552,.001163);
+            conv6_relu4_whole_0a_pack += w * s_2_0;
+            conv6_relu4_whole_0b_pack += w * s_2_1;
+            conv6_relu4_whole_0c_pack += w * s_3_0;
+            conv6_relu4_whole_0d_pack += w * s_3_1;
+            w = f16mat4(.026,-.001251,-.01776,-.00407,-.00747,-.0036,-.01743,.01576,.003384,.0003326,.000887,-.003716,.00852,.0958,-.355,.202);
+            conv6_relu4_whole_0a_pack += w * s_2_1;
+            conv6_relu4_whole_0b_pack += w * s_2_2;
+            conv6_relu4_whole_0c_pack += w * s_3_1;
+            conv6_relu4_whole_0d_pack += w * s_3_2;
+            w = f16mat4(-.2622,.2769,.00816,5.6e-06,-.0775,-.02258,.105,.07166,-.02115,.01894,-.1199,.1075,-.02563,.01035,-.0346,.0817);
+            conv6_relu4_whole_0a_pack += w * s_2_2;
+            conv6_relu4_whole_0b_pack += w * s_2_3;
+            conv6_relu4_whole_0c_pack += w * s_3_2;
+            conv6_relu4_whole_0d_pack += w * s_3_3;
+            w = f16mat4(.00755,-.00808,.002132,-.01189,-.005116,-.003399,-.003286,.01226,.003754,-.005665,.01187,-.010994,-.0003603,-.0002272,-.001332,.002125);
+            conv6_relu4_whole_0a_pack += w * s_2_3;
+            conv6_relu4_whole_0b_pack += w * s_2_4;
+            conv6_relu4_whole_0c_pack += w * s_3_3;
+            conv6_relu4_whole_0d_pack += w * s_3_4;
+            w = f16mat4(-.0003107,-.00154,.000608,-.002043,-.00209,-.001953,.0004234,.0005293,.000552,.001268,-.001199,9.68e-05,.00010043,.000168,-.0003424,.0004227);
+            conv6_relu4_whole_0a_pack += w * s_2_4;
+            conv6_relu4_whole_0b_pack += w * s_2_5;
+            conv6_relu4_whole_0c_pack += w * s_3_4;
+            conv6_relu4_whole_0d_pack += w * s_3_5;
+            w = f16mat4(-.00362,-.000659,.001677,-.001031,-.00515,.0004673,.002316,.001331,.001218,4.56e-05,-.0002675,-.001589,-.002232,-.0009274,-.0002606,.0005946);
+            conv6_relu4_whole_0a_pack += w * s_3_0;
+            conv6_relu4_whole_0b_pack += w * s_3_1;
+            conv6_relu4_whole_0c_pack += w * s_4_0;
+            conv6_relu4_whole_0d_pack += w * s_4_1;
+            w = f16mat4(-.03613,-.013695,.08734,-.004578,-.0003471,-.001662,.002169,-.0007167,-.000144,.0006914,.001495,-.0002153,-.00403,.00283,.01206,.00226);
+            conv6_relu4_whole_0a_pack += w * s_3_1;
+            conv6_relu4_whole_0b_pack += w * s_3_2;
+            conv6_relu4_whole_0c_pack += w * s_4_1;
+            conv6_relu4_whole_0d_pack += w * s_4_2;
+            w = f16mat4(.0595,.00457,-.010666,-.095,.004555,.000659,-.005188,-.001901,-.000456,.0003092,.000431,.003216,-.000554,-.000786,-.0079,.003994);
+            conv6_relu4_whole_0a_pack += w * s_3_2;
+            conv6_relu4_whole_0b_pack += w * s_3_3;
+            conv6_relu4_whole_0c_pack += w * s_4_2;
+            conv6_relu4_whole_0d_pack += w * s_4_3;
+            w = f16mat4(-.002071,.004185,.00213,-.00417,-.001777,.001122,.004932,-.001053,-.0004227,-5.43e-05,.0005636,-.002277,.000742,.000915,.0001857,-.001502);
+            conv6_relu4_whole_0a_pack += w * s_3_3;
+            conv6_relu4_whole_0b_pack += w * s_3_4;
+            conv6_relu4_whole_0c_pack += w * s_4_3;
+            conv6_relu4_whole_0d_pack += w * s_4_4;
+            w = f16mat4(-.001264,-.001153,-.0002468,.002108,.0004168,8.017e-05,-.0002925,.001419,-.000312,-.001286,.001212,.00054,-.000705,-.000596,.000288,.000368);
+            conv6_relu4_whole_0a_pack += w * s_3_4;
+            conv6_relu4_whole_0b_pack += w * s_3_5;
+            conv6_relu4_whole_0c_pack += w * s_4_4;
+            conv6_relu4_whole_0d_pack += w * s_4_5;
+            w = f16mat4(.000903,-.000857,-.001999,.002298,.000922,-.0002122,-.001365,.0006237,.000508,.0001429,1.4e-05,-.0002475,-.0006046,-.001504,.001251,-.0003455);
+            conv6_relu4_whole_0a_pack += w * s_4_0;
+            conv6_relu4_whole_0b_pack += w * s_4_1;
+            conv6_relu4_whole_0c_pack += w * s_5_0;
+            conv6_relu4_whole_0d_pack += w * s_5_1;
+            w = f16mat4(.002014,.00997,-.02303,.004726,-.001387,.000509,4.554e-05,.000997,-.0001978,-.0003371,.0002339,.00073,.000604,.0003812,.000345,.001223);
+            conv6_relu4_whole_0a_pack += w * s_4_1;
+            conv6_relu4_whole_0b_pack += w * s_4_2;
+            conv6_relu4_whole_0c_pack += w * s_5_1;
+            conv6_relu4_whole_0d_pack += w * s_5_2;
+            w = f16mat4(-.006176,-.003319,.00953,-.001565,-.000722,.000527,.000601,.000518,-.001271,.0004983,-.0006027,.001311,8.16e-05,-.000956,.003006,-.00296);
+            conv6_relu4_whole_0a_pack += w * s_4_2;
+            conv6_relu4_whole_0b_pack += w * s_4_3;
+            conv6_relu4_whole_0c_pack += w * s_5_2;
+            conv6_relu4_whole_0d_pack += w * s_5_3;
+            w = f16mat4(.002218,3.976e-05,-.00217,.000541,.000513,.000662,-.000779,-.0001051,.0003648,.001042,-.000696,-.0007296,-.00125,.0005126,.0002195,.001288);
+            conv6_relu4_whole_0a_pack += w * s_4_3;
+            conv6_relu4_whole_0b_pack += w * s_4_4;
+            conv6_relu4_whole_0c_pack += w * s_5_3;
+            conv6_relu4_whole_0d_pack += w * s_5_4;
+            w = f16mat4(.0004973,-.001255,.001388,-.001942,.000323,-.0002272,-.0006933,.000761,.0005665,-.000513,-.0004432,-.0003073,.0008054,-.000877,5.585e-05,.0002105);
+            conv6_relu4_whole_0a_pack += w * s_4_4;
+            conv6_relu4_whole_0b_pack += w * s_4_5;
+            conv6_relu4_whole_0c_pack += w * s_5_4;
+            conv6_relu4_whole_0d_pack += w * s_5_5;
+            conv6_relu4_whole_0a += vec4(conv6_relu4_whole_0a_pack);
+            conv6_relu4_whole_0b += vec4(conv6_relu4_whole_0b_pack);
+            conv6_relu4_whole_0c += vec4(conv6_relu4_whole_0c_pack);
+            conv6_relu4_whole_0d += vec4(conv6_relu4_whole_0d_pack);
         }
-        barrier();
-
-        // Tap (-1, -1)
-        s = conv0_in[at + 0];
-        conv0_0 += vec4(-0.05236286, 0.30628458, -0.17929937, -0.09139703) * s;
-        conv0_1 += vec4(-0.23360826, -0.16007778, 0.23940553, 0.03792454) * s;
-        conv0_2 += vec4(0.12956016, 0.27640018, -0.041533493, -0.16338605) * s;
-        conv0_3 += vec4(-0.11699181, 0.010245547, -0.049631663, -0.06240679) * s;
-
-        // Tap (0, -1)
-        s = conv0_in[at + 1];
-        conv0_0 += vec4(0.33232993, -0.18774113, -0.08967261, -0.13256632) * s;
-        conv0_1 += vec4(0.30832747, 0.23881131, -0.15512761, 0.14331096) * s;
-        conv0_2 += vec4(0.30408233, 0.27091688, 0.099680915, 0.33893126) * s;
-        conv0_3 += vec4(0.18159515, 0.04586368, -0.09393933, -0.018435482) * s;
-
-        // Tap (1, -1)
-        s = conv0_in[at + 2];
-        conv0_0 += vec4(-0.27306342, -0.11588807, 0.11624172, 0.0018254495) * s;
-        conv0_1 += vec4(0.09475376, 0.18373683, 0.1222369, -0.12461389) * s;
-        conv0_2 += vec4(0.28060737, -0.37013894, 0.3012522, 0.2841539) * s;
-        conv0_3 += vec4(-0.11660904, 0.11651952, -0.045478053, -0.06763838) * s;
-
-        // Tap (-1, 0)
-        s = conv0_in[at + 18];
-        conv0_0 += vec4(-0.0492279, -0.10485116, 0.29136616, 0.025302777) * s;
-        conv0_1 += vec4(0.04693598, -0.1515989, -0.20034431, -0.02338697) * s;
-        conv0_2 += vec4(0.29994932, 0.073514946, 0.10133603, -0.14911039) * s;
-        conv0_3 += vec4(0.24104553, 0.15503782, -0.22321482, 0.027762368) * s;
-
-        // Tap (0, 0)
-        s = conv0_in[at + 19];
-        conv0_0 += vec4(-0.3408956, -0.37816867, -0.007293412, 0.5008062) * s;
-        conv0_1 += vec4(0.05118368, 0.026346095, -0.21775216, 0.059154455) * s;
-        conv0_2 += vec4(0.13966298, -0.011923783, -0.4739905, -0.034879122) * s;
-        conv0_3 += vec4(-0.4715476, 0.020093594, -0.042006873, 0.19199662) * s;
-
-        // Tap (1, 0)
-        s = conv0_in[at + 20];
-        conv0_0 += vec4(0.13042845, -0.16622996, 0.26856712, -0.088696286) * s;
-        conv0_1 += vec4(-0.17213695, 0.21297628, -0.15910555, 0.18322827) * s;
-        conv0_2 += vec4(-0.26168266, -0.065154344, -0.17231575, -0.24553704) * s;
-        conv0_3 += vec4(0.38664448, -0.112363115, 0.1395569, 0.28421348) * s;
-
-        // Tap (-1, 1)
-        s = conv0_in[at + 36];
-        conv0_0 += vec4(-0.032834392, 0.27714956, -0.06642651, -0.0038680828) * s;
-        conv0_1 += vec4(0.15978843, 0.2875216, 0.28257504, 0.28963774) * s;
-        conv0_2 += vec4(0.003307841, -0.14560856, 0.20799284, 0.065319546) * s;
-        conv0_3 += vec4(0.24769674, 0.2008837, -0.10853276, 0.15103266) * s;
-
-        // Tap (0, 1)
-        s = conv0_in[at + 37];
-        conv0_0 += vec4(0.37721622, 0.25178266, 0.063714474, -0.03213273) * s;
-        conv0_1 += vec4(-0.2551843, 0.10864647, 0.20214406, -0.26887193) * s;
-        conv0_2 += vec4(-0.2312373, 0.15013835, 0.13983442, -0.1763649) * s;
-        conv0_3 += vec4(-0.33614248, -0.27970663, 0.07099214, 0.2923794) * s;
-
-        // Tap (1, 1)
-        s = conv0_in[at + 38];
-        conv0_0 += vec4(-0.09456749, 0.12230817, 0.29967654, -0.16919003) * s;
-        conv0_1 += vec4(-0.003934022, 0.02416674, -0.11029209, -0.13477823) * s;
-        conv0_2 += vec4(-0.33410642, -0.2158734, -0.18971866, -0.19413932) * s;
-        conv0_3 += vec4(-0.020728905, -0.12405045, 0.2887123, -0.05923538) * s;
+        // Pack 1
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y0), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y0), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y0), 0), y0_in && x3_in));
+            f16vec4 s_0_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y0), 0), y0_in && x4_in));
+            f16vec4 s_0_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y0), 0), y0_in && x5_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y1), 0), y1_in && x3_in));
+            f16vec4 s_1_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y1), 0), y1_in && x4_in));
+            f16vec4 s_1_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y1), 0), y1_in && x5_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y2), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y2), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y2), 0), y2_in && x3_in));
+            f16vec4 s_2_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y2), 0), y2_in && x4_in));
+            f16vec4 s_2_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y2), 0), y2_in && x5_in));
+            f16vec4 s_3_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y3), 0), y3_in && x0_in));
+            f16vec4 s_3_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y3), 0), y3_in && x1_in));
+            f16vec4 s_3_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y3), 0), y3_in && x2_in));
+            f16vec4 s_3_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y3), 0), y3_in && x3_in));
+            f16vec4 s_3_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y3), 0), y3_in && x4_in));
+            f16vec4 s_3_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y3), 0), y3_in && x5_in));
+            f16vec4 s_4_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y4), 0), y4_in && x0_in));
+            f16vec4 s_4_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y4), 0), y4_in && x1_in));
+            f16vec4 s_4_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y4), 0), y4_in && x2_in));
+            f16vec4 s_4_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y4), 0), y4_in && x3_in));
+            f16vec4 s_4_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y4), 0), y4_in && x4_in));
+            f16vec4 s_4_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y4), 0), y4_in && x5_in));
+            f16vec4 s_5_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y5), 0), y5_in && x0_in));
+            f16vec4 s_5_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y5), 0), y5_in && x1_in));
+            f16vec4 s_5_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y5), 0), y5_in && x2_in));
+            f16vec4 s_5_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y5), 0), y5_in && x3_in));
+            f16vec4 s_5_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y5), 0), y5_in && x4_in));
+            f16vec4 s_5_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y5), 0), y5_in && x5_in));
+            f16mat4 w;
+            w = f16mat4(-.001455,-.0001915,.000311,.0008097,-.00093,-.0001453,.000866,.0001929,.00010085,-.00121,.0002038,.000381,6.723e-05,-.0005155,.0001906,.0002204);
+            f16vec4 conv6_relu4_whole_0a_pack = w * s_0_0;
+            f16vec4 conv6_relu4_whole_0b_pack = w * s_0_1;
+            f16vec4 conv6_relu4_whole_0c_pack = w * s_1_0;
+            f16vec4 conv6_relu4_whole_0d_pack = w * s_1_1;
+            w = f16mat4(.003452,-.002274,-.000669,-.001059,-.000958,.002373,-.002378,-3.84e-05,-.0003846,3.535e-05,-.0004256,.001266,.0001879,.0008364,-.0001034,-.000673);
+            conv6_relu4_whole_0a_pack += w * s_0_1;
+            conv6_relu4_whole_0b_pack += w * s_0_2;
+            conv6_relu4_whole_0c_pack += w * s_1_1;
+            conv6_relu4_whole_0d_pack += w * s_1_2;
+            w = f16mat4(.00495,-.02034,-.00931,-.03827,-.000704,-.001273,.00125,-7.87e-06,-.0017185,-.0003648,.001547,-.0002269,-.0002496,-.000197,-.000557,.0007153);
+            conv6_relu4_whole_0a_pack += w * s_0_2;
+            conv6_relu4_whole_0b_pack += w * s_0_3;
+            conv6_relu4_whole_0c_pack += w * s_1_2;
+            conv6_relu4_whole_0d_pack += w * s_1_3;
+            w = f16mat4(.03482,-.03024,.02824,.00278,.0008974,.001259,-.0007563,9.02e-05,-.0001888,-.0002756,9.346e-05,-2.414e-05,-.0001738,.0001688,-5.794e-05,.000608);
+            conv6_relu4_whole_0a_pack += w * s_0_3;
+            conv6_relu4_whole_0b_pack += w * s_0_4;
+            conv6_relu4_whole_0c_pack += w * s_1_3;
+            conv6_relu4_whole_0d_pack += w * s_1_4;
+            w = f16mat4(-.008606,.01637,.02406,.0198,.000525,.000505,-9.29e-05,-.0003862,.0003867,-.0005655,2.32e-05,-.0001448,.000171,-.0003223,.000571,-.0009007);
+            conv6_relu4_whole_0a_pack += w * s_0_4;
+            conv6_relu4_whole_0b_pack += w * s_0_5;
+            conv6_relu4_whole_0c_pack += w * s_1_4;
+            conv6_relu4_whole_0d_pack += w * s_1_5;
+            w = f16mat4(.002134,.003351,.001035,.001406,.002344,.0006886,-.0005155,-.001571,8.88e-05,.0007777,-.001446,-7.755e-05,-.0005245,-.0004816,-.0004337,-.0005565);
+            conv6_relu4_whole_0a_pack += w * s_1_0;
+            conv6_relu4_whole_0b_pack += w * s_1_1;
+            conv6_relu4_whole_0c_pack += w * s_2_0;
+            conv6_relu4_whole_0d_pack += w * s_2_1;
+            w = f16mat4(.0003617,.001788,.00339,-.003296,-.003382,.0012455,-.00207,.001875,.003403,-.0002449,.003662,-.002285,.0008016,.002962,-.00102,-.0003927);
+            conv6_relu4_whole_0a_pack += w * s_1_1;
+            conv6_relu4_whole_0b_pack += w * s_1_2;
+            conv6_relu4_whole_0c_pack += w * s_2_1;
+            conv6_relu4_whole_0d_pack += w * s_2_2;
+            w = f16mat4(.0465,-.001088,.07007,-.06915,.02608,.010956,-.01521,-.008194,.000908,.01152,-.002527,-.003103,-.00722,-.00256,.002792,.001721);
+            conv6_relu4_whole_0a_pack += w * s_1_2;
+            conv6_relu4_whole_0b_pack += w * s_1_3;
+            conv6_relu4_whole_0c_pack += w * s_2_2;
+            conv6_relu4_whole_0d_pack += w * s_2_3;
+            w = f16mat4(.0388,.01036,-.1481,.06354,-.001997,.01093,-.001818,-.004005,.001882,-.001847,.001026,-.002857,.001537,.001524,-.002062,-.00011384);
+            conv6_relu4_whole_0a_pack += w * s_1_3;
+            conv6_relu4_whole_0b_pack += w * s_1_4;
+            conv6_relu4_whole_0c_pack += w * s_2_3;
+            conv6_relu4_whole_0d_pack += w * s_2_4;
+            w = f16mat4(-.0611,.02165,.03384,.0073,-.0002377,.002108,-.0008364,-.000991,-.00010294,.000157,9.584e-05,-.0003934,.00182,.0003588,-.0007977,-.0002351);
+            conv6_relu4_whole_0a_pack += w * s_1_4;
+            conv6_relu4_whole_0b_pack += w * s_1_5;
+            conv6_relu4_whole_0c_pack += w * s_2_4;
+            conv6_relu4_whole_0d_pack += w * s_2_5;
+            w = f16mat4(-.0003128,-.00385,-.00442,-.00358,-.00361,-.0008426,.002516,.0007415,-.000889,.0002079,.00044,.000791,.001578,1.83e-05,.0001503,-.0009084);
+            conv6_relu4_whole_0a_pack += w * s_2_0;
+            conv6_relu4_whole_0b_pack += w * s_2_1;
+            conv6_relu4_whole_0c_pack += w * s_3_0;
+            conv6_relu4_whole_0d_pack += w * s_3_1;
+            w = f16mat4(-.00502,.00414,-.001713,.003736,-.0142,.000761,-.0003831,.010666,-.00897,.007565,.00163,-.000916,.006145,-.003212,-.005116,-.002686);
+            conv6_relu4_whole_0a_pack += w * s_2_1;
+            conv6_relu4_whole_0b_pack += w * s_2_2;
+            conv6_relu4_whole_0c_pack += w * s_3_1;
+            conv6_relu4_whole_0d_pack += w * s_3_2;
+            w = f16mat4(.01968,-.05658,.163,.1675,-.3499,-.10614,.3086,.1436,.082,-.4045,.06012,.258,.1105,.046,-.04105,-.03815);
+            conv6_relu4_whole_0a_pack += w * s_2_2;
+            conv6_relu4_whole_0b_pack += w * s_2_3;
+            conv6_relu4_whole_0c_pack += w * s_3_2;
+            conv6_relu4_whole_0d_pack += w * s_3_3;
+            w = f16mat4(.04434,-.08264,.01743,.0458,.00598,-.02052,.005733,.01106,-.002018,.001774,-.002422,.0059,-.010506,.04953,-.00981,-.01822);
+            conv6_relu4_whole_0a_pack += w * s_2_3;
+            conv6_relu4_whole_0b_pack += w * s_2_4;
+            conv6_relu4_whole_0c_pack += w * s_3_3;
+            conv6_relu4_whole_0d_pack += w * s_3_4;
+            w = f16mat4(-.03864,-.03317,.00838,-.03085,-.0008044,-.002693,-.00128,.00714,-.000946,-.000797,.00145,-.001633,.00107,-.003073,-.00376,.001783);
+            conv6_relu4_whole_0a_pack += w * s_2_4;
+            conv6_relu4_whole_0b_pack += w * s_2_5;
+            conv6_relu4_whole_0c_pack += w * s_3_4;
+            conv6_relu4_whole_0d_pack += w * s_3_5;
+            w = f16mat4(-.0007915,.001752,.002893,.000999,.001069,.0007524,-.0004754,-.000714,-.000983,-.0016985,-.0001085,.001277,-.002487,.0002854,.001557,-.001233);
+            conv6_relu4_whole_0a_pack += w * s_3_0;
+            conv6_relu4_whole_0b_pack += w * s_3_1;
+            conv6_relu4_whole_0c_pack += w * s_4_0;
+            conv6_relu4_whole_0d_pack += w * s_4_1;
+            w = f16mat4(.007698,-.00406,-.0001628,-.003325,-.001314,.001363,.00109,-.002628,-.001458,-.001224,-.002535,.0009565,.000608,-.0005555,.013664,-.006668);
+            conv6_relu4_whole_0a_pack += w * s_3_1;
+            conv6_relu4_whole_0b_pack += w * s_3_2;
+            conv6_relu4_whole_0c_pack += w * s_4_1;
+            conv6_relu4_whole_0d_pack += w * s_4_2;
+            w = f16mat4(.007866,.00641,-.001897,.004444,.01968,.01431,-.02707,-.02313,.00528,.003405,-.02615,.007458,.0776,.04605,-.156,-.04202);
+            conv6_relu4_whole_0a_pack += w * s_3_2;
+            conv6_relu4_whole_0b_pack += w * s_3_3;
+            conv6_relu4_whole_0c_pack += w * s_4_2;
+            conv6_relu4_whole_0d_pack += w * s_4_3;
+            w = f16mat4(-.005455,-.00477,-.005047,-.003265,-.001241,.001683,.004753,-.00641,.001287,.0005693,-2.17e-05,-.001443,.001001,.005108,.01584,-.02989);
+            conv6_relu4_whole_0a_pack += w * s_3_3;
+            conv6_relu4_whole_0b_pack += w * s_3_4;
+            conv6_relu4_whole_0c_pack += w * s_4_3;
+            conv6_relu4_whole_0d_pack += w * s_4_4;
+            w = f16mat4(-9.394e-05,-.0008693,.0004025,-.0002116,-.000346,-.0001744,.0002401,2.015e-05,.000923,.001767,-.000972,-.001385,.000832,.0017185,.002106,.00265);
+            conv6_relu4_whole_0a_pack += w * s_3_4;
+            conv6_relu4_whole_0b_pack += w * s_3_5;
+            conv6_relu4_whole_0c_pack += w * s_4_4;
+            conv6_relu4_whole_0d_pack += w * s_4_5;
+            w = f16mat4(.0003834,-.0011015,.0002273,.0004556,.000781,-.0004797,-.0004776,2.85e-05,.0002487,.00057,-.0001668,-.001201,.001783,-.001045,-.0005074,.0003552);
+            conv6_relu4_whole_0a_pack += w * s_4_0;
+            conv6_relu4_whole_0b_pack += w * s_4_1;
+            conv6_relu4_whole_0c_pack += w * s_5_0;
+            conv6_relu4_whole_0d_pack += w * s_5_1;
+            w = f16mat4(-.002882,.001612,.001388,.000726,.001055,.001039,-.000578,-.0002506,.0002403,.0001262,-.0004697,.000304,.001715,.003231,-.004284,-.001607);
+            conv6_relu4_whole_0a_pack += w * s_4_1;
+            conv6_relu4_whole_0b_pack += w * s_4_2;
+            conv6_relu4_whole_0c_pack += w * s_5_1;
+            conv6_relu4_whole_0d_pack += w * s_5_2;
+            w = f16mat4(.001658,-.002787,.001065,.002302,-.002678,-6.44e-05,.002174,.001149,.0002345,-.001376,.002316,-.0002106,-.00746,-.003864,.01074,.002077);
+            conv6_relu4_whole_0a_pack += w * s_4_2;
+            conv6_relu4_whole_0b_pack += w * s_4_3;
+            conv6_relu4_whole_0c_pack += w * s_5_2;
+            conv6_relu4_whole_0d_pack += w * s_5_3;
+            w = f16mat4(.001932,-.002546,-.003178,.002117,.001818,.0003896,-.000851,-.001789,-.0003617,.001162,-.0008173,.000713,.001963,.002066,-.004013,.001526);
+            conv6_relu4_whole_0a_pack += w * s_4_3;
+            conv6_relu4_whole_0b_pack += w * s_4_4;
+            conv6_relu4_whole_0c_pack += w * s_5_3;
+            conv6_relu4_whole_0d_pack += w * s_5_4;
+            w = f16mat4(-.000811,.004818,.000326,-.005943,-.0004373,-.0001088,-.00079,-.0005455,3.31e-05,-.0001708,.001131,-.0007367,.0002321,-.0005555,-.000987,-.000988);
+            conv6_relu4_whole_0a_pack += w * s_4_4;
+            conv6_relu4_whole_0b_pack += w * s_4_5;
+            conv6_relu4_whole_0c_pack += w * s_5_4;
+            conv6_relu4_whole_0d_pack += w * s_5_5;
+            conv6_relu4_whole_0a += vec4(conv6_relu4_whole_0a_pack);
+            conv6_relu4_whole_0b += vec4(conv6_relu4_whole_0b_pack);
+            conv6_relu4_whole_0c += vec4(conv6_relu4_whole_0c_pack);
+            conv6_relu4_whole_0d += vec4(conv6_relu4_whole_0d_pack);
+        }
+        // Pack 2
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y0 + 1), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y0 + 1), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y0 + 1), 0), y0_in && x3_in));
+            f16vec4 s_0_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y0 + 1), 0), y0_in && x4_in));
+            f16vec4 s_0_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y0 + 1), 0), y0_in && x5_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y1 + 1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y1 + 1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y1 + 1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y1 + 1), 0), y1_in && x3_in));
+            f16vec4 s_1_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y1 + 1), 0), y1_in && x4_in));
+            f16vec4 s_1_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y1 + 1), 0), y1_in && x5_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y2 + 1), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y2 + 1), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y2 + 1), 0), y2_in && x3_in));
+            f16vec4 s_2_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y2 + 1), 0), y2_in && x4_in));
+            f16vec4 s_2_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y2 + 1), 0), y2_in && x5_in));
+            f16vec4 s_3_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y3 + 1), 0), y3_in && x0_in));
+            f16vec4 s_3_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y3 + 1), 0), y3_in && x1_in));
+            f16vec4 s_3_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y3 + 1), 0), y3_in && x2_in));
+            f16vec4 s_3_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y3 + 1), 0), y3_in && x3_in));
+            f16vec4 s_3_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y3 + 1), 0), y3_in && x4_in));
+            f16vec4 s_3_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y3 + 1), 0), y3_in && x5_in));
+            f16vec4 s_4_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y4 + 1), 0), y4_in && x0_in));
+            f16vec4 s_4_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y4 + 1), 0), y4_in && x1_in));
+            f16vec4 s_4_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y4 + 1), 0), y4_in && x2_in));
+            f16vec4 s_4_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y4 + 1), 0), y4_in && x3_in));
+            f16vec4 s_4_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y4 + 1), 0), y4_in && x4_in));
+            f16vec4 s_4_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y4 + 1), 0), y4_in && x5_in));
+            f16vec4 s_5_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y5 + 1), 0), y5_in && x0_in));
+            f16vec4 s_5_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y5 + 1), 0), y5_in && x1_in));
+            f16vec4 s_5_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y5 + 1), 0), y5_in && x2_in));
+            f16vec4 s_5_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y5 + 1), 0), y5_in && x3_in));
+            f16vec4 s_5_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y5 + 1), 0), y5_in && x4_in));
+            f16vec4 s_5_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y5 + 1), 0), y5_in && x5_in));
+            f16mat4 w;
+            w = f16mat4(.000204,.0001594,-9.674e-05,-.0003114,.0001731,.0001265,-.000638,-.00010026,.0014715,-.00010896,.0001956,-.0001374,.0047,-.002468,-.0001973,-.000538);
+            f16vec4 conv6_relu4_whole_0a_pack = w * s_0_0;
+            f16vec4 conv6_relu4_whole_0b_pack = w * s_0_1;
+            f16vec4 conv6_relu4_whole_0c_pack = w * s_1_0;
+            f16vec4 conv6_relu4_whole_0d_pack = w * s_1_1;
+            w = f16mat4(5.8e-06,3.827e-05,.0001465,-7.53e-05,.0044,-.000993,-.0009604,-.001586,5.025e-05,-.002588,.000645,.0008683,.00813,-.00626,-.001183,-.0015335);
+            conv6_relu4_whole_0a_pack += w * s_0_1;
+            conv6_relu4_whole_0b_pack += w * s_0_2;
+            conv6_relu4_whole_0c_pack += w * s_1_1;
+            conv6_relu4_whole_0d_pack += w * s_1_2;
+            w = f16mat4(3.654e-05,.0001668,.0009484,-.0002675,.001908,-.003513,.002932,-.00202,.002882,-.0005484,-.001173,.0007844,.003817,.0001711,.002766,-.006348);
+            conv6_relu4_whole_0a_pack += w * s_0_2;
+            conv6_relu4_whole_0b_pack += w * s_0_3;
+            conv6_relu4_whole_0c_pack += w * s_1_2;
+            conv6_relu4_whole_0d_pack += w * s_1_3;
+            w = f16mat4(.000879,-.001148,-.0004742,.000422,-.0002966,-.002151,-.003443,.001932,.001844,-.001589,.0002202,-.001126,-.002234,.001219,.00235,-.00181);
+            conv6_relu4_whole_0a_pack += w * s_0_3;
+            conv6_relu4_whole_0b_pack += w * s_0_4;
+            conv6_relu4_whole_0c_pack += w * s_1_3;
+            conv6_relu4_whole_0d_pack += w * s_1_4;
+            w = f16mat4(.0002863,-.0001154,.0001507,-.0001726,.003426,-.005146,8.29e-05,-.0004146,-.000502,-.001005,.0003974,-.0002109,-.0001059,-.0001912,.000595,-.0005703);
+            conv6_relu4_whole_0a_pack += w * s_0_4;
+            conv6_relu4_whole_0b_pack += w * s_0_5;
+            conv6_relu4_whole_0c_pack += w * s_1_4;
+            conv6_relu4_whole_0d_pack += w * s_1_5;
+            w = f16mat4(.001489,-.00068,.001085,-.00061,-.000346,-.000289,.000213,.0004528,-.0004032,.0004346,-6.336e-05,.0001913,-.002071,.0002277,.003866,-.004604);
+            conv6_relu4_whole_0a_pack += w * s_1_0;
+            conv6_relu4_whole_0b_pack += w * s_1_1;
+            conv6_relu4_whole_0c_pack += w * s_2_0;
+            conv6_relu4_whole_0d_pack += w * s_2_1;
+            w = f16mat4(-.007065,-.0001501,-.002031,.003216,.001661,.0001833,.0004165,-.000873,.01508,-.00382,-.000956,-.003222,-.3403,.1812,.1128,.00211);
+            conv6_relu4_whole_0a_pack += w * s_1_1;
+            conv6_relu4_whole_0b_pack += w * s_1_2;
+            conv6_relu4_whole_0c_pack += w * s_2_1;
+            conv6_relu4_whole_0d_pack += w * s_2_2;
+            w = f16mat4(.004826,.001452,.0013895,-.0009594,.03192,-.00585,-.00696,-.00651,-.01551,-.0316,.0151,.005783,.01295,-.0719,.02747,.01253);
+            conv6_relu4_whole_0a_pack += w * s_1_2;
+            conv6_relu4_whole_0b_pack += w * s_1_3;
+            conv6_relu4_whole_0c_pack += w * s_2_2;
+            conv6_relu4_whole_0d_pack += w * s_2_3;
+            w = f16mat4(.001249,.001276,-8.96e-05,-.002054,.002413,.003817,.001379,-.001479,.009735,-.02126,.00197,.005974,-.002228,-.0002954,.001542,.002197);
+            conv6_relu4_whole_0a_pack += w * s_1_3;
+            conv6_relu4_whole_0b_pack += w * s_1_4;
+            conv6_relu4_whole_0c_pack += w * s_2_3;
+            conv6_relu4_whole_0d_pack += w * s_2_4;
+            w = f16mat4(-.0002744,3.374e-05,-1.645e-05,-.0004413,.000155,-.007442,.001504,.003422,-.003302,.002102,.0002438,.001389,.0004525,.000156,.000742,-.000972);
+            conv6_relu4_whole_0a_pack += w * s_1_4;
+            conv6_relu4_whole_0b_pack += w * s_1_5;
+            conv6_relu4_whole_0c_pack += w * s_2_4;
+            conv6_relu4_whole_0d_pack += w * s_2_5;
+            w = f16mat4(.001797,5.26e-05,-.001507,-.0005875,.0001788,.0003753,7.75e-06,-.0001323,.001486,.0006437,-.0011635,.0004637,-.001249,.0013895,.005886,-.003162);
+            conv6_relu4_whole_0a_pack += w * s_2_0;
+            conv6_relu4_whole_0b_pack += w * s_2_1;
+            conv6_relu4_whole_0c_pack += w * s_3_0;
+            conv6_relu4_whole_0d_pack += w * s_3_1;
+            w = f16mat4(.0401,-.01321,-.006207,-.00809,-.00829,.002024,.0007777,.0005026,.001438,-.001937,.0085,-.001984,-.03204,-.0311,.0976,.014915);
+            conv6_relu4_whole_0a_pack += w * s_2_1;
+            conv6_relu4_whole_0b_pack += w * s_2_2;
+            conv6_relu4_whole_0c_pack += w * s_3_1;
+            conv6_relu4_whole_0d_pack += w * s_3_2;
+            w = f16mat4(.05716,-.093,.01979,-.006805,.04865,-.03558,.10596,-.04617,.2224,.1357,-.4292,.1072,.006245,-.01491,-.004864,.004387);
+            conv6_relu4_whole_0a_pack += w * s_2_2;
+            conv6_relu4_whole_0b_pack += w * s_2_3;
+            conv6_relu4_whole_0c_pack += w * s_3_2;
+            conv6_relu4_whole_0d_pack += w * s_3_3;
+            w = f16mat4(-.00924,.01006,.000367,-.001767,-.2272,.0998,-.1687,.2773,-.00254,.0094,.00386,-.0331,.001096,-.002682,-.001787,.003944);
+            conv6_relu4_whole_0a_pack += w * s_2_3;
+            conv6_relu4_whole_0b_pack += w * s_2_4;
+            conv6_relu4_whole_0c_pack += w * s_3_3;
+            conv6_relu4_whole_0d_pack += w * s_3_4;
+            w = f16mat4(-.0004272,-.0001955,.00012106,.001108,.01229,-.01513,.01492,-.03029,.000817,.001628,-.002003,-7.737e-05,-9.16e-05,-.0003376,-.000857,.001302);
+            conv6_relu4_whole_0a_pack += w * s_2_4;
+            conv6_relu4_whole_0b_pack += w * s_2_5;
+            conv6_relu4_whole_0c_pack += w * s_3_4;
+            conv6_relu4_whole_0d_pack += w * s_3_5;
+            w = f16mat4(-.001513,.0011215,.00117,.001127,-.0001969,-.0003586,9.24e-05,1.96e-05,-.0004606,.0002167,5.823e-05,.0002306,.001773,-.0006127,-9.46e-05,.000659);
+            conv6_relu4_whole_0a_pack += w * s_3_0;
+            conv6_relu4_whole_0b_pack += w * s_3_1;
+            conv6_relu4_whole_0c_pack += w * s_4_0;
+            conv6_relu4_whole_0d_pack += w * s_4_1;
+            w = f16mat4(.01575,-.01764,.05832,-.02782,.004566,.000841,-.0007253,-.002007,.001617,-.000658,.001208,-.002863,.002388,-.000898,-.002596,-.002544);
+            conv6_relu4_whole_0a_pack += w * s_3_1;
+            conv6_relu4_whole_0b_pack += w * s_3_2;
+            conv6_relu4_whole_0c_pack += w * s_4_1;
+            conv6_relu4_whole_0d_pack += w * s_4_2;
+            w = f16mat4(.1505,-.0866,.169,-.2935,.003193,-.002638,-.002602,.004402,-.01067,-.00893,.0229,.0052,-.0004356,.000939,-.0012455,.002506);
+            conv6_relu4_whole_0a_pack += w * s_3_2;
+            conv6_relu4_whole_0b_pack += w * s_3_3;
+            conv6_relu4_whole_0c_pack += w * s_4_2;
+            conv6_relu4_whole_0d_pack += w * s_4_3;
+            w = f16mat4(-.006424,.00805,-.010735,.02309,.01862,.00906,-.005756,-.01772,.0003123,-.001462,.001282,.00316,.0008373,-.000796,-.000529,-.0007367);
+            conv6_relu4_whole_0a_pack += w * s_3_3;
+            conv6_relu4_whole_0b_pack += w * s_3_4;
+            conv6_relu4_whole_0c_pack += w * s_4_3;
+            conv6_relu4_whole_0d_pack += w * s_4_4;
+            w = f16mat4(.0012665,-3.42e-05,3.64e-05,-.001328,.00817,-.00088,-.00267,-.006084,.000988,-.001568,.00012136,-.0008683,-.0002213,.0004015,-.0006113,.001068);
+            conv6_relu4_whole_0a_pack += w * s_3_4;
+            conv6_relu4_whole_0b_pack += w * s_3_5;
+            conv6_relu4_whole_0c_pack += w * s_4_4;
+            conv6_relu4_whole_0d_pack += w * s_4_5;
+            w = f16mat4(.0012245,6.19e-05,.0007253,-.002008,.0002319,.0001769,.0002787,-.000394,-.000498,.0001188,-.0007477,.0002463,-.0004907,.000339,.001286,-.0008097);
+            conv6_relu4_whole_0a_pack += w * s_4_0;
+            conv6_relu4_whole_0b_pack += w * s_4_1;
+            conv6_relu4_whole_0c_pack += w * s_5_0;
+            conv6_relu4_whole_0d_pack += w * s_5_1;
+            w = f16mat4(-.001948,-.002104,.0009117,-.0002935,-.002546,-4.506e-05,.002052,.00261,-.001321,3.034e-05,.0004787,.0003707,.001899,-.000684,.0001219,-.001588);
+            conv6_relu4_whole_0a_pack += w * s_4_1;
+            conv6_relu4_whole_0b_pack += w * s_4_2;
+            conv6_relu4_whole_0c_pack += w * s_5_1;
+            conv6_relu4_whole_0d_pack += w * s_5_2;
+            w = f16mat4(.0043,-.000322,.005432,-.002735,.0003123,-.00307,.001164,-.004757,.00311,-.0001036,-.001732,-.003304,-.000252,-.0001358,-.000573,.0002553);
+            conv6_relu4_whole_0a_pack += w * s_4_2;
+            conv6_relu4_whole_0b_pack += w * s_4_3;
+            conv6_relu4_whole_0c_pack += w * s_5_2;
+            conv6_relu4_whole_0d_pack += w * s_5_3;
+            w = f16mat4(-.000957,-.002125,.000429,.0006924,-.003542,-.002121,-3.13e-05,.001741,-.000545,.000386,-.0005836,.0004318,-.0006647,-.0004954,.001003,-.0001405);
+            conv6_relu4_whole_0a_pack += w * s_4_3;
+            conv6_relu4_whole_0b_pack += w * s_4_4;
+            conv6_relu4_whole_0c_pack += w * s_5_3;
+            conv6_relu4_whole_0d_pack += w * s_5_4;
+            w = f16mat4(-.001199,.0006256,-.0001064,.000864,.0012455,-.00542,.002413,.001055,.000386,-6.723e-05,-.0004232,.0004742,-3.8e-05,-.0001289,.00011384,-.00028);
+            conv6_relu4_whole_0a_pack += w * s_4_4;
+            conv6_relu4_whole_0b_pack += w * s_4_5;
+            conv6_relu4_whole_0c_pack += w * s_5_4;
+            conv6_relu4_whole_0d_pack += w * s_5_5;
+            conv6_relu4_whole_0a += vec4(conv6_relu4_whole_0a_pack);
+            conv6_relu4_whole_0b += vec4(conv6_relu4_whole_0b_pack);
+            conv6_relu4_whole_0c += vec4(conv6_relu4_whole_0c_pack);
+            conv6_relu4_whole_0d += vec4(conv6_relu4_whole_0d_pack);
+        }
+        // Pack 3
+        {
+            f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y0 + 1), 0), y0_in && x0_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in && x1_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y0 + 1), 0), y0_in && x2_in));
+            f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y0 + 1), 0), y0_in && x3_in));
+            f16vec4 s_0_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y0 + 1), 0), y0_in && x4_in));
+            f16vec4 s_0_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y0 + 1), 0), y0_in && x5_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), y1_in && x0_in));
+            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0), y1_in && x1_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), y1_in && x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), y1_in && x3_in));
+            f16vec4 s_1_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y1 + 1), 0), y1_in && x4_in));
+            f16vec4 s_1_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y1 + 1), 0), y1_in && x5_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y2 + 1), 0), y2_in && x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in && x1_in));
+            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y2 + 1), 0), y2_in && x2_in));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y2 + 1), 0), y2_in && x3_in));
+            f16vec4 s_2_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y2 + 1), 0), y2_in && x4_in));
+            f16vec4 s_2_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y2 + 1), 0), y2_in && x5_in));
+            f16vec4 s_3_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y3 + 1), 0), y3_in && x0_in));
+            f16vec4 s_3_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y3 + 1), 0), y3_in && x1_in));
+            f16vec4 s_3_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y3 + 1), 0), y3_in && x2_in));
+            f16vec4 s_3_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y3 + 1), 0), y3_in && x3_in));
+            f16vec4 s_3_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y3 + 1), 0), y3_in && x4_in));
+            f16vec4 s_3_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y3 + 1), 0), y3_in && x5_in));
+            f16vec4 s_4_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y4 + 1), 0), y4_in && x0_in));
+            f16vec4 s_4_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y4 + 1), 0), y4_in && x1_in));
+            f16vec4 s_4_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y4 + 1), 0), y4_in && x2_in));
+            f16vec4 s_4_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y4 + 1), 0), y4_in && x3_in));
+            f16vec4 s_4_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y4 + 1), 0), y4_in && x4_in));
+            f16vec4 s_4_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y4 + 1), 0), y4_in && x5_in));
+            f16vec4 s_5_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y5 + 1), 0), y5_in && x0_in));
+            f16vec4 s_5_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y5 + 1), 0), y5_in && x1_in));
+            f16vec4 s_5_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y5 + 1), 0), y5_in && x2_in));
+            f16vec4 s_5_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y5 + 1), 0), y5_in && x3_in));
+            f16vec4 s_5_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y5 + 1), 0), y5_in && x4_in));
+            f16vec4 s_5_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y5 + 1), 0), y5_in && x5_in));
+            f16mat4 w;
+            w = f16mat4(-.002565,.002918,.003342,-.000666,-4.643e-05,.0004337,-.0003738,.0001706,-.000837,.000655,-.0004365,.0004246,-.001898,.0007977,.000547,.000603);
+            f16vec4 conv6_relu4_whole_0a_pack = w * s_0_0;
+            f16vec4 conv6_relu4_whole_0b_pack = w * s_0_1;
+            f16vec4 conv6_relu4_whole_0c_pack = w * s_1_0;
+            f16vec4 conv6_relu4_whole_0d_pack = w * s_1_1;
+            w = f16mat4(-.000946,.001907,-.000956,.0003552,-.0006785,.0001636,-.0001229,.0002856,.0003822,.001062,-.001003,-.0015545,.0003893,.000841,-4.6e-05,-.001045);
+            conv6_relu4_whole_0a_pack += w * s_0_1;
+            conv6_relu4_whole_0b_pack += w * s_0_2;
+            conv6_relu4_whole_0c_pack += w * s_1_1;
+            conv6_relu4_whole_0d_pack += w * s_1_2;
+            w = f16mat4(-.002346,.0053,-.001619,-.000737,.0008283,-.001544,.0001777,.0002763,-.001799,.001097,.001069,-.0001287,.0001816,.002348,-.0004094,-.0002049);
+            conv6_relu4_whole_0a_pack += w * s_0_2;
+            conv6_relu4_whole_0b_pack += w * s_0_3;
+            conv6_relu4_whole_0c_pack += w * s_1_2;
+            conv6_relu4_whole_0d_pack += w * s_1_3;
+            w = f16mat4(-.002235,.004322,-5.23e-05,.0005984,.0003576,.0003333,.0004883,-.000942,-.000701,-.0001466,-.000243,.001055,-.00266,.001096,.0006976,.0009236);
+            conv6_relu4_whole_0a_pack += w * s_0_3;
+            conv6_relu4_whole_0b_pack += w * s_0_4;
+            conv6_relu4_whole_0c_pack += w * s_1_3;
+            conv6_relu4_whole_0d_pack += w * s_1_4;
+            w = f16mat4(-.0005045,6.366e-05,.0001655,8e-05,-.0003166,.000139,.0002584,-.0001576,.0002925,-2.94e-05,-.000433,.000414,-1.24e-05,.001041,.001115,-.0014);
+            conv6_relu4_whole_0a_pack += w * s_0_4;
+            conv6_relu4_whole_0b_pack += w * s_0_5;
+            conv6_relu4_whole_0c_pack += w * s_1_4;
+            conv6_relu4_whole_0d_pack += w * s_1_5;
+            w = f16mat4(-.00359,-.00317,-.001467,-.002922,-.0003695,-.0002744,.000286,.0001312,-.0006967,-.0005755,.002764,.0014305,-.001375,-.0003192,-.000156,.0004625);
+            conv6_relu4_whole_0a_pack += w * s_1_0;
+            conv6_relu4_whole_0b_pack += w * s_1_1;
+            conv6_relu4_whole_0c_pack += w * s_2_0;
+            conv6_relu4_whole_0d_pack += w * s_2_1;
+            w = f16mat4(.05414,.02393,-.012634,-.02399,-.00504,.0004451,-.001088,.003702,-.02478,.00451,.003645,.006985,-.00931,.00452,.003044,9.936e-05);
+            conv6_relu4_whole_0a_pack += w * s_1_1;
+            conv6_relu4_whole_0b_pack += w * s_1_2;
+            conv6_relu4_whole_0c_pack += w * s_2_1;
+            conv6_relu4_whole_0d_pack += w * s_2_2;
+            w = f16mat4(-.02132,.02817,-.007767,.000789,.01358,-.00879,-.002201,-.003897,-.007282,.007935,-.0001016,.001572,-.0351,-.007805,.004475,.01768);
+            conv6_relu4_whole_0a_pack += w * s_1_2;
+            conv6_relu4_whole_0b_pack += w * s_1_3;
+            conv6_relu4_whole_0c_pack += w * s_2_2;
+            conv6_relu4_whole_0d_pack += w * s_2_3;
+            w = f16mat4(.003664,-.00661,-.003141,.00477,-.002209,.00498,-.001095,.0003035,-.001558,.003462,.001501,-.000716,-.00658,.011505,.0001222,-.002012);
+            conv6_relu4_whole_0a_pack += w * s_1_3;
+            conv6_relu4_whole_0b_pack += w * s_1_4;
+            conv6_relu4_whole_0c_pack += w * s_2_3;
+            conv6_relu4_whole_0d_pack += w * s_2_4;
+            w = f16mat4(.001308,-.001471,-.0004694,.0003529,.000591,-.001489,-.0001456,.0002513,.001152,-.0008206,-.0006995,.0006313,.000472,-.000646,.001249,-.001419);
+            conv6_relu4_whole_0a_pack += w * s_1_4;
+            conv6_relu4_whole_0b_pack += w * s_1_5;
+            conv6_relu4_whole_0c_pack += w * s_2_4;
+            conv6_relu4_whole_0d_pack += w * s_2_5;
+            w = f16mat4(-.01136,.007725,-.004837,-.007282,.0008006,-.001524,3.487e-05,.0004916,.002571,-.001443,-1.276e-05,-.002043,.001856,.00111,-.001275,-.001823);
+            conv6_relu4_whole_0a_pack += w * s_2_0;
+            conv6_relu4_whole_0b_pack += w * s_2_1;
+            conv6_relu4_whole_0c_pack += w * s_3_0;
+            conv6_relu4_whole_0d_pack += w * s_3_1;
+            w = f16mat4(-.0843,-.0715,.2798,-.1888,-.015594,.009155,-.007595,.01116,.02731,-.0005555,-.03717,.01065,-.00583,.01425,-.0523,.008995);
+            conv6_relu4_whole_0a_pack += w * s_2_1;
+            conv6_relu4_whole_0b_pack += w * s_2_2;
+            conv6_relu4_whole_0c_pack += w * s_3_1;
+            conv6_relu4_whole_0d_pack += w * s_3_2;
+            w = f16mat4(-.03084,.0531,-.0579,.10583,.274,-.3506,.143,-.0687,.06445,.2336,.0739,-.4058,.2023,.1412,.06198,-.3992);
+            conv6_relu4_whole_0a_pack += w * s_2_2;
+            conv6_relu4_whole_0b_pack += w * s_2_3;
+            conv6_relu4_whole_0c_pack += w * s_3_2;
+            conv6_relu4_whole_0d_pack += w * s_3_3;
+            w = f16mat4(.003366,.0001734,.0009055,-.003593,-.001369,-.00288,-.00399,.005604,.000686,.00785,-.004723,.000822,-.005318,.005264,-.006317,.01942);
+            conv6_relu4_whole_0a_pack += w * s_2_3;
+            conv6_relu4_whole_0b_pack += w * s_2_4;
+            conv6_relu4_whole_0c_pack += w * s_3_3;
+            conv6_relu4_whole_0d_pack += w * s_3_4;
+            w = f16mat4(-.0005064,.000729,.0003471,-.0005074,-.0002646,.0013685,.0001667,-.0001509,.0002341,.002234,-.0003092,-.001288,-.001257,3.666e-05,-.000147,.002106);
+            conv6_relu4_whole_0a_pack += w * s_2_4;
+            conv6_relu4_whole_0b_pack += w * s_2_5;
+            conv6_relu4_whole_0c_pack += w * s_3_4;
+            conv6_relu4_whole_0d_pack += w * s_3_5;
+            w = f16mat4(-.002043,.004097,-.0008793,.002533,-.000564,.001069,.0001779,-.000623,.0001374,-.0003157,.000854,-.0002264,-.0004098,.0001351,-.000673,.001326);
+            conv6_relu4_whole_0a_pack += w * s_3_0;
+            conv6_relu4_whole_0b_pack += w * s_3_1;
+            conv6_relu4_whole_0c_pack += w * s_4_0;
+            conv6_relu4_whole_0d_pack += w * s_4_1;
+            w = f16mat4(.001207,.005234,-.02383,.00983,-.004036,.001493,-.00975,.0059,.00234,.0004926,-.001888,.001584,-.00459,-.001255,.006428,.002573);
+            conv6_relu4_whole_0a_pack += w * s_3_1;
+            conv6_relu4_whole_0b_pack += w * s_3_2;
+            conv6_relu4_whole_0c_pack += w * s_4_1;
+            conv6_relu4_whole_0d_pack += w * s_4_2;
+            w = f16mat4(.002325,-.005318,.002151,-.00822,-.01094,-.00606,.08716,-.0539,-.0162,-.01024,.02933,.01398,-.01271,-.00587,.007015,.01779);
+            conv6_relu4_whole_0a_pack += w * s_3_2;
+            conv6_relu4_whole_0b_pack += w * s_3_3;
+            conv6_relu4_whole_0c_pack += w * s_4_2;
+            conv6_relu4_whole_0d_pack += w * s_4_3;
+            w = f16mat4(-.005054,.002523,.006996,-.00467,-.0042,.000635,-.002064,.006016,-.006256,-.0001682,-.0008655,.008194,.000928,.002491,-.00392,-.0009384);
+            conv6_relu4_whole_0a_pack += w * s_3_3;
+            conv6_relu4_whole_0b_pack += w * s_3_4;
+            conv6_relu4_whole_0c_pack += w * s_4_3;
+            conv6_relu4_whole_0d_pack += w * s_4_4;
+            w = f16mat4(.0005035,-.000362,.000223,-.000256,-2.31e-05,-.000982,-.0005856,.0008783,-8.607e-05,-.001383,-7.266e-05,.001609,2.12e-05,.001255,-.001009,-.0001951);
+            conv6_relu4_whole_0a_pack += w * s_3_4;
+            conv6_relu4_whole_0b_pack += w * s_3_5;
+            conv6_relu4_whole_0c_pack += w * s_4_4;
+            conv6_relu4_whole_0d_pack += w * s_4_5;
+            w = f16mat4(.002443,-.0001962,-.003075,.0004845,-.0001805,-.001195,-.0001627,.0008802,-.0002353,4.62e-05,.000304,.0001639,.001015,.0005407,.000436,-.001408);
+            conv6_relu4_whole_0a_pack += w * s_4_0;
+            conv6_relu4_whole_0b_pack += w * s_4_1;
+            conv6_relu4_whole_0c_pack += w * s_5_0;
+            conv6_relu4_whole_0d_pack += w * s_5_1;
+            w = f16mat4(.0001626,.002018,-.001067,.002514,.0002816,.0007215,-.002907,.0006065,-.002176,-.001279,.002144,.00061,.001496,-.000195,-8.15e-05,.001519);
+            conv6_relu4_whole_0a_pack += w * s_4_1;
+            conv6_relu4_whole_0b_pack += w * s_4_2;
+            conv6_relu4_whole_0c_pack += w * s_5_1;
+            conv6_relu4_whole_0d_pack += w * s_5_2;
+            w = f16mat4(-.004704,.004204,-.001448,.00467,.0005207,-.0006595,2.07e-05,-.002459,.001142,-.000307,-.001188,.0010605,-.0004845,.001479,-.001079,.001174);
+            conv6_relu4_whole_0a_pack += w * s_4_2;
+            conv6_relu4_whole_0b_pack += w * s_4_3;
+            conv6_relu4_whole_0c_pack += w * s_5_2;
+            conv6_relu4_whole_0d_pack += w * s_5_3;
+            w = f16mat4(.001072,.003,-.003967,.002018,-.0003254,.001089,-.001013,.001974,.000516,-.0004768,.001727,-.001502,-.000962,.000403,.0003924,.0006957);
+            conv6_relu4_whole_0a_pack += w * s_4_3;
+            conv6_relu4_whole_0b_pack += w * s_4_4;
+            conv6_relu4_whole_0c_pack += w * s_5_3;
+            conv6_relu4_whole_0d_pack += w * s_5_4;
+            w = f16mat4(-.001143,.0018215,-.0001459,-.0003161,.0004423,-7.13e-05,-.0003328,4.65e-06,-.0001489,-.0004873,.000789,.0009065,-.000476,.000855,.0002421,-.0005894);
+            conv6_relu4_whole_0a_pack += w * s_4_4;
+            conv6_relu4_whole_0b_pack += w * s_4_5;
+            conv6_relu4_whole_0c_pack += w * s_5_4;
+            conv6_relu4_whole_0d_pack += w * s_5_5;
+            conv6_relu4_whole_0a += vec4(conv6_relu4_whole_0a_pack);
+            conv6_relu4_whole_0b += vec4(conv6_relu4_whole_0b_pack);
+            conv6_relu4_whole_0c += vec4(conv6_relu4_whole_0c_pack);
+            conv6_relu4_whole_0d += vec4(conv6_relu4_whole_0d_pack);
+        }
     }
 
-    // conv5: 3x3 kernel, 16 to 16 channels
-    vec4 conv5_0 = vec4(0.020376643, 0.046333183, -0.025247917, 0.0028539929);
-    vec4 conv5_1 = vec4(-0.0005048947, -0.08891264, 0.12646067, 0.040721294);
-    vec4 conv5_2 = vec4(-0.06842573, -0.093772724, -0.015728872, 0.05248674);
-    vec4 conv5_3 = vec4(-0.03753582, 0.14075747, 0.024556553, -0.050450604);
+    // conv6_input_whole: 5x5 kernel, 1 to 4 channels of 2x2 pixels
+    vec4 conv6_input_whole_0a = vec4(-.02441723, -.032348514, .085900865, .026962958);
+    vec4 conv6_input_whole_0b = vec4(-.02441723, -.032348514, .085900865, .026962958);
+    vec4 conv6_input_whole_0c = vec4(-.02441723, -.032348514, .085900865, .026962958);
+    vec4 conv6_input_whole_0d = vec4(-.02441723, -.032348514, .085900865, .026962958);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(1, 1);
+        // The window's columns and rows, and whether they lie inside: the padding is zero.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        int at = local.y * conv5_tile.x + local.x;
-        f16vec4 s;
-        f16vec4 conv5_0_tap, conv5_1_tap, conv5_2_tap, conv5_3_tap;
-
-        // Fill the tile with packs 0 to 3.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv5_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv5_tile.x, cell / conv5_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv5_in[0 * conv5_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu4_raw, q * ivec2(2, 2) + ivec2(0, 0), 0)) : f16vec4(0.0);
-            conv5_in[1 * conv5_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu4_raw, q * ivec2(2, 2) + ivec2(1, 0), 0)) : f16vec4(0.0);
-            conv5_in[2 * conv5_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu4_raw, q * ivec2(2, 2) + ivec2(0, 1), 0)) : f16vec4(0.0);
-            conv5_in[3 * conv5_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_relu4_raw, q * ivec2(2, 2) + ivec2(1, 1), 0)) : f16vec4(0.0);
+        ivec2 corner = pixel - ivec2(2, 2);
+        int x0 = clamp(corner.x, 0, edge.x);
+        bool x0_in = x0 == corner.x;
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        bool x1_in = x1 == corner.x + 1;
+        int x2 = clamp(corner.x + 2, 0, edge.x);
+        bool x2_in = x2 == corner.x + 2;
+        int x3 = clamp(corner.x + 3, 0, edge.x);
+        bool x3_in = x3 == corner.x + 3;
+        int x4 = clamp(corner.x + 4, 0, edge.x);
+        bool x4_in = x4 == corner.x + 4;
+        int x5 = clamp(corner.x + 5, 0, edge.x);
+        bool x5_in = x5 == corner.x + 5;
+        int y0 = clamp(corner.y, 0, edge.y);
+        bool y0_in = y0 == corner.y;
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        bool y1_in = y1 == corner.y + 1;
+        int y2 = clamp(corner.y + 2, 0, edge.y);
+        bool y2_in = y2 == corner.y + 2;
+        int y3 = clamp(corner.y + 3, 0, edge.y);
+        bool y3_in = y3 == corner.y + 3;
+        int y4 = clamp(corner.y + 4, 0, edge.y);
+        bool y4_in = y4 == corner.y + 4;
+        int y5 = clamp(corner.y + 5, 0, edge.y);
+        bool y5_in = y5 == corner.y + 5;
+        {
+            float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
+            float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
+            float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
+            float s_0_5 = padded(source(ivec2(x5, y0)), y0_in && x5_in);
+            float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
+            float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
+            float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
+            float s_1_5 = padded(source(ivec2(x5, y1)), y1_in && x5_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
+            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
+            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_5 = padded(source(ivec2(x5, y2)), y2_in && x5_in);
+            float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
+            float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
+            float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
+            float s_3_5 = padded(source(ivec2(x5, y3)), y3_in && x5_in);
+            float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
+            float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
+            float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
+            float s_4_5 = padded(source(ivec2(x5, y4)), y4_in && x5_in);
+            float s_5_0 = padded(source(ivec2(x0, y5)), y5_in && x0_in);
+            float s_5_1 = padded(source(ivec2(x1, y5)), y5_in && x1_in);
+            float s_5_2 = padded(source(ivec2(x2, y5)), y5_in && x2_in);
+            float s_5_3 = padded(source(ivec2(x3, y5)), y5_in && x3_in);
+            float s_5_4 = padded(source(ivec2(x4, y5)), y5_in && x4_in);
+            float s_5_5 = padded(source(ivec2(x5, y5)), y5_in && x5_in);
+            vec4 w;
+            w = vec4(.0028874374,-.0019096727,-.0009368425,-.0016447926);
+            conv6_input_whole_0a += w * s_0_0;
+            conv6_input_whole_0b += w * s_0_1;
+            conv6_input_whole_0c += w * s_1_0;
+            conv6_input_whole_0d += w * s_1_1;
+            w = vec4(-.0044306573,.0023922806,-5.6138157e-05,.0018475632);
+            conv6_input_whole_0a += w * s_0_1;
+            conv6_input_whole_0b += w * s_0_2;
+            conv6_input_whole_0c += w * s_1_1;
+            conv6_input_whole_0d += w * s_1_2;
+            w = vec4(-.0025772282,-.0028421707,.002065927,.00013919894);
+            conv6_input_whole_0a += w * s_0_2;
+            conv6_input_whole_0b += w * s_0_3;
+            conv6_input_whole_0c += w * s_1_2;
+            conv6_input_whole_0d += w * s_1_3;
+            w = vec4(.0014134273,.0011288351,-.002189802,2.250378e-05);
+            conv6_input_whole_0a += w * s_0_3;
+            conv6_input_whole_0b += w * s_0_4;
+            conv6_input_whole_0c += w * s_1_3;
+            conv6_input_whole_0d += w * s_1_4;
+            w = vec4(-.00048427717,.0028145572,-.00018187112,5.2668015e-06);
+            conv6_input_whole_0a += w * s_0_4;
+            conv6_input_whole_0b += w * s_0_5;
+            conv6_input_whole_0c += w * s_1_4;
+            conv6_input_whole_0d += w * s_1_5;
+            w = vec4(.0039948463,.0012661387,.0014741578,-.0017852007);
+            conv6_input_whole_0a += w * s_1_0;
+            conv6_input_whole_0b += w * s_1_1;
+            conv6_input_whole_0c += w * s_2_0;
+            conv6_input_whole_0d += w * s_2_1;
+            w = vec4(.028970111,-.0130672455,-.01444256,-.00466427);
+            conv6_input_whole_0a += w * s_1_1;
+            conv6_input_whole_0b += w * s_1_2;
+            conv6_input_whole_0c += w * s_2_1;
+            conv6_input_whole_0d += w * s_2_2;
+            w = vec4(.09317339,.06278591,-.03571554,-.039134532);
+            conv6_input_whole_0a += w * s_1_2;
+            conv6_input_whole_0b += w * s_1_3;
+            conv6_input_whole_0c += w * s_2_2;
+            conv6_input_whole_0d += w * s_2_3;
+            w = vec4(-.027192036,.035830405,-.0024319706,-.009872171);
+            conv6_input_whole_0a += w * s_1_3;
+            conv6_input_whole_0b += w * s_1_4;
+            conv6_input_whole_0c += w * s_2_3;
+            conv6_input_whole_0d += w * s_2_4;
+            w = vec4(.0026847387,-.007071417,-.0016829328,.002044356);
+            conv6_input_whole_0a += w * s_1_4;
+            conv6_input_whole_0b += w * s_1_5;
+            conv6_input_whole_0c += w * s_2_4;
+            conv6_input_whole_0d += w * s_2_5;
+            w = vec4(-.009419277,.0017898096,.0012058453,.0027861907);
+            conv6_input_whole_0a += w * s_2_0;
+            conv6_input_whole_0b += w * s_2_1;
+            conv6_input_whole_0c += w * s_3_0;
+            conv6_input_whole_0d += w * s_3_1;
+            w = vec4(.061141465,-.04865196,.11697386,-.049104445);
+            conv6_input_whole_0a += w * s_2_1;
+            conv6_input_whole_0b += w * s_2_2;
+            conv6_input_whole_0c += w * s_3_1;
+            conv6_input_whole_0d += w * s_3_2;
+            w = vec4(.96439147,.95158756,.8809987,.91529566);
+            conv6_input_whole_0a += w * s_2_2;
+            conv6_input_whole_0b += w * s_2_3;
+            conv6_input_whole_0c += w * s_3_2;
+            conv6_input_whole_0d += w * s_3_3;
+            w = vec4(-.04725498,.05899384,-.05715275,.11465613);
+            conv6_input_whole_0a += w * s_2_3;
+            conv6_input_whole_0b += w * s_2_4;
+            conv6_input_whole_0c += w * s_3_3;
+            conv6_input_whole_0d += w * s_3_4;
+            w = vec4(.001630403,.003178046,.0038032932,-.0029713265);
+            conv6_input_whole_0a += w * s_2_4;
+            conv6_input_whole_0b += w * s_2_5;
+            conv6_input_whole_0c += w * s_3_4;
+            conv6_input_whole_0d += w * s_3_5;
+            w = vec4(.008334605,-.000836767,-.0010318091,-.0032939222);
+            conv6_input_whole_0a += w * s_3_0;
+            conv6_input_whole_0b += w * s_3_1;
+            conv6_input_whole_0c += w * s_4_0;
+            conv6_input_whole_0d += w * s_4_1;
+            w = vec4(.00436666,.0026187552,-.0058517205,-.003946481);
+            conv6_input_whole_0a += w * s_3_1;
+            conv6_input_whole_0b += w * s_3_2;
+            conv6_input_whole_0c += w * s_4_1;
+            conv6_input_whole_0d += w * s_4_2;
+            w = vec4(-.08015703,-.04483937,.13753833,.060315635);
+            conv6_input_whole_0a += w * s_3_2;
+            conv6_input_whole_0b += w * s_3_3;
+            conv6_input_whole_0c += w * s_4_2;
+            conv6_input_whole_0d += w * s_4_3;
+            w = vec4(-.00013237046,-.006616697,-.02238049,.021633605);
+            conv6_input_whole_0a += w * s_3_3;
+            conv6_input_whole_0b += w * s_3_4;
+            conv6_input_whole_0c += w * s_4_3;
+            conv6_input_whole_0d += w * s_4_4;
+            w = vec4(-.002684584,.0016870508,.0005426467,-.0021314074);
+            conv6_input_whole_0a += w * s_3_4;
+            conv6_input_whole_0b += w * s_3_5;
+            conv6_input_whole_0c += w * s_4_4;
+            conv6_input_whole_0d += w * s_4_5;
+            w = vec4(-.0031299433,.0012358256,.0014038325,.0011132591);
+            conv6_input_whole_0a += w * s_4_0;
+            conv6_input_whole_0b += w * s_4_1;
+            conv6_input_whole_0c += w * s_5_0;
+            conv6_input_whole_0d += w * s_5_1;
+            w = vec4(-.0014364952,-.005103566,.0037948529,-.0025595173);
+            conv6_input_whole_0a += w * s_4_1;
+            conv6_input_whole_0b += w * s_4_2;
+            conv6_input_whole_0c += w * s_5_1;
+            conv6_input_whole_0d += w * s_5_2;
+            w = vec4(.00915006,.0022461733,-.010590884,.0006619193);
+            conv6_input_whole_0a += w * s_4_2;
+            conv6_input_whole_0b += w * s_4_3;
+            conv6_input_whole_0c += w * s_5_2;
+            conv6_input_whole_0d += w * s_5_3;
+            w = vec4(-.0029604258,-.0006486268,.00645847,-.001796259);
+            conv6_input_whole_0a += w * s_4_3;
+            conv6_input_whole_0b += w * s_4_4;
+            conv6_input_whole_0c += w * s_5_3;
+            conv6_input_whole_0d += w * s_5_4;
+            w = vec4(-.00025421026,.0020517958,-.0016035686,.0024154605);
+            conv6_input_whole_0a += w * s_4_4;
+            conv6_input_whole_0b += w * s_4_5;
+            conv6_input_whole_0c += w * s_5_4;
+            conv6_input_whole_0d += w * s_5_5;
         }
-        barrier();
+    }
 
-        // Tap (-1, -1)
-        s = conv5_in[at + 0];
-        conv5_0_tap = f16mat4(-0.002632, 0.0361, -0.07196, 0.03104, 0.02095, -0.08966, 0.04785, -0.04218, 0.04767, 0.01164, 0.0649, 0.0142, 0.2559, -0.5576, 0.1046, -0.4712) * s;
-        conv5_1_tap = f16mat4(-0.1353, 0.01258, 0.007294, 0.06012, 0.1766, 0.06027, -0.06726, 0.02779, -0.03017, -0.01752, -0.0679, -0.1497, 0.02509, 0.5537, -0.2247, 0.1559) * s;
-        conv5_2_tap = f16mat4(-0.05325, 0.05515, -0.02339, -0.05423, -0.1586, -0.1129, -0.05582, 0.010254, 0.0663, -0.0079, -0.01231, 0.03928, -0.295, -0.0791, 0.1316, 0.2136) * s;
-        conv5_3_tap = f16mat4(-0.07623, -0.01964, 0.09045, 0.04248, 0.09, 0.04156, 0.01892, 0.01955, -0.01016, -0.06506, 0.0918, -0.0407, -0.0725, 0.01428, 0.2076, 0.1982) * s;
-        s = conv5_in[at + 180];
-        conv5_0_tap += f16mat4(0.0158, -0.0527, -0.0043, -0.0711, 0.0381, -0.077, 0.0249, 0.02917, 0.01373, -0.004684, -0.01572, -0.1442, 0.007225, -0.003017, -0.01444, 0.00698) * s;
-        conv5_1_tap += f16mat4(0.010056, -0.0635, 0.06744, 0.0607, 0.02849, 0.02054, -0.01511, 0.0988, 0.02676, 0.0665, 0.01095, 0.003937, 0.01854, 0.0007224, 0.0379, -0.02432) * s;
-        conv5_2_tap += f16mat4(-0.04828, 0.0776, 0.01098, -0.077, -0.08636, 0.0712, 0.04562, -0.0987, -0.01032, 0.041, -0.0333, -0.00197, -0.01037, -0.00814, 0.04355, 0.01531) * s;
-        conv5_3_tap += f16mat4(0.005386, -0.01495, -0.04205, -0.02245, 0.01627, -0.01197, 0.03568, -0.03152, -0.05902, 0.0003848, 0.014, 0.007965, 0.0587, 0.0803, -0.02174, -0.004147) * s;
-        s = conv5_in[at + 360];
-        conv5_0_tap += f16mat4(-0.001147, -0.0526, 0.01425, 0.02711, -0.00842, -0.0451, -0.03598, 0.03168, -0.002012, 0.03598, -0.01248, -0.11316, 0.083, -0.3745, -0.01496, 0.0434) * s;
-        conv5_1_tap += f16mat4(-0.003695, -0.01932, 0.0372, 0.03912, -0.026, -0.0188, 0.02397, 0.0799, -0.0667, -0.05396, 0.07526, -0.02519, -0.1562, -0.0746, -0.1103, -0.1932) * s;
-        conv5_2_tap += f16mat4(-0.02531, 0.00884, 0.07745, -0.006245, -0.1729, 0.0292, -0.02187, -0.07697, 0.05005, -0.02266, 0.00892, 0.01837, -0.4097, -0.03516, 0.1226, 0.112) * s;
-        conv5_3_tap += f16mat4(0.02946, 0.02112, -0.04016, -0.006016, -0.01422, 0.01715, 0.05304, 0.02802, 0.005028, 0.03897, -0.04095, -0.04352, -0.02142, 0.1415, 0.06854, 0.218) * s;
-        s = conv5_in[at + 540];
-        conv5_0_tap += f16mat4(-0.01906, 0.04016, 0.0839, 0.2308, -0.00497, -0.1404, 0.002129, -0.03604, -0.04434, 0.05484, -0.02957, 0.06097, 0.01312, -0.0487, 0.007065, 0.0998) * s;
-        conv5_1_tap += f16mat4(0.1471, -0.2075, -0.06934, -0.1476, 0.06854, 0.10724, 0.00767, 0.0639, -0.0627, 0.01689, 0.0325, 0.03333, 0.0741, 0.02385, -0.07983, -0.007545) * s;
-        conv5_2_tap += f16mat4(0.08716, -0.2109, -0.04376, 0.0641, -0.0648, 0.00417, 0.07306, 0.04984, -0.03992, 0.02089, 0.004, -0.007835, -0.02994, -0.02953, -0.01284, 0.02296) * s;
-        conv5_3_tap += f16mat4(0.176, -0.01292, -0.1112, -0.03485, -0.0354, 0.0349, -0.05753, 0.0796, -0.04205, -0.04205, 0.0653, 0.0511, 0.03656, -0.01469, -0.001993, 0.0671) * s;
-        conv5_0 += vec4(conv5_0_tap);
-        conv5_1 += vec4(conv5_1_tap);
-        conv5_2 += vec4(conv5_2_tap);
-        conv5_3 += vec4(conv5_3_tap);
+    // conv6_relu4_rim: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_relu4_rim_0a = vec4(0.0);
+    vec4 conv6_relu4_rim_0b = vec4(0.0);
+    vec4 conv6_relu4_rim_0c = vec4(0.0);
+    vec4 conv6_relu4_rim_0d = vec4(0.0);
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(1, 1), size - ivec2(1, 1)));
+        for (int i = interior ? 4 : 0; i < 4; i++) {
+            ivec2 p = pixel + ivec2(i % 2, i / 2);
+            vec4 sum_0 = vec4(0.0);
+            for (int term = 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F16_CMP_FP16_conv6_relu4_rim_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F16_CMP_FP16_conv6_relu4_rim_0w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec2(texelFetch(C4F16_CMP_FP16_conv6_relu4_rim_0w, ivec2(0, tap), 0).xy);
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    for (int pack = inside ? 0 : 4; pack < 4; pack++) {
+                        ivec2 cell = ivec2(pack % 2, pack / 2);
+                        vec4 s = texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * q.x, 2 * q.y) + cell, 0);
+                        sum_0 += mat4(texelFetch(C4F16_CMP_FP16_conv6_relu4_rim_0w, ivec2(pack * 4 + 1, tap), 0), texelFetch(C4F16_CMP_FP16_conv6_relu4_rim_0w, ivec2(pack * 4 + 2, tap), 0), texelFetch(C4F16_CMP_FP16_conv6_relu4_rim_0w, ivec2(pack * 4 + 3, tap), 0), texelFetch(C4F16_CMP_FP16_conv6_relu4_rim_0w, ivec2(pack * 4 + 4, tap), 0)) * s;
+                    }
+                }
+            }
+            if (i == 0) {
+                conv6_relu4_rim_0a = sum_0;
+            }
+            if (i == 1) {
+                conv6_relu4_rim_0b = sum_0;
+            }
+            if (i == 2) {
+                conv6_relu4_rim_0c = sum_0;
+            }
+            if (i == 3) {
+                conv6_relu4_rim_0d = sum_0;
+            }
+        }
+    }
 
-        // Tap (0, -1)
-        s = conv5_in[at + 1];
-        conv5_0_tap = f16mat4(-0.01403, -0.03613, -0.05618, 0.1218, -0.00203, 0.3374, 0.04465, 0.1206, -0.07666, -0.0718, -0.05942, 0.1237, -0.02809, 0.02194, 0.02275, -0.2333) * s;
-        conv5_1_tap = f16mat4(0.0586, 0.04156, 0.1223, -0.072, 0.02203, -0.0687, 0.02162, 0.04218, -0.2152, 0.06, -0.11127, -0.08795, -0.0336, 0.09784, 0.02328, -0.0688) * s;
-        conv5_2_tap = f16mat4(0.05386, 0.0861, 0.1181, 0.07227, -0.1929, -0.0126, -0.3752, -0.2893, -0.1995, -0.05264, 0.4463, 0.178, 0.04214, -0.0652, -0.03065, -0.10266) * s;
-        conv5_3_tap = f16mat4(-0.0179, 0.0711, 0.0363, 0.059, 0.1053, 0.0439, 0.0547, -0.0743, -0.02443, -0.01727, 0.2722, 0.1432, -0.1096, -0.04248, 0.1696, 0.1506) * s;
-        s = conv5_in[at + 181];
-        conv5_0_tap += f16mat4(-0.106, 0.06494, 0.1509, 0.0855, 0.05914, -0.03577, 0.0957, 0.0922, 0.1826, -0.2119, 0.1156, -0.3364, 0.04758, -0.0958, 0.10516, 0.04257) * s;
-        conv5_1_tap += f16mat4(0.03091, 0.03418, 0.04355, 0.06012, 0.132, -0.1298, 0.0001707, -0.02284, -0.02711, 0.03613, -0.1637, 0.1985, 0.08545, 0.0331, 0.0731, 0.0864) * s;
-        conv5_2_tap += f16mat4(0.11194, 0.0728, -0.007748, 0.03876, -0.11554, 0.01425, -0.01714, -0.1602, -0.0743, 0.1455, 0.1212, -0.06494, -0.01087, 0.01523, 0.08374, 0.02826) * s;
-        conv5_3_tap += f16mat4(0.02913, -0.09753, -0.04095, -0.0982, 0.0691, 0.01682, -0.00433, -0.0713, 0.04803, -0.1098, 0.007416, -0.101, 0.04678, -0.02646, -0.03842, -0.001565) * s;
-        s = conv5_in[at + 361];
-        conv5_0_tap += f16mat4(0.05588, 0.00275, 0.01677, 0.05057, -0.005684, 0.06, 0.1476, 0.05164, 0.1257, -0.002602, -0.00762, -0.07465, 0.08594, -0.0757, -0.00948, -0.04843) * s;
-        conv5_1_tap += f16mat4(0.0796, 0.0688, 0.05115, 0.1223, -0.1279, -0.0672, 0.05856, 0.001604, -0.0685, 0.2207, 0.0531, 0.1266, -0.06604, -0.2395, 0.1394, -0.2605) * s;
-        conv5_2_tap += f16mat4(0.0087, 0.0855, -0.02934, -0.0788, 0.06866, -0.028, -0.0295, 0.00672, 0.001692, -0.07056, 0.06744, 0.1549, -0.11, 0.2512, -0.1112, 0.03265) * s;
-        conv5_3_tap += f16mat4(0.01131, -0.054, -0.03366, 0.01124, 0.0667, -0.04907, 0.01959, -0.0752, 0.0107, 0.014984, 0.04788, 0.03107, 0.1971, -0.3323, 0.206, 0.2205) * s;
-        s = conv5_in[at + 541];
-        conv5_0_tap += f16mat4(-0.0771, -0.1434, 0.1181, -0.12067, -0.0157, -0.0679, 0.1306, -0.06113, -0.11725, 0.1631, -0.102, 0.3054, -0.26, 0.09314, 0.02023, 0.15) * s;
-        conv5_1_tap += f16mat4(-0.0835, 0.1708, 0.1145, -0.010994, 0.125, 0.03174, 0.00221, 0.0566, 0.01839, -0.01901, 0.03717, -0.10077, 0.06305, 0.04807, 0.015564, -0.1938) * s;
-        conv5_2_tap += f16mat4(-0.0491, 0.0458, -0.05386, -0.00995, 0.1738, 0.073, 0.03903, -0.05438, 0.11865, -0.02528, -0.03302, 0.1389, 0.1854, -0.1976, -0.03934, 0.1464) * s;
-        conv5_3_tap += f16mat4(-0.002348, -0.0831, -0.03635, 0.05008, 0.069, -0.0844, -0.142, -0.0636, -0.007996, 0.05844, -0.001095, 0.04282, -0.02382, 0.03384, -0.04727, 0.0705) * s;
-        conv5_0 += vec4(conv5_0_tap);
-        conv5_1 += vec4(conv5_1_tap);
-        conv5_2 += vec4(conv5_2_tap);
-        conv5_3 += vec4(conv5_3_tap);
-
-        // Tap (1, -1)
-        s = conv5_in[at + 2];
-        conv5_0_tap = f16mat4(-0.003777, -0.00487, -0.017, 0.1399, 0.03842, 0.11206, -0.07947, 0.04492, 0.1329, -0.1338, 0.07544, 0.04578, 0.0532, -0.02347, -0.05035, 0.007732) * s;
-        conv5_1_tap = f16mat4(0.1218, -0.0354, -0.04913, 0.006912, -0.08636, -0.0335, -0.05496, 0.1515, 0.1989, -0.087, -0.1256, -0.04913, 0.0548, 0.05838, 0.03735, -0.01904) * s;
-        conv5_2_tap = f16mat4(-0.03378, 0.01743, 0.03183, 0.07965, -0.1857, -0.06204, -0.1609, -0.129, 0.1423, 0.0853, 0.1079, 0.01768, -0.0473, 0.02463, -0.00426, 0.01631) * s;
-        conv5_3_tap = f16mat4(0.00897, -0.0084, 0.0268, 0.03592, -0.0993, 0.1763, -0.02911, -0.02737, 0.2284, -0.12274, 0.1907, -0.003149, 0.01729, 0.003294, 0.05508, 0.011345) * s;
-        s = conv5_in[at + 182];
-        conv5_0_tap += f16mat4(0.002604, 0.3835, -0.54, -0.04004, 0.0461, -0.0002263, 0.0752, -0.00686, -0.1234, 0.02965, 0.01642, 0.00324, 0.0203, -0.00951, -0.0257, 0.0772) * s;
-        conv5_1_tap += f16mat4(-0.3857, -0.2705, -0.3572, 0.589, 0.07794, -0.09436, 0.0059, -0.03348, 0.0634, 0.0544, 0.0231, -0.02663, 0.0978, 0.0317, -0.02377, 0.02731) * s;
-        conv5_2_tap += f16mat4(-0.01944, 0.5835, -0.3462, -0.278, -0.05353, 0.06036, -0.03207, -0.0003562, 0.02576, -0.1137, -0.004787, -0.0506, 0.03308, 0.05292, -0.04706, -0.05597) * s;
-        conv5_3_tap += f16mat4(-0.2004, -0.02441, -0.09515, 0.2578, 0.0698, -0.0177, -0.02507, -0.0926, -0.1249, 0.04977, 0.03687, -0.02577, -2.235e-05, -0.02045, -0.0344, -0.05942) * s;
-        s = conv5_in[at + 362];
-        conv5_0_tap += f16mat4(0.02177, 0.01407, -0.0438, 0.0547, 0.2568, -0.0968, -0.12274, -0.0988, 0.1448, -0.00585, -0.08563, 0.03677, 0.04407, 0.01307, -0.03085, -0.04425) * s;
-        conv5_1_tap += f16mat4(0.07336, 0.0399, -0.03384, 0.04535, 0.02525, 0.1664, -0.04932, 0.1116, 0.01171, 0.1934, -0.08466, 0.0726, -0.2102, -0.01906, 0.0461, -0.02467) * s;
-        conv5_2_tap += f16mat4(-0.006508, -0.01831, -0.03638, -0.0315, -0.1191, 0.1173, -0.0526, 0.01622, -0.02873, -0.1261, -0.0452, -0.02994, -0.05734, 0.144, -0.004818, -0.03008) * s;
-        conv5_3_tap += f16mat4(-0.04425, 0.0406, -0.02211, -0.0654, -0.0319, 0.11316, 0.0387, 0.0847, -0.0224, 0.04858, 0.0789, 0.01374, 0.0661, -0.0987, -0.06134, 0.08466) * s;
-        s = conv5_in[at + 542];
-        conv5_0_tap += f16mat4(0.02588, -0.010574, 0.014366, -0.02037, -0.0641, 0.062, -0.02338, -0.01674, -0.03482, -0.04575, 0.01432, 0.0733, -0.08545, -0.0337, 0.0819, -0.0739) * s;
-        conv5_1_tap += f16mat4(0.02756, -0.001826, -0.03378, -0.006607, 0.02437, -0.01511, 0.007786, 0.02946, -0.04947, -0.0348, -0.01402, -0.01573, -0.09, -0.04184, 0.02292, -0.01555) * s;
-        conv5_2_tap += f16mat4(-0.06396, 0.06494, -0.01697, 0.001392, 0.0475, -0.05405, -0.05658, -0.0883, 0.1306, -0.01119, 0.13, 0.0868, 0.0855, -0.03375, 0.0788, 0.03815) * s;
-        conv5_3_tap += f16mat4(-0.007225, 0.0367, 0.04907, 0.05774, -0.0852, 0.01758, -0.0385, -0.10974, 0.05875, -0.02457, -0.06223, 0.001726, 0.03036, -0.04678, -0.03842, 0.015396) * s;
-        conv5_0 += vec4(conv5_0_tap);
-        conv5_1 += vec4(conv5_1_tap);
-        conv5_2 += vec4(conv5_2_tap);
-        conv5_3 += vec4(conv5_3_tap);
-
-        // Tap (-1, 0)
-        s = conv5_in[at + 18];
-        conv5_0_tap = f16mat4(0.02245, 0.1322, -0.05966, 0.2463, 0.0721, 0.1589, -0.02715, 0.01408, -0.02557, 0.1115, 0.0776, -0.04608, -0.05008, 0.3376, -0.361, -0.064) * s;
-        conv5_1_tap = f16mat4(-0.0786, -0.05746, 0.02832, -0.0562, 0.1478, 0.001568, 0.1616, 0.0923, 0.1173, 0.061, -0.04285, -0.02316, -0.1542, 0.0733, -0.075, 0.11176) * s;
-        conv5_2_tap = f16mat4(-0.0829, -0.1766, 0.05603, 0.04388, -0.06287, 0.02875, 0.1173, 0.0258, -0.07263, -0.01958, 0.04132, 0.1292, -0.2524, -0.2905, -0.0787, 0.3716) * s;
-        conv5_3_tap = f16mat4(-0.02443, -0.06128, 0.118, 0.02603, -0.0369, -0.03818, -0.0972, -0.04526, 0.1004, 0.0394, 0.0704, -0.1058, 0.2441, 0.1617, 0.4495, -0.1659) * s;
-        s = conv5_in[at + 198];
-        conv5_0_tap += f16mat4(0.0396, -0.00958, 0.0389, -0.116, 0.07764, -0.0874, 0.04688, -0.1438, -0.0859, -0.1406, 0.1242, -0.1887, -0.10266, -0.02138, 0.01343, 0.00757) * s;
-        conv5_1_tap += f16mat4(0.0396, 0.03494, -0.02469, 0.1335, -0.04068, -0.0797, -0.1272, -0.01206, 0.08154, 0.00918, 0.0662, 0.2032, -0.0937, 0.03008, -0.04395, 0.002571) * s;
-        conv5_2_tap += f16mat4(-0.06824, 0.113, 0.06525, -0.1776, 0.1079, 0.08093, 0.03497, -0.07874, -0.0898, 0.03076, -0.01941, -0.02112, 0.1339, 0.1451, 0.0832, -0.0388) * s;
-        conv5_3_tap += f16mat4(0.1009, 0.01723, -0.0693, -0.05365, -0.01049, -0.1093, 0.04684, -0.1295, -0.02946, 0.04892, -0.003378, -0.08044, -0.014725, 0.0687, 0.01097, 0.051) * s;
-        s = conv5_in[at + 378];
-        conv5_0_tap += f16mat4(-0.1497, 0.06015, -0.0627, -0.0447, -0.02261, 0.0134, -0.04758, -0.001817, -0.04, 0.1252, 0.1006, 0.1749, 0.1926, 0.0763, -0.1287, -0.0767) * s;
-        conv5_1_tap += f16mat4(-0.03973, -0.03845, 0.1282, 0.06476, -0.04166, 0.0382, 0.000784, 0.0763, 0.1493, 0.01111, -0.01726, -0.0629, 0.01261, 0.2188, 0.04474, -0.2101) * s;
-        conv5_2_tap += f16mat4(0.1215, 0.1295, 0.061, -0.13, 0.02965, 0.015594, -0.004715, -0.0352, 0.0318, 0.01277, 0.1053, -0.01029, -0.1241, 0.0697, -0.12067, 0.0338) * s;
-        conv5_3_tap += f16mat4(-0.0686, -0.06158, -0.1246, 0.0006013, 0.02435, -0.042, 0.02243, 0.03674, 0.1486, 0.09204, -0.0401, 0.002468, -0.2058, -0.1252, -0.1772, -0.1353) * s;
-        s = conv5_in[at + 558];
-        conv5_0_tap += f16mat4(0.2046, -0.298, -0.1616, -0.0725, -0.11487, -0.1754, -0.1752, -0.0906, -0.1462, 0.0629, -0.03458, 0.02026, 0.06525, 0.02199, -0.1385, -0.053) * s;
-        conv5_1_tap += f16mat4(-0.3105, -0.1456, 0.03873, -0.2874, -0.1304, -0.0007825, 0.1556, 0.1704, -0.0128, 0.03476, 0.05917, 0.0658, -0.213, 0.01485, 0.02884, -0.02522) * s;
-        conv5_2_tap += f16mat4(-0.1869, -0.04248, -0.0637, 0.0439, -0.2905, 0.02235, -0.1471, -0.168, 0.01437, 0.00056, -0.04312, 0.012115, -0.10693, -0.154, -0.0936, 0.0983) * s;
-        conv5_3_tap += f16mat4(-0.3127, 0.07666, -0.151, 0.04456, -0.1462, 0.05386, 0.06866, 0.0861, -0.06238, -0.1538, 0.03992, 0.10956, -0.08344, -0.06052, 0.08124, 0.03754) * s;
-        conv5_0 += vec4(conv5_0_tap);
-        conv5_1 += vec4(conv5_1_tap);
-        conv5_2 += vec4(conv5_2_tap);
-        conv5_3 += vec4(conv5_3_tap);
-
-        // Tap (0, 0)
-        s = conv5_in[at + 19];
-        conv5_0_tap = f16mat4(-0.1934, -0.1863, 0.07056, 0.1334, -0.1617, 0.00817, 0.002262, 0.07623, -0.0996, 0.2517, 0.07196, -0.01101, -0.2593, -0.1636, 0.0931, -0.05118) * s;
-        conv5_1_tap = f16mat4(-0.1693, 0.1863, -0.449, -0.01286, -0.205, -0.10046, -0.03348, 0.1628, 0.329, 0.3193, -0.33, -0.1276, 0.03665, 0.2231, -0.156, 0.0069) * s;
-        conv5_2_tap = f16mat4(0.2234, -0.1113, 0.5293, 0.11835, 0.0981, 0.12427, 0.11865, -0.03226, -0.2847, 0.0226, 0.03806, 0.1741, 0.2047, 0.02103, 0.1289, -0.02937) * s;
-        conv5_3_tap = f16mat4(-0.10596, 0.0516, -0.1569, 0.207, 0.103, 0.3364, 0.179, 0.00812, -0.1196, -0.3918, 0.07117, 0.1371, -0.07117, -0.1381, 0.10986, 0.08307) * s;
-        s = conv5_in[at + 199];
-        conv5_0_tap += f16mat4(-0.11115, -0.2168, 0.2008, 0.106, 0.04507, -0.3357, 0.0414, 0.1527, 0.1365, -0.003336, -0.12445, 0.0849, -0.2018, -0.2527, 0.1581, -0.1862) * s;
-        conv5_1_tap += f16mat4(0.01869, 0.00938, 0.05188, 0.000472, -0.09454, -0.04132, -0.1996, -0.3284, 0.07513, -0.1118, 0.06107, -0.1831, 0.136, 0.1896, -0.0977, 0.1465) * s;
-        conv5_2_tap += f16mat4(0.287, 0.2773, -0.2732, -0.1285, -0.1504, 0.529, 0.2573, -0.04248, -0.2273, 0.4434, -0.2683, -0.11053, 0.441, 0.1722, -0.0819, 0.071) * s;
-        conv5_3_tap += f16mat4(-0.05518, -0.1713, -0.0857, -0.07733, -0.1594, 0.2668, -0.0389, 0.139, 0.1993, 0.2169, 0.06885, -0.03284, -0.1497, -0.1282, -0.0634, 0.06305) * s;
-        s = conv5_in[at + 379];
-        conv5_0_tap += f16mat4(-0.2413, 0.2223, -0.0246, 0.2168, -0.10376, 0.006878, 0.2197, 0.1614, -0.283, 0.4265, -0.02063, -0.003159, 0.1473, -0.027, 0.2131, 0.02548) * s;
-        conv5_1_tap += f16mat4(0.2224, -0.1267, -0.01929, -0.1602, -0.1749, -0.02869, 0.00884, 0.004208, 0.05966, 0.1992, -0.11926, 0.413, 0.0963, 0.06396, -0.06073, -0.1197) * s;
-        conv5_2_tap += f16mat4(0.1698, -0.08026, -0.25, 0.1372, 0.2786, 0.1748, -0.01049, 0.07, 0.06586, -0.4753, 0.0848, 0.07684, 0.1804, 0.03882, 0.08984, 0.04105) * s;
-        conv5_3_tap += f16mat4(-0.01888, 0.02519, -0.3062, -0.1681, -0.001678, 0.02342, -0.156, -0.0494, 0.2817, -0.3147, 0.2397, 0.02274, -0.10645, -0.08093, -0.02016, 0.339) * s;
-        s = conv5_in[at + 559];
-        conv5_0_tap += f16mat4(-0.2488, -0.1499, 0.2175, -0.05814, 0.04413, 0.1586, -0.07605, -0.068, 0.1381, -0.06003, -0.007233, -0.224, 0.02626, 0.02571, 0.1022, -0.364) * s;
-        conv5_1_tap += f16mat4(0.0821, 0.1395, -0.2544, 0.004665, -0.02399, -0.252, 0.4434, -0.0789, -0.02983, -0.1455, 0.1525, 0.0799, 0.11255, -0.0783, 0.3596, 0.1963) * s;
-        conv5_2_tap += f16mat4(-0.0769, 0.0862, 0.1151, 0.007046, 0.04614, 0.452, -0.5713, -0.2644, 0.1791, -0.3137, 0.01273, 0.0359, 0.1926, -0.358, -0.3887, 0.01851) * s;
-        conv5_3_tap += f16mat4(0.0703, -0.2788, -0.07434, 0.112, 0.06433, 0.0904, -0.3423, -0.36, -0.254, -0.00976, -0.3972, -0.001836, -0.10516, -0.07733, -0.2856, -0.2072) * s;
-        conv5_0 += vec4(conv5_0_tap);
-        conv5_1 += vec4(conv5_1_tap);
-        conv5_2 += vec4(conv5_2_tap);
-        conv5_3 += vec4(conv5_3_tap);
-
-        // Tap (1, 0)
-        s = conv5_in[at + 20];
-        conv5_0_tap = f16mat4(0.00604, -0.10016, -0.00885, 0.08405, 0.0882, 0.12445, -0.00783, -0.11285, 0.1327, -0.02878, -0.0763, 0.04694, 0.06964, 0.05093, 0.08136, -0.04984) * s;
-        conv5_1_tap = f16mat4(0.0749, -0.0854, 0.101, 0.0104, -0.03134, 0.01008, 0.03464, -0.05453, -0.05215, -0.06116, 0.003307, -0.1392, -0.005836, 0.03934, -0.08673, -0.05435) * s;
-        conv5_2_tap = f16mat4(0.1552, 0.139, 0.1647, 0.149, -0.1715, -0.03635, -0.08923, 0.002811, 0.1139, 0.02222, 0.04404, 0.1398, 0.0707, -0.0566, -0.00656, 0.000886) * s;
-        conv5_3_tap = f16mat4(0.1866, -0.206, 0.005417, 0.05594, 0.0601, 0.035, 0.0589, -0.1048, -0.0716, -0.005154, 0.07983, 0.1266, 0.01611, 0.0853, 0.1373, 0.0002288) * s;
-        s = conv5_in[at + 200];
-        conv5_0_tap += f16mat4(0.0702, 0.1892, -0.0824, -0.281, 0.11487, 0.00979, 0.1149, -0.1982, -0.0635, 0.01714, 0.1492, 0.0915, -0.1024, -0.08734, 0.01907, 0.0758) * s;
-        conv5_1_tap += f16mat4(0.1694, -0.1892, -0.02293, -0.2113, 0.184, -0.03064, -0.1078, -0.2424, 0.00813, 0.03928, -0.0384, 0.01633, 0.0995, 0.03293, -0.10004, 0.001828) * s;
-        conv5_2_tap += f16mat4(0.2349, 0.0419, 0.07635, 0.4219, 0.02515, 0.2156, 0.02345, 0.1312, -0.1576, -0.10223, -0.0921, -0.2147, 0.1516, 0.02496, 0.1049, -0.03186) * s;
-        conv5_3_tap += f16mat4(-0.2983, 0.2917, 0.3345, -0.2488, 0.0373, -0.1164, 0.04102, 0.1125, -0.0589, 0.1708, 0.04724, -0.1458, -0.11816, -0.0645, -0.013306, -0.004932) * s;
-        s = conv5_in[at + 380];
-        conv5_0_tap += f16mat4(-0.10034, 0.00889, -0.03998, -0.1455, 0.0588, 0.0935, -0.1395, 0.4436, -0.08014, 0.05066, -0.1489, -0.0744, 0.003246, 0.0649, 0.04, -0.0771) * s;
-        conv5_1_tap += f16mat4(-0.153, -0.0735, 0.1376, 0.03555, -0.0542, -0.0885, -0.2345, -0.1803, -0.1353, -0.0216, 0.088, 0.1348, -0.02734, -0.007484, -0.02344, -0.08887) * s;
-        conv5_2_tap += f16mat4(0.0789, 0.05396, -0.01134, -0.0822, 0.03583, -0.013596, 0.4067, 0.1594, 0.13, -0.2177, 0.0326, -0.0775, -0.04114, -0.03964, -0.002111, 0.05148) * s;
-        conv5_3_tap += f16mat4(-0.003262, -0.02014, -0.0874, -0.04944, 0.1129, 0.07684, 0.2832, 0.04745, -0.0272, 0.2573, 0.08923, -0.2178, -0.09454, 0.07385, 0.01367, -0.003094) * s;
-        s = conv5_in[at + 560];
-        conv5_0_tap += f16mat4(-0.04565, -0.0002292, 0.01947, -0.04633, -0.00835, 0.03952, 0.01231, 0.0623, -0.063, -0.0877, -0.0698, 0.05096, -0.05984, -0.091, -0.0708, 0.010086) * s;
-        conv5_1_tap += f16mat4(-0.005898, 0.0209, -0.00337, -0.02971, 0.01784, -0.0549, 0.0575, 0.05893, -0.09375, -0.07935, 0.1566, 0.0876, -0.0473, 0.00843, 0.1097, 0.12036) * s;
-        conv5_2_tap += f16mat4(0.1335, -0.0504, 0.0519, 0.03287, -0.1515, -0.1226, -0.1245, -0.1251, -0.0586, 0.0959, 0.00825, 0.04926, -0.004593, -0.01834, -0.0288, 0.0294) * s;
-        conv5_3_tap += f16mat4(-0.06354, 0.05484, 0.05753, 0.02687, -0.02924, 0.0626, -0.0887, -0.1552, 0.12286, -0.279, -0.1438, 0.0962, 0.0825, -0.1775, -0.1423, 0.07385) * s;
-        conv5_0 += vec4(conv5_0_tap);
-        conv5_1 += vec4(conv5_1_tap);
-        conv5_2 += vec4(conv5_2_tap);
-        conv5_3 += vec4(conv5_3_tap);
-
-        // Tap (-1, 1)
-        s = conv5_in[at + 36];
-        conv5_0_tap = f16mat4(-0.02722, -0.01682, 0.0653, 0.0809, -0.0209, 0.0879, 0.0731, -0.0908, 0.03882, 0.02234, 0.03043, -0.06058, 0.00432, -0.02895, 0.03897, -0.2004) * s;
-        conv5_1_tap = f16mat4(-0.1627, -0.099, 0.2097, -0.05472, -0.0543, 0.12115, 0.0996, 0.07416, 0.0687, -0.0254, 0.0314, -0.006443, -0.1635, 0.0636, -0.2969, -0.1322) * s;
-        conv5_2_tap = f16mat4(-0.03748, 0.1203, 0.0361, -0.09656, -0.0384, 0.06027, 0.1122, -0.0444, -0.0427, 0.0418, 0.0341, -0.0462, -0.0798, 0.06088, -0.0647, 0.03998) * s;
-        conv5_3_tap = f16mat4(-0.1329, -0.194, -0.0523, 0.0943, -0.0516, -0.1836, -0.018, 0.08746, -0.01762, 0.0328, -0.03366, -0.0483, -0.1749, -0.05246, 0.07654, -0.06073) * s;
-        s = conv5_in[at + 216];
-        conv5_0_tap += f16mat4(0.0278, 0.01595, 0.02426, -0.1376, 0.02736, -0.01117, 0.04584, -0.0776, -0.06113, -0.069, -0.00402, -0.02597, 0.11475, -0.1287, -0.1476, 0.1451) * s;
-        conv5_1_tap += f16mat4(0.02019, 0.06177, -0.04715, 0.0882, 0.04294, -0.014694, -0.0694, 0.004707, -0.0108, -0.07996, 0.06757, 0.0825, -0.0986, -0.1467, -0.1831, -0.2566) * s;
-        conv5_2_tap += f16mat4(-0.0773, -0.03864, 0.02924, -0.00377, -0.0659, 0.0205, 0.0097, -0.0209, 0.012184, 0.0763, 0.05905, -0.1217, 0.2052, -0.0798, -0.1354, 0.0717) * s;
-        conv5_3_tap += f16mat4(0.01903, -0.0629, 0.1247, -0.0296, -0.02028, -0.04794, 0.07166, -0.0738, 0.00859, 0.08636, -0.00985, -0.01901, -0.002922, 0.1825, -0.02974, 0.003902) * s;
-        s = conv5_in[at + 396];
-        conv5_0_tap += f16mat4(0.02998, -0.1671, -0.008385, 0.002523, -0.07996, 0.0009403, 0.07654, -0.01904, 0.09894, 0.0487, -0.015274, 0.02977, 0.02232, -0.06238, 0.001124, -0.04492) * s;
-        conv5_1_tap += f16mat4(0.03406, -0.096, 0.01371, -0.10846, -0.04865, -0.05817, -0.02681, 0.01083, 0.06635, -0.006233, 0.02983, -0.0658, -0.03647, -0.10516, 0.06396, -0.005405) * s;
-        conv5_2_tap += f16mat4(0.00987, 0.12244, -0.1273, -0.19, -0.001517, 0.04358, -0.03656, -0.06915, 0.07263, -0.014885, 0.04147, 0.04462, -0.09717, -0.0774, -0.2009, -0.008865) * s;
-        conv5_3_tap += f16mat4(-0.1183, -0.0615, -0.1118, 0.10986, -0.04697, -0.102, 0.0846, -0.05322, 0.01862, 0.052, -0.078, 0.004246, -0.04773, -0.1924, 0.1974, -0.01204) * s;
-        s = conv5_in[at + 576];
-        conv5_0_tap += f16mat4(0.009445, -0.1327, -0.11163, 0.01214, -0.04398, -0.0733, 0.02184, 0.06143, 0.001043, 0.02687, -0.00492, 0.03595, -0.0396, -0.02115, -0.01097, 0.00155) * s;
-        conv5_1_tap += f16mat4(-0.007496, -0.0709, 0.1218, -0.02228, 0.0359, 0.0394, 0.0008855, 0.00966, 0.0962, 0.08167, -0.03827, -0.00976, -0.03568, 0.02763, -0.0757, -0.02011) * s;
-        conv5_2_tap += f16mat4(-0.11176, -0.07556, -0.2372, 0.004837, 0.1497, 0.0976, 0.02577, -0.006153, -0.02737, -0.05115, -0.0785, 0.01256, 0.00563, -0.0506, -0.1094, 0.06885) * s;
-        conv5_3_tap += f16mat4(-0.05917, -0.0943, -0.02512, 0.01033, -0.0937, -0.131, 0.01157, 0.07086, 0.0446, -0.00384, -0.13, 0.03647, -0.006866, -0.06396, 0.001371, -0.03296) * s;
-        conv5_0 += vec4(conv5_0_tap);
-        conv5_1 += vec4(conv5_1_tap);
-        conv5_2 += vec4(conv5_2_tap);
-        conv5_3 += vec4(conv5_3_tap);
-
-        // Tap (0, 1)
-        s = conv5_in[at + 37];
-        conv5_0_tap = f16mat4(-0.05264, -0.03036, -0.0401, -0.11505, -0.0587, 0.1238, 0.0738, -0.1974, -0.00785, 0.0492, 0.05646, -0.006317, -0.1019, -0.00137, 0.1354, -0.0174) * s;
-        conv5_1_tap = f16mat4(0.1965, -0.05, -0.02002, -0.06256, -0.11884, 0.11865, -0.1129, -0.002077, -0.0573, 0.0818, -0.1421, -0.0506, -0.0657, -0.01912, 0.0769, 0.006245) * s;
-        conv5_2_tap = f16mat4(-0.2021, -0.2866, -0.2646, 0.0903, -0.0592, 0.05618, 0.02219, -0.02734, 0.02779, 0.02765, -0.0178, 0.03247, -0.02043, -0.073, -0.02184, 0.0177) * s;
-        conv5_3_tap = f16mat4(0.0542, -0.1996, -0.1636, -0.1466, 0.03564, 0.0907, -0.01121, 0.143, -0.01866, 0.00568, 0.12195, 0.0373, 0.158, 0.0267, 0.09076, 0.0399) * s;
-        s = conv5_in[at + 217];
-        conv5_0_tap += f16mat4(-0.083, 0.0785, 0.11145, -0.069, -0.0721, -0.0757, -0.0323, 0.01167, -0.0715, -0.01452, -0.0391, -0.0403, 0.0659, -0.11755, -0.237, 0.2554) * s;
-        conv5_1_tap += f16mat4(0.011055, 0.01082, 0.11395, 0.1439, 0.0724, -0.0808, 0.01362, 0.0374, -0.1809, -0.05655, 0.0783, 0.1299, 0.48, -0.03482, -0.0631, 0.11255) * s;
-        conv5_2_tap += f16mat4(-0.1114, 0.1897, 0.011406, -0.1324, -0.1968, -0.06192, -0.3347, 0.11597, 0.0094, 0.02248, -0.00736, -0.1703, -0.005917, -0.4102, -0.1143, 0.1593) * s;
-        conv5_3_tap += f16mat4(0.1763, 0.002224, -0.01927, 0.1697, 0.0845, -0.10443, 0.12024, -0.0641, 0.1741, 0.1731, 0.094, 0.04636, 0.1825, 0.2493, -0.02701, -0.3955) * s;
-        s = conv5_in[at + 397];
-        conv5_0_tap += f16mat4(-0.02306, -0.0978, -0.0356, -0.002188, -0.03041, -0.0782, -0.078, 0.1752, -0.02515, 0.0894, 0.03256, 0.00654, -0.05972, -0.02454, 0.134, -0.0418) * s;
-        conv5_1_tap += f16mat4(0.1615, -0.05914, 0.5024, 0.1527, 0.1409, -0.11395, 0.0345, 0.05475, -0.03406, 0.05255, -0.1013, 0.0798, -0.04733, -0.10254, 0.08673, -0.03122) * s;
-        conv5_2_tap += f16mat4(-0.10474, 0.02039, -0.407, -0.1462, 0.1581, -0.04865, 0.10065, 0.11127, 0.0495, 0.02505, 0.1998, -0.05118, -0.085, 0.07837, -0.05115, -0.06168) * s;
-        conv5_3_tap += f16mat4(-0.00992, -0.105, -0.3806, -0.1615, 0.1393, 0.204, -0.02165, 0.00092, -0.05118, 0.1606, 0.1194, -0.006786, 0.0918, -0.02075, 0.03009, 0.06635) * s;
-        s = conv5_in[at + 577];
-        conv5_0_tap += f16mat4(-0.03622, -0.1028, 0.0507, -0.010185, -0.07635, -0.06665, -0.03992, 0.08636, 0.2617, -0.02402, -0.1587, 0.07513, 0.0945, -0.0243, 0.01463, 0.08057) * s;
-        conv5_1_tap += f16mat4(-0.01807, -0.03592, 0.08325, -0.02933, -0.1112, -0.141, 0.1213, 0.10266, 0.03354, 0.0713, -0.02718, -0.1876, 0.03464, -0.07446, 0.1304, -0.1256) * s;
-        conv5_2_tap += f16mat4(-0.0537, -0.0576, -0.0662, 0.011375, 0.1804, 0.2367, 0.08215, -0.1737, 0.2029, -0.01509, 0.0809, 0.12476, 0.03665, 0.0133, 0.05215, 0.03128) * s;
-        conv5_3_tap += f16mat4(0.09814, 0.00967, 0.0492, -0.0191, -0.03564, 0.1815, -0.1565, 0.0708, -0.1367, -0.1694, -0.2018, 0.06757, -0.09174, -0.2059, -0.0855, 0.0945) * s;
-        conv5_0 += vec4(conv5_0_tap);
-        conv5_1 += vec4(conv5_1_tap);
-        conv5_2 += vec4(conv5_2_tap);
-        conv5_3 += vec4(conv5_3_tap);
-
-        // Tap (1, 1)
-        s = conv5_in[at + 38];
-        conv5_0_tap = f16mat4(0.02068, -0.02643, 0.0474, -0.01997, 0.05276, 0.03992, 0.07056, -0.1057, 0.01533, 0.02228, -0.02466, 0.05008, -0.04825, -0.01582, -0.02351, 0.01765) * s;
-        conv5_1_tap = f16mat4(-0.03656, -0.03067, 0.01001, -0.08594, -0.04224, 0.04794, -0.0704, -0.05835, 0.02008, 0.04068, -0.03683, 0.02524, -0.01906, -0.006012, 0.00874, 0.0332) * s;
-        conv5_2_tap = f16mat4(0.10016, -0.01866, 0.1195, 0.1112, -0.04666, 0.02731, -0.01096, -0.02347, 0.112, 0.02826, 0.1208, 0.03302, 0.01489, -0.003004, 0.03748, -0.03464) * s;
-        conv5_3_tap = f16mat4(-0.04175, -0.03275, -0.02231, 0.1448, -0.0886, -0.0151, 0.01463, 0.02185, -0.0653, 0.03424, -0.04434, 0.013214, 0.006542, -0.02739, 0.01197, -0.0702) * s;
-        s = conv5_in[at + 218];
-        conv5_0_tap += f16mat4(-0.03125, -0.1428, -0.0684, 0.0822, -0.059, -0.1106, 0.10895, 0.1203, -0.0493, 0.02727, -0.04068, -0.09174, 0.0731, -0.1293, -0.427, 0.2277) * s;
-        conv5_1_tap += f16mat4(-0.1151, -0.2341, 0.05844, 0.001311, 0.04407, -0.1444, 0.1099, -0.0657, -0.08496, 0.0045, -0.03885, 0.0664, 0.01982, 0.0298, 0.1653, 0.1823) * s;
-        conv5_2_tap += f16mat4(0.02176, 0.242, -0.01662, -0.167, 0.09357, 0.1615, 0.09845, 0.0344, -0.04263, -0.01656, -0.03522, -0.08765, 0.4082, -0.0971, 0.10443, 0.1273) * s;
-        conv5_3_tap += f16mat4(-0.05072, 0.1561, -0.09973, -0.01401, -0.02383, -0.06195, -0.1417, 0.08545, 0.0382, 0.0413, 0.1255, -0.1114, 0.0731, 0.0722, -0.1572, -0.0781) * s;
-        s = conv5_in[at + 398];
-        conv5_0_tap += f16mat4(-0.06305, -0.06915, 0.04703, 0.03952, 0.00991, 0.1035, -0.01567, -0.04813, 0.0392, 0.01778, -0.09875, -0.05038, -0.0683, -0.007324, 0.04068, -0.01078) * s;
-        conv5_1_tap += f16mat4(0.01964, -0.059, 0.0885, -0.02028, 0.0894, 0.02588, -0.03986, 0.1154, -0.074, 0.1037, -0.0747, 0.01584, -0.02551, -0.01075, 0.03537, 0.02386) * s;
-        conv5_2_tap += f16mat4(-0.075, 0.01602, -0.03564, 0.005486, -0.03137, 0.08185, -0.01707, -0.1043, 0.000937, -0.0513, -0.0394, 0.02203, -0.05933, 0.0748, -0.0421, -0.06287) * s;
-        conv5_3_tap += f16mat4(0.02135, -0.07947, -0.0903, -0.01848, -0.0749, 0.012955, 0.08136, -0.12146, 0.06186, 0.02727, 0.02919, -0.02934, -0.003489, -0.02052, -0.02525, -0.0359) * s;
-        s = conv5_in[at + 578];
-        conv5_0_tap += f16mat4(-0.02136, -0.05133, -0.02338, 0.04156, 0.01188, 0.02177, 0.02579, -0.0891, 0.07025, 0.06866, 0.0322, 0.02695, -0.008026, 0.01438, 0.0565, 0.002522) * s;
-        conv5_1_tap += f16mat4(-0.01237, -0.02432, 0.03262, 0.03604, 0.02324, -0.00627, -0.00449, 0.007557, 0.0764, 0.06018, -0.0644, -0.05225, 0.0628, -0.02539, 0.0608, -0.02086) * s;
-        conv5_2_tap += f16mat4(0.054, 0.01289, 0.02911, 0.012535, -0.1533, -0.03592, -0.03488, -0.03394, -0.05725, -0.03017, -0.009155, 0.07556, -0.09875, -0.0641, -0.0686, -0.001639) * s;
-        conv5_3_tap += f16mat4(0.038, 0.02344, -0.0322, 0.00613, 0.03812, 0.00694, 0.0423, -0.08417, -0.0684, -0.00474, -0.04266, 0.1042, 0.001631, -0.01926, -0.003008, 0.03198) * s;
-        conv5_0 += vec4(conv5_0_tap);
-        conv5_1 += vec4(conv5_1_tap);
-        conv5_2 += vec4(conv5_2_tap);
-        conv5_3 += vec4(conv5_3_tap);
+    // conv6_input_rim: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_input_rim_0a = vec4(0.0);
+    vec4 conv6_input_rim_0b = vec4(0.0);
+    vec4 conv6_input_rim_0c = vec4(0.0);
+    vec4 conv6_input_rim_0d = vec4(0.0);
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(1, 1), size - ivec2(1, 1)));
+        for (int i = interior ? 4 : 0; i < 4; i++) {
+            ivec2 p = pixel + ivec2(i % 2, i / 2);
+            vec4 sum_0 = vec4(0.0);
+            for (int term = 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F16_CMP_FP16_conv6_input_rim_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F16_CMP_FP16_conv6_input_rim_0w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec2(texelFetch(C4F16_CMP_FP16_conv6_input_rim_0w, ivec2(0, tap), 0).xy);
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        float s = source(ivec2(q.x, q.y));
+                        sum_0 += texelFetch(C4F16_CMP_FP16_conv6_input_rim_0w, ivec2(1, tap), 0) * s;
+                    }
+                }
+            }
+            if (i == 0) {
+                conv6_input_rim_0a = sum_0;
+            }
+            if (i == 1) {
+                conv6_input_rim_0b = sum_0;
+            }
+            if (i == 2) {
+                conv6_input_rim_0c = sum_0;
+            }
+            if (i == 3) {
+                conv6_input_rim_0d = sum_0;
+            }
+        }
     }
 
     // Add
-    vec4 skip_0 = conv5_0 + conv0_0;
-    vec4 skip_1 = conv5_1 + conv0_1;
-    vec4 skip_2 = conv5_2 + conv0_2;
-    vec4 skip_3 = conv5_3 + conv0_3;
+    vec4 conv6_sum_0a = conv6_relu4_whole_0a + conv6_input_whole_0a;
+    vec4 conv6_sum_0b = conv6_relu4_whole_0b + conv6_input_whole_0b;
+    vec4 conv6_sum_0c = conv6_relu4_whole_0c + conv6_input_whole_0c;
+    vec4 conv6_sum_0d = conv6_relu4_whole_0d + conv6_input_whole_0d;
+
+    // Add
+    vec4 conv6_sum2_0a = conv6_sum_0a + conv6_relu4_rim_0a;
+    vec4 conv6_sum2_0b = conv6_sum_0b + conv6_relu4_rim_0b;
+    vec4 conv6_sum2_0c = conv6_sum_0c + conv6_relu4_rim_0c;
+    vec4 conv6_sum2_0d = conv6_sum_0d + conv6_relu4_rim_0d;
+
+    // Add
+    vec4 conv6_0a = conv6_sum2_0a + conv6_input_rim_0a;
+    vec4 conv6_0b = conv6_sum2_0b + conv6_input_rim_0b;
+    vec4 conv6_0c = conv6_sum2_0c + conv6_input_rim_0c;
+    vec4 conv6_0d = conv6_sum2_0d + conv6_input_rim_0d;
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(0, 0), skip_0);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(1, 0), skip_1);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(0, 1), skip_2);
-        imageStore(out_image, block_pixel * ivec2(2, 2) + ivec2(1, 1), skip_3);
-    }
-}
-
-//!DESC C4F16 conv6 4x3x3x16 + DepthToSpace + Clip
-//!HOOK LUMA
-//!BIND C4F16_CMP_FP16_skip
-//!WIDTH HOOKED.w 2 *
-//!HEIGHT HOOKED.h 2 *
-//!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 1
-//!COMPUTE 32 16 16 8
-#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
-
-// The workgroup's pixels of conv6's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv6_tile = ivec2(18, 10);
-const int conv6_cells = 180;
-shared f16vec4 conv6_in[720];
-
-void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
-
-    // conv6: 3x3 kernel, 16 to 4 channels
-    vec4 conv6_0 = vec4(0.10539453, 0.1383665, 0.018276652, 0.06421551);
-    {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(1, 1);
-        ivec2 edge = ivec2(C4F16_CMP_FP16_skip_size) / ivec2(2, 2) - 1;
-        int at = local.y * conv6_tile.x + local.x;
-        f16vec4 s;
-        f16vec4 conv6_0_tap;
-
-        // Fill the tile with packs 0 to 3.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv6_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv6_tile.x, cell / conv6_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv6_in[0 * conv6_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_skip_raw, q * ivec2(2, 2) + ivec2(0, 0), 0)) : f16vec4(0.0);
-            conv6_in[1 * conv6_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_skip_raw, q * ivec2(2, 2) + ivec2(1, 0), 0)) : f16vec4(0.0);
-            conv6_in[2 * conv6_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_skip_raw, q * ivec2(2, 2) + ivec2(0, 1), 0)) : f16vec4(0.0);
-            conv6_in[3 * conv6_cells + cell] = inside ? f16vec4(texelFetch(C4F16_CMP_FP16_skip_raw, q * ivec2(2, 2) + ivec2(1, 1), 0)) : f16vec4(0.0);
-        }
-        barrier();
-
-        // Tap (-1, -1)
-        s = conv6_in[at + 0];
-        conv6_0_tap = f16mat4(-0.02702, 0.0409, 0.003483, -0.02159, 0.0381, 0.006893, 0.01688, -0.02275, 0.0838, 0.1255, 0.0629, -0.007698, -0.005116, 0.01952, -0.01765, -0.003344) * s;
-        s = conv6_in[at + 180];
-        conv6_0_tap += f16mat4(-0.05377, -0.02777, 0.01026, -0.033, 0.04175, 0.0176, -0.0168, 0.0731, -0.02913, 0.051, -0.003843, 0.0284, -0.0175, 0.00674, -0.00773, -0.0675) * s;
-        s = conv6_in[at + 360];
-        conv6_0_tap += f16mat4(-0.03976, 0.02272, 0.03134, 0.003876, 0.012794, -0.013504, -0.03342, -0.0393, -0.01813, -0.05054, 0.02423, -0.004795, -0.0254, -0.04538, -0.0862, -0.1061) * s;
-        s = conv6_in[at + 540];
-        conv6_0_tap += f16mat4(0.005978, -0.0105, -0.0181, 0.04092, 0.02797, 0.0407, 0.03802, -0.04404, -0.0719, -0.0141, 0.01433, -0.03934, 0.005173, 0.0768, 0.0806, 0.0258) * s;
-        conv6_0 += vec4(conv6_0_tap);
-
-        // Tap (0, -1)
-        s = conv6_in[at + 1];
-        conv6_0_tap = f16mat4(0.06573, 0.11163, 0.01284, -0.03497, 0.0422, 0.1425, 0.0765, 0.1054, 0.0813, 0.09863, 0.0709, 0.1277, 0.00683, 0.01865, -0.05624, -0.0633) * s;
-        s = conv6_in[at + 181];
-        conv6_0_tap += f16mat4(-0.0865, 0.01732, -0.02718, -0.011345, -0.02281, 0.0713, -0.04446, 0.024, -0.01443, -0.02187, 0.0896, 0.05447, -0.03848, -0.1724, -0.05188, -0.0733) * s;
-        s = conv6_in[at + 361];
-        conv6_0_tap += f16mat4(0.07513, -0.03056, -0.01543, -0.002222, 0.04782, 0.1016, 0.01353, 0.0785, 0.08765, 0.0877, 0.0252, 0.04254, -0.04675, -0.013016, -0.01334, -0.07056) * s;
-        s = conv6_in[at + 541];
-        conv6_0_tap += f16mat4(-0.03238, -0.1597, 0.03357, 0.0124, 0.081, -0.0929, -0.06573, 0.03217, 0.05716, -0.05124, -0.01651, 0.05048, 0.1411, 0.02423, 0.1589, 0.09534) * s;
-        conv6_0 += vec4(conv6_0_tap);
-
-        // Tap (1, -1)
-        s = conv6_in[at + 2];
-        conv6_0_tap = f16mat4(0.06195, -0.0587, 0.03156, 0.05133, 0.0879, 0.08405, 0.1608, 0.1365, 0.02533, -0.01604, 0.0899, 0.0728, -0.02203, -0.0335, -0.001473, 0.0214) * s;
-        s = conv6_in[at + 182];
-        conv6_0_tap += f16mat4(0.0731, 0.02437, 0.02895, 0.01323, -0.006584, 0.0476, 0.0557, 0.021, 0.05188, -0.01475, 0.063, 0.0777, 0.03595, 0.02151, 0.107, 0.0797) * s;
-        s = conv6_in[at + 362];
-        conv6_0_tap += f16mat4(-0.002613, -0.012184, 0.01651, 0.03021, -0.024, 0.01674, 0.04657, 0.03653, 0.1126, 0.03, 0.09973, 0.0692, -0.0816, 0.0001137, -0.01791, 0.0007224) * s;
-        s = conv6_in[at + 542];
-        conv6_0_tap += f16mat4(0.01198, 0.0966, 0.01363, -0.010826, 0.00749, 0.02661, 0.002024, 0.01613, -0.0686, -0.004936, 0.01674, 0.03265, 0.0791, -0.00547, 0.01415, 0.01511) * s;
-        conv6_0 += vec4(conv6_0_tap);
-
-        // Tap (-1, 0)
-        s = conv6_in[at + 18];
-        conv6_0_tap = f16mat4(0.01126, 0.065, 0.0358, 0.08, 0.004227, -0.0791, 0.00431, 0.04022, 0.07556, 0.010376, 0.09357, 0.1107, 0.05112, 0.005653, -0.00712, -0.0637) * s;
-        s = conv6_in[at + 198];
-        conv6_0_tap += f16mat4(-0.05728, -0.0421, -0.0475, 0.01633, 0.08966, 0.01478, 0.0008936, 0.0373, -0.0663, -0.007713, -0.0841, -0.01958, 0.0477, 0.03143, -0.003963, -0.01229) * s;
-        s = conv6_in[at + 378];
-        conv6_0_tap += f16mat4(0.0223, 0.03348, -0.0219, 0.067, -0.0888, 0.009865, -0.02194, -0.03088, -0.002525, 0.0005245, -0.02751, -0.0687, -0.1069, 0.006516, -0.01031, -0.0924) * s;
-        s = conv6_in[at + 558];
-        conv6_0_tap += f16mat4(-0.06396, 0.1068, 0.01563, 0.00334, 0.01756, -0.09015, -0.0722, 0.081, -0.02408, 0.0768, -0.0236, 0.1231, 0.002815, 0.01288, 0.12476, 0.06247) * s;
-        conv6_0 += vec4(conv6_0_tap);
-
-        // Tap (0, 0)
-        s = conv6_in[at + 19];
-        conv6_0_tap = f16mat4(-0.1553, -0.157, -0.0703, -0.1918, -0.03998, -0.1312, -0.2883, -0.0917, 0.1044, 0.11395, 0.11743, 0.03055, -0.04846, 0.0201, 0.0781, 0.1748) * s;
-        s = conv6_in[at + 199];
-        conv6_0_tap += f16mat4(0.0812, -0.05664, 0.008385, 0.00942, 0.07056, 0.117, 0.0764, 0.0945, 0.0344, -0.1042, 0.0607, -0.1346, 0.1204, 0.1677, -0.1099, -0.0731) * s;
-        s = conv6_in[at + 379];
-        conv6_0_tap += f16mat4(0.2847, 0.2451, 0.1447, 0.0968, -0.0378, -0.1099, 0.1682, 0.1827, -0.3438, 0.0304, -0.1385, -0.04498, 0.006622, 0.0363, -0.04254, 0.007572) * s;
-        s = conv6_in[at + 559];
-        conv6_0_tap += f16mat4(-0.1711, -0.1649, -0.2255, -0.0514, -0.0835, -0.0851, 0.0792, -0.0485, -0.03412, 0.004593, -0.1037, 0.10565, 0.02594, 0.1166, 0.010345, 0.08014) * s;
-        conv6_0 += vec4(conv6_0_tap);
-
-        // Tap (1, 0)
-        s = conv6_in[at + 20];
-        conv6_0_tap = f16mat4(-0.02211, 0.01646, -0.00455, -0.02762, -0.009605, 0.03015, -0.006092, -0.002092, -0.01236, 0.04172, 0.003117, 0.0715, 0.01249, 0.0449, -0.04852, 0.00010663) * s;
-        s = conv6_in[at + 200];
-        conv6_0_tap += f16mat4(0.004833, 0.02821, -0.003208, -0.008286, 0.046, -0.02457, -0.00811, 0.03268, 0.02644, 0.0468, -0.05438, -0.01121, -0.03363, -0.02414, 0.0166, -0.00781) * s;
-        s = conv6_in[at + 380];
-        conv6_0_tap += f16mat4(0.02078, 0.1249, 0.05103, 0.0968, 0.00893, 0.03067, 0.000907, 0.004585, 0.04102, -0.0607, 0.0552, -0.05164, -0.1328, -0.09485, -0.10657, -0.05878) * s;
-        s = conv6_in[at + 560];
-        conv6_0_tap += f16mat4(0.08105, 0.04248, 0.03854, 0.0877, 0.0887, 0.03134, -0.0007863, 0.0794, 0.004223, 0.001856, -0.02272, -0.0748, 0.04987, 0.09265, -0.006386, 0.01585) * s;
-        conv6_0 += vec4(conv6_0_tap);
-
-        // Tap (-1, 1)
-        s = conv6_in[at + 36];
-        conv6_0_tap = f16mat4(-0.05377, -0.1114, -0.01179, -0.039, -0.07745, -0.01817, -0.0582, -0.01304, 0.01389, -0.004482, 0.1072, 0.015594, -0.01727, -0.0726, -0.01884, 0.0094) * s;
-        s = conv6_in[at + 216];
-        conv6_0_tap += f16mat4(0.00596, 0.04822, -0.004032, 0.02809, 0.0805, -0.06033, 0.04456, -0.02824, 0.05508, 0.008965, 0.03955, -0.013214, -0.12103, -0.08514, -0.04395, -0.00507) * s;
-        s = conv6_in[at + 396];
-        conv6_0_tap += f16mat4(0.005527, -0.00594, 0.01112, -0.01148, -0.06433, -0.04794, -0.01895, -0.1278, 0.0466, 0.05505, -0.01819, 0.0684, -0.04715, 0.03787, 0.01201, -0.014565) * s;
-        s = conv6_in[at + 576];
-        conv6_0_tap += f16mat4(0.03577, 0.03165, 0.02405, -0.09595, -0.00976, -0.01768, 0.04135, 0.004086, 0.01656, -0.006756, 0.0204, -0.01216, -0.0548, 0.05237, 0.01144, 0.02081) * s;
-        conv6_0 += vec4(conv6_0_tap);
-
-        // Tap (0, 1)
-        s = conv6_in[at + 37];
-        conv6_0_tap = f16mat4(0.0866, 0.03387, 0.02916, 0.1292, -0.0682, -0.0902, 0.010574, -0.2108, 0.06946, 0.05383, 0.0834, 0.05777, -0.03278, -0.03, 0.1232, -0.0684) * s;
-        s = conv6_in[at + 217];
-        conv6_0_tap += f16mat4(0.0552, 0.09064, 0.02184, 0.03192, 0.013985, 0.0995, 0.04602, 0.05966, -0.007835, 0.04343, -0.084, -0.01236, 0.0739, -0.04297, 0.04077, 0.1398) * s;
-        s = conv6_in[at + 397];
-        conv6_0_tap += f16mat4(0.09045, 0.07446, 0.0428, -0.01097, 0.0799, 0.03357, -0.04156, 0.0192, 0.004623, -0.02925, -0.0275, 0.01868, 0.04172, -0.04306, -0.0919, -0.04263) * s;
-        s = conv6_in[at + 577];
-        conv6_0_tap += f16mat4(0.0977, 0.03372, 0.08954, 0.00717, -0.0547, 0.0859, -0.02208, 0.00281, 0.02899, 0.0492, -0.03513, 0.04004, -0.0131, 0.06088, -0.013794, 0.03363) * s;
-        conv6_0 += vec4(conv6_0_tap);
-
-        // Tap (1, 1)
-        s = conv6_in[at + 38];
-        conv6_0_tap = f16mat4(0.02306, 0.0658, -0.01933, 0.0619, 0.06824, 0.05173, 0.0351, 0.0522, -0.012924, 0.0764, -0.02475, 0.05634, 0.0001454, 0.0484, -0.03067, 0.03677) * s;
-        s = conv6_in[at + 218];
-        conv6_0_tap += f16mat4(-0.01697, -0.0794, 0.007675, -0.0518, -0.0191, -0.0464, -0.04898, -0.03894, 0.0094, -0.008606, -0.0337, -0.02097, -0.00873, 0.0483, 0.03162, 0.04932) * s;
-        s = conv6_in[at + 398];
-        conv6_0_tap += f16mat4(0.00257, 0.01069, 0.00594, 0.015144, -0.004208, -0.03705, -0.01181, -0.01335, 0.02621, -0.01663, -0.001815, -0.02074, -0.04132, 0.005085, -0.01309, 0.02109) * s;
-        s = conv6_in[at + 578];
-        conv6_0_tap += f16mat4(0.03436, 0.02367, 0.009796, 0.01874, -0.0285, 0.01056, -0.02974, -0.03668, -0.02634, -0.0444, -0.03027, -0.02635, 0.00989, -0.02753, 0.03262, -0.03494) * s;
-        conv6_0 += vec4(conv6_0_tap);
-    }
-
-    {
-        ivec2 block_pixel = pixel * 2 + ivec2(0, 0);
+        ivec2 at = pixel * 2 + ivec2(0, 0);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv6_0.x, 0.0, 0.0, 0.0);
+        vec4 shuffle_0a = vec4(conv6_0a.x, 0.0, 0.0, 0.0);
         // Clip
-        vec4 output_0 = clamp(shuffle_0, vec4(0.0), vec4(1.0));
-        imageStore(out_image, block_pixel, vec4(output_0.x, 0.0, 0.0, 1.0));
+        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
     }
     {
-        ivec2 block_pixel = pixel * 2 + ivec2(1, 0);
+        ivec2 at = pixel * 2 + ivec2(1, 0);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv6_0.y, 0.0, 0.0, 0.0);
+        vec4 shuffle_0a = vec4(conv6_0a.y, 0.0, 0.0, 0.0);
         // Clip
-        vec4 output_0 = clamp(shuffle_0, vec4(0.0), vec4(1.0));
-        imageStore(out_image, block_pixel, vec4(output_0.x, 0.0, 0.0, 1.0));
+        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
     }
     {
-        ivec2 block_pixel = pixel * 2 + ivec2(0, 1);
+        ivec2 at = pixel * 2 + ivec2(0, 1);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv6_0.z, 0.0, 0.0, 0.0);
+        vec4 shuffle_0a = vec4(conv6_0a.z, 0.0, 0.0, 0.0);
         // Clip
-        vec4 output_0 = clamp(shuffle_0, vec4(0.0), vec4(1.0));
-        imageStore(out_image, block_pixel, vec4(output_0.x, 0.0, 0.0, 1.0));
+        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
     }
     {
-        ivec2 block_pixel = pixel * 2 + ivec2(1, 1);
+        ivec2 at = pixel * 2 + ivec2(1, 1);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv6_0.w, 0.0, 0.0, 0.0);
+        vec4 shuffle_0a = vec4(conv6_0a.w, 0.0, 0.0, 0.0);
         // Clip
-        vec4 output_0 = clamp(shuffle_0, vec4(0.0), vec4(1.0));
-        imageStore(out_image, block_pixel, vec4(output_0.x, 0.0, 0.0, 1.0));
+        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(0, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv6_0b.x, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(1, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv6_0b.y, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(0, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv6_0b.z, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(1, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv6_0b.w, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(0, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv6_0c.x, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(1, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv6_0c.y, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(0, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv6_0c.z, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(1, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv6_0c.w, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(0, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv6_0d.x, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(1, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv6_0d.y, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(0, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv6_0d.z, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(1, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv6_0d.w, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
     }
 }
 

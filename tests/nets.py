@@ -65,6 +65,24 @@ def random_conv(rng: np.random.Generator, channels: int, out: int, kernel: int) 
     return weight, bias
 
 
+def packs_of_two_passes() -> Graph:
+    """Convolution `a` is computed in two passes, each of which wants other packs of it: 0 and 1, and 0 and 2."""
+    rng = np.random.default_rng(0)
+
+    def conv(channels: int, out: int, kernel: int) -> Conv:
+        weight, bias = random_conv(rng, channels, out, kernel)
+        return Conv(weight, bias, (kernel // 2,) * 2 + (kernel // 2,) * 2)
+
+    nodes: tuple[tuple[str, Op, str], ...] = (
+        ("a", conv(1, 12, 5), "input"),
+        *(("low", Slice(0, 8), "a"), ("first", Slice(0, 4), "a"), ("high", Slice(8, 12), "a")),
+        *(("ends", Concat(), "first high"), ("relu", Relu(), "low"), ("clip", Clip(0, 2), "ends")),
+        *(("b", conv(8, 1, 3), "relu"), ("c", conv(8, 1, 3), "clip"), ("sum", Add(), "b c")),
+    )
+    listed = tuple(Node(name, op, tuple(inputs.split())) for name, op, inputs in nodes)
+    return Graph("packs", "luma", listed, "sum", record=RECORD)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Random graphs
 

@@ -118,13 +118,15 @@ def test_build_starts_without_the_gpu_and_the_importers() -> None:
 
 def test_inspect_counts_the_work(model: Path) -> None:
     summary = json.loads(run("inspect", ROOT / "weights" / "C4F16.npz", "--compute", "--json").output)
-    assert summary["macs_per_pixel"] == 12240 + 9 * 16  # conv0 is computed a second time for the skip
+    assert summary["macs_per_pixel"] == 9012 - 3 * 16 * 16 * 3  # Winograd takes a third off three convolutions
+    summary = json.loads(run("inspect", ROOT / "weights" / "C4F16.npz", "--json").output)
+    assert summary["macs_per_pixel"] == 9012
     assert "conv1" in run("inspect", model).output
 
 
 def test_inspect_shows_a_shader_of_anyone(model: Path, tmp_path: Path) -> None:
     run("build", model, "-o", tmp_path / "x.glsl")
-    assert "C2F4 conv0 4x3x3x1" in run("inspect", tmp_path / "x.glsl").output
+    assert "C2F4 conv1_whole 4x5x5x1 + Rim" in run("inspect", tmp_path / "x.glsl").output
     (tmp_path / "y.glsl").write_text("//!HOOK LUMA\n//!WIDTH\n//!NONSENSE\nvec4 hook() { return vec4(0.0); }\n")
     assert "y.glsl:3" in one_line(run("inspect", tmp_path / "y.glsl"))
 
@@ -160,7 +162,7 @@ def test_verify_as_json(model: Path) -> None:
         pytest.skip(report["reason"])
     assert report["status"] == "passed"
     assert [check["size"] for check in report["checks"]] == [[9, 5], [9, 5]]
-    assert report["checks"][0]["layers"][0]["texture"] == "C2F4_CMP_conv0"
+    assert report["checks"][0]["layers"][0]["texture"] == "C2F4_CMP_relu1"
 
 
 def test_verify_of_a_frame_that_would_fill_the_memory(model: Path) -> None:
@@ -172,7 +174,7 @@ def test_verify_of_a_frame_that_would_fill_the_memory(model: Path) -> None:
 
 def test_verify_of_a_shader_with_a_missing_texture(model: Path, tmp_path: Path) -> None:
     run("build", model, "-o", tmp_path / "x.glsl")
-    text = (tmp_path / "x.glsl").read_text().replace("//!SAVE C2F4_conv0", "//!SAVE other")
+    text = (tmp_path / "x.glsl").read_text().replace("//!SAVE C2F4_relu1", "//!SAVE other")
     (tmp_path / "x.glsl").write_text(text)
     result = run("verify", model, "--shader", tmp_path / "x.glsl", "--size", "9x5")
     assert result.exit_code == 1

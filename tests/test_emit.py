@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,16 +16,20 @@ import pytest
 from shadergen import __version__, compiler, hookfile
 from shadergen.emit import CHROMA_GUARD
 from shadergen.errors import TargetError
-from shadergen.graph import Concat, Conv, Graph, Node, Op, PRelu, Relu, Slice
-from shadergen.hookfile import HookFile, HookPass, Rpn
+from shadergen.graph import Clip, Concat, Conv, Graph, Node, Op, Plane, PRelu, Relu, Slice
+from shadergen.hookfile import Compute, HookFile, HookPass, Rpn, UserTexture
 from shadergen.lint import glslang_compiler, lint_text
 from shadergen.target import VARIANTS, Target
-from tests.nets import PLANES, c_model, random_conv, random_graph
+from tests.nets import PLANES, c_model, packs_of_two_passes, random_conv, random_graph
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
 
-GRAPHS = [*(c_model(plane, filters=6) for plane in PLANES), *(random_graph(seed) for seed in range(16))]
+GRAPHS = [
+    *(c_model(plane, filters=filters) for plane in PLANES for filters in (6, 9)),
+    *(random_graph(seed) for seed in range(16)),
+    packs_of_two_passes(),
+]
 CASES = [(graph, target) for graph in GRAPHS for target in VARIANTS]
 IDS = [f"{graph.name}{target.suffix}" for graph, target in CASES]
 every_case = pytest.mark.parametrize(("graph", "target"), CASES, ids=IDS)
@@ -193,27 +198,41 @@ def conv(channels: int, out: int, kernel: int = 3) -> Conv:
 
 
 def test_desc_says_what_a_pass_computes() -> None:
-    descs = [block.desc for block in compiler.compile(c_model(filters=32, layers=4), Target("compute")).passes]
+    model, plain = c_model(filters=32, layers=4), frozenset({"compose"})
+    descs = [block.desc for block in compiler.compile(model, Target("compute", without=plain)).passes]
     assert descs[0] == "C4F32 conv0 32x3x3x1"
     assert descs[2] == "C4F32 conv2 32x3x3x32 + Relu"
     assert descs[-1] == "C4F32 conv6 4x3x3x32 + DepthToSpace + Clip"
-    fragments = [block.desc for block in compiler.compile(c_model(filters=8), Target()).passes]
+    fragments = [block.desc for block in compiler.compile(c_model(filters=8), Target(without=plain)).passes]
     assert fragments[:2] == ["C2F8 conv0 8x3x3x1 [1/2]", "C2F8 conv0 8x3x3x1 [2/2]"]
+    composed = [block.desc for block in compiler.compile(model, Target("compute")).passes]
+    assert composed[:2] == ["C4F32 conv1_whole 32x5x5x1 + Rim + Add + Relu", "C4F32 conv2 32x3x3x32 + Relu"]
+    assert composed[-1].startswith("C4F32 conv6_relu4_whole 4x5x5x32 + conv6_input_whole 4x5x5x1 + Rim + Rim + Add")
 
 
-def test_a_workgroup_writes_its_threads_tiles() -> None:
-    sizes = [
-        block.compute for block in compiler.compile(c_model(filters=8), Target("compute", workgroup=(8, 4))).passes
-    ]
-    assert {size.threads for size in sizes if size} == {(8, 4)}
-    assert [size.block for size in sizes if size] == [(16, 4), (16, 4), (16, 4), (16, 4), (16, 8)]
+@pytest.mark.parametrize(
+    ("target", "blocks"),
+    [
+        # 8x4 threads, times their pixels, times 2x1 packs or the 2x2 pixels of the result
+        (Target("compute"), [(8 * 2 * 2, 4 * 2), (8 * 2 * 2, 4 * 2), (8 * 2 * 2, 4 * 2 * 2)]),
+        (Target("compute", weights="texture"), [(8 * 4 * 2, 4 * 2), (8 * 4 * 2, 4 * 2), (8 * 4 * 2, 4 * 2 * 2)]),
+        (Target("compute", without=frozenset({"block"})), [(8 * 2, 4), (8 * 2, 4), (8 * 2, 4 * 2)]),
+    ],
+    ids=["compute", "instant", "single pixels"],
+)
+def test_a_workgroup_writes_its_threads_tiles(target: Target, blocks: list[tuple[int, int]]) -> None:
+    file = compiler.compile(c_model(filters=8), replace(target, workgroup=(8, 4)))
+    assert [block.compute for block in file.passes] == [Compute(block, (8, 4)) for block in blocks]
 
 
 def test_an_all_negative_bias_is_written() -> None:
     op = conv(1, 1)
     op = Conv(op.weight, np.array([-0.25], np.float32), op.pads)
-    for target in VARIANTS:
-        assert "vec4(-0.25, 0.0, 0.0, 0.0)" in text_of(net(("a", op, "input")), target)
+    for target in VARIANTS[:3]:
+        assert "vec4(-.25, 0.0, 0.0, 0.0)" in text_of(net(("a", op, "input")), target)
+    table, _ = compiler.compile(net(("a", op, "input")), VARIANTS[3]).blocks
+    assert isinstance(table, UserTexture)
+    assert np.frombuffer(table.data, "<f4")[:4].tolist() == [-0.25, 0, 0, 0]
 
 
 def test_zero_padding_tests_the_bounds() -> None:
@@ -227,23 +246,68 @@ def test_a_matrix_of_zeros_is_left_out() -> None:
     weight = np.zeros((4, 8, 1, 1), np.float32)
     weight[0, 0] = 1
     graph = net(("a", conv(1, 8), "input"), ("b", Conv(weight, np.zeros(4, np.float32)), "a"), ("c", Slice(0, 1), "b"))
-    assert compiler.compile(graph, Target()).passes[-1].body.count("mat4(") == 1
+    for target in VARIANTS[:3]:
+        last = compiler.compile(graph, replace(target, without=frozenset({"compose"}))).passes[-1].body
+        assert last.count("mat4(") == 1
+
+
+def test_every_weight_of_a_block_is_written_once() -> None:
+    """However many pixels use it: 25 of 5x5 from luma, and of 3x3 by 2 by 2 packs those of Winograd, 4 for 3."""
+    counts = {
+        Target(): (25, 2 * 9),  # a pass for each pack of the result
+        Target("compute"): (2 * 25, 4 * 3 * 4),
+        Target("compute", without=frozenset({"winograd"})): (2 * 25, 4 * 9),
+        Target("compute", without=frozenset({"winograd", "block"})): (2 * 25, 4 * 9),
+    }
+    for target, (vectors, matrices) in counts.items():
+        passes = compiler.compile(c_model(filters=8), target).passes
+        first = passes[0].body
+        second = passes[2 if target.stage == "fragment" else 1].body
+        assert len(re.findall(r"vec4\([^ ()]+,[^ ()]+\)", first)) == vectors  # a bias has spaces
+        assert second.count("mat4(") == matrices
+
+
+def test_winograd_in_a_compute_pass() -> None:
+    """Factors along x, a sum for each of the four products, and from them two pixels with the bias."""
+    body = compiler.compile(c_model(filters=8), Target("compute")).passes[1].body
+    for line in (
+        "vec4 f_0_0 = s_0_0 - s_0_2;",
+        "vec4 f_0_1 = s_0_1 + s_0_2;",
+        "vec4 f_0_2 = s_0_2 - s_0_1;",
+        "vec4 f_0_3 = s_0_1 - s_0_3;",
+        "conv2_0_sum0_0 + conv2_0_sum0_1 + conv2_0_sum0_2;",
+        "conv2_0_sum0_1 - conv2_0_sum0_2 - conv2_0_sum0_3;",
+    ):
+        assert line in body
+    assert "f_0_0" not in text_of(c_model(filters=8), Target("compute", without=frozenset({"winograd"})))
 
 
 def test_fp16_keeps_sums_and_the_input_in_fp32() -> None:
     first, second, *_ = compiler.compile(c_model(), Target("compute", "fp16")).passes
     assert "f16" not in first.body
-    assert "shared f16vec4 conv1_in" in second.body
-    assert "vec4 conv1_0 = vec4(" in second.body
+    assert "f16vec4 s_0_0 = f16vec4(padded(" in second.body
+    assert "f16vec4 f_0_0 = " in second.body
+    assert re.search(r"^ *vec4 conv2_0_sum0_0 = vec4\(0.0\);", second.body, re.M)
+    assert "conv2_0_sum0_0 += vec4(conv2_0_sum0_0_pack);" in second.body
 
 
 def test_a_weight_too_large_for_fp16() -> None:
     large = Conv(np.full((4, 4, 1, 1), 1e5, np.float32), np.zeros(4, np.float32))
-    graph = net(("a", conv(1, 4), "input"), ("b", large, "a"), ("c", Slice(0, 1), "b"))
+    graph = net(("a", conv(1, 4), "input"), ("r", Relu(), "a"), ("b", large, "r"), ("c", Slice(0, 1), "b"))
     message = "net: node 'b': found a weight of 100000, expected at most 65504 for fp16; use --precision fp32"
     with pytest.raises(TargetError, match=message):
         compiler.compile(graph, Target("compute", "fp16"))
     compiler.compile(graph, Target("compute"))
+
+
+def test_a_transformed_weight_too_large_for_fp16() -> None:
+    """Winograd's are sums of three halves."""
+    weight = np.full((8, 8, 1, 3), 5e4, np.float32)
+    wide = Conv(weight, np.zeros(8, np.float32), (0, 1, 0, 1))
+    graph = net(("a", conv(1, 8), "input"), ("r", Relu(), "a"), ("b", wide, "r"), ("c", Slice(0, 1), "b"))
+    with pytest.raises(TargetError, match="net: node 'b': found a weight of 75000, expected at most 65504 for fp16"):
+        compiler.compile(graph, Target("compute", "fp16"))
+    compiler.compile(graph, Target("compute", "fp16", without=frozenset({"winograd"})))
 
 
 def test_packs_that_a_part_does_not_need_are_not_computed() -> None:
@@ -259,13 +323,63 @@ def test_packs_that_a_part_does_not_need_are_not_computed() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Tables
+
+
+@every_case
+def test_tables_are_where_they_are_needed(graph: Graph, target: Target) -> None:
+    """Each has one name in the file, is bound by a pass after it, and read there."""
+    file = compiler.compile(graph, target)
+    tables = [block for block in file.blocks if isinstance(block, UserTexture)]
+    names = [table.name for table in tables]
+    assert len(set(names)) == len(names)
+    for table in tables:
+        place = file.blocks.index(table)
+        (user, *_) = [block for block in file.blocks[place:] if isinstance(block, HookPass)]
+        assert table.name in user.binds
+        assert f"texelFetch({table.name}, " in user.body
+        assert (table.format, table.filter, len(table.size)) == ("rgba32f", "NEAREST", 2)
+        assert len(table.data) == 16 * table.size[0] * table.size[1]
+    rims = any(block.desc and "Rim" in block.desc for block in file.passes)
+    assert bool(tables) == (target.weights == "texture" or rims)
+
+
+def test_weights_in_a_texture_are_not_in_the_code() -> None:
+    def numbers(target: Target) -> set[str]:
+        return {
+            number for block in compiler.compile(c_model(), target).passes for number in FRACTION.findall(block.body)
+        }
+
+    assert numbers(Target("compute", weights="texture")) == {"0.0", "1.0"}
+    assert len(numbers(Target("compute"))) > 1000
+
+
+FRACTION = re.compile(r"\d*\.\d+")
+
+
+def test_tables_count_among_the_textures_of_a_pass() -> None:
+    """With rims, 10 packs and HOOKED are one too many for fragment passes, or nothing is composed there."""
+    for filters in (32, 36, 40):
+        try:
+            file = compiler.compile(c_model(filters=filters), Target())
+        except TargetError as error:
+            assert filters == 40
+            assert "found 13 textures to bind" in str(error)  # noqa: PT017
+        else:
+            assert max(len(block.binds) for block in file.passes) <= 12
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Goldens: the whole text of a few tiny files, so that a change of the templates shows in review
 
 
-def tiny(plane: str) -> Graph:
-    """Two filters, weights of one digit; 3x3 kernels only where they do not make the file long."""
-    kernel = 3 if plane == "luma" else 1
-    graph = next(c_model(name, filters=2, layers=1, kernel=kernel) for name in PLANES if name == plane)
+def tiny(plane: Plane) -> Graph:
+    """A C model of two filters; of 1x1, since 3x3 kernels would make the file long."""
+    return with_one_digit(c_model(plane, filters=2, layers=1, kernel=1))
+
+
+def with_one_digit(graph: Graph) -> Graph:
+    """So that the weights are easily found in the text."""
     nodes = tuple(replace(node, op=rounded(node.op)) for node in graph.nodes)
     return replace(graph, nodes=nodes)
 
@@ -288,8 +402,35 @@ def every_step() -> Graph:
     )
 
 
-TINY = [tiny(plane) for plane in PLANES] + [every_step()]
-GOLDENS = {f"{graph.name}{target.suffix}.glsl": (graph, target) for graph in TINY for target in VARIANTS}
+def composed() -> Graph:
+    """A tall kernel and a row of taps, which become one of 5x5 and a Rim."""
+    tall, row = conv(1, 8, 5), conv(8, 1, 3)
+    tall = Conv(tall.weight[..., 1:4], tall.bias, (2, 1, 2, 1))
+    row = Conv(row.weight[:, :, 1:2], row.bias, (0, 1, 0, 1))
+    return with_one_digit(net(("tall", tall, "input"), ("row", row, "tall"), ("last", Relu(), "row"), name="Rim"))
+
+
+def wide() -> Graph:
+    """Eight channels: Winograd's products, several packs, and loops over them where the weights are in a texture."""
+    row = conv(8, 8)
+    row = Conv(row.weight[:, :, 1:2], row.bias, (0, 1, 0, 1))
+    graph = net(
+        ("one", conv(1, 8, 1), "input"),
+        ("relu", Relu(), "one"),
+        ("row", row, "relu"),
+        ("clip", Clip(), "row"),
+        ("last", conv(8, 1, 1), "clip"),
+        name="Wide",
+    )
+    return with_one_digit(graph)
+
+
+GOLDENS = {
+    f"{graph.name}{target.suffix}.glsl": (graph, target)
+    for graph in (*map(tiny, PLANES), every_step(), composed(), wide())
+    for target in VARIANTS
+    if graph.plane == "luma" or target.weights == "code"  # the others' loops are the same
+}
 
 
 @pytest.mark.parametrize("name", GOLDENS)
@@ -302,6 +443,18 @@ def test_golden(name: str, request: pytest.FixtureRequest) -> None:
 
 def test_there_are_no_other_goldens() -> None:
     assert {path.name for path in GOLDEN.glob("*.glsl")} == set(GOLDENS)
+
+
+def test_the_goldens_are_short_and_show_every_way_of_computing() -> None:
+    texts = {path.stem: path.read_text("utf-8") for path in GOLDEN.glob("*.glsl")}
+    assert max(map(len, texts.values())) < 30_000
+    winograd, pixels, rim = "Winograd's F(2,3) along x", "channels of 2x2 pixels", "near the borders"
+    assert {name for name in texts if winograd in texts[name]} == {"Wide_CMP", "Wide_CMP_FP16"}
+    assert {name for name in texts if pixels in texts[name]} >= {"Rim_CMP", "Rim_CMP_FP16", "Wide_CMP"}
+    assert {name for name in texts if rim in texts[name]} == {"Rim", "Rim_CMP", "Rim_CMP_FP16", "Rim_CMP_INSTANT"}
+    assert "for (int result = 0; result < 2; result++)" in texts["Wide_CMP_INSTANT"]
+    assert "for (int pack = 0; pack < 2; pack++)" in texts["Wide_CMP_INSTANT"]
+    assert "for (int ky = 0; ky < 5; ky++)" in texts["Rim_CMP_INSTANT"]
 
 
 @pytest.mark.parametrize("name", GOLDENS)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from shadergen import compiler
+from shadergen.blocking import WINOGRAD, direct
 from shadergen.errors import TargetError
 from shadergen.graph import (
     Add,
@@ -17,16 +21,31 @@ from shadergen.graph import (
     Node,
     Op,
     Plane,
+    PRelu,
     Relu,
+    Rim,
     Slice,
     SpaceToDepth,
 )
 from shadergen.packing import lanes
-from shadergen.schedule import ConvStep, GatherStep, LaneStep, ReadStep, ScatterStep, Schedule, schedule
+from shadergen.schedule import (
+    MAX_PRODUCTS,
+    MAX_SUMS,
+    ConvStep,
+    GatherStep,
+    LaneStep,
+    PointwiseStep,
+    ReadStep,
+    RimStep,
+    ScatterStep,
+    Schedule,
+    ScheduledPass,
+    schedule,
+)
 from shadergen.target import VARIANTS, Target
 from tests.nets import PLANES, c_model, random_conv, random_graph
 
-FRAGMENT, COMPUTE, FP16 = VARIANTS
+FRAGMENT, COMPUTE, FP16, INSTANT = VARIANTS
 
 
 def conv(channels: int, out: int, kernel: int = 3) -> Conv:
@@ -83,6 +102,40 @@ def test_a_c_model_in_fragments() -> None:
     ]
 
 
+def test_a_composed_c_model_in_compute() -> None:
+    """conv0 is gone: what is kept are the results of the activations."""
+    assert lines(compiler.plan(c_model(filters=8), COMPUTE)) == [
+        "relu1 <- input: conv1_whole conv1_rim conv1 relu1",
+        "relu2 <- relu1: conv2 relu2",
+        "plane <- relu2: conv4_relu2_whole conv4_input_whole conv4_relu2_rim conv4_input_rim"
+        " conv4_sum conv4_sum2 conv4 shuffle output",
+    ]
+    assert kept(compiler.plan(c_model(filters=32, layers=4), COMPUTE)) == ["relu1", "relu2", "relu3", "relu4"]
+
+
+def test_a_composed_c_model_in_fragments() -> None:
+    composed = "conv3_relu1_whole conv3_input_whole conv3_relu1_rim conv3_input_rim conv3_sum conv3_sum2 conv3"
+    assert lines(compiler.plan(c_model(filters=8, layers=1), FRAGMENT)) == [
+        "relu1_0 <- input: conv1_whole conv1_rim conv1 relu1",
+        "relu1_1 <- input: conv1_whole conv1_rim conv1 relu1",
+        f"conv3 <- relu1_0 relu1_1: {composed}",
+        "plane <- conv3: shuffle output",
+    ]
+
+
+def test_a_rim_is_done_where_its_convolution_is() -> None:
+    """Its steps have the same source, packs and pixels; what it reads is bound once."""
+    for target in VARIANTS:
+        first, *_ = compiler.plan(c_model(filters=8), target).passes
+        whole, rim, add, relu = first.steps
+        assert isinstance(whole, ConvStep)
+        assert isinstance(rim, RimStep)
+        assert isinstance(add, PointwiseStep)
+        assert isinstance(relu, PointwiseStep)
+        assert (whole.source, whole.packs) == (rim.source, rim.packs)
+        assert first.reads == ("input",)
+
+
 def test_a_chroma_model_in_compute() -> None:
     assert lines(schedule(c_model("chroma", filters=8, layers=1), COMPUTE)) == [
         "blocks <- input: blocks",
@@ -108,8 +161,7 @@ def test_the_last_pass_alone_gives_the_plane(plane: Plane, target: Target) -> No
 
 def test_a_target_s_suffix_keeps_the_names_of_two_files_apart() -> None:
     names = [{t.name for ts in schedule(c_model(), target).textures.values() for t in ts} for target in VARIANTS]
-    assert not names[0] & names[1]
-    assert not names[1] & names[2]
+    assert len(set().union(*names)) == sum(map(len, names))
     assert "C2F8_CMP_FP16_conv0" in names[2]
 
 
@@ -208,43 +260,164 @@ def test_what_nobody_sees_is_not_scheduled() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Shared memory
+# Pixels of an invocation
 
 
-@pytest.mark.parametrize("workgroup", [(8, 8), (16, 8), (16, 16), (32, 4), (32, 32), (1, 1)])
+def pixels(planned: Schedule) -> dict[str, tuple[int, int]]:
+    return {scheduled.root: scheduled.pixels for scheduled in planned.passes}
+
+
+def convs(scheduled: ScheduledPass) -> list[ConvStep]:
+    return [step for step in scheduled.steps if isinstance(step, ConvStep)]
+
+
+@pytest.mark.parametrize("target", [COMPUTE, FP16], ids=["compute", "fp16"])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
 @pytest.mark.parametrize("channels", [1, 3, 8, 20, 32, 64, 256])
-def test_shared_memory_stays_within_the_limit(channels: int, workgroup: tuple[int, int]) -> None:
-    graph = net(a=(conv(1, channels), "input"), b=(conv(channels, 4), "a"), c=(DepthToSpace(2), "b"))
-    planned = schedule(graph, Target("compute", workgroup=workgroup))
-    for scheduled in planned.passes:
-        assert scheduled.shared_bytes <= 32 * 1024
-        for step in scheduled.steps:
-            if isinstance(step, ConvStep):
-                every = [pack for packs in step.rounds for pack in packs]
-                assert every == list(range(planned.types[step.source].packs)), "each pack once, in order"
+def test_sums_stay_within_the_registers_and_code_stays_short(channels: int, kernel: int, target: Target) -> None:
+    graph = net(
+        a=(conv(1, channels, kernel), "input"),
+        b=(conv(channels, channels, kernel), "a"),
+        c=(conv(channels, 4, kernel), "b"),
+        d=(DepthToSpace(2), "c"),
+    )
+    for scheduled in schedule(graph, target).passes:
+        (step,) = convs(scheduled)
+        assert (step.x.block, step.y.block) == scheduled.pixels
+        if scheduled.pixels != (1, 1):
+            assert step.sums() <= MAX_SUMS
+            assert step.products() <= MAX_PRODUCTS
+        if scheduled.pixels == (2, 2) and len(step.packs) > 1:
+            assert step.products() <= MAX_PRODUCTS / 4
 
 
-def test_shared_memory_is_counted_in_fp32() -> None:
-    tile = (16 + 2) * (8 + 2) * 16
+@pytest.mark.parametrize(
+    ("channels", "kernel", "expected", "winograd"),
+    [
+        (4, (3, 3), (2, 2), False),  # too few channels for Winograd's sums to pay
+        (8, (3, 3), (2, 2), True),
+        (16, (3, 3), (2, 1), True),  # four pixels would be 4 packs x 16 channels x 4 x 2 x 3 products: long code
+        (32, (3, 3), (2, 1), True),  # 8 packs of 4 sums: exactly all registers
+        (36, (1, 3), (2, 1), False),  # 9 packs of 4 sums are too many, of 2 they are not
+        (36, (3, 3), (1, 1), False),  # 9 packs x 36 channels x 2 x 9 products
+        (64, (1, 1), (2, 1), False),
+        (64, (3, 3), (1, 1), False),
+    ],
+)
+def test_wider_nets_have_fewer_pixels_at_a_time(
+    channels: int, kernel: tuple[int, int], expected: tuple[int, int], winograd: bool
+) -> None:
+    kh, kw = kernel
+    wide = conv(channels, channels)
+    op = Conv(wide.weight[:, :, :kh, :kw], wide.bias, (kh // 2, kw // 2, kh // 2, kw // 2))
+    graph = net(a=(conv(1, channels), "input"), b=(op, "a"), c=(conv(channels, 1), "b"))
     for target in (COMPUTE, FP16):
-        first, second, *_ = schedule(c_model(filters=8), target).passes
-        assert first.shared_bytes == tile // 4, "one lane of luma"
-        assert second.shared_bytes == 2 * tile
+        scheduled = schedule(graph, target).passes[1]
+        (step,) = convs(scheduled)
+        assert (scheduled.pixels, step.x == WINOGRAD) == (expected, winograd)
 
 
-def test_32_packs_come_in_rounds() -> None:
-    graph = net(a=(conv(1, 128), "input"), b=(conv(128, 1), "a"))
-    (step,) = schedule(graph, Target("compute", max_packs_per_texture=32)).passes[1].steps
-    assert isinstance(step, ConvStep)
-    assert [len(packs) for packs in step.rounds] == [11, 11, 10]
-
-
-def test_a_kernel_too_large_for_shared_memory() -> None:
+def test_no_kernel_is_too_large() -> None:
+    """Its code is long enough for one pixel."""
     graph = net(a=(conv(1, 4), "input"), b=(conv(4, 1, 41), "a"))
-    message = r"net: pass for 'b': found 43008 bytes of shared memory at workgroup 16x8, expected at most 32768; choose"
-    with pytest.raises(TargetError, match=message):
-        schedule(graph, COMPUTE)
-    schedule(graph, FRAGMENT)
+    for target, expected in ((FRAGMENT, (1, 1)), (COMPUTE, (1, 1)), (INSTANT, (4, 2))):
+        assert schedule(graph, target).passes[1].pixels == expected
+
+
+def test_sums_of_all_of_a_pass_s_convolutions_count() -> None:
+    wide = [(conv(1, 64, 7), "input"), (conv(1, 64, 7), "input"), (conv(1, 64, 7), "input")]
+    one, two, three = (
+        net(
+            **{f"a{i}": wide[i] for i in range(count)},
+            **{f"s{i}": (Add(), f"{f's{i - 1}' if i > 1 else 'a0'} a{i}") for i in range(1, count)},
+            z=(conv(64, 1), f"s{count - 1}" if count > 1 else "a0"),
+        )
+        for count in (1, 2, 3)
+    )
+    found = [schedule(graph, COMPUTE).passes[0] for graph in (one, two, three)]
+    assert [sum(step.sums() for step in convs(scheduled)) for scheduled in found] == [32, 32, 48]
+    assert [scheduled.pixels for scheduled in found] == [(2, 1), (1, 1), (1, 1)]
+
+
+def test_products_are_the_multiplications_of_a_block() -> None:
+    """Of vec4 with scalars: 2 packs of result times 8 channels, for each pixel the taps, or Winograd's 4 for two."""
+    second = schedule(c_model(filters=8), COMPUTE).passes[1]
+    (step,) = convs(second)
+    assert step.products() == 2 * 8 * (4 * 2) * 3
+    second = schedule(c_model(filters=8), replace(COMPUTE, without=frozenset({"winograd"}))).passes[1]
+    (step,) = convs(second)
+    assert (step.products(), step.sums()) == (2 * 8 * 4 * 9, 2 * 4)
+
+
+@pytest.mark.parametrize(
+    ("op", "winograd"),
+    [
+        (conv(8, 8), True),
+        (replace(conv(8, 8), weight=conv(8, 8).weight[:, :, :1], pads=(0, 1, 0, 1)), True),  # 1 high, 3 wide
+        (replace(conv(8, 8), weight=conv(8, 8).weight[:, :, :, :1], pads=(1, 0, 1, 0)), False),
+        (conv(8, 8, 1), False),
+        (conv(8, 8, 5), False),
+        (conv(8, 7), False),
+        (conv(7, 8), False),
+    ],
+)
+def test_winograd_is_for_kernels_three_wide_between_many_channels(op: Conv, winograd: bool) -> None:
+    out, channels = op.weight.shape[:2]
+    graph = net(a=(conv(1, channels), "input"), b=(op, "a"), c=(conv(out, 1), "b"))
+    for target in VARIANTS:
+        (step,) = [step for step in schedule(graph, target).passes[-2].steps if isinstance(step, ConvStep)]
+        assert (step.x == WINOGRAD) == (winograd and target.stage == "compute" and target.weights == "code")
+        assert step.y.is_direct
+    (step,) = convs(schedule(graph, replace(COMPUTE, without=frozenset({"winograd"}))).passes[1])
+    assert step.x == direct(2, op.weight.shape[3])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_invocation_has_one_pixel_without_blocks(seed: int) -> None:
+    graph = random_graph(seed)
+    for target in VARIANTS:
+        planned = compiler.plan(graph, replace(target, without=frozenset({"block"})))
+        assert {scheduled.pixels for scheduled in planned.passes} == {(1, 1)}
+    assert set(pixels(compiler.plan(graph, FRAGMENT)).values()) == {(1, 1)}
+
+
+def test_work_without_a_convolution_has_one_pixel_at_a_time() -> None:
+    """There is nothing that neighbours share."""
+    graph = net(a=(conv(1, 4), "input"), b=(DepthToSpace(2), "a"), c=(SpaceToDepth(2), "b"), d=(conv(4, 1), "c"))
+    assert pixels(schedule(graph, COMPUTE)) == {"b": (2, 2), "c": (1, 1), "d": (2, 2)}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Weights in a texture
+
+
+def test_a_loop_goes_over_the_result_where_each_pack_is_done_alike() -> None:
+    slope = PRelu(np.full(8, 0.25, np.float32))
+    for op, results in ((Relu(), 2), (Clip(-1, 1), 2), (slope, 1)):
+        graph = net(a=(conv(1, 8), "input"), b=(op, "a"), c=(conv(8, 1), "b"))
+        assert [scheduled.results for scheduled in schedule(graph, INSTANT).passes] == [results, 1]
+        assert {scheduled.results for target in VARIANTS[:3] for scheduled in schedule(graph, target).passes} == {1}
+
+
+def test_what_is_read_or_moved_has_no_loop() -> None:
+    graph = net(
+        a=(conv(1, 8, 7), "input"),
+        b=(conv(8, 8), "a"),
+        c=(Add(), "b a"),
+        d=(conv(8, 8), "c"),
+        e=(Concat(), "d d"),
+        f=(conv(16, 4), "e"),
+        g=(DepthToSpace(2), "f"),
+    )
+    found = {scheduled.root: scheduled.results for scheduled in schedule(graph, INSTANT).passes}
+    assert found == {"a": 2, "c": 1, "e": 1, "g": 1}
+
+
+def test_loops_make_no_code_so_there_are_more_pixels() -> None:
+    """With a loop over the result, an invocation has the sums of one pack at a time, whatever the width."""
+    for scheduled in compiler.plan(c_model(filters=32, layers=4), INSTANT).passes:
+        assert scheduled.pixels == (4, 2)
+        assert sum(step.sums() for step in convs(scheduled)) / scheduled.results <= MAX_SUMS
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -271,19 +444,29 @@ def test_a_wide_value_takes_several_textures_in_compute_too() -> None:
 # Cost
 
 
+def multiplies(target: Target, model: Graph, *without: str) -> Fraction:
+    return compiler.plan(model, replace(target, without=frozenset(without))).cost().macs
+
+
 @pytest.mark.parametrize("target", VARIANTS, ids=lambda target: target.suffix)
-@pytest.mark.parametrize(("filters", "macs"), [(16, 12_240), (32, 47_520)])
-def test_macs_of_the_c4_models(filters: int, macs: int, target: Target) -> None:
-    """The published numbers, and conv0 once more where the skip connection wants it."""
+@pytest.mark.parametrize(
+    ("filters", "published", "composed", "winograd"), [(16, 12_240, 9_012, 6_708), (32, 47_520, 31_748, 22_532)]
+)
+def test_macs_of_the_c4_models(filters: int, published: int, composed: int, winograd: int, target: Target) -> None:
+    """Uncomposed the published numbers, and conv0 once more where the skip connection wants it."""
+    model = c_model(filters=filters, layers=4)
     again = filters * 3 * 3
-    planned = schedule(c_model(filters=filters, layers=4), target)
-    assert planned.cost().macs == macs + again
+    assert multiplies(target, model, "compose", "winograd") == published + again
+    assert multiplies(target, model, "winograd") == composed
+    blocks = target.stage == "compute" and target.weights == "code"
+    assert multiplies(target, model) == (winograd if blocks else composed)
+    assert multiplies(target, model, "block") == composed, "Winograd's are for two pixels"
 
 
 @pytest.mark.parametrize("plane", PLANES)
 def test_macs_by_counting(plane: Plane) -> None:
     """Without the pass that computes conv0 again, the sum is that of the weights, per pixel of their own size."""
-    planned = schedule(c_model(plane), COMPUTE)
+    planned = schedule(c_model(plane), replace(COMPUTE, without=frozenset({"winograd"})))
     cost = sum(scheduled.cost.macs for scheduled in planned.passes if scheduled.root != "skip")
     expected = sum(
         node.op.weight.size * planned.types[node.name].pixels()
@@ -293,10 +476,23 @@ def test_macs_by_counting(plane: Plane) -> None:
     assert cost == expected
 
 
+def test_winograd_takes_two_thirds() -> None:
+    for target in (COMPUTE, FP16):
+        plain = schedule(c_model(filters=8), replace(target, without=frozenset({"winograd"})))
+        for before, after in zip(plain.passes, schedule(c_model(filters=8), target).passes, strict=True):
+            saved = sum((Fraction(step.op.weight.size, 3) for step in convs(after) if step.x == WINOGRAD), Fraction(0))
+            assert before.cost.macs - after.cost.macs == saved
+            assert (saved > 0) == (before.root in ("relu1", "relu2", "skip"))
+
+
 def test_bytes_and_fetches_of_a_pass() -> None:
+    """Two packs, each texel of a window once for all of its pixels."""
     second = schedule(c_model(filters=8), COMPUTE).passes[1]
     assert second.cost.bytes == 8 * (2 + 2), "two packs read, two written, 8 bytes each"
-    assert float(second.cost.fetches) == 2 * 18 * 10 / (16 * 8)
+    assert second.cost.fetches == Fraction(2 * 4 * 4, 2 * 2)
+    assert schedule(c_model(filters=8), INSTANT).passes[1].cost.fetches == Fraction(2 * 6 * 4, 4 * 2)
+    single = replace(COMPUTE, without=frozenset({"block"}))
+    assert schedule(c_model(filters=8), single).passes[1].cost.fetches == 2 * 9
     assert schedule(c_model(filters=8), FRAGMENT).passes[2].cost.fetches == 2 * 9
 
 
@@ -312,7 +508,19 @@ def test_vram_of_all_results() -> None:
 @pytest.mark.parametrize("target", VARIANTS, ids=lambda target: target.suffix)
 @pytest.mark.parametrize("seed", range(24))
 def test_a_random_graph_s_passes_hold_together(seed: int, target: Target) -> None:
-    planned = schedule(random_graph(seed), target)
+    hold_together(schedule(random_graph(seed), target))
+
+
+@pytest.mark.parametrize("target", VARIANTS, ids=lambda target: target.suffix)
+@pytest.mark.parametrize("seed", range(24))
+def test_a_composed_random_graph_s_passes_hold_together(seed: int, target: Target) -> None:
+    planned = compiler.plan(random_graph(seed), target)
+    hold_together(planned)
+    rims = {node.name for node in planned.graph.nodes if isinstance(node.op, Rim)}
+    assert rims == {step.node for scheduled in planned.passes for step in scheduled.steps if isinstance(step, RimStep)}
+
+
+def hold_together(planned: Schedule) -> None:
     written = {planned.graph.input}
     packs: dict[str, int] = {}
     for scheduled in planned.passes:
@@ -321,6 +529,14 @@ def test_a_random_graph_s_passes_hold_together(seed: int, target: Target) -> Non
         packs[scheduled.root] = packs.get(scheduled.root, 0) + (scheduled.writes.packs if scheduled.writes else 1)
         if scheduled.part[0] == scheduled.part[1] - 1:
             written.add(scheduled.root)
+        for step in convs(scheduled):
+            assert (step.x.block, step.y.block) == scheduled.pixels
+            assert (step.y.taps, step.x.taps) == step.op.weight.shape[2:]
+        if scheduled.pixels != (1, 1) and planned.target.weights == "code":
+            assert sum(step.sums() for step in convs(scheduled)) <= MAX_SUMS
+        if scheduled.results > 1:
+            assert scheduled.writes is not None
+            assert scheduled.results == scheduled.writes.packs
     for root, count in packs.items():
         assert count == planned.types[root].packs, "every pack is written once"
 

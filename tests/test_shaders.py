@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 MODELS = sorted(ROOT.glob("weights/*.npz"))
 
 
-@pytest.mark.parametrize("target", VARIANTS, ids=["fragment", "compute", "fp16"])
+@pytest.mark.parametrize("target", VARIANTS, ids=["fragment", "compute", "fp16", "instant"])
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
 def test_the_committed_file_is_what_the_weights_give(model: Path, target: Target) -> None:
     graph = load(model)

@@ -1,7 +1,7 @@
 // C1F2.glsl
 //
 // C1F2, a luma upscaler (2x): fragment passes, fp32 arithmetic,
-// 180 multiply-adds per pixel of the source in 5 passes.
+// 14 multiply-adds per pixel of the source in 3 passes.
 //
 // Licence of the weights: MIT
 // SHA-256 of the weights: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
@@ -13,10 +13,10 @@
 // to mpv.conf.
 // Stays off while the picture is shown at little more than its own size; see WHEN below.
 
-//!DESC C1F2 conv0 2x3x3x1
+//!DESC C1F2 conv1 2x1x1x1 + Relu
 //!HOOK LUMA
 //!BIND HOOKED
-//!SAVE C1F2_conv0
+//!SAVE C1F2_relu1
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
@@ -29,162 +29,18 @@ float source(ivec2 p) {
 vec4 hook() {
     ivec2 pixel = ivec2(HOOKED_pos * vec2(ivec2(HOOKED_size)));
 
-    // conv0: 3x3 kernel, 1 to 2 channels
-    vec4 conv0_0 = vec4(-0.1, 0.2, 0.0, 0.0);
+    // conv1: 1x1 kernel, 1 to 2 channels
+    vec4 conv1_0 = vec4(-.06, -.39000002, 0.0, 0.0);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        float s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.0, -0.4, 0.0, 0.0) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.0, -0.2, 0.0, 0.0) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.2, 0.0, 0.0, 0.0) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.0, -0.8, 0.0, 0.0) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.2, -0.1, 0.0, 0.0) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.1, -0.4, 0.0, 0.0) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.4, -0.2, 0.0, 0.0) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.3, -0.2, 0.0, 0.0) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.2, -0.1, 0.0, 0.0) * s;
-    }
-
-    return conv0_0;
-}
-
-//!DESC C1F2 conv1 2x3x3x2 + Relu
-//!HOOK LUMA
-//!BIND C1F2_conv0
-//!SAVE C1F2_relu1
-//!WIDTH HOOKED.w
-//!HEIGHT HOOKED.h
-//!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 4
-vec4 hook() {
-    ivec2 pixel = ivec2(C1F2_conv0_pos * vec2(ivec2(C1F2_conv0_size)));
-
-    // conv1: 3x3 kernel, 2 to 2 channels
-    vec4 conv1_0 = vec4(-0.1, 0.1, 0.0, 0.0);
-    {
-        ivec2 edge = ivec2(C1F2_conv0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec2 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_conv0_raw, q, 0).xy : vec2(0.0);
-        conv1_0 += mat2x4(-0.0, 0.2, 0.0, 0.0, 0.1, 0.5, 0.0, 0.0) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_conv0_raw, q, 0).xy : vec2(0.0);
-        conv1_0 += mat2x4(0.3, 0.4, 0.0, 0.0, -0.2, 0.4, 0.0, 0.0) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_conv0_raw, q, 0).xy : vec2(0.0);
-        conv1_0 += mat2x4(-0.2, -0.3, 0.0, 0.0, -0.0, 0.3, 0.0, 0.0) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_conv0_raw, q, 0).xy : vec2(0.0);
-        conv1_0 += mat2x4(0.1, 0.4, 0.0, 0.0, -0.0, 0.1, 0.0, 0.0) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_conv0_raw, q, 0).xy : vec2(0.0);
-        conv1_0 += mat2x4(0.2, 0.3, 0.0, 0.0, 0.1, -0.3, 0.0, 0.0) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_conv0_raw, q, 0).xy : vec2(0.0);
-        conv1_0 += mat2x4(0.0, 0.2, 0.0, 0.0, 0.1, -0.0, 0.0, 0.0) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_conv0_raw, q, 0).xy : vec2(0.0);
-        conv1_0 += mat2x4(-0.2, 0.1, 0.0, 0.0, 0.1, 0.2, 0.0, 0.0) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_conv0_raw, q, 0).xy : vec2(0.0);
-        conv1_0 += mat2x4(-0.2, -0.1, 0.0, 0.0, -0.2, -0.3, 0.0, 0.0) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_conv0_raw, q, 0).xy : vec2(0.0);
-        conv1_0 += mat2x4(-0.1, 0.3, 0.0, 0.0, -0.0, 0.1, 0.0, 0.0) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            float s_0_0 = source(ivec2(x0, y0));
+            conv1_0 += vec4(-.07,.02,0.0,0.0) * s_0_0;
+        }
     }
 
     // Relu
@@ -193,11 +49,11 @@ vec4 hook() {
     return relu1_0;
 }
 
-//!DESC C1F2 conv0 2x3x3x1 + conv2 2x3x3x2 + Add
+//!DESC C1F2 conv3_relu1_whole 4x1x1x2 + conv3_input_whole 4x1x1x1 + Add
 //!HOOK LUMA
 //!BIND HOOKED
 //!BIND C1F2_relu1
-//!SAVE C1F2_skip
+//!SAVE C1F2_conv3
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
@@ -210,238 +66,36 @@ float source(ivec2 p) {
 vec4 hook() {
     ivec2 pixel = ivec2(C1F2_relu1_pos * vec2(ivec2(HOOKED_size)));
 
-    // conv0: 3x3 kernel, 1 to 2 channels
-    vec4 conv0_0 = vec4(-0.1, 0.2, 0.0, 0.0);
+    // conv3_relu1_whole: 1x1 kernel, 2 to 4 channels
+    vec4 conv3_relu1_whole_0 = vec4(.42000002, .47, .48, .42000002);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        float s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.0, -0.4, 0.0, 0.0) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.0, -0.2, 0.0, 0.0) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.2, 0.0, 0.0, 0.0) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.0, -0.8, 0.0, 0.0) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.2, -0.1, 0.0, 0.0) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.1, -0.4, 0.0, 0.0) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.4, -0.2, 0.0, 0.0) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(0.3, -0.2, 0.0, 0.0) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : float(0.0);
-        conv0_0 += vec4(-0.2, -0.1, 0.0, 0.0) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_relu1_raw, ivec2(x0, y0), 0).xy;
+            conv3_relu1_whole_0 += mat2x4(.040000003,-.2,-.32000002,.040000003,0.0,-.020000001,-.040000003,0.0) * s_0_0;
+        }
     }
 
-    // conv2: 3x3 kernel, 2 to 2 channels
-    vec4 conv2_0 = vec4(-0.0, 0.2, 0.0, 0.0);
+    // conv3_input_whole: 1x1 kernel, 1 to 4 channels
+    vec4 conv3_input_whole_0 = vec4(.010000001, -.010000001, 0.0, .010000001);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec2 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_relu1_raw, q, 0).xy : vec2(0.0);
-        conv2_0 += mat2x4(-0.3, -0.2, 0.0, 0.0, 0.3, 0.1, 0.0, 0.0) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_relu1_raw, q, 0).xy : vec2(0.0);
-        conv2_0 += mat2x4(-0.2, 0.2, 0.0, 0.0, 0.1, 0.1, 0.0, 0.0) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_relu1_raw, q, 0).xy : vec2(0.0);
-        conv2_0 += mat2x4(-0.1, 0.0, 0.0, 0.0, -0.5, 0.3, 0.0, 0.0) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_relu1_raw, q, 0).xy : vec2(0.0);
-        conv2_0 += mat2x4(-0.3, 0.5, 0.0, 0.0, 0.0, -0.2, 0.0, 0.0) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_relu1_raw, q, 0).xy : vec2(0.0);
-        conv2_0 += mat2x4(0.4, 0.0, 0.0, 0.0, 0.2, 0.4, 0.0, 0.0) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_relu1_raw, q, 0).xy : vec2(0.0);
-        conv2_0 += mat2x4(-0.1, -0.1, 0.0, 0.0, 0.2, -0.1, 0.0, 0.0) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_relu1_raw, q, 0).xy : vec2(0.0);
-        conv2_0 += mat2x4(0.1, -0.1, 0.0, 0.0, -0.1, 0.4, 0.0, 0.0) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_relu1_raw, q, 0).xy : vec2(0.0);
-        conv2_0 += mat2x4(-0.1, -0.3, 0.0, 0.0, 0.4, -0.1, 0.0, 0.0) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_relu1_raw, q, 0).xy : vec2(0.0);
-        conv2_0 += mat2x4(0.4, -0.3, 0.0, 0.0, -0.3, -0.2, 0.0, 0.0) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            float s_0_0 = source(ivec2(x0, y0));
+            conv3_input_whole_0 += vec4(-.010000001,0.0,-.020000001,-.010000001) * s_0_0;
+        }
     }
 
     // Add
-    vec4 skip_0 = conv2_0 + conv0_0;
-
-    return skip_0;
-}
-
-//!DESC C1F2 conv3 4x3x3x2
-//!HOOK LUMA
-//!BIND C1F2_skip
-//!SAVE C1F2_conv3
-//!WIDTH HOOKED.w
-//!HEIGHT HOOKED.h
-//!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 4
-vec4 hook() {
-    ivec2 pixel = ivec2(C1F2_skip_pos * vec2(ivec2(C1F2_skip_size)));
-
-    // conv3: 3x3 kernel, 2 to 4 channels
-    vec4 conv3_0 = vec4(0.4, 0.6, 0.6, 0.5);
-    {
-        ivec2 edge = ivec2(C1F2_skip_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec2 s;
-
-        // Tap (-1, -1)
-        p = pixel + ivec2(-1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_skip_raw, q, 0).xy : vec2(0.0);
-        conv3_0 += mat2x4(0.0, 0.0, 0.0, -0.0, -0.1, -0.1, 0.0, -0.1) * s;
-
-        // Tap (0, -1)
-        p = pixel + ivec2(0, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_skip_raw, q, 0).xy : vec2(0.0);
-        conv3_0 += mat2x4(-0.0, -0.0, 0.1, 0.0, -0.0, -0.0, 0.0, 0.0) * s;
-
-        // Tap (1, -1)
-        p = pixel + ivec2(1, -1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_skip_raw, q, 0).xy : vec2(0.0);
-        conv3_0 += mat2x4(-0.1, 0.1, -0.0, -0.0, 0.0, -0.0, 0.0, -0.0) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_skip_raw, q, 0).xy : vec2(0.0);
-        conv3_0 += mat2x4(-0.1, 0.0, 0.0, -0.0, -0.1, -0.1, 0.0, -0.0) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_skip_raw, q, 0).xy : vec2(0.0);
-        conv3_0 += mat2x4(0.0, 0.0, 0.1, -0.0, 0.0, 0.0, -0.0, -0.0) * s;
-
-        // Tap (1, 0)
-        p = pixel + ivec2(1, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_skip_raw, q, 0).xy : vec2(0.0);
-        conv3_0 += mat2x4(0.0, 0.1, 0.1, -0.1, -0.0, -0.0, -0.1, 0.1) * s;
-
-        // Tap (-1, 1)
-        p = pixel + ivec2(-1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_skip_raw, q, 0).xy : vec2(0.0);
-        conv3_0 += mat2x4(-0.0, 0.0, -0.1, 0.0, 0.0, -0.0, -0.0, -0.0) * s;
-
-        // Tap (0, 1)
-        p = pixel + ivec2(0, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_skip_raw, q, 0).xy : vec2(0.0);
-        conv3_0 += mat2x4(-0.1, 0.0, 0.1, -0.0, -0.0, -0.0, -0.0, 0.0) * s;
-
-        // Tap (1, 1)
-        p = pixel + ivec2(1, 1);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_skip_raw, q, 0).xy : vec2(0.0);
-        conv3_0 += mat2x4(0.0, 0.0, 0.0, -0.1, 0.0, 0.0, 0.1, -0.1) * s;
-    }
+    vec4 conv3_0 = conv3_relu1_whole_0 + conv3_input_whole_0;
 
     return conv3_0;
 }
@@ -460,7 +114,7 @@ vec4 hook() {
     ivec2 corner = pixel / 2;
     ivec2 within = pixel - corner * 2;
     int place = within.y * 2 + within.x;
-    vec4 conv3_0 = texelFetch(C1F2_conv3_raw, corner, 0);
+    vec4 conv3_0 = texelFetch(C1F2_conv3_raw, ivec2(corner.x, corner.y), 0);
     vec4 shuffle_0 = vec4(conv3_0[place], 0.0, 0.0, 0.0);
 
     // Clip

@@ -1,7 +1,7 @@
 // C1F2_CMP_FP16.glsl
 //
 // C1F2, a luma upscaler (2x): compute passes, fp16 arithmetic,
-// 180 multiply-adds per pixel of the source in 4 passes.
+// 14 multiply-adds per pixel of the source in 2 passes.
 //
 // Licence of the weights: MIT
 // SHA-256 of the weights: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
@@ -14,194 +14,83 @@
 // Needs 16-bit floats in shaders: gpu-api=vulkan or gpu-api=d3d11, and vo=gpu-next. Elsewhere use the file without _FP16.
 // Stays off while the picture is shown at little more than its own size; see WHEN below.
 
-//!DESC C1F2 conv0 2x3x3x1
+//!DESC C1F2 conv1 2x1x1x1 + Relu
 //!HOOK LUMA
 //!BIND HOOKED
-//!SAVE C1F2_CMP_FP16_conv0
-//!WIDTH HOOKED.w
-//!HEIGHT HOOKED.h
-//!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 4
-//!COMPUTE 16 8 16 8
-// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
-float source(ivec2 p) {
-    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
-}
-
-// The workgroup's pixels of conv0's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv0_tile = ivec2(18, 10);
-const int conv0_cells = 180;
-shared float conv0_in[180];
-
-void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
-
-    // conv0: 3x3 kernel, 1 to 2 channels
-    vec4 conv0_0 = vec4(-0.1, 0.2, 0.0, 0.0);
-    {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(1, 1);
-        ivec2 edge = ivec2(HOOKED_size) - 1;
-        int at = local.y * conv0_tile.x + local.x;
-        float s;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv0_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv0_tile.x, cell / conv0_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv0_in[0 * conv0_cells + cell] = inside ? source(q) : float(0.0);
-        }
-        barrier();
-
-        // Tap (-1, -1)
-        s = conv0_in[at + 0];
-        conv0_0 += vec4(0.0, -0.4, 0.0, 0.0) * s;
-
-        // Tap (0, -1)
-        s = conv0_in[at + 1];
-        conv0_0 += vec4(-0.0, -0.2, 0.0, 0.0) * s;
-
-        // Tap (1, -1)
-        s = conv0_in[at + 2];
-        conv0_0 += vec4(0.2, 0.0, 0.0, 0.0) * s;
-
-        // Tap (-1, 0)
-        s = conv0_in[at + 18];
-        conv0_0 += vec4(0.0, -0.8, 0.0, 0.0) * s;
-
-        // Tap (0, 0)
-        s = conv0_in[at + 19];
-        conv0_0 += vec4(-0.2, -0.1, 0.0, 0.0) * s;
-
-        // Tap (1, 0)
-        s = conv0_in[at + 20];
-        conv0_0 += vec4(0.1, -0.4, 0.0, 0.0) * s;
-
-        // Tap (-1, 1)
-        s = conv0_in[at + 36];
-        conv0_0 += vec4(0.4, -0.2, 0.0, 0.0) * s;
-
-        // Tap (0, 1)
-        s = conv0_in[at + 37];
-        conv0_0 += vec4(0.3, -0.2, 0.0, 0.0) * s;
-
-        // Tap (1, 1)
-        s = conv0_in[at + 38];
-        conv0_0 += vec4(-0.2, -0.1, 0.0, 0.0) * s;
-    }
-
-    {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel, conv0_0);
-    }
-}
-
-//!DESC C1F2 conv1 2x3x3x2 + Relu
-//!HOOK LUMA
-//!BIND C1F2_CMP_FP16_conv0
 //!SAVE C1F2_CMP_FP16_relu1
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
-//!COMPUTE 16 8 16 8
-#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
-
-// The workgroup's pixels of conv1's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv1_tile = ivec2(18, 10);
-const int conv1_cells = 180;
-shared f16vec2 conv1_in[180];
+//!COMPUTE 32 16 16 8
+// Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
+float source(ivec2 p) {
+    return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
+}
 
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 2);
 
-    // conv1: 3x3 kernel, 2 to 2 channels
-    vec4 conv1_0 = vec4(-0.1, 0.1, 0.0, 0.0);
+    // conv1: 1x1 kernel, 1 to 2 channels of 2x2 pixels
+    vec4 conv1_0a = vec4(-.06, -.39000002, 0.0, 0.0);
+    vec4 conv1_0b = vec4(-.06, -.39000002, 0.0, 0.0);
+    vec4 conv1_0c = vec4(-.06, -.39000002, 0.0, 0.0);
+    vec4 conv1_0d = vec4(-.06, -.39000002, 0.0, 0.0);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(1, 1);
-        ivec2 edge = ivec2(C1F2_CMP_FP16_conv0_size) - 1;
-        int at = local.y * conv1_tile.x + local.x;
-        f16vec2 s;
-        f16vec4 conv1_0_tap;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv1_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv1_tile.x, cell / conv1_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv1_in[0 * conv1_cells + cell] = inside ? f16vec2(texelFetch(C1F2_CMP_FP16_conv0_raw, q, 0).xy) : f16vec2(0.0);
+        // The window's columns and rows.
+        ivec2 edge = ivec2(HOOKED_size) - 1;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        {
+            float s_0_0 = source(ivec2(x0, y0));
+            float s_0_1 = source(ivec2(x1, y0));
+            float s_1_0 = source(ivec2(x0, y1));
+            float s_1_1 = source(ivec2(x1, y1));
+            vec4 w;
+            w = vec4(-.07,.02,0.0,0.0);
+            conv1_0a += w * s_0_0;
+            conv1_0b += w * s_0_1;
+            conv1_0c += w * s_1_0;
+            conv1_0d += w * s_1_1;
         }
-        barrier();
-
-        // Tap (-1, -1)
-        s = conv1_in[at + 0];
-        conv1_0_tap = f16mat2x4(-0.0, 0.2, 0.0, 0.0, 0.1, 0.5, 0.0, 0.0) * s;
-        conv1_0 += vec4(conv1_0_tap);
-
-        // Tap (0, -1)
-        s = conv1_in[at + 1];
-        conv1_0_tap = f16mat2x4(0.3, 0.4, 0.0, 0.0, -0.2, 0.4, 0.0, 0.0) * s;
-        conv1_0 += vec4(conv1_0_tap);
-
-        // Tap (1, -1)
-        s = conv1_in[at + 2];
-        conv1_0_tap = f16mat2x4(-0.2, -0.3, 0.0, 0.0, -0.0, 0.3, 0.0, 0.0) * s;
-        conv1_0 += vec4(conv1_0_tap);
-
-        // Tap (-1, 0)
-        s = conv1_in[at + 18];
-        conv1_0_tap = f16mat2x4(0.1, 0.4, 0.0, 0.0, -0.0, 0.1, 0.0, 0.0) * s;
-        conv1_0 += vec4(conv1_0_tap);
-
-        // Tap (0, 0)
-        s = conv1_in[at + 19];
-        conv1_0_tap = f16mat2x4(0.2, 0.3, 0.0, 0.0, 0.1, -0.3, 0.0, 0.0) * s;
-        conv1_0 += vec4(conv1_0_tap);
-
-        // Tap (1, 0)
-        s = conv1_in[at + 20];
-        conv1_0_tap = f16mat2x4(0.0, 0.2, 0.0, 0.0, 0.1, -0.0, 0.0, 0.0) * s;
-        conv1_0 += vec4(conv1_0_tap);
-
-        // Tap (-1, 1)
-        s = conv1_in[at + 36];
-        conv1_0_tap = f16mat2x4(-0.2, 0.1, 0.0, 0.0, 0.1, 0.2, 0.0, 0.0) * s;
-        conv1_0 += vec4(conv1_0_tap);
-
-        // Tap (0, 1)
-        s = conv1_in[at + 37];
-        conv1_0_tap = f16mat2x4(-0.2, -0.1, 0.0, 0.0, -0.2, -0.3, 0.0, 0.0) * s;
-        conv1_0 += vec4(conv1_0_tap);
-
-        // Tap (1, 1)
-        s = conv1_in[at + 38];
-        conv1_0_tap = f16mat2x4(-0.1, 0.3, 0.0, 0.0, -0.0, 0.1, 0.0, 0.0) * s;
-        conv1_0 += vec4(conv1_0_tap);
     }
 
     // Relu
-    vec4 relu1_0 = max(conv1_0, vec4(0.0));
+    vec4 relu1_0a = max(conv1_0a, vec4(0.0));
+    vec4 relu1_0b = max(conv1_0b, vec4(0.0));
+    vec4 relu1_0c = max(conv1_0c, vec4(0.0));
+    vec4 relu1_0d = max(conv1_0d, vec4(0.0));
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel, relu1_0);
+        ivec2 at = pixel;
+        imageStore(out_image, at, relu1_0a);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 0);
+        imageStore(out_image, at, relu1_0b);
+    }
+    {
+        ivec2 at = pixel + ivec2(0, 1);
+        imageStore(out_image, at, relu1_0c);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 1);
+        imageStore(out_image, at, relu1_0d);
     }
 }
 
-//!DESC C1F2 conv0 2x3x3x1 + conv2 2x3x3x2 + Add
+//!DESC C1F2 conv3_relu1_whole 4x1x1x2 + conv3_input_whole 4x1x1x1 + Add + DepthToSpace + Clip
 //!HOOK LUMA
 //!BIND HOOKED
 //!BIND C1F2_CMP_FP16_relu1
-//!SAVE C1F2_CMP_FP16_skip
-//!WIDTH HOOKED.w
-//!HEIGHT HOOKED.h
+//!WIDTH HOOKED.w 2 *
+//!HEIGHT HOOKED.h 2 *
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 4
-//!COMPUTE 16 8 16 8
+//!COMPONENTS 1
+//!COMPUTE 64 32 16 8
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 
 // Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
@@ -209,263 +98,200 @@ float source(ivec2 p) {
     return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
 }
 
-// The workgroup's pixels of conv0's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv0_tile = ivec2(18, 10);
-const int conv0_cells = 180;
-shared float conv0_in[180];
-
-// The workgroup's pixels of conv2's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv2_tile = ivec2(18, 10);
-const int conv2_cells = 180;
-shared f16vec2 conv2_in[180];
-
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 2);
 
-    // conv0: 3x3 kernel, 1 to 2 channels
-    vec4 conv0_0 = vec4(-0.1, 0.2, 0.0, 0.0);
+    // conv3_relu1_whole: 1x1 kernel, 2 to 4 channels of 2x2 pixels
+    vec4 conv3_relu1_whole_0a = vec4(.42000002, .47, .48, .42000002);
+    vec4 conv3_relu1_whole_0b = vec4(.42000002, .47, .48, .42000002);
+    vec4 conv3_relu1_whole_0c = vec4(.42000002, .47, .48, .42000002);
+    vec4 conv3_relu1_whole_0d = vec4(.42000002, .47, .48, .42000002);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(1, 1);
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        int at = local.y * conv0_tile.x + local.x;
-        float s;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv0_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv0_tile.x, cell / conv0_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv0_in[0 * conv0_cells + cell] = inside ? source(q) : float(0.0);
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        {
+            f16vec2 s_0_0 = f16vec2(texelFetch(C1F2_CMP_FP16_relu1_raw, ivec2(x0, y0), 0).xy);
+            f16vec2 s_0_1 = f16vec2(texelFetch(C1F2_CMP_FP16_relu1_raw, ivec2(x1, y0), 0).xy);
+            f16vec2 s_1_0 = f16vec2(texelFetch(C1F2_CMP_FP16_relu1_raw, ivec2(x0, y1), 0).xy);
+            f16vec2 s_1_1 = f16vec2(texelFetch(C1F2_CMP_FP16_relu1_raw, ivec2(x1, y1), 0).xy);
+            f16mat2x4 w;
+            w = f16mat2x4(.04,-.2,-.32,.04,0.0,-.02,-.04,0.0);
+            f16vec4 conv3_relu1_whole_0a_pack = w * s_0_0;
+            f16vec4 conv3_relu1_whole_0b_pack = w * s_0_1;
+            f16vec4 conv3_relu1_whole_0c_pack = w * s_1_0;
+            f16vec4 conv3_relu1_whole_0d_pack = w * s_1_1;
+            conv3_relu1_whole_0a += vec4(conv3_relu1_whole_0a_pack);
+            conv3_relu1_whole_0b += vec4(conv3_relu1_whole_0b_pack);
+            conv3_relu1_whole_0c += vec4(conv3_relu1_whole_0c_pack);
+            conv3_relu1_whole_0d += vec4(conv3_relu1_whole_0d_pack);
         }
-        barrier();
-
-        // Tap (-1, -1)
-        s = conv0_in[at + 0];
-        conv0_0 += vec4(0.0, -0.4, 0.0, 0.0) * s;
-
-        // Tap (0, -1)
-        s = conv0_in[at + 1];
-        conv0_0 += vec4(-0.0, -0.2, 0.0, 0.0) * s;
-
-        // Tap (1, -1)
-        s = conv0_in[at + 2];
-        conv0_0 += vec4(0.2, 0.0, 0.0, 0.0) * s;
-
-        // Tap (-1, 0)
-        s = conv0_in[at + 18];
-        conv0_0 += vec4(0.0, -0.8, 0.0, 0.0) * s;
-
-        // Tap (0, 0)
-        s = conv0_in[at + 19];
-        conv0_0 += vec4(-0.2, -0.1, 0.0, 0.0) * s;
-
-        // Tap (1, 0)
-        s = conv0_in[at + 20];
-        conv0_0 += vec4(0.1, -0.4, 0.0, 0.0) * s;
-
-        // Tap (-1, 1)
-        s = conv0_in[at + 36];
-        conv0_0 += vec4(0.4, -0.2, 0.0, 0.0) * s;
-
-        // Tap (0, 1)
-        s = conv0_in[at + 37];
-        conv0_0 += vec4(0.3, -0.2, 0.0, 0.0) * s;
-
-        // Tap (1, 1)
-        s = conv0_in[at + 38];
-        conv0_0 += vec4(-0.2, -0.1, 0.0, 0.0) * s;
     }
 
-    // conv2: 3x3 kernel, 2 to 2 channels
-    vec4 conv2_0 = vec4(-0.0, 0.2, 0.0, 0.0);
+    // conv3_input_whole: 1x1 kernel, 1 to 4 channels of 2x2 pixels
+    vec4 conv3_input_whole_0a = vec4(.010000001, -.010000001, 0.0, .010000001);
+    vec4 conv3_input_whole_0b = vec4(.010000001, -.010000001, 0.0, .010000001);
+    vec4 conv3_input_whole_0c = vec4(.010000001, -.010000001, 0.0, .010000001);
+    vec4 conv3_input_whole_0d = vec4(.010000001, -.010000001, 0.0, .010000001);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(1, 1);
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        int at = local.y * conv2_tile.x + local.x;
-        f16vec2 s;
-        f16vec4 conv2_0_tap;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv2_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv2_tile.x, cell / conv2_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv2_in[0 * conv2_cells + cell] = inside ? f16vec2(texelFetch(C1F2_CMP_FP16_relu1_raw, q, 0).xy) : f16vec2(0.0);
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        {
+            float s_0_0 = source(ivec2(x0, y0));
+            float s_0_1 = source(ivec2(x1, y0));
+            float s_1_0 = source(ivec2(x0, y1));
+            float s_1_1 = source(ivec2(x1, y1));
+            vec4 w;
+            w = vec4(-.010000001,0.0,-.020000001,-.010000001);
+            conv3_input_whole_0a += w * s_0_0;
+            conv3_input_whole_0b += w * s_0_1;
+            conv3_input_whole_0c += w * s_1_0;
+            conv3_input_whole_0d += w * s_1_1;
         }
-        barrier();
-
-        // Tap (-1, -1)
-        s = conv2_in[at + 0];
-        conv2_0_tap = f16mat2x4(-0.3, -0.2, 0.0, 0.0, 0.3, 0.1, 0.0, 0.0) * s;
-        conv2_0 += vec4(conv2_0_tap);
-
-        // Tap (0, -1)
-        s = conv2_in[at + 1];
-        conv2_0_tap = f16mat2x4(-0.2, 0.2, 0.0, 0.0, 0.1, 0.1, 0.0, 0.0) * s;
-        conv2_0 += vec4(conv2_0_tap);
-
-        // Tap (1, -1)
-        s = conv2_in[at + 2];
-        conv2_0_tap = f16mat2x4(-0.1, 0.0, 0.0, 0.0, -0.5, 0.3, 0.0, 0.0) * s;
-        conv2_0 += vec4(conv2_0_tap);
-
-        // Tap (-1, 0)
-        s = conv2_in[at + 18];
-        conv2_0_tap = f16mat2x4(-0.3, 0.5, 0.0, 0.0, 0.0, -0.2, 0.0, 0.0) * s;
-        conv2_0 += vec4(conv2_0_tap);
-
-        // Tap (0, 0)
-        s = conv2_in[at + 19];
-        conv2_0_tap = f16mat2x4(0.4, 0.0, 0.0, 0.0, 0.2, 0.4, 0.0, 0.0) * s;
-        conv2_0 += vec4(conv2_0_tap);
-
-        // Tap (1, 0)
-        s = conv2_in[at + 20];
-        conv2_0_tap = f16mat2x4(-0.1, -0.1, 0.0, 0.0, 0.2, -0.1, 0.0, 0.0) * s;
-        conv2_0 += vec4(conv2_0_tap);
-
-        // Tap (-1, 1)
-        s = conv2_in[at + 36];
-        conv2_0_tap = f16mat2x4(0.1, -0.1, 0.0, 0.0, -0.1, 0.4, 0.0, 0.0) * s;
-        conv2_0 += vec4(conv2_0_tap);
-
-        // Tap (0, 1)
-        s = conv2_in[at + 37];
-        conv2_0_tap = f16mat2x4(-0.1, -0.3, 0.0, 0.0, 0.4, -0.1, 0.0, 0.0) * s;
-        conv2_0 += vec4(conv2_0_tap);
-
-        // Tap (1, 1)
-        s = conv2_in[at + 38];
-        conv2_0_tap = f16mat2x4(0.4, -0.3, 0.0, 0.0, -0.3, -0.2, 0.0, 0.0) * s;
-        conv2_0 += vec4(conv2_0_tap);
     }
 
     // Add
-    vec4 skip_0 = conv2_0 + conv0_0;
+    vec4 conv3_0a = conv3_relu1_whole_0a + conv3_input_whole_0a;
+    vec4 conv3_0b = conv3_relu1_whole_0b + conv3_input_whole_0b;
+    vec4 conv3_0c = conv3_relu1_whole_0c + conv3_input_whole_0c;
+    vec4 conv3_0d = conv3_relu1_whole_0d + conv3_input_whole_0d;
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel, skip_0);
-    }
-}
-
-//!DESC C1F2 conv3 4x3x3x2 + DepthToSpace + Clip
-//!HOOK LUMA
-//!BIND C1F2_CMP_FP16_skip
-//!WIDTH HOOKED.w 2 *
-//!HEIGHT HOOKED.h 2 *
-//!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPONENTS 1
-//!COMPUTE 32 16 16 8
-#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
-
-// The workgroup's pixels of conv3's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv3_tile = ivec2(18, 10);
-const int conv3_cells = 180;
-shared f16vec2 conv3_in[180];
-
-void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
-
-    // conv3: 3x3 kernel, 2 to 4 channels
-    vec4 conv3_0 = vec4(0.4, 0.6, 0.6, 0.5);
-    {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(1, 1);
-        ivec2 edge = ivec2(C1F2_CMP_FP16_skip_size) - 1;
-        int at = local.y * conv3_tile.x + local.x;
-        f16vec2 s;
-        f16vec4 conv3_0_tap;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv3_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv3_tile.x, cell / conv3_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv3_in[0 * conv3_cells + cell] = inside ? f16vec2(texelFetch(C1F2_CMP_FP16_skip_raw, q, 0).xy) : f16vec2(0.0);
-        }
-        barrier();
-
-        // Tap (-1, -1)
-        s = conv3_in[at + 0];
-        conv3_0_tap = f16mat2x4(0.0, 0.0, 0.0, -0.0, -0.1, -0.1, 0.0, -0.1) * s;
-        conv3_0 += vec4(conv3_0_tap);
-
-        // Tap (0, -1)
-        s = conv3_in[at + 1];
-        conv3_0_tap = f16mat2x4(-0.0, -0.0, 0.1, 0.0, -0.0, -0.0, 0.0, 0.0) * s;
-        conv3_0 += vec4(conv3_0_tap);
-
-        // Tap (1, -1)
-        s = conv3_in[at + 2];
-        conv3_0_tap = f16mat2x4(-0.1, 0.1, -0.0, -0.0, 0.0, -0.0, 0.0, -0.0) * s;
-        conv3_0 += vec4(conv3_0_tap);
-
-        // Tap (-1, 0)
-        s = conv3_in[at + 18];
-        conv3_0_tap = f16mat2x4(-0.1, 0.0, 0.0, -0.0, -0.1, -0.1, 0.0, -0.0) * s;
-        conv3_0 += vec4(conv3_0_tap);
-
-        // Tap (0, 0)
-        s = conv3_in[at + 19];
-        conv3_0_tap = f16mat2x4(0.0, 0.0, 0.1, -0.0, 0.0, 0.0, -0.0, -0.0) * s;
-        conv3_0 += vec4(conv3_0_tap);
-
-        // Tap (1, 0)
-        s = conv3_in[at + 20];
-        conv3_0_tap = f16mat2x4(0.0, 0.1, 0.1, -0.1, -0.0, -0.0, -0.1, 0.1) * s;
-        conv3_0 += vec4(conv3_0_tap);
-
-        // Tap (-1, 1)
-        s = conv3_in[at + 36];
-        conv3_0_tap = f16mat2x4(-0.0, 0.0, -0.1, 0.0, 0.0, -0.0, -0.0, -0.0) * s;
-        conv3_0 += vec4(conv3_0_tap);
-
-        // Tap (0, 1)
-        s = conv3_in[at + 37];
-        conv3_0_tap = f16mat2x4(-0.1, 0.0, 0.1, -0.0, -0.0, -0.0, -0.0, 0.0) * s;
-        conv3_0 += vec4(conv3_0_tap);
-
-        // Tap (1, 1)
-        s = conv3_in[at + 38];
-        conv3_0_tap = f16mat2x4(0.0, 0.0, 0.0, -0.1, 0.0, 0.0, 0.1, -0.1) * s;
-        conv3_0 += vec4(conv3_0_tap);
-    }
-
-    {
-        ivec2 block_pixel = pixel * 2 + ivec2(0, 0);
+        ivec2 at = pixel * 2 + ivec2(0, 0);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv3_0.x, 0.0, 0.0, 0.0);
+        vec4 shuffle_0a = vec4(conv3_0a.x, 0.0, 0.0, 0.0);
         // Clip
-        vec4 output_0 = clamp(shuffle_0, vec4(0.0), vec4(1.0));
-        imageStore(out_image, block_pixel, vec4(output_0.x, 0.0, 0.0, 1.0));
+        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
     }
     {
-        ivec2 block_pixel = pixel * 2 + ivec2(1, 0);
+        ivec2 at = pixel * 2 + ivec2(1, 0);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv3_0.y, 0.0, 0.0, 0.0);
+        vec4 shuffle_0a = vec4(conv3_0a.y, 0.0, 0.0, 0.0);
         // Clip
-        vec4 output_0 = clamp(shuffle_0, vec4(0.0), vec4(1.0));
-        imageStore(out_image, block_pixel, vec4(output_0.x, 0.0, 0.0, 1.0));
+        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
     }
     {
-        ivec2 block_pixel = pixel * 2 + ivec2(0, 1);
+        ivec2 at = pixel * 2 + ivec2(0, 1);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv3_0.z, 0.0, 0.0, 0.0);
+        vec4 shuffle_0a = vec4(conv3_0a.z, 0.0, 0.0, 0.0);
         // Clip
-        vec4 output_0 = clamp(shuffle_0, vec4(0.0), vec4(1.0));
-        imageStore(out_image, block_pixel, vec4(output_0.x, 0.0, 0.0, 1.0));
+        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
     }
     {
-        ivec2 block_pixel = pixel * 2 + ivec2(1, 1);
+        ivec2 at = pixel * 2 + ivec2(1, 1);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv3_0.w, 0.0, 0.0, 0.0);
+        vec4 shuffle_0a = vec4(conv3_0a.w, 0.0, 0.0, 0.0);
         // Clip
-        vec4 output_0 = clamp(shuffle_0, vec4(0.0), vec4(1.0));
-        imageStore(out_image, block_pixel, vec4(output_0.x, 0.0, 0.0, 1.0));
+        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(0, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv3_0b.x, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(1, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv3_0b.y, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(0, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv3_0b.z, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(1, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv3_0b.w, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(0, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv3_0c.x, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(1, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv3_0c.y, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(0, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv3_0c.z, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(1, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv3_0c.w, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(0, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv3_0d.x, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(1, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv3_0d.y, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(0, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv3_0d.z, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(1, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv3_0d.w, 0.0, 0.0, 0.0);
+        // Clip
+        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
     }
 }
 

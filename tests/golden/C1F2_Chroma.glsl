@@ -61,10 +61,14 @@ vec4 hook() {
     ivec2 pixel = ivec2(HOOKED_pos * vec2(ivec2(HOOKED_size) / 2));
 
     // blocks: each block of pixels becomes channels
-    vec4 input_0_0 = vec4(source(pixel * 2 + ivec2(0, 0)), 0.0);
-    vec4 input_0_1 = vec4(source(pixel * 2 + ivec2(1, 0)), 0.0);
-    vec4 input_0_2 = vec4(source(pixel * 2 + ivec2(0, 1)), 0.0);
-    vec4 input_0_3 = vec4(source(pixel * 2 + ivec2(1, 1)), 0.0);
+    ivec2 input_at_0 = pixel * 2 + ivec2(0, 0);
+    ivec2 input_at_1 = pixel * 2 + ivec2(1, 0);
+    ivec2 input_at_2 = pixel * 2 + ivec2(0, 1);
+    ivec2 input_at_3 = pixel * 2 + ivec2(1, 1);
+    vec4 input_0_0 = vec4(source(ivec2(input_at_0.x, input_at_0.y)), 0.0);
+    vec4 input_0_1 = vec4(source(ivec2(input_at_1.x, input_at_1.y)), 0.0);
+    vec4 input_0_2 = vec4(source(ivec2(input_at_2.x, input_at_2.y)), 0.0);
+    vec4 input_0_3 = vec4(source(ivec2(input_at_3.x, input_at_3.y)), 0.0);
     vec4 blocks_0 = vec4(input_0_0.x, input_0_1.x, input_0_2.x, input_0_3.x);
 
     return blocks_0;
@@ -93,10 +97,14 @@ vec4 hook() {
     ivec2 pixel = ivec2(HOOKED_pos * vec2(ivec2(HOOKED_size) / 2));
 
     // blocks: each block of pixels becomes channels
-    vec4 input_0_0 = vec4(source(pixel * 2 + ivec2(0, 0)), 0.0);
-    vec4 input_0_1 = vec4(source(pixel * 2 + ivec2(1, 0)), 0.0);
-    vec4 input_0_2 = vec4(source(pixel * 2 + ivec2(0, 1)), 0.0);
-    vec4 input_0_3 = vec4(source(pixel * 2 + ivec2(1, 1)), 0.0);
+    ivec2 input_at_0 = pixel * 2 + ivec2(0, 0);
+    ivec2 input_at_1 = pixel * 2 + ivec2(1, 0);
+    ivec2 input_at_2 = pixel * 2 + ivec2(0, 1);
+    ivec2 input_at_3 = pixel * 2 + ivec2(1, 1);
+    vec4 input_0_0 = vec4(source(ivec2(input_at_0.x, input_at_0.y)), 0.0);
+    vec4 input_0_1 = vec4(source(ivec2(input_at_1.x, input_at_1.y)), 0.0);
+    vec4 input_0_2 = vec4(source(ivec2(input_at_2.x, input_at_2.y)), 0.0);
+    vec4 input_0_3 = vec4(source(ivec2(input_at_3.x, input_at_3.y)), 0.0);
     vec4 blocks_1 = vec4(input_0_0.y, input_0_1.y, input_0_2.y, input_0_3.y);
 
     return blocks_1;
@@ -125,10 +133,14 @@ vec4 hook() {
     ivec2 pixel = ivec2(HOOKED_pos * vec2(ivec2(HOOKED_size) / 2));
 
     // blocks: each block of pixels becomes channels
-    vec4 input_0_0 = vec4(source(pixel * 2 + ivec2(0, 0)), 0.0);
-    vec4 input_0_1 = vec4(source(pixel * 2 + ivec2(1, 0)), 0.0);
-    vec4 input_0_2 = vec4(source(pixel * 2 + ivec2(0, 1)), 0.0);
-    vec4 input_0_3 = vec4(source(pixel * 2 + ivec2(1, 1)), 0.0);
+    ivec2 input_at_0 = pixel * 2 + ivec2(0, 0);
+    ivec2 input_at_1 = pixel * 2 + ivec2(1, 0);
+    ivec2 input_at_2 = pixel * 2 + ivec2(0, 1);
+    ivec2 input_at_3 = pixel * 2 + ivec2(1, 1);
+    vec4 input_0_0 = vec4(source(ivec2(input_at_0.x, input_at_0.y)), 0.0);
+    vec4 input_0_1 = vec4(source(ivec2(input_at_1.x, input_at_1.y)), 0.0);
+    vec4 input_0_2 = vec4(source(ivec2(input_at_2.x, input_at_2.y)), 0.0);
+    vec4 input_0_3 = vec4(source(ivec2(input_at_3.x, input_at_3.y)), 0.0);
     vec4 blocks_2 = vec4(input_0_0.z, input_0_1.z, input_0_2.z, input_0_3.z);
 
     return blocks_2;
@@ -148,23 +160,28 @@ vec4 hook() {
     ivec2 pixel = ivec2(C1F2_Chroma_blocks_0_pos * vec2(ivec2(C1F2_Chroma_blocks_0_size)));
 
     // conv0: 1x1 kernel, 12 to 2 channels
-    vec4 conv0_0 = vec4(-0.2, 0.0, 0.0, 0.0);
+    vec4 conv0_0 = vec4(-.2, 0.0, 0.0, 0.0);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(C1F2_Chroma_blocks_0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec4 s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_Chroma_blocks_0_raw, q, 0) : vec4(0.0);
-        conv0_0 += mat4(0.0, -0.7, 0.0, 0.0, -0.0, -0.1, 0.0, 0.0, 0.2, -0.4, 0.0, 0.0, 0.0, -0.2, 0.0, 0.0) * s;
-        s = inside ? texelFetch(C1F2_Chroma_blocks_1_raw, q, 0) : vec4(0.0);
-        conv0_0 += mat4(-0.2, -0.2, 0.0, 0.0, 0.1, -0.1, 0.0, 0.0, 0.4, 0.1, 0.0, 0.0, 0.3, 0.3, 0.0, 0.0) * s;
-        s = inside ? texelFetch(C1F2_Chroma_blocks_2_raw, q, 0) : vec4(0.0);
-        conv0_0 += mat4(-0.2, -0.0, 0.0, 0.0, -0.4, 0.4, 0.0, 0.0, -0.2, -0.2, 0.0, 0.0, 0.0, 0.1, 0.0, 0.0) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        // Pack 0
+        {
+            vec4 s_0_0 = texelFetch(C1F2_Chroma_blocks_0_raw, ivec2(x0, y0), 0);
+            conv0_0 += mat4(0.0,-.7,0.0,0.0,0.0,-.1,0.0,0.0,.2,-.4,0.0,0.0,0.0,-.2,0.0,0.0) * s_0_0;
+        }
+        // Pack 1
+        {
+            vec4 s_0_0 = texelFetch(C1F2_Chroma_blocks_1_raw, ivec2(x0, y0), 0);
+            conv0_0 += mat4(-.2,-.2,0.0,0.0,.1,-.1,0.0,0.0,.4,.1,0.0,0.0,.3,.3,0.0,0.0) * s_0_0;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = texelFetch(C1F2_Chroma_blocks_2_raw, ivec2(x0, y0), 0);
+            conv0_0 += mat4(-.2,0.0,0.0,0.0,-.4,.4,0.0,0.0,-.2,-.2,0.0,0.0,0.0,.1,0.0,0.0) * s_0_0;
+        }
     }
 
     return conv0_0;
@@ -182,19 +199,17 @@ vec4 hook() {
     ivec2 pixel = ivec2(C1F2_Chroma_conv0_pos * vec2(ivec2(C1F2_Chroma_conv0_size)));
 
     // conv1: 1x1 kernel, 2 to 2 channels
-    vec4 conv1_0 = vec4(-0.2, -0.0, 0.0, 0.0);
+    vec4 conv1_0 = vec4(-.2, 0.0, 0.0, 0.0);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(C1F2_Chroma_conv0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec2 s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_Chroma_conv0_raw, q, 0).xy : vec2(0.0);
-        conv1_0 += mat2x4(-0.5, -0.3, 0.0, 0.0, -0.7, 0.2, 0.0, 0.0) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_Chroma_conv0_raw, ivec2(x0, y0), 0).xy;
+            conv1_0 += mat2x4(-.5,-.3,0.0,0.0,-.7,.2,0.0,0.0) * s_0_0;
+        }
     }
 
     // Relu
@@ -216,23 +231,22 @@ vec4 hook() {
     ivec2 pixel = ivec2(C1F2_Chroma_relu1_pos * vec2(ivec2(C1F2_Chroma_relu1_size)));
 
     // conv2: 1x1 kernel, 2 to 2 channels
-    vec4 conv2_0 = vec4(-0.1, -0.0, 0.0, 0.0);
+    vec4 conv2_0 = vec4(-.1, 0.0, 0.0, 0.0);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(C1F2_Chroma_relu1_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec2 s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_Chroma_relu1_raw, q, 0).xy : vec2(0.0);
-        conv2_0 += mat2x4(-0.1, 0.2, 0.0, 0.0, 0.4, 0.3, 0.0, 0.0) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_Chroma_relu1_raw, ivec2(x0, y0), 0).xy;
+            conv2_0 += mat2x4(-.1,.2,0.0,0.0,.4,.3,0.0,0.0) * s_0_0;
+        }
     }
 
     // conv0 at this pixel
-    vec4 conv0_0 = vec4(texelFetch(C1F2_Chroma_conv0_raw, pixel, 0).xy, 0.0, 0.0);
+    ivec2 conv0_at = pixel;
+    vec4 conv0_0 = vec4(texelFetch(C1F2_Chroma_conv0_raw, ivec2(conv0_at.x, conv0_at.y), 0).xy, 0.0, 0.0);
 
     // Add
     vec4 skip_0 = conv2_0 + conv0_0;
@@ -252,19 +266,17 @@ vec4 hook() {
     ivec2 pixel = ivec2(C1F2_Chroma_skip_pos * vec2(ivec2(C1F2_Chroma_skip_size)));
 
     // conv3: 1x1 kernel, 2 to 8 channels
-    vec4 conv3_0 = vec4(-0.1, 0.0, 0.0, 0.0);
+    vec4 conv3_0 = vec4(-.1, 0.0, 0.0, 0.0);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(C1F2_Chroma_skip_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec2 s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_Chroma_skip_raw, q, 0).xy : vec2(0.0);
-        conv3_0 += mat2x4(0.1, -0.2, 0.2, 0.0, 0.2, 0.2, 0.1, -0.0) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_Chroma_skip_raw, ivec2(x0, y0), 0).xy;
+            conv3_0 += mat2x4(.1,-.2,.2,0.0,.2,.2,.1,0.0) * s_0_0;
+        }
     }
 
     return conv3_0;
@@ -282,19 +294,17 @@ vec4 hook() {
     ivec2 pixel = ivec2(C1F2_Chroma_skip_pos * vec2(ivec2(C1F2_Chroma_skip_size)));
 
     // conv3: 1x1 kernel, 2 to 8 channels
-    vec4 conv3_1 = vec4(-0.1, -0.0, -0.0, -0.1);
+    vec4 conv3_1 = vec4(-.1, 0.0, 0.0, -.1);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(C1F2_Chroma_skip_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec2 s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_Chroma_skip_raw, q, 0).xy : vec2(0.0);
-        conv3_1 += mat2x4(0.2, 0.3, 0.1, -0.0, 0.3, 0.2, -0.2, 0.1) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_Chroma_skip_raw, ivec2(x0, y0), 0).xy;
+            conv3_1 += mat2x4(.2,.3,.1,0.0,.3,.2,-.2,.1) * s_0_0;
+        }
     }
 
     return conv3_1;
@@ -328,12 +338,13 @@ vec4 hook() {
     ivec2 corner = pixel / 2;
     ivec2 within = pixel - corner * 2;
     int place = within.y * 2 + within.x;
-    vec4 conv3_0 = texelFetch(C1F2_Chroma_conv3_0_raw, corner, 0);
-    vec4 conv3_1 = texelFetch(C1F2_Chroma_conv3_1_raw, corner, 0);
+    vec4 conv3_0 = texelFetch(C1F2_Chroma_conv3_0_raw, ivec2(corner.x, corner.y), 0);
+    vec4 conv3_1 = texelFetch(C1F2_Chroma_conv3_1_raw, ivec2(corner.x, corner.y), 0);
     vec4 shuffle_0 = vec4(conv3_0[place], conv3_1[place], 0.0, 0.0);
 
     // input at this pixel
-    vec4 input_0 = vec4(source(pixel), 0.0);
+    ivec2 input_at = pixel;
+    vec4 input_0 = vec4(source(ivec2(input_at.x, input_at.y)), 0.0);
 
     // bilinear: channels put in place
     vec4 bilinear_0 = vec4(input_0.y, input_0.z, 0.0, 0.0);

@@ -60,24 +60,26 @@ vec3 source(ivec2 p) {
 }
 
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy);
 
     // blocks: each block of pixels becomes channels
-    vec4 input_0_0 = vec4(source(min(pixel * 2 + ivec2(0, 0), ivec2(HOOKED_size) - 1)), 0.0);
-    vec4 input_0_1 = vec4(source(min(pixel * 2 + ivec2(1, 0), ivec2(HOOKED_size) - 1)), 0.0);
-    vec4 input_0_2 = vec4(source(min(pixel * 2 + ivec2(0, 1), ivec2(HOOKED_size) - 1)), 0.0);
-    vec4 input_0_3 = vec4(source(min(pixel * 2 + ivec2(1, 1), ivec2(HOOKED_size) - 1)), 0.0);
+    ivec2 input_at_0 = min(pixel * 2 + ivec2(0, 0), ivec2(HOOKED_size) - 1);
+    ivec2 input_at_1 = min(pixel * 2 + ivec2(1, 0), ivec2(HOOKED_size) - 1);
+    ivec2 input_at_2 = min(pixel * 2 + ivec2(0, 1), ivec2(HOOKED_size) - 1);
+    ivec2 input_at_3 = min(pixel * 2 + ivec2(1, 1), ivec2(HOOKED_size) - 1);
+    vec4 input_0_0 = vec4(source(ivec2(input_at_0.x, input_at_0.y)), 0.0);
+    vec4 input_0_1 = vec4(source(ivec2(input_at_1.x, input_at_1.y)), 0.0);
+    vec4 input_0_2 = vec4(source(ivec2(input_at_2.x, input_at_2.y)), 0.0);
+    vec4 input_0_3 = vec4(source(ivec2(input_at_3.x, input_at_3.y)), 0.0);
     vec4 blocks_0 = vec4(input_0_0.x, input_0_1.x, input_0_2.x, input_0_3.x);
     vec4 blocks_1 = vec4(input_0_0.y, input_0_1.y, input_0_2.y, input_0_3.y);
     vec4 blocks_2 = vec4(input_0_0.z, input_0_1.z, input_0_2.z, input_0_3.z);
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel * ivec2(3, 1) + ivec2(0, 0), blocks_0);
-        imageStore(out_image, block_pixel * ivec2(3, 1) + ivec2(1, 0), blocks_1);
-        imageStore(out_image, block_pixel * ivec2(3, 1) + ivec2(2, 0), blocks_2);
+        ivec2 at = pixel;
+        imageStore(out_image, at * ivec2(3, 1) + ivec2(0, 0), blocks_0);
+        imageStore(out_image, at * ivec2(3, 1) + ivec2(1, 0), blocks_1);
+        imageStore(out_image, at * ivec2(3, 1) + ivec2(2, 0), blocks_2);
     }
 }
 
@@ -89,48 +91,79 @@ void hook() {
 //!HEIGHT HOOKED.h 2 /
 //!WHEN C1F2_Chroma_CMP_is420.w 1 >
 //!COMPONENTS 4
-//!COMPUTE 16 8 16 8
-// The workgroup's pixels of conv0's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv0_tile = ivec2(16, 8);
-const int conv0_cells = 128;
-shared vec4 conv0_in[384];
-
+//!COMPUTE 32 16 16 8
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 2);
 
-    // conv0: 1x1 kernel, 12 to 2 channels
-    vec4 conv0_0 = vec4(-0.2, 0.0, 0.0, 0.0);
+    // conv0: 1x1 kernel, 12 to 2 channels of 2x2 pixels
+    vec4 conv0_0a = vec4(-.2, 0.0, 0.0, 0.0);
+    vec4 conv0_0b = vec4(-.2, 0.0, 0.0, 0.0);
+    vec4 conv0_0c = vec4(-.2, 0.0, 0.0, 0.0);
+    vec4 conv0_0d = vec4(-.2, 0.0, 0.0, 0.0);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(0, 0);
+        // The window's columns and rows.
         ivec2 edge = ivec2(C1F2_Chroma_CMP_blocks_size) / ivec2(3, 1) - 1;
-        int at = local.y * conv0_tile.x + local.x;
-        vec4 s;
-
-        // Fill the tile with packs 0 to 2.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv0_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv0_tile.x, cell / conv0_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv0_in[0 * conv0_cells + cell] = inside ? texelFetch(C1F2_Chroma_CMP_blocks_raw, q * ivec2(3, 1) + ivec2(0, 0), 0) : vec4(0.0);
-            conv0_in[1 * conv0_cells + cell] = inside ? texelFetch(C1F2_Chroma_CMP_blocks_raw, q * ivec2(3, 1) + ivec2(1, 0), 0) : vec4(0.0);
-            conv0_in[2 * conv0_cells + cell] = inside ? texelFetch(C1F2_Chroma_CMP_blocks_raw, q * ivec2(3, 1) + ivec2(2, 0), 0) : vec4(0.0);
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        // Pack 0
+        {
+            vec4 s_0_0 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x0, y0), 0);
+            vec4 s_0_1 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x1, y0), 0);
+            vec4 s_1_0 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x0, y1), 0);
+            vec4 s_1_1 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x1, y1), 0);
+            mat4 w;
+            w = mat4(0.0,-.7,0.0,0.0,0.0,-.1,0.0,0.0,.2,-.4,0.0,0.0,0.0,-.2,0.0,0.0);
+            conv0_0a += w * s_0_0;
+            conv0_0b += w * s_0_1;
+            conv0_0c += w * s_1_0;
+            conv0_0d += w * s_1_1;
         }
-        barrier();
-
-        // Tap (0, 0)
-        s = conv0_in[at + 0];
-        conv0_0 += mat4(0.0, -0.7, 0.0, 0.0, -0.0, -0.1, 0.0, 0.0, 0.2, -0.4, 0.0, 0.0, 0.0, -0.2, 0.0, 0.0) * s;
-        s = conv0_in[at + 128];
-        conv0_0 += mat4(-0.2, -0.2, 0.0, 0.0, 0.1, -0.1, 0.0, 0.0, 0.4, 0.1, 0.0, 0.0, 0.3, 0.3, 0.0, 0.0) * s;
-        s = conv0_in[at + 256];
-        conv0_0 += mat4(-0.2, -0.0, 0.0, 0.0, -0.4, 0.4, 0.0, 0.0, -0.2, -0.2, 0.0, 0.0, 0.0, 0.1, 0.0, 0.0) * s;
+        // Pack 1
+        {
+            vec4 s_0_0 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x0 + 1, y0), 0);
+            vec4 s_0_1 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x1 + 1, y0), 0);
+            vec4 s_1_0 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x0 + 1, y1), 0);
+            vec4 s_1_1 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x1 + 1, y1), 0);
+            mat4 w;
+            w = mat4(-.2,-.2,0.0,0.0,.1,-.1,0.0,0.0,.4,.1,0.0,0.0,.3,.3,0.0,0.0);
+            conv0_0a += w * s_0_0;
+            conv0_0b += w * s_0_1;
+            conv0_0c += w * s_1_0;
+            conv0_0d += w * s_1_1;
+        }
+        // Pack 2
+        {
+            vec4 s_0_0 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x0 + 2, y0), 0);
+            vec4 s_0_1 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x1 + 2, y0), 0);
+            vec4 s_1_0 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x0 + 2, y1), 0);
+            vec4 s_1_1 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x1 + 2, y1), 0);
+            mat4 w;
+            w = mat4(-.2,0.0,0.0,0.0,-.4,.4,0.0,0.0,-.2,-.2,0.0,0.0,0.0,.1,0.0,0.0);
+            conv0_0a += w * s_0_0;
+            conv0_0b += w * s_0_1;
+            conv0_0c += w * s_1_0;
+            conv0_0d += w * s_1_1;
+        }
     }
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel, conv0_0);
+        ivec2 at = pixel;
+        imageStore(out_image, at, conv0_0a);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 0);
+        imageStore(out_image, at, conv0_0b);
+    }
+    {
+        ivec2 at = pixel + ivec2(0, 1);
+        imageStore(out_image, at, conv0_0c);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 1);
+        imageStore(out_image, at, conv0_0d);
     }
 }
 
@@ -142,45 +175,58 @@ void hook() {
 //!HEIGHT HOOKED.h 2 /
 //!WHEN C1F2_Chroma_CMP_is420.w 1 >
 //!COMPONENTS 4
-//!COMPUTE 16 8 16 8
-// The workgroup's pixels of conv1's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv1_tile = ivec2(16, 8);
-const int conv1_cells = 128;
-shared vec2 conv1_in[128];
-
+//!COMPUTE 32 16 16 8
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 2);
 
-    // conv1: 1x1 kernel, 2 to 2 channels
-    vec4 conv1_0 = vec4(-0.2, -0.0, 0.0, 0.0);
+    // conv1: 1x1 kernel, 2 to 2 channels of 2x2 pixels
+    vec4 conv1_0a = vec4(-.2, 0.0, 0.0, 0.0);
+    vec4 conv1_0b = vec4(-.2, 0.0, 0.0, 0.0);
+    vec4 conv1_0c = vec4(-.2, 0.0, 0.0, 0.0);
+    vec4 conv1_0d = vec4(-.2, 0.0, 0.0, 0.0);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(0, 0);
+        // The window's columns and rows.
         ivec2 edge = ivec2(C1F2_Chroma_CMP_conv0_size) - 1;
-        int at = local.y * conv1_tile.x + local.x;
-        vec2 s;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv1_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv1_tile.x, cell / conv1_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv1_in[0 * conv1_cells + cell] = inside ? texelFetch(C1F2_Chroma_CMP_conv0_raw, q, 0).xy : vec2(0.0);
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_Chroma_CMP_conv0_raw, ivec2(x0, y0), 0).xy;
+            vec2 s_0_1 = texelFetch(C1F2_Chroma_CMP_conv0_raw, ivec2(x1, y0), 0).xy;
+            vec2 s_1_0 = texelFetch(C1F2_Chroma_CMP_conv0_raw, ivec2(x0, y1), 0).xy;
+            vec2 s_1_1 = texelFetch(C1F2_Chroma_CMP_conv0_raw, ivec2(x1, y1), 0).xy;
+            mat2x4 w;
+            w = mat2x4(-.5,-.3,0.0,0.0,-.7,.2,0.0,0.0);
+            conv1_0a += w * s_0_0;
+            conv1_0b += w * s_0_1;
+            conv1_0c += w * s_1_0;
+            conv1_0d += w * s_1_1;
         }
-        barrier();
-
-        // Tap (0, 0)
-        s = conv1_in[at + 0];
-        conv1_0 += mat2x4(-0.5, -0.3, 0.0, 0.0, -0.7, 0.2, 0.0, 0.0) * s;
     }
 
     // Relu
-    vec4 relu1_0 = max(conv1_0, vec4(0.0));
+    vec4 relu1_0a = max(conv1_0a, vec4(0.0));
+    vec4 relu1_0b = max(conv1_0b, vec4(0.0));
+    vec4 relu1_0c = max(conv1_0c, vec4(0.0));
+    vec4 relu1_0d = max(conv1_0d, vec4(0.0));
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel, relu1_0);
+        ivec2 at = pixel;
+        imageStore(out_image, at, relu1_0a);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 0);
+        imageStore(out_image, at, relu1_0b);
+    }
+    {
+        ivec2 at = pixel + ivec2(0, 1);
+        imageStore(out_image, at, relu1_0c);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 1);
+        imageStore(out_image, at, relu1_0d);
     }
 }
 
@@ -193,48 +239,68 @@ void hook() {
 //!HEIGHT HOOKED.h 2 /
 //!WHEN C1F2_Chroma_CMP_is420.w 1 >
 //!COMPONENTS 4
-//!COMPUTE 16 8 16 8
-// The workgroup's pixels of conv2's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv2_tile = ivec2(16, 8);
-const int conv2_cells = 128;
-shared vec2 conv2_in[128];
-
+//!COMPUTE 32 16 16 8
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 2);
 
-    // conv2: 1x1 kernel, 2 to 2 channels
-    vec4 conv2_0 = vec4(-0.1, -0.0, 0.0, 0.0);
+    // conv2: 1x1 kernel, 2 to 2 channels of 2x2 pixels
+    vec4 conv2_0a = vec4(-.1, 0.0, 0.0, 0.0);
+    vec4 conv2_0b = vec4(-.1, 0.0, 0.0, 0.0);
+    vec4 conv2_0c = vec4(-.1, 0.0, 0.0, 0.0);
+    vec4 conv2_0d = vec4(-.1, 0.0, 0.0, 0.0);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(0, 0);
+        // The window's columns and rows.
         ivec2 edge = ivec2(C1F2_Chroma_CMP_relu1_size) - 1;
-        int at = local.y * conv2_tile.x + local.x;
-        vec2 s;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv2_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv2_tile.x, cell / conv2_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv2_in[0 * conv2_cells + cell] = inside ? texelFetch(C1F2_Chroma_CMP_relu1_raw, q, 0).xy : vec2(0.0);
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_Chroma_CMP_relu1_raw, ivec2(x0, y0), 0).xy;
+            vec2 s_0_1 = texelFetch(C1F2_Chroma_CMP_relu1_raw, ivec2(x1, y0), 0).xy;
+            vec2 s_1_0 = texelFetch(C1F2_Chroma_CMP_relu1_raw, ivec2(x0, y1), 0).xy;
+            vec2 s_1_1 = texelFetch(C1F2_Chroma_CMP_relu1_raw, ivec2(x1, y1), 0).xy;
+            mat2x4 w;
+            w = mat2x4(-.1,.2,0.0,0.0,.4,.3,0.0,0.0);
+            conv2_0a += w * s_0_0;
+            conv2_0b += w * s_0_1;
+            conv2_0c += w * s_1_0;
+            conv2_0d += w * s_1_1;
         }
-        barrier();
-
-        // Tap (0, 0)
-        s = conv2_in[at + 0];
-        conv2_0 += mat2x4(-0.1, 0.2, 0.0, 0.0, 0.4, 0.3, 0.0, 0.0) * s;
     }
 
     // conv0 at this pixel
-    vec4 conv0_0 = vec4(texelFetch(C1F2_Chroma_CMP_conv0_raw, min(pixel, ivec2(C1F2_Chroma_CMP_relu1_size) - 1), 0).xy, 0.0, 0.0);
+    ivec2 conv0_ata = min(pixel, ivec2(C1F2_Chroma_CMP_relu1_size) - 1);
+    vec4 conv0_0a = vec4(texelFetch(C1F2_Chroma_CMP_conv0_raw, ivec2(conv0_ata.x, conv0_ata.y), 0).xy, 0.0, 0.0);
+    ivec2 conv0_atb = min(pixel + ivec2(1, 0), ivec2(C1F2_Chroma_CMP_relu1_size) - 1);
+    vec4 conv0_0b = vec4(texelFetch(C1F2_Chroma_CMP_conv0_raw, ivec2(conv0_atb.x, conv0_atb.y), 0).xy, 0.0, 0.0);
+    ivec2 conv0_atc = min(pixel + ivec2(0, 1), ivec2(C1F2_Chroma_CMP_relu1_size) - 1);
+    vec4 conv0_0c = vec4(texelFetch(C1F2_Chroma_CMP_conv0_raw, ivec2(conv0_atc.x, conv0_atc.y), 0).xy, 0.0, 0.0);
+    ivec2 conv0_atd = min(pixel + ivec2(1, 1), ivec2(C1F2_Chroma_CMP_relu1_size) - 1);
+    vec4 conv0_0d = vec4(texelFetch(C1F2_Chroma_CMP_conv0_raw, ivec2(conv0_atd.x, conv0_atd.y), 0).xy, 0.0, 0.0);
 
     // Add
-    vec4 skip_0 = conv2_0 + conv0_0;
+    vec4 skip_0a = conv2_0a + conv0_0a;
+    vec4 skip_0b = conv2_0b + conv0_0b;
+    vec4 skip_0c = conv2_0c + conv0_0c;
+    vec4 skip_0d = conv2_0d + conv0_0d;
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel, skip_0);
+        ivec2 at = pixel;
+        imageStore(out_image, at, skip_0a);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 0);
+        imageStore(out_image, at, skip_0b);
+    }
+    {
+        ivec2 at = pixel + ivec2(0, 1);
+        imageStore(out_image, at, skip_0c);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 1);
+        imageStore(out_image, at, skip_0d);
     }
 }
 
@@ -248,7 +314,7 @@ void hook() {
 //!WHEN C1F2_Chroma_CMP_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
-//!COMPUTE 32 16 16 8
+//!COMPUTE 64 32 16 8
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is
 // exact; at 2 the bilinear sample lies between four and is their average. Chroma was interpolated onto luma's pixels.
 vec3 source(ivec2 p) {
@@ -259,95 +325,284 @@ vec3 source(ivec2 p) {
     return vec3(luma, HOOKED_mul * texelFetch(HOOKED_raw, p, 0).xy);
 }
 
-// The workgroup's pixels of conv3's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv3_tile = ivec2(16, 8);
-const int conv3_cells = 128;
-shared vec2 conv3_in[128];
-
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 2);
 
-    // conv3: 1x1 kernel, 2 to 8 channels
-    vec4 conv3_0 = vec4(-0.1, 0.0, 0.0, 0.0);
-    vec4 conv3_1 = vec4(-0.1, -0.0, -0.0, -0.1);
+    // conv3: 1x1 kernel, 2 to 8 channels of 2x2 pixels
+    vec4 conv3_0a = vec4(-.1, 0.0, 0.0, 0.0);
+    vec4 conv3_0b = vec4(-.1, 0.0, 0.0, 0.0);
+    vec4 conv3_0c = vec4(-.1, 0.0, 0.0, 0.0);
+    vec4 conv3_0d = vec4(-.1, 0.0, 0.0, 0.0);
+    vec4 conv3_1a = vec4(-.1, 0.0, 0.0, -.1);
+    vec4 conv3_1b = vec4(-.1, 0.0, 0.0, -.1);
+    vec4 conv3_1c = vec4(-.1, 0.0, 0.0, -.1);
+    vec4 conv3_1d = vec4(-.1, 0.0, 0.0, -.1);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(0, 0);
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) / 2 - 1;
-        int at = local.y * conv3_tile.x + local.x;
-        vec2 s;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv3_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv3_tile.x, cell / conv3_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv3_in[0 * conv3_cells + cell] = inside ? texelFetch(C1F2_Chroma_CMP_skip_raw, q, 0).xy : vec2(0.0);
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_Chroma_CMP_skip_raw, ivec2(x0, y0), 0).xy;
+            vec2 s_0_1 = texelFetch(C1F2_Chroma_CMP_skip_raw, ivec2(x1, y0), 0).xy;
+            vec2 s_1_0 = texelFetch(C1F2_Chroma_CMP_skip_raw, ivec2(x0, y1), 0).xy;
+            vec2 s_1_1 = texelFetch(C1F2_Chroma_CMP_skip_raw, ivec2(x1, y1), 0).xy;
+            mat2x4 w;
+            w = mat2x4(.1,-.2,.2,0.0,.2,.2,.1,0.0);
+            conv3_0a += w * s_0_0;
+            conv3_0b += w * s_0_1;
+            conv3_0c += w * s_1_0;
+            conv3_0d += w * s_1_1;
+            w = mat2x4(.2,.3,.1,0.0,.3,.2,-.2,.1);
+            conv3_1a += w * s_0_0;
+            conv3_1b += w * s_0_1;
+            conv3_1c += w * s_1_0;
+            conv3_1d += w * s_1_1;
         }
-        barrier();
-
-        // Tap (0, 0)
-        s = conv3_in[at + 0];
-        conv3_0 += mat2x4(0.1, -0.2, 0.2, 0.0, 0.2, 0.2, 0.1, -0.0) * s;
-        conv3_1 += mat2x4(0.2, 0.3, 0.1, -0.0, 0.3, 0.2, -0.2, 0.1) * s;
     }
 
     {
-        ivec2 block_pixel = pixel * 2 + ivec2(0, 0);
+        ivec2 at = pixel * 2 + ivec2(0, 0);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv3_0.x, conv3_1.x, 0.0, 0.0);
+        vec4 shuffle_0a = vec4(conv3_0a.x, conv3_1a.x, 0.0, 0.0);
         // input at this pixel
-        vec4 input_0 = vec4(source(min(block_pixel, ivec2(HOOKED_size) - 1)), 0.0);
+        ivec2 input_ata = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0a = vec4(source(ivec2(input_ata.x, input_ata.y)), 0.0);
         // bilinear: channels put in place
-        vec4 bilinear_0 = vec4(input_0.y, input_0.z, 0.0, 0.0);
+        vec4 bilinear_0a = vec4(input_0a.y, input_0a.z, 0.0, 0.0);
         // Add
-        vec4 residual_0 = shuffle_0 + bilinear_0;
+        vec4 residual_0a = shuffle_0a + bilinear_0a;
         // Clip
-        vec4 output_0 = clamp(residual_0, vec4(0.0), vec4(1.0));
-        imageStore(out_image, block_pixel, vec4(output_0.xy, 0.0, 1.0));
+        vec4 output_0a = clamp(residual_0a, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0a.xy, 0.0, 1.0));
     }
     {
-        ivec2 block_pixel = pixel * 2 + ivec2(1, 0);
+        ivec2 at = pixel * 2 + ivec2(1, 0);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv3_0.y, conv3_1.y, 0.0, 0.0);
+        vec4 shuffle_0a = vec4(conv3_0a.y, conv3_1a.y, 0.0, 0.0);
         // input at this pixel
-        vec4 input_0 = vec4(source(min(block_pixel, ivec2(HOOKED_size) - 1)), 0.0);
+        ivec2 input_ata = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0a = vec4(source(ivec2(input_ata.x, input_ata.y)), 0.0);
         // bilinear: channels put in place
-        vec4 bilinear_0 = vec4(input_0.y, input_0.z, 0.0, 0.0);
+        vec4 bilinear_0a = vec4(input_0a.y, input_0a.z, 0.0, 0.0);
         // Add
-        vec4 residual_0 = shuffle_0 + bilinear_0;
+        vec4 residual_0a = shuffle_0a + bilinear_0a;
         // Clip
-        vec4 output_0 = clamp(residual_0, vec4(0.0), vec4(1.0));
-        imageStore(out_image, block_pixel, vec4(output_0.xy, 0.0, 1.0));
+        vec4 output_0a = clamp(residual_0a, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0a.xy, 0.0, 1.0));
     }
     {
-        ivec2 block_pixel = pixel * 2 + ivec2(0, 1);
+        ivec2 at = pixel * 2 + ivec2(0, 1);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv3_0.z, conv3_1.z, 0.0, 0.0);
+        vec4 shuffle_0a = vec4(conv3_0a.z, conv3_1a.z, 0.0, 0.0);
         // input at this pixel
-        vec4 input_0 = vec4(source(min(block_pixel, ivec2(HOOKED_size) - 1)), 0.0);
+        ivec2 input_ata = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0a = vec4(source(ivec2(input_ata.x, input_ata.y)), 0.0);
         // bilinear: channels put in place
-        vec4 bilinear_0 = vec4(input_0.y, input_0.z, 0.0, 0.0);
+        vec4 bilinear_0a = vec4(input_0a.y, input_0a.z, 0.0, 0.0);
         // Add
-        vec4 residual_0 = shuffle_0 + bilinear_0;
+        vec4 residual_0a = shuffle_0a + bilinear_0a;
         // Clip
-        vec4 output_0 = clamp(residual_0, vec4(0.0), vec4(1.0));
-        imageStore(out_image, block_pixel, vec4(output_0.xy, 0.0, 1.0));
+        vec4 output_0a = clamp(residual_0a, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0a.xy, 0.0, 1.0));
     }
     {
-        ivec2 block_pixel = pixel * 2 + ivec2(1, 1);
+        ivec2 at = pixel * 2 + ivec2(1, 1);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv3_0.w, conv3_1.w, 0.0, 0.0);
+        vec4 shuffle_0a = vec4(conv3_0a.w, conv3_1a.w, 0.0, 0.0);
         // input at this pixel
-        vec4 input_0 = vec4(source(min(block_pixel, ivec2(HOOKED_size) - 1)), 0.0);
+        ivec2 input_ata = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0a = vec4(source(ivec2(input_ata.x, input_ata.y)), 0.0);
         // bilinear: channels put in place
-        vec4 bilinear_0 = vec4(input_0.y, input_0.z, 0.0, 0.0);
+        vec4 bilinear_0a = vec4(input_0a.y, input_0a.z, 0.0, 0.0);
         // Add
-        vec4 residual_0 = shuffle_0 + bilinear_0;
+        vec4 residual_0a = shuffle_0a + bilinear_0a;
         // Clip
-        vec4 output_0 = clamp(residual_0, vec4(0.0), vec4(1.0));
-        imageStore(out_image, block_pixel, vec4(output_0.xy, 0.0, 1.0));
+        vec4 output_0a = clamp(residual_0a, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0a.xy, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(0, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv3_0b.x, conv3_1b.x, 0.0, 0.0);
+        // input at this pixel
+        ivec2 input_atb = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0b = vec4(source(ivec2(input_atb.x, input_atb.y)), 0.0);
+        // bilinear: channels put in place
+        vec4 bilinear_0b = vec4(input_0b.y, input_0b.z, 0.0, 0.0);
+        // Add
+        vec4 residual_0b = shuffle_0b + bilinear_0b;
+        // Clip
+        vec4 output_0b = clamp(residual_0b, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0b.xy, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(1, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv3_0b.y, conv3_1b.y, 0.0, 0.0);
+        // input at this pixel
+        ivec2 input_atb = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0b = vec4(source(ivec2(input_atb.x, input_atb.y)), 0.0);
+        // bilinear: channels put in place
+        vec4 bilinear_0b = vec4(input_0b.y, input_0b.z, 0.0, 0.0);
+        // Add
+        vec4 residual_0b = shuffle_0b + bilinear_0b;
+        // Clip
+        vec4 output_0b = clamp(residual_0b, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0b.xy, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(0, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv3_0b.z, conv3_1b.z, 0.0, 0.0);
+        // input at this pixel
+        ivec2 input_atb = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0b = vec4(source(ivec2(input_atb.x, input_atb.y)), 0.0);
+        // bilinear: channels put in place
+        vec4 bilinear_0b = vec4(input_0b.y, input_0b.z, 0.0, 0.0);
+        // Add
+        vec4 residual_0b = shuffle_0b + bilinear_0b;
+        // Clip
+        vec4 output_0b = clamp(residual_0b, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0b.xy, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(1, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv3_0b.w, conv3_1b.w, 0.0, 0.0);
+        // input at this pixel
+        ivec2 input_atb = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0b = vec4(source(ivec2(input_atb.x, input_atb.y)), 0.0);
+        // bilinear: channels put in place
+        vec4 bilinear_0b = vec4(input_0b.y, input_0b.z, 0.0, 0.0);
+        // Add
+        vec4 residual_0b = shuffle_0b + bilinear_0b;
+        // Clip
+        vec4 output_0b = clamp(residual_0b, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0b.xy, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(0, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv3_0c.x, conv3_1c.x, 0.0, 0.0);
+        // input at this pixel
+        ivec2 input_atc = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0c = vec4(source(ivec2(input_atc.x, input_atc.y)), 0.0);
+        // bilinear: channels put in place
+        vec4 bilinear_0c = vec4(input_0c.y, input_0c.z, 0.0, 0.0);
+        // Add
+        vec4 residual_0c = shuffle_0c + bilinear_0c;
+        // Clip
+        vec4 output_0c = clamp(residual_0c, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0c.xy, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(1, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv3_0c.y, conv3_1c.y, 0.0, 0.0);
+        // input at this pixel
+        ivec2 input_atc = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0c = vec4(source(ivec2(input_atc.x, input_atc.y)), 0.0);
+        // bilinear: channels put in place
+        vec4 bilinear_0c = vec4(input_0c.y, input_0c.z, 0.0, 0.0);
+        // Add
+        vec4 residual_0c = shuffle_0c + bilinear_0c;
+        // Clip
+        vec4 output_0c = clamp(residual_0c, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0c.xy, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(0, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv3_0c.z, conv3_1c.z, 0.0, 0.0);
+        // input at this pixel
+        ivec2 input_atc = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0c = vec4(source(ivec2(input_atc.x, input_atc.y)), 0.0);
+        // bilinear: channels put in place
+        vec4 bilinear_0c = vec4(input_0c.y, input_0c.z, 0.0, 0.0);
+        // Add
+        vec4 residual_0c = shuffle_0c + bilinear_0c;
+        // Clip
+        vec4 output_0c = clamp(residual_0c, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0c.xy, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(1, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv3_0c.w, conv3_1c.w, 0.0, 0.0);
+        // input at this pixel
+        ivec2 input_atc = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0c = vec4(source(ivec2(input_atc.x, input_atc.y)), 0.0);
+        // bilinear: channels put in place
+        vec4 bilinear_0c = vec4(input_0c.y, input_0c.z, 0.0, 0.0);
+        // Add
+        vec4 residual_0c = shuffle_0c + bilinear_0c;
+        // Clip
+        vec4 output_0c = clamp(residual_0c, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0c.xy, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(0, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv3_0d.x, conv3_1d.x, 0.0, 0.0);
+        // input at this pixel
+        ivec2 input_atd = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0d = vec4(source(ivec2(input_atd.x, input_atd.y)), 0.0);
+        // bilinear: channels put in place
+        vec4 bilinear_0d = vec4(input_0d.y, input_0d.z, 0.0, 0.0);
+        // Add
+        vec4 residual_0d = shuffle_0d + bilinear_0d;
+        // Clip
+        vec4 output_0d = clamp(residual_0d, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0d.xy, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(1, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv3_0d.y, conv3_1d.y, 0.0, 0.0);
+        // input at this pixel
+        ivec2 input_atd = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0d = vec4(source(ivec2(input_atd.x, input_atd.y)), 0.0);
+        // bilinear: channels put in place
+        vec4 bilinear_0d = vec4(input_0d.y, input_0d.z, 0.0, 0.0);
+        // Add
+        vec4 residual_0d = shuffle_0d + bilinear_0d;
+        // Clip
+        vec4 output_0d = clamp(residual_0d, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0d.xy, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(0, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv3_0d.z, conv3_1d.z, 0.0, 0.0);
+        // input at this pixel
+        ivec2 input_atd = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0d = vec4(source(ivec2(input_atd.x, input_atd.y)), 0.0);
+        // bilinear: channels put in place
+        vec4 bilinear_0d = vec4(input_0d.y, input_0d.z, 0.0, 0.0);
+        // Add
+        vec4 residual_0d = shuffle_0d + bilinear_0d;
+        // Clip
+        vec4 output_0d = clamp(residual_0d, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0d.xy, 0.0, 1.0));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(1, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv3_0d.w, conv3_1d.w, 0.0, 0.0);
+        // input at this pixel
+        ivec2 input_atd = min(at, ivec2(HOOKED_size) - 1);
+        vec4 input_0d = vec4(source(ivec2(input_atd.x, input_atd.y)), 0.0);
+        // bilinear: channels put in place
+        vec4 bilinear_0d = vec4(input_0d.y, input_0d.z, 0.0, 0.0);
+        // Add
+        vec4 residual_0d = shuffle_0d + bilinear_0d;
+        // Clip
+        vec4 output_0d = clamp(residual_0d, vec4(0.0), vec4(1.0));
+        imageStore(out_image, at, vec4(output_0d.xy, 0.0, 1.0));
     }
 }
 

@@ -29,19 +29,17 @@ vec4 hook() {
     ivec2 pixel = ivec2(HOOKED_pos * vec2(ivec2(HOOKED_size)));
 
     // conv0: 1x1 kernel, 3 to 2 channels
-    vec4 conv0_0 = vec4(-0.3, 0.2, 0.0, 0.0);
+    vec4 conv0_0 = vec4(-.3, .2, 0.0, 0.0);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec3 s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : vec3(0.0);
-        conv0_0 += mat3x4(0.1, 0.1, 0.0, 0.0, -0.1, -0.3, 0.0, 0.0, 0.4, 0.2, 0.0, 0.0) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            vec3 s_0_0 = source(ivec2(x0, y0));
+            conv0_0 += mat3x4(.1,.1,0.0,0.0,-.1,-.3,0.0,0.0,.4,.2,0.0,0.0) * s_0_0;
+        }
     }
 
     return conv0_0;
@@ -59,19 +57,17 @@ vec4 hook() {
     ivec2 pixel = ivec2(C1F2_RGB_conv0_pos * vec2(ivec2(C1F2_RGB_conv0_size)));
 
     // conv1: 1x1 kernel, 2 to 2 channels
-    vec4 conv1_0 = vec4(-0.5, -0.0, 0.0, 0.0);
+    vec4 conv1_0 = vec4(-.5, 0.0, 0.0, 0.0);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(C1F2_RGB_conv0_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec2 s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_RGB_conv0_raw, q, 0).xy : vec2(0.0);
-        conv1_0 += mat2x4(-0.5, -0.4, 0.0, 0.0, -0.9, 0.0, 0.0, 0.0) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_RGB_conv0_raw, ivec2(x0, y0), 0).xy;
+            conv1_0 += mat2x4(-.5,-.4,0.0,0.0,-.9,0.0,0.0,0.0) * s_0_0;
+        }
     }
 
     // Relu
@@ -97,35 +93,31 @@ vec4 hook() {
     ivec2 pixel = ivec2(C1F2_RGB_relu1_pos * vec2(ivec2(HOOKED_size)));
 
     // conv0: 1x1 kernel, 3 to 2 channels
-    vec4 conv0_0 = vec4(-0.3, 0.2, 0.0, 0.0);
+    vec4 conv0_0 = vec4(-.3, .2, 0.0, 0.0);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec3 s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? source(q) : vec3(0.0);
-        conv0_0 += mat3x4(0.1, 0.1, 0.0, 0.0, -0.1, -0.3, 0.0, 0.0, 0.4, 0.2, 0.0, 0.0) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            vec3 s_0_0 = source(ivec2(x0, y0));
+            conv0_0 += mat3x4(.1,.1,0.0,0.0,-.1,-.3,0.0,0.0,.4,.2,0.0,0.0) * s_0_0;
+        }
     }
 
     // conv2: 1x1 kernel, 2 to 2 channels
-    vec4 conv2_0 = vec4(-0.1, 0.2, 0.0, 0.0);
+    vec4 conv2_0 = vec4(-.1, .2, 0.0, 0.0);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec2 s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_RGB_relu1_raw, q, 0).xy : vec2(0.0);
-        conv2_0 += mat2x4(-0.9, -0.4, 0.0, 0.0, -0.5, -0.2, 0.0, 0.0) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_RGB_relu1_raw, ivec2(x0, y0), 0).xy;
+            conv2_0 += mat2x4(-.9,-.4,0.0,0.0,-.5,-.2,0.0,0.0) * s_0_0;
+        }
     }
 
     // Add
@@ -146,19 +138,17 @@ vec4 hook() {
     ivec2 pixel = ivec2(C1F2_RGB_skip_pos * vec2(ivec2(C1F2_RGB_skip_size)));
 
     // conv3: 1x1 kernel, 2 to 12 channels
-    vec4 conv3_0 = vec4(-0.0, -0.0, 0.1, 0.1);
+    vec4 conv3_0 = vec4(0.0, 0.0, .1, .1);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(C1F2_RGB_skip_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec2 s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_RGB_skip_raw, q, 0).xy : vec2(0.0);
-        conv3_0 += mat2x4(-0.0, -0.1, 0.1, -0.1, 0.2, 0.0, 0.0, -0.1) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_RGB_skip_raw, ivec2(x0, y0), 0).xy;
+            conv3_0 += mat2x4(0.0,-.1,.1,-.1,.2,0.0,0.0,-.1) * s_0_0;
+        }
     }
 
     return conv3_0;
@@ -176,19 +166,17 @@ vec4 hook() {
     ivec2 pixel = ivec2(C1F2_RGB_skip_pos * vec2(ivec2(C1F2_RGB_skip_size)));
 
     // conv3: 1x1 kernel, 2 to 12 channels
-    vec4 conv3_1 = vec4(0.1, 0.1, 0.0, -0.1);
+    vec4 conv3_1 = vec4(.1, .1, 0.0, -.1);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(C1F2_RGB_skip_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec2 s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_RGB_skip_raw, q, 0).xy : vec2(0.0);
-        conv3_1 += mat2x4(-0.1, -0.1, -0.0, 0.0, 0.0, -0.0, 0.1, 0.1) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_RGB_skip_raw, ivec2(x0, y0), 0).xy;
+            conv3_1 += mat2x4(-.1,-.1,0.0,0.0,0.0,0.0,.1,.1) * s_0_0;
+        }
     }
 
     return conv3_1;
@@ -206,19 +194,17 @@ vec4 hook() {
     ivec2 pixel = ivec2(C1F2_RGB_skip_pos * vec2(ivec2(C1F2_RGB_skip_size)));
 
     // conv3: 1x1 kernel, 2 to 12 channels
-    vec4 conv3_2 = vec4(-0.0, 0.0, -0.1, 0.0);
+    vec4 conv3_2 = vec4(0.0, 0.0, -.1, 0.0);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(C1F2_RGB_skip_size) - 1;
-        ivec2 p, q;
-        bool inside;
-        vec2 s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = clamp(p, ivec2(0), edge);
-        inside = p == q;
-        s = inside ? texelFetch(C1F2_RGB_skip_raw, q, 0).xy : vec2(0.0);
-        conv3_2 += mat2x4(-0.1, 0.1, -0.2, 0.2, -0.0, 0.2, 0.2, 0.1) * s;
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_RGB_skip_raw, ivec2(x0, y0), 0).xy;
+            conv3_2 += mat2x4(-.1,.1,-.2,.2,0.0,.2,.2,.1) * s_0_0;
+        }
     }
 
     return conv3_2;
@@ -240,9 +226,9 @@ vec4 hook() {
     ivec2 corner = pixel / 2;
     ivec2 within = pixel - corner * 2;
     int place = within.y * 2 + within.x;
-    vec4 conv3_0 = texelFetch(C1F2_RGB_conv3_0_raw, corner, 0);
-    vec4 conv3_1 = texelFetch(C1F2_RGB_conv3_1_raw, corner, 0);
-    vec4 conv3_2 = texelFetch(C1F2_RGB_conv3_2_raw, corner, 0);
+    vec4 conv3_0 = texelFetch(C1F2_RGB_conv3_0_raw, ivec2(corner.x, corner.y), 0);
+    vec4 conv3_1 = texelFetch(C1F2_RGB_conv3_1_raw, ivec2(corner.x, corner.y), 0);
+    vec4 conv3_2 = texelFetch(C1F2_RGB_conv3_2_raw, ivec2(corner.x, corner.y), 0);
     vec4 shuffle_0 = vec4(conv3_0[place], conv3_1[place], conv3_2[place], 0.0);
 
     float alpha = HOOKED_tex(HOOKED_pos).w;

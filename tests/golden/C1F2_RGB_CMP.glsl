@@ -22,46 +22,56 @@
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
-//!COMPUTE 16 8 16 8
+//!COMPUTE 32 16 16 8
 vec3 source(ivec2 p) {
     return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).xyz;
 }
 
-// The workgroup's pixels of conv0's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv0_tile = ivec2(16, 8);
-const int conv0_cells = 128;
-shared vec3 conv0_in[128];
-
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 2);
 
-    // conv0: 1x1 kernel, 3 to 2 channels
-    vec4 conv0_0 = vec4(-0.3, 0.2, 0.0, 0.0);
+    // conv0: 1x1 kernel, 3 to 2 channels of 2x2 pixels
+    vec4 conv0_0a = vec4(-.3, .2, 0.0, 0.0);
+    vec4 conv0_0b = vec4(-.3, .2, 0.0, 0.0);
+    vec4 conv0_0c = vec4(-.3, .2, 0.0, 0.0);
+    vec4 conv0_0d = vec4(-.3, .2, 0.0, 0.0);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(0, 0);
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        int at = local.y * conv0_tile.x + local.x;
-        vec3 s;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv0_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv0_tile.x, cell / conv0_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv0_in[0 * conv0_cells + cell] = inside ? source(q) : vec3(0.0);
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        {
+            vec3 s_0_0 = source(ivec2(x0, y0));
+            vec3 s_0_1 = source(ivec2(x1, y0));
+            vec3 s_1_0 = source(ivec2(x0, y1));
+            vec3 s_1_1 = source(ivec2(x1, y1));
+            mat3x4 w;
+            w = mat3x4(.1,.1,0.0,0.0,-.1,-.3,0.0,0.0,.4,.2,0.0,0.0);
+            conv0_0a += w * s_0_0;
+            conv0_0b += w * s_0_1;
+            conv0_0c += w * s_1_0;
+            conv0_0d += w * s_1_1;
         }
-        barrier();
-
-        // Tap (0, 0)
-        s = conv0_in[at + 0];
-        conv0_0 += mat3x4(0.1, 0.1, 0.0, 0.0, -0.1, -0.3, 0.0, 0.0, 0.4, 0.2, 0.0, 0.0) * s;
     }
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel, conv0_0);
+        ivec2 at = pixel;
+        imageStore(out_image, at, conv0_0a);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 0);
+        imageStore(out_image, at, conv0_0b);
+    }
+    {
+        ivec2 at = pixel + ivec2(0, 1);
+        imageStore(out_image, at, conv0_0c);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 1);
+        imageStore(out_image, at, conv0_0d);
     }
 }
 
@@ -73,45 +83,58 @@ void hook() {
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
-//!COMPUTE 16 8 16 8
-// The workgroup's pixels of conv1's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv1_tile = ivec2(16, 8);
-const int conv1_cells = 128;
-shared vec2 conv1_in[128];
-
+//!COMPUTE 32 16 16 8
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 2);
 
-    // conv1: 1x1 kernel, 2 to 2 channels
-    vec4 conv1_0 = vec4(-0.5, -0.0, 0.0, 0.0);
+    // conv1: 1x1 kernel, 2 to 2 channels of 2x2 pixels
+    vec4 conv1_0a = vec4(-.5, 0.0, 0.0, 0.0);
+    vec4 conv1_0b = vec4(-.5, 0.0, 0.0, 0.0);
+    vec4 conv1_0c = vec4(-.5, 0.0, 0.0, 0.0);
+    vec4 conv1_0d = vec4(-.5, 0.0, 0.0, 0.0);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(0, 0);
+        // The window's columns and rows.
         ivec2 edge = ivec2(C1F2_RGB_CMP_conv0_size) - 1;
-        int at = local.y * conv1_tile.x + local.x;
-        vec2 s;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv1_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv1_tile.x, cell / conv1_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv1_in[0 * conv1_cells + cell] = inside ? texelFetch(C1F2_RGB_CMP_conv0_raw, q, 0).xy : vec2(0.0);
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_RGB_CMP_conv0_raw, ivec2(x0, y0), 0).xy;
+            vec2 s_0_1 = texelFetch(C1F2_RGB_CMP_conv0_raw, ivec2(x1, y0), 0).xy;
+            vec2 s_1_0 = texelFetch(C1F2_RGB_CMP_conv0_raw, ivec2(x0, y1), 0).xy;
+            vec2 s_1_1 = texelFetch(C1F2_RGB_CMP_conv0_raw, ivec2(x1, y1), 0).xy;
+            mat2x4 w;
+            w = mat2x4(-.5,-.4,0.0,0.0,-.9,0.0,0.0,0.0);
+            conv1_0a += w * s_0_0;
+            conv1_0b += w * s_0_1;
+            conv1_0c += w * s_1_0;
+            conv1_0d += w * s_1_1;
         }
-        barrier();
-
-        // Tap (0, 0)
-        s = conv1_in[at + 0];
-        conv1_0 += mat2x4(-0.5, -0.4, 0.0, 0.0, -0.9, 0.0, 0.0, 0.0) * s;
     }
 
     // Relu
-    vec4 relu1_0 = max(conv1_0, vec4(0.0));
+    vec4 relu1_0a = max(conv1_0a, vec4(0.0));
+    vec4 relu1_0b = max(conv1_0b, vec4(0.0));
+    vec4 relu1_0c = max(conv1_0c, vec4(0.0));
+    vec4 relu1_0d = max(conv1_0d, vec4(0.0));
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel, relu1_0);
+        ivec2 at = pixel;
+        imageStore(out_image, at, relu1_0a);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 0);
+        imageStore(out_image, at, relu1_0b);
+    }
+    {
+        ivec2 at = pixel + ivec2(0, 1);
+        imageStore(out_image, at, relu1_0c);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 1);
+        imageStore(out_image, at, relu1_0d);
     }
 }
 
@@ -124,76 +147,89 @@ void hook() {
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 4
-//!COMPUTE 16 8 16 8
+//!COMPUTE 32 16 16 8
 vec3 source(ivec2 p) {
     return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).xyz;
 }
 
-// The workgroup's pixels of conv0's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv0_tile = ivec2(16, 8);
-const int conv0_cells = 128;
-shared vec3 conv0_in[128];
-
-// The workgroup's pixels of conv2's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv2_tile = ivec2(16, 8);
-const int conv2_cells = 128;
-shared vec2 conv2_in[128];
-
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 2);
 
-    // conv0: 1x1 kernel, 3 to 2 channels
-    vec4 conv0_0 = vec4(-0.3, 0.2, 0.0, 0.0);
+    // conv0: 1x1 kernel, 3 to 2 channels of 2x2 pixels
+    vec4 conv0_0a = vec4(-.3, .2, 0.0, 0.0);
+    vec4 conv0_0b = vec4(-.3, .2, 0.0, 0.0);
+    vec4 conv0_0c = vec4(-.3, .2, 0.0, 0.0);
+    vec4 conv0_0d = vec4(-.3, .2, 0.0, 0.0);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(0, 0);
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        int at = local.y * conv0_tile.x + local.x;
-        vec3 s;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv0_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv0_tile.x, cell / conv0_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv0_in[0 * conv0_cells + cell] = inside ? source(q) : vec3(0.0);
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        {
+            vec3 s_0_0 = source(ivec2(x0, y0));
+            vec3 s_0_1 = source(ivec2(x1, y0));
+            vec3 s_1_0 = source(ivec2(x0, y1));
+            vec3 s_1_1 = source(ivec2(x1, y1));
+            mat3x4 w;
+            w = mat3x4(.1,.1,0.0,0.0,-.1,-.3,0.0,0.0,.4,.2,0.0,0.0);
+            conv0_0a += w * s_0_0;
+            conv0_0b += w * s_0_1;
+            conv0_0c += w * s_1_0;
+            conv0_0d += w * s_1_1;
         }
-        barrier();
-
-        // Tap (0, 0)
-        s = conv0_in[at + 0];
-        conv0_0 += mat3x4(0.1, 0.1, 0.0, 0.0, -0.1, -0.3, 0.0, 0.0, 0.4, 0.2, 0.0, 0.0) * s;
     }
 
-    // conv2: 1x1 kernel, 2 to 2 channels
-    vec4 conv2_0 = vec4(-0.1, 0.2, 0.0, 0.0);
+    // conv2: 1x1 kernel, 2 to 2 channels of 2x2 pixels
+    vec4 conv2_0a = vec4(-.1, .2, 0.0, 0.0);
+    vec4 conv2_0b = vec4(-.1, .2, 0.0, 0.0);
+    vec4 conv2_0c = vec4(-.1, .2, 0.0, 0.0);
+    vec4 conv2_0d = vec4(-.1, .2, 0.0, 0.0);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(0, 0);
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        int at = local.y * conv2_tile.x + local.x;
-        vec2 s;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv2_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv2_tile.x, cell / conv2_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv2_in[0 * conv2_cells + cell] = inside ? texelFetch(C1F2_RGB_CMP_relu1_raw, q, 0).xy : vec2(0.0);
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_RGB_CMP_relu1_raw, ivec2(x0, y0), 0).xy;
+            vec2 s_0_1 = texelFetch(C1F2_RGB_CMP_relu1_raw, ivec2(x1, y0), 0).xy;
+            vec2 s_1_0 = texelFetch(C1F2_RGB_CMP_relu1_raw, ivec2(x0, y1), 0).xy;
+            vec2 s_1_1 = texelFetch(C1F2_RGB_CMP_relu1_raw, ivec2(x1, y1), 0).xy;
+            mat2x4 w;
+            w = mat2x4(-.9,-.4,0.0,0.0,-.5,-.2,0.0,0.0);
+            conv2_0a += w * s_0_0;
+            conv2_0b += w * s_0_1;
+            conv2_0c += w * s_1_0;
+            conv2_0d += w * s_1_1;
         }
-        barrier();
-
-        // Tap (0, 0)
-        s = conv2_in[at + 0];
-        conv2_0 += mat2x4(-0.9, -0.4, 0.0, 0.0, -0.5, -0.2, 0.0, 0.0) * s;
     }
 
     // Add
-    vec4 skip_0 = conv2_0 + conv0_0;
+    vec4 skip_0a = conv2_0a + conv0_0a;
+    vec4 skip_0b = conv2_0b + conv0_0b;
+    vec4 skip_0c = conv2_0c + conv0_0c;
+    vec4 skip_0d = conv2_0d + conv0_0d;
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel, skip_0);
+        ivec2 at = pixel;
+        imageStore(out_image, at, skip_0a);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 0);
+        imageStore(out_image, at, skip_0b);
+    }
+    {
+        ivec2 at = pixel + ivec2(0, 1);
+        imageStore(out_image, at, skip_0c);
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 1);
+        imageStore(out_image, at, skip_0d);
     }
 }
 
@@ -204,70 +240,166 @@ void hook() {
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
-//!COMPUTE 32 16 16 8
-// The workgroup's pixels of conv3's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv3_tile = ivec2(16, 8);
-const int conv3_cells = 128;
-shared vec2 conv3_in[128];
-
+//!COMPUTE 64 32 16 8
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 2);
 
-    // conv3: 1x1 kernel, 2 to 12 channels
-    vec4 conv3_0 = vec4(-0.0, -0.0, 0.1, 0.1);
-    vec4 conv3_1 = vec4(0.1, 0.1, 0.0, -0.1);
-    vec4 conv3_2 = vec4(-0.0, 0.0, -0.1, 0.0);
+    // conv3: 1x1 kernel, 2 to 12 channels of 2x2 pixels
+    vec4 conv3_0a = vec4(0.0, 0.0, .1, .1);
+    vec4 conv3_0b = vec4(0.0, 0.0, .1, .1);
+    vec4 conv3_0c = vec4(0.0, 0.0, .1, .1);
+    vec4 conv3_0d = vec4(0.0, 0.0, .1, .1);
+    vec4 conv3_1a = vec4(.1, .1, 0.0, -.1);
+    vec4 conv3_1b = vec4(.1, .1, 0.0, -.1);
+    vec4 conv3_1c = vec4(.1, .1, 0.0, -.1);
+    vec4 conv3_1d = vec4(.1, .1, 0.0, -.1);
+    vec4 conv3_2a = vec4(0.0, 0.0, -.1, 0.0);
+    vec4 conv3_2b = vec4(0.0, 0.0, -.1, 0.0);
+    vec4 conv3_2c = vec4(0.0, 0.0, -.1, 0.0);
+    vec4 conv3_2d = vec4(0.0, 0.0, -.1, 0.0);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(0, 0);
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        int at = local.y * conv3_tile.x + local.x;
-        vec2 s;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv3_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv3_tile.x, cell / conv3_tile.x);
-            ivec2 q = clamp(p, ivec2(0), edge);
-            bool inside = p == q;
-            conv3_in[0 * conv3_cells + cell] = inside ? texelFetch(C1F2_RGB_CMP_skip_raw, q, 0).xy : vec2(0.0);
+        ivec2 corner = pixel;
+        int x0 = clamp(corner.x, 0, edge.x);
+        int x1 = clamp(corner.x + 1, 0, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        {
+            vec2 s_0_0 = texelFetch(C1F2_RGB_CMP_skip_raw, ivec2(x0, y0), 0).xy;
+            vec2 s_0_1 = texelFetch(C1F2_RGB_CMP_skip_raw, ivec2(x1, y0), 0).xy;
+            vec2 s_1_0 = texelFetch(C1F2_RGB_CMP_skip_raw, ivec2(x0, y1), 0).xy;
+            vec2 s_1_1 = texelFetch(C1F2_RGB_CMP_skip_raw, ivec2(x1, y1), 0).xy;
+            mat2x4 w;
+            w = mat2x4(0.0,-.1,.1,-.1,.2,0.0,0.0,-.1);
+            conv3_0a += w * s_0_0;
+            conv3_0b += w * s_0_1;
+            conv3_0c += w * s_1_0;
+            conv3_0d += w * s_1_1;
+            w = mat2x4(-.1,-.1,0.0,0.0,0.0,0.0,.1,.1);
+            conv3_1a += w * s_0_0;
+            conv3_1b += w * s_0_1;
+            conv3_1c += w * s_1_0;
+            conv3_1d += w * s_1_1;
+            w = mat2x4(-.1,.1,-.2,.2,0.0,.2,.2,.1);
+            conv3_2a += w * s_0_0;
+            conv3_2b += w * s_0_1;
+            conv3_2c += w * s_1_0;
+            conv3_2d += w * s_1_1;
         }
-        barrier();
-
-        // Tap (0, 0)
-        s = conv3_in[at + 0];
-        conv3_0 += mat2x4(-0.0, -0.1, 0.1, -0.1, 0.2, 0.0, 0.0, -0.1) * s;
-        conv3_1 += mat2x4(-0.1, -0.1, -0.0, 0.0, 0.0, -0.0, 0.1, 0.1) * s;
-        conv3_2 += mat2x4(-0.1, 0.1, -0.2, 0.2, -0.0, 0.2, 0.2, 0.1) * s;
     }
 
     {
-        ivec2 block_pixel = pixel * 2 + ivec2(0, 0);
+        ivec2 at = pixel * 2 + ivec2(0, 0);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv3_0.x, conv3_1.x, conv3_2.x, 0.0);
-        float alpha = HOOKED_tex((vec2(block_pixel) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
-        imageStore(out_image, block_pixel, vec4(shuffle_0.xyz, alpha));
+        vec4 shuffle_0a = vec4(conv3_0a.x, conv3_1a.x, conv3_2a.x, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0a.xyz, alpha));
     }
     {
-        ivec2 block_pixel = pixel * 2 + ivec2(1, 0);
+        ivec2 at = pixel * 2 + ivec2(1, 0);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv3_0.y, conv3_1.y, conv3_2.y, 0.0);
-        float alpha = HOOKED_tex((vec2(block_pixel) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
-        imageStore(out_image, block_pixel, vec4(shuffle_0.xyz, alpha));
+        vec4 shuffle_0a = vec4(conv3_0a.y, conv3_1a.y, conv3_2a.y, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0a.xyz, alpha));
     }
     {
-        ivec2 block_pixel = pixel * 2 + ivec2(0, 1);
+        ivec2 at = pixel * 2 + ivec2(0, 1);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv3_0.z, conv3_1.z, conv3_2.z, 0.0);
-        float alpha = HOOKED_tex((vec2(block_pixel) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
-        imageStore(out_image, block_pixel, vec4(shuffle_0.xyz, alpha));
+        vec4 shuffle_0a = vec4(conv3_0a.z, conv3_1a.z, conv3_2a.z, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0a.xyz, alpha));
     }
     {
-        ivec2 block_pixel = pixel * 2 + ivec2(1, 1);
+        ivec2 at = pixel * 2 + ivec2(1, 1);
         // shuffle: channels put in place
-        vec4 shuffle_0 = vec4(conv3_0.w, conv3_1.w, conv3_2.w, 0.0);
-        float alpha = HOOKED_tex((vec2(block_pixel) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
-        imageStore(out_image, block_pixel, vec4(shuffle_0.xyz, alpha));
+        vec4 shuffle_0a = vec4(conv3_0a.w, conv3_1a.w, conv3_2a.w, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0a.xyz, alpha));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(0, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv3_0b.x, conv3_1b.x, conv3_2b.x, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0b.xyz, alpha));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(1, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv3_0b.y, conv3_1b.y, conv3_2b.y, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0b.xyz, alpha));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(0, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv3_0b.z, conv3_1b.z, conv3_2b.z, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0b.xyz, alpha));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(1, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0b = vec4(conv3_0b.w, conv3_1b.w, conv3_2b.w, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0b.xyz, alpha));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(0, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv3_0c.x, conv3_1c.x, conv3_2c.x, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0c.xyz, alpha));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(1, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv3_0c.y, conv3_1c.y, conv3_2c.y, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0c.xyz, alpha));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(0, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv3_0c.z, conv3_1c.z, conv3_2c.z, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0c.xyz, alpha));
+    }
+    {
+        ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(1, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0c = vec4(conv3_0c.w, conv3_1c.w, conv3_2c.w, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0c.xyz, alpha));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(0, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv3_0d.x, conv3_1d.x, conv3_2d.x, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0d.xyz, alpha));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(1, 0);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv3_0d.y, conv3_1d.y, conv3_2d.y, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0d.xyz, alpha));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(0, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv3_0d.z, conv3_1d.z, conv3_2d.z, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0d.xyz, alpha));
+    }
+    {
+        ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(1, 1);
+        // shuffle: channels put in place
+        vec4 shuffle_0d = vec4(conv3_0d.w, conv3_1d.w, conv3_2d.w, 0.0);
+        float alpha = HOOKED_tex((vec2(at) + 0.5) / vec2(ivec2(HOOKED_size) * 2)).w;
+        imageStore(out_image, at, vec4(shuffle_0d.xyz, alpha));
     }
 }
 

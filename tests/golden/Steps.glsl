@@ -24,44 +24,39 @@ float source(ivec2 p) {
 }
 
 // Reflects at the first and last pixel without repeating them, as often as needed. (`%` is undefined below zero.)
-ivec2 mirror(ivec2 p, ivec2 edge) {
-    return edge - abs(abs(p) % max(2 * edge, ivec2(1)) - edge);
+int mirror(int p, int edge) {
+    return edge - abs(abs(p) % max(2 * edge, 1) - edge);
 }
 
 vec4 hook() {
     ivec2 pixel = ivec2(HOOKED_pos * vec2(ivec2(HOOKED_size)));
 
     // input at this pixel
-    vec4 input_0 = vec4(source(pixel), 0.0, 0.0, 0.0);
+    ivec2 input_at = pixel;
+    vec4 input_0 = vec4(source(ivec2(input_at.x, input_at.y)), 0.0, 0.0, 0.0);
 
     // conv: 3x1 kernel, 1 to 3 channels
-    vec4 conv_0 = vec4(-0.5, -0.5, -0.5, 0.0);
+    vec4 conv_0 = vec4(-.5, -.5, -.5, 0.0);
     {
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        ivec2 p, q;
-        float s;
-
-        // Tap (-2, 0)
-        p = pixel + ivec2(-2, 0);
-        q = mirror(p, edge);
-        s = source(q);
-        conv_0 += vec4(1.0, 1.0, 1.0, 0.0) * s;
-
-        // Tap (-1, 0)
-        p = pixel + ivec2(-1, 0);
-        q = mirror(p, edge);
-        s = source(q);
-        conv_0 += vec4(1.0, 1.0, 1.0, 0.0) * s;
-
-        // Tap (0, 0)
-        p = pixel + ivec2(0, 0);
-        q = mirror(p, edge);
-        s = source(q);
-        conv_0 += vec4(1.0, 1.0, 1.0, 0.0) * s;
+        ivec2 corner = pixel - ivec2(2, 0);
+        int x0 = mirror(corner.x, edge.x);
+        int x1 = mirror(corner.x + 1, edge.x);
+        int x2 = mirror(corner.x + 2, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        {
+            float s_0_0 = source(ivec2(x0, y0));
+            float s_0_1 = source(ivec2(x1, y0));
+            float s_0_2 = source(ivec2(x2, y0));
+            conv_0 += vec4(1.0,1.0,1.0,0.0) * s_0_0;
+            conv_0 += vec4(1.0,1.0,1.0,0.0) * s_0_1;
+            conv_0 += vec4(1.0,1.0,1.0,0.0) * s_0_2;
+        }
     }
 
     // PRelu
-    vec4 slope_0 = max(conv_0, vec4(0.0)) + vec4(0.25, -1.0, 0.0, 0.0) * min(conv_0, vec4(0.0));
+    vec4 slope_0 = max(conv_0, vec4(0.0)) + vec4(.25, -1.0, 0.0, 0.0) * min(conv_0, vec4(0.0));
 
     // both: channels put in place
     vec4 both_0 = vec4(slope_0.x, slope_0.y, slope_0.z, input_0.x);

@@ -19,74 +19,112 @@
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
 //!COMPONENTS 1
-//!COMPUTE 16 8 16 8
+//!COMPUTE 32 16 16 8
 // Luma in the range of the video, limited or full; HOOKED_mul undoes the texture's bit depth.
 float source(ivec2 p) {
     return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
 }
 
 // Reflects at the first and last pixel without repeating them, as often as needed. (`%` is undefined below zero.)
-ivec2 mirror(ivec2 p, ivec2 edge) {
-    return edge - abs(abs(p) % max(2 * edge, ivec2(1)) - edge);
+int mirror(int p, int edge) {
+    return edge - abs(abs(p) % max(2 * edge, 1) - edge);
 }
 
-// The workgroup's pixels of conv's input, with a border as wide as the kernel reaches; pack after pack.
-const ivec2 conv_tile = ivec2(18, 8);
-const int conv_cells = 144;
-shared float conv_in[144];
-
 void hook() {
-    const ivec2 threads = ivec2(16, 8);
-    ivec2 local = ivec2(gl_LocalInvocationID.xy);
-    ivec2 pixel = ivec2(gl_WorkGroupID.xy) * threads + local;
+    ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(2, 2);
 
     // input at this pixel
-    vec4 input_0 = vec4(source(min(pixel, ivec2(HOOKED_size) - 1)), 0.0, 0.0, 0.0);
+    ivec2 input_ata = min(pixel, ivec2(HOOKED_size) - 1);
+    vec4 input_0a = vec4(source(ivec2(input_ata.x, input_ata.y)), 0.0, 0.0, 0.0);
+    ivec2 input_atb = min(pixel + ivec2(1, 0), ivec2(HOOKED_size) - 1);
+    vec4 input_0b = vec4(source(ivec2(input_atb.x, input_atb.y)), 0.0, 0.0, 0.0);
+    ivec2 input_atc = min(pixel + ivec2(0, 1), ivec2(HOOKED_size) - 1);
+    vec4 input_0c = vec4(source(ivec2(input_atc.x, input_atc.y)), 0.0, 0.0, 0.0);
+    ivec2 input_atd = min(pixel + ivec2(1, 1), ivec2(HOOKED_size) - 1);
+    vec4 input_0d = vec4(source(ivec2(input_atd.x, input_atd.y)), 0.0, 0.0, 0.0);
 
-    // conv: 3x1 kernel, 1 to 3 channels
-    vec4 conv_0 = vec4(-0.5, -0.5, -0.5, 0.0);
+    // conv: 3x1 kernel, 1 to 3 channels of 2x2 pixels
+    vec4 conv_0a = vec4(-.5, -.5, -.5, 0.0);
+    vec4 conv_0b = vec4(-.5, -.5, -.5, 0.0);
+    vec4 conv_0c = vec4(-.5, -.5, -.5, 0.0);
+    vec4 conv_0d = vec4(-.5, -.5, -.5, 0.0);
     {
-        ivec2 corner = ivec2(gl_WorkGroupID.xy) * threads - ivec2(2, 0);
+        // The window's columns and rows.
         ivec2 edge = ivec2(HOOKED_size) - 1;
-        int at = local.y * conv_tile.x + local.x;
-        float s;
-
-        // Fill the tile with packs 0 to 0.
-        for (int cell = int(gl_LocalInvocationIndex); cell < conv_cells; cell += threads.x * threads.y) {
-            ivec2 p = corner + ivec2(cell % conv_tile.x, cell / conv_tile.x);
-            ivec2 q = mirror(p, edge);
-            conv_in[0 * conv_cells + cell] = source(q);
+        ivec2 corner = pixel - ivec2(2, 0);
+        int x0 = mirror(corner.x, edge.x);
+        int x1 = mirror(corner.x + 1, edge.x);
+        int x2 = mirror(corner.x + 2, edge.x);
+        int x3 = mirror(corner.x + 3, edge.x);
+        int y0 = clamp(corner.y, 0, edge.y);
+        int y1 = clamp(corner.y + 1, 0, edge.y);
+        {
+            float s_0_0 = source(ivec2(x0, y0));
+            float s_0_1 = source(ivec2(x1, y0));
+            float s_0_2 = source(ivec2(x2, y0));
+            float s_0_3 = source(ivec2(x3, y0));
+            float s_1_0 = source(ivec2(x0, y1));
+            float s_1_1 = source(ivec2(x1, y1));
+            float s_1_2 = source(ivec2(x2, y1));
+            float s_1_3 = source(ivec2(x3, y1));
+            vec4 w;
+            w = vec4(1.0,1.0,1.0,0.0);
+            conv_0a += w * s_0_0;
+            conv_0b += w * s_0_1;
+            conv_0c += w * s_1_0;
+            conv_0d += w * s_1_1;
+            w = vec4(1.0,1.0,1.0,0.0);
+            conv_0a += w * s_0_1;
+            conv_0b += w * s_0_2;
+            conv_0c += w * s_1_1;
+            conv_0d += w * s_1_2;
+            w = vec4(1.0,1.0,1.0,0.0);
+            conv_0a += w * s_0_2;
+            conv_0b += w * s_0_3;
+            conv_0c += w * s_1_2;
+            conv_0d += w * s_1_3;
         }
-        barrier();
-
-        // Tap (-2, 0)
-        s = conv_in[at + 0];
-        conv_0 += vec4(1.0, 1.0, 1.0, 0.0) * s;
-
-        // Tap (-1, 0)
-        s = conv_in[at + 1];
-        conv_0 += vec4(1.0, 1.0, 1.0, 0.0) * s;
-
-        // Tap (0, 0)
-        s = conv_in[at + 2];
-        conv_0 += vec4(1.0, 1.0, 1.0, 0.0) * s;
     }
 
     // PRelu
-    vec4 slope_0 = max(conv_0, vec4(0.0)) + vec4(0.25, -1.0, 0.0, 0.0) * min(conv_0, vec4(0.0));
+    vec4 slope_0a = max(conv_0a, vec4(0.0)) + vec4(.25, -1.0, 0.0, 0.0) * min(conv_0a, vec4(0.0));
+    vec4 slope_0b = max(conv_0b, vec4(0.0)) + vec4(.25, -1.0, 0.0, 0.0) * min(conv_0b, vec4(0.0));
+    vec4 slope_0c = max(conv_0c, vec4(0.0)) + vec4(.25, -1.0, 0.0, 0.0) * min(conv_0c, vec4(0.0));
+    vec4 slope_0d = max(conv_0d, vec4(0.0)) + vec4(.25, -1.0, 0.0, 0.0) * min(conv_0d, vec4(0.0));
 
     // both: channels put in place
-    vec4 both_0 = vec4(slope_0.x, slope_0.y, slope_0.z, input_0.x);
+    vec4 both_0a = vec4(slope_0a.x, slope_0a.y, slope_0a.z, input_0a.x);
+    vec4 both_0b = vec4(slope_0b.x, slope_0b.y, slope_0b.z, input_0b.x);
+    vec4 both_0c = vec4(slope_0c.x, slope_0c.y, slope_0c.z, input_0c.x);
+    vec4 both_0d = vec4(slope_0d.x, slope_0d.y, slope_0d.z, input_0d.x);
 
     // Relu
-    vec4 relu_0 = max(both_0, vec4(0.0));
+    vec4 relu_0a = max(both_0a, vec4(0.0));
+    vec4 relu_0b = max(both_0b, vec4(0.0));
+    vec4 relu_0c = max(both_0c, vec4(0.0));
+    vec4 relu_0d = max(both_0d, vec4(0.0));
 
     // last: channels put in place
-    vec4 last_0 = vec4(relu_0.z, 0.0, 0.0, 0.0);
+    vec4 last_0a = vec4(relu_0a.z, 0.0, 0.0, 0.0);
+    vec4 last_0b = vec4(relu_0b.z, 0.0, 0.0, 0.0);
+    vec4 last_0c = vec4(relu_0c.z, 0.0, 0.0, 0.0);
+    vec4 last_0d = vec4(relu_0d.z, 0.0, 0.0, 0.0);
 
     {
-        ivec2 block_pixel = pixel;
-        imageStore(out_image, block_pixel, vec4(last_0.x, 0.0, 0.0, 1.0));
+        ivec2 at = pixel;
+        imageStore(out_image, at, vec4(last_0a.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 0);
+        imageStore(out_image, at, vec4(last_0b.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = pixel + ivec2(0, 1);
+        imageStore(out_image, at, vec4(last_0c.x, 0.0, 0.0, 1.0));
+    }
+    {
+        ivec2 at = pixel + ivec2(1, 1);
+        imageStore(out_image, at, vec4(last_0d.x, 0.0, 0.0, 1.0));
     }
 }
 

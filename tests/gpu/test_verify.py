@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import moderngl
 import numpy as np
 import pytest
 
-from shadergen import compiler, hookfile, reference, verify
-from shadergen.graph import Conv, Graph
+from shadergen import compiler, hookfile, passes, reference, verify
+from shadergen.graph import Clip, Conv, Graph, Node, Relu, Rim, Sigmoid
 from shadergen.runtime import libplacebo
-from shadergen.runtime.compare import RGBA16F, compare
+from shadergen.runtime.compare import RGBA16F, RGBA32F, Comparison, compare
 from shadergen.runtime.context import open_context
 from shadergen.runtime.images import SITINGS, chroma_420, rgb_to_ycbcr
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.schedule import ConvStep
 from shadergen.sources import load
-from shadergen.target import VARIANTS, Target
-from tests.nets import PLANES, c_model, random_graph
+from shadergen.target import OPTIMISATIONS, VARIANTS, Target
+from tests.nets import PLANES, c_model, packs_of_two_passes, random_conv, random_graph
 
-FRAGMENT, COMPUTE, COMPUTE_FP16 = VARIANTS
+FRAGMENT, COMPUTE, COMPUTE_FP16, INSTANT = VARIANTS
+ON_OPENGL = pytest.mark.parametrize("target", [FRAGMENT, COMPUTE, INSTANT], ids=["fragment", "compute", "instant"])
 ROOT = Path(__file__).parent.parent.parent
 SIZES = ((1, 1), (2, 3), (17, 13), (70, 50))
 
@@ -41,20 +44,21 @@ def explain(report: verify.Report) -> str:
 # What must pass
 
 
-@pytest.mark.parametrize("target", [FRAGMENT, COMPUTE], ids=["fragment", "compute"])
+@ON_OPENGL
 @pytest.mark.parametrize("plane", PLANES)
 def test_every_plane_and_stage_equals_the_reference(plane: Any, target: Target) -> None:
-    report = verify.verify(c_model(plane, filters=6), target, sizes=SIZES, layers=True)
+    """9 filters are enough for Winograd's products, and leave a pack of one lane."""
+    report = verify.verify(c_model(plane, filters=9), target, sizes=SIZES, layers=True)
     assert report.status == "passed", explain(report)
     assert not any(layer.departs for check in report.checks for layer in check.layers)
 
 
 @needs_libplacebo
-@pytest.mark.parametrize("target", VARIANTS, ids=["fragment", "compute", "fp16"])
+@pytest.mark.parametrize("target", VARIANTS, ids=["fragment", "compute", "fp16", "instant"])
 @pytest.mark.parametrize("plane", ["luma", "chroma"])
 def test_libplacebo_gives_the_same_picture(plane: Any, target: Target) -> None:
     sizes = ((1, 1), (17, 13), (70, 50))
-    report = verify.verify(c_model(plane, filters=6), target, runner="libplacebo", sizes=sizes)
+    report = verify.verify(c_model(plane, filters=9), target, runner="libplacebo", sizes=sizes)
     assert report.status == "passed", explain(report)
 
 
@@ -72,14 +76,72 @@ def test_libplacebo_with_the_formats_of_video(subsampled: bool, full_range: bool
     assert RGBA16F.holds(comparison), comparison
 
 
-@pytest.mark.parametrize("target", [FRAGMENT, COMPUTE], ids=["fragment", "compute"])
+TINY_SIZES = ((1, 1), (7, 1), (2, 2), (17, 13))
+"""Where everything is near a border, every block reaches beyond it, and a row or column is the first and the last."""
+
+UNCOMPOSED = frozenset({"compose"})
+
+
+def differences(gl: moderngl.Context, graph: Graph, target: Target, shown: Graph | None = None) -> list[Comparison]:
+    """The picture of `graph`, or of what it has become in `shown`, against the graph as it was before any rewrite.
+
+    With rgba32f only: what 16-bit storage costs depends on the random weights.
+    """
+    text = hookfile.format(compiler.compile(shown or graph, target))
+    found = []
+    with Runner(gl, hookfile.parse(text), storage="rgba32f") as runner:
+        for case in verify._cases(graph, TINY_SIZES, None):
+            width, height = case.size
+            result = runner.run(Frame(case.planes, full_range=True), (64 * width, 64 * height), stop_after="LUMA")
+            assert all(run.ran for run in result.passes)
+            found.append(compare(result.planes["LUMA"][:1], reference.evaluate(graph, case.image)[graph.output]))
+    assert len(found) == len(TINY_SIZES)
+    return found
+
+
+@ON_OPENGL
 @pytest.mark.parametrize("seed", range(8))
-def test_random_graphs_of_every_operator(seed: int, target: Target) -> None:
-    """rgba32f only: what 16-bit storage costs depends on the random weights."""
-    report = verify.verify(random_graph(seed), target, sizes=((1, 1), (17, 13)))
-    exact = [check for check in report.checks if check.storage == "rgba32f"]
-    assert exact
-    assert all(check.passed for check in exact), explain(report)
+def test_random_graphs_of_every_operator(gl: moderngl.Context, seed: int, target: Target) -> None:
+    for comparison in differences(gl, random_graph(seed), target):
+        assert RGBA32F.holds(comparison), comparison
+
+
+@ON_OPENGL
+@pytest.mark.parametrize("without", OPTIMISATIONS)
+@pytest.mark.parametrize("graph", [random_graph(2), c_model(filters=9)], ids=lambda graph: graph.name)
+def test_an_optimisation_changes_no_picture(gl: moderngl.Context, graph: Graph, target: Target, without: str) -> None:
+    """Each is switched off alone; where that changes no text, there is nothing to run."""
+    off = replace(target, without=frozenset({without}))
+    if compiler.compile(graph, off) == compiler.compile(graph, target):
+        assert target.stage == "fragment" or without == "winograd"
+        return
+    for comparison in differences(gl, graph, off):
+        assert RGBA32F.holds(comparison), comparison
+
+
+@ON_OPENGL
+def test_two_passes_that_want_other_packs_of_a_convolution(gl: moderngl.Context, target: Target) -> None:
+    for comparison in differences(gl, packs_of_two_passes(), target):
+        assert RGBA32F.holds(comparison), comparison
+
+
+@needs_libplacebo
+@pytest.mark.parametrize("seed", range(8))
+def test_random_graphs_of_every_operator_in_fp16(seed: int) -> None:
+    graph = random_graph(seed)
+    text = hookfile.format(compiler.compile(graph, COMPUTE_FP16))
+    report = verify.verify(graph, replace(COMPUTE_FP16, without=UNCOMPOSED), text=text, sizes=((17, 13),))
+    assert report.status == "passed", explain(report)
+
+
+@needs_libplacebo
+@pytest.mark.parametrize("without", OPTIMISATIONS)
+def test_an_optimisation_changes_no_fp16_picture(without: str) -> None:
+    graph = c_model("luma", filters=9)
+    target = replace(COMPUTE_FP16, without=frozenset({without}))
+    text = hookfile.format(compiler.compile(graph, target))
+    report = verify.verify(graph, replace(target, without=UNCOMPOSED), text=text, sizes=((17, 13),))
+    assert report.status == "passed", explain(report)
 
 
 @pytest.mark.parametrize("workgroup", [(8, 8), (5, 3), (32, 1)])
@@ -88,20 +150,27 @@ def test_the_workgroup_does_not_change_the_picture(workgroup: tuple[int, int]) -
     assert report.status == "passed", explain(report)
 
 
-def test_a_source_too_wide_for_shared_memory_is_staged_in_rounds() -> None:
-    target = Target("compute", workgroup=(32, 32))
-    convs = [
-        step for p in compiler.plan(c_model("luma"), target).passes for step in p.steps if isinstance(step, ConvStep)
-    ]
-    assert max(len(step.rounds) for step in convs) == 2
-    report = verify.verify(c_model("luma"), target, sizes=((17, 13), (70, 50)))
-    assert report.status == "passed", explain(report)
+def test_a_wide_value_has_fewer_pixels_at_a_time(gl: moderngl.Context) -> None:
+    """36 channels to 36 are too many sums for Winograd, and for four pixels."""
+    rng = np.random.default_rng(0)
+    one, row, last = (random_conv(rng, *shape) for shape in ((1, 36, 1), (36, 36, 3), (36, 1, 1)))
+    nodes = (
+        *(Node("one", Conv(*one), ("input",)), Node("relu", Relu(), ("one",))),
+        *(Node("row", Conv(row[0][:, :, :1], row[1], (0, 1, 0, 1)), ("relu",)), Node("clip", Clip(0, 1), ("row",))),
+        *(Node("weighted", Conv(*last), ("clip",)), Node("last", Sigmoid(), ("weighted",))),
+    )
+    graph = Graph("Wide", "luma", nodes, "last")
+    (scheduled,) = [scheduled for scheduled in compiler.plan(graph, COMPUTE).passes if scheduled.root == "clip"]
+    (step,) = [step for step in scheduled.steps if isinstance(step, ConvStep)]
+    assert (scheduled.pixels, step.x.is_direct) == ((2, 1), True)
+    for comparison in differences(gl, graph, COMPUTE):
+        assert RGBA32F.holds(comparison), comparison
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("shaders/*.glsl")), ids=lambda path: path.stem)
 def test_the_committed_shaders(path: Path, request: pytest.FixtureRequest) -> None:
-    model, _, suffix = path.stem.partition("_CMP")
-    target = {"": COMPUTE, "_FP16": COMPUTE_FP16}[suffix] if "_CMP" in path.stem else FRAGMENT
+    model = path.stem.partition("_CMP")[0]
+    (target,) = [target for target in VARIANTS if model + target.suffix == path.stem]
     if target is COMPUTE_FP16:
         request.getfixturevalue("real_libplacebo")
     sizes = ((17, 13), (250, 187))
@@ -163,6 +232,44 @@ def wrong_skip(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(nodes))
 
 
+def wrong_rim_sign(graph: Graph) -> Graph:
+    """Of the rewritten graph: one of the terms is added that should be subtracted."""
+
+    def change(op: Rim) -> Rim:
+        first, *others = op.terms
+        return Rim((replace(first, weight=-first.weight, bias=-first.bias), *others))
+
+    return change_rim(passes.optimise(graph), "conv1_rim", change)
+
+
+def missing_rim_row(graph: Graph) -> Graph:
+    return without_term(graph, -1, None)
+
+
+def without_term(graph: Graph, row: int | None, column: int | None) -> Graph:
+    def change(op: Rim) -> Rim:
+        return Rim(tuple(term for term in op.terms if (term.row, term.column) != (row, column)))
+
+    return change_rim(passes.optimise(graph), "conv1_rim", change)
+
+
+def shifted_rim(graph: Graph) -> Graph:
+    def change(op: Rim) -> Rim:
+        return Rim(tuple(replace(term, dx=term.dx + 1) if term.row is not None else term for term in op.terms))
+
+    return change_rim(passes.optimise(graph), "conv1_rim", change)
+
+
+def change_rim(graph: Graph, name: str, change: Callable[[Rim], Rim]) -> Graph:
+    nodes = []
+    for node in graph.nodes:
+        if node.name == name:
+            assert isinstance(node.op, Rim)
+            node = replace(node, op=change(node.op))
+        nodes.append(node)
+    return replace(graph, nodes=tuple(nodes))
+
+
 BREAKAGES = {
     # the mistake, the plane it is made in, and the value where it first shows
     "swapped lanes": (swapped_lanes, "luma", "relu1"),
@@ -171,10 +278,13 @@ BREAKAGES = {
     "one-pixel offset": (one_pixel_offset, "luma", "relu2"),
     "clamped border": (clamped_border, "luma", "skip"),
     "wrong skip": (wrong_skip, "luma", "skip"),
+    "a rim's sign": (wrong_rim_sign, "luma", "relu1"),
+    "a rim without the last row": (missing_rim_row, "luma", "relu1"),
+    "a rim one pixel off": (shifted_rim, "luma", "relu1"),
 }
 
 
-@pytest.mark.parametrize("target", [FRAGMENT, COMPUTE], ids=["fragment", "compute"])
+@ON_OPENGL
 @pytest.mark.parametrize("mistake", BREAKAGES)
 def test_verify_catches(mistake: str, target: Target) -> None:
     breaks, plane, first = BREAKAGES[mistake]
@@ -183,8 +293,98 @@ def test_verify_catches(mistake: str, target: Target) -> None:
     report = verify.verify(right, target, text=wrong, sizes=((17, 13),), layers=True)
     assert report.status == "failed"
     assert all(not check.passed for check in report.checks), explain(report)
-    expected = f"{right.name}{target.suffix}_{first}" if first else ""
+    kept = compiler.plan(right, target).textures  # a value that is composed away shows in what it became a part of
+    expected = f"{right.name}{target.suffix}_{first}" if first in kept else ""
     assert all(check.departing.startswith(expected) for check in report.checks)
+
+
+@ON_OPENGL
+@pytest.mark.parametrize("corner", [(0, 0), (0, -1), (-1, 0), (-1, -1)])
+def test_a_missing_corner_of_a_rim_is_caught(gl: moderngl.Context, corner: tuple[int, int], target: Target) -> None:
+    """A single pixel's; in 16-bit storage it may be too little to see."""
+    graph = c_model("luma", filters=6, layers=1)
+    found = differences(gl, graph, target, without_term(graph, *corner))
+    assert not all(RGBA32F.holds(comparison) for comparison in found)
+
+
+def changed_once(text: str, pattern: str, change: Callable[[re.Match[str]], str]) -> str:
+    """The text with its first match of the pattern changed."""
+    found = re.search(pattern, text)
+    assert found, pattern
+    return text[: found.start()] + change(found) + text[found.end() :]
+
+
+def swapped_products(text: str) -> str:
+    """Two of Winograd's weights, each used for the other's factor."""
+    weights = list(re.finditer(r"w = (mat4\(\S+\));\n\s+conv2_0_sum0_([12])", text))
+    first, second = weights[0], weights[1]
+    assert (first[2], second[2]) == ("1", "2")
+    return text[: first.start(1)] + second[1] + text[first.end(1) : second.start(1)] + first[1] + text[second.end(1) :]
+
+
+def wrong_factor(text: str) -> str:
+    return changed_once(text, r"s_1_2 - s_1_1;", lambda found: "s_1_1 - s_1_2;")
+
+
+def wrong_output(text: str) -> str:
+    return changed_once(text, r"conv2_0_sum0_1 - conv2_0_sum0_2 - ", lambda found: found[0][:-2] + "+ ")
+
+
+def wrong_tap(text: str) -> str:
+    return changed_once(text, r"(conv1_whole_0d \+= w \* s_\d)_(\d);", lambda found: f"{found[1]}_{int(found[2]) - 1};")
+
+
+def pixel_stored_twice(text: str) -> str:
+    return changed_once(text, r"relu2_0b\);", lambda found: "relu2_0a);")
+
+
+def narrow_border(text: str) -> str:
+    """The interior begins one column too early."""
+    return changed_once(text, r"greaterThanEqual\(pixel, ivec2\(1, 1\)", lambda found: found[0].replace("(1, ", "(0, "))
+
+
+def column_of_another_weight(text: str) -> str:
+    return changed_once(text, r"conv2_weights\((\d+), ", lambda found: f"conv2_weights({int(found[1]) + 1}, ")
+
+
+SLIPS = {
+    "swapped products": (swapped_products, COMPUTE, "relu2"),
+    "a factor's sign": (wrong_factor, COMPUTE, "relu2"),
+    "an output's sign": (wrong_output, COMPUTE, "relu2"),
+    "a pixel's tap": (wrong_tap, COMPUTE, "relu1"),
+    "a pixel for its neighbour": (pixel_stored_twice, COMPUTE, "relu2"),
+    "a border too narrow": (narrow_border, COMPUTE, "relu1"),
+    "a table's column": (column_of_another_weight, INSTANT, "relu2"),
+}
+"""Mistakes of what is written for a graph that is right: what changes the text, the variant, where it first shows."""
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_verify_catches_slips_of_the_pen(slip: str) -> None:
+    change, target, first = SLIPS[slip]
+    graph = c_model("luma", filters=8)
+    wrong = change(hookfile.format(compiler.compile(graph, target)))
+    report = verify.verify(graph, target, text=wrong, sizes=((17, 13),), layers=True)
+    assert report.status == "failed"
+    expected = f"{graph.name}{target.suffix}_{first}"
+    assert all(check.departing == expected for check in report.checks), explain(report)
+
+
+@pytest.mark.parametrize("target", [COMPUTE, INSTANT], ids=["compute", "instant"])
+def test_verify_catches_a_wrong_number_in_any_table(target: Target) -> None:
+    """The largest number of each table becomes half of what it was."""
+    graph = c_model("luma", filters=6, layers=1)
+    file = compiler.compile(graph, target)
+    for place, block in enumerate(file.blocks):
+        if isinstance(block, hookfile.UserTexture):
+            numbers = np.frombuffer(block.data, "<f4").reshape(*block.size[::-1], 4).copy()
+            weights = numbers[:, 1:]  # the first column has places
+            weights[np.unravel_index(np.abs(weights).argmax(), weights.shape)] *= 0.5
+            changed = replace(block, data=numbers.tobytes())
+            blocks = (*file.blocks[:place], changed, *file.blocks[place + 1 :])
+            text = hookfile.format(replace(file, blocks=blocks))
+            report = verify.verify(graph, target, text=text, sizes=((17, 13),))
+            assert report.status == "failed", block.name
 
 
 def test_a_bias_that_is_negative_throughout_is_not_lost() -> None:

@@ -1,0 +1,312 @@
+"""A convolution of a hook pass as GLSL statements: the window's texels, the products, the pixels' results.
+
+The window is read pack after pack. Each pack's texels become factors (see `blocking`), every matrix of weights is used
+for all pixels that need it, and what it gives is added to the sums, which live in registers throughout. The weights are
+literals, one statement after the other, or come from a table, with loops over the source's packs and the taps' rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shadergen import blocking, glsl, tables
+from shadergen.blocking import Axis
+from shadergen.errors import TargetError
+from shadergen.glsl import FP16, FP32, Types
+from shadergen.places import Places
+from shadergen.schedule import ConvStep
+from shadergen.tables import Table
+
+Use = tuple[int, int, int, int]
+"""Of a weight: the sum's row and column, the factor's row and column."""
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """One ConvStep of a pass."""
+
+    step: ConvStep
+    places: Places
+
+    def view(self) -> dict[str, Any]:
+        """What the templates see."""
+        step, places = self.step, self.places
+        top, left, bottom, right = step.op.pads
+        out, in_, kh, kw = step.op.weight.shape
+        size = f" of {step.x.block}x{step.y.block} pixels" if len(places.pixels) > 1 else ""
+        return {
+            "kind": "conv",
+            "name": step.node,
+            "title": f"{step.node}: {kw}x{kh} kernel, {in_} to {out} channels{size}",
+            "edge": f"{places.size(step.source)} - 1",
+            "left": left,
+            "top": top,
+            "columns": self._cells("x", step.x.window, left or right),
+            "rows": self._cells("y", self._y.window, top or bottom),
+            "sums": self._sums(),
+            "loop": self._loop,
+            "row_loop": self._row_loop,
+            "packs": [self._pack(pack) for pack in self._source_packs()],
+            "results": self._results(),
+        }
+
+    @cached_property
+    def table(self) -> Table | None:
+        """A row for each result and source pack: a bias (in the first of a result pack), then matrices tap by tap."""
+        if self._in_code:
+            return None
+        step, lanes = self.step, self._lanes
+        matrices = tables.columns(step.op.weight, lanes)[list(step.packs)]
+        results, sources, kh, kw = matrices.shape[:4]
+        biases = np.zeros((results, sources, 1, 4), np.float32)
+        biases[:, 0, 0] = tables.packs(step.op.bias)[list(step.packs)]
+        taps = matrices.reshape(results, sources, kh * kw * lanes, 4)
+        texels = np.concatenate([biases, taps], axis=2).reshape(results * sources, -1, 4)
+        return Table(self.places.table_name(step.node, step.packs), texels)
+
+    @property
+    def _in_code(self) -> bool:
+        return self.places.schedule.target.weights == "code"
+
+    @property
+    def _loop(self) -> int:
+        """The source's packs, where a loop goes over them; else 0."""
+        return 0 if self._in_code or self._lanes < 4 else self.places.loops_over(self.step.source)
+
+    @property
+    def _row_loop(self) -> int:
+        """The rows of taps, where a loop goes over them; else 0.
+
+        It reads the window's rows again for each row of taps, which pays where their code is long: C4F32 compiles in
+        0.75 of the time with a loop for its 5x5 kernel, and takes 1.35 of the frame time with one for 3x3, too.
+        """
+        return 0 if self._in_code or self.step.y.taps <= 3 else self.step.y.taps
+
+    @property
+    def _y(self) -> Axis:
+        """The axis within the loop over the rows: one tap."""
+        return blocking.direct(self.step.y.block, 1) if self._row_loop else self.step.y
+
+    def _source_packs(self) -> Sequence[int | str]:
+        return ["pack"] if self._loop else range(self.places.schedule.types[self.step.source].packs)
+
+    @property
+    def _lanes(self) -> int:
+        """Of the source's texels."""
+        return min(4, self.places.schedule.types[self.step.source].channels)
+
+    @property
+    def _packs(self) -> Sequence[tuple[int, str | int]]:
+        return self.places.packs(self.step.packs)
+
+    @property
+    def types(self) -> Types:
+        """The types of texels, factors, weights and the products of one pack. Sums are fp32.
+
+        The graph's input stays fp32 too: 10-bit video has more steps near white than fp16.
+        """
+        fp16 = self.places.schedule.target.precision == "fp16" and self.step.source != self.places.graph.input
+        return FP16 if fp16 else FP32
+
+    # The window
+
+    def _cells(self, axis: str, window: int, padded: int) -> list[dict[str, Any]]:
+        """The columns (or rows) of the window: where each is read, and whether the padding must be zero there."""
+        zero = bool(padded) and self.step.op.pad_mode == "zero"
+        cells = []
+        first = f"corner.{axis} + ky" if axis == "y" and self._row_loop else f"corner.{axis}"
+        for i in range(window):
+            at = f"{first} + {i}" if i else first
+            inside = f"clamp({at}, 0, edge.{axis})"
+            mirrored = f"mirror({at}, edge.{axis})"
+            name = f"{axis}{i}"
+            read = mirrored if self.step.op.pad_mode == "reflect" and padded else inside
+            cells.append({"name": name, "read": read, "test": f"{name} == {at}" if zero else ""})
+        return cells
+
+    def _lane_number(self, pack: int | str) -> int:
+        """Of a pack's texels: its live lanes; with a table, the first pack's."""
+        return self._lanes if pack == "pack" else self.places.lane_count(self.step.source, int(pack))
+
+    def _texel(self, pack: int | str, row: int, column: int) -> str:
+        """The window's texel of a pack."""
+        step, (top, left, bottom, right) = self.step, self.step.op.pads
+        type_, at = self.types.vec(self._lane_number(pack)), (f"x{column}", f"y{row}")
+        if pack == "pack":
+            texel = self.places.fetch_loop(step.source, *at)
+        elif self._in_code:
+            texel = self.places.fetch(step.source, int(pack), *at)
+        else:
+            texel = self.places.widened(step.source, int(pack), *at, lanes=self._lanes)
+        tests = [f"y{row}_in"] if top or bottom else []
+        tests += [f"x{column}_in"] if left or right else []
+        if tests and step.op.pad_mode == "zero":
+            texel = f"padded({texel}, {' && '.join(tests)})"
+        return f"{type_}({texel})" if self.types is FP16 else texel
+
+    def _pack(self, pack: int | str) -> dict[str, Any]:
+        step, type_ = self.step, self.types.vec(self._lane_number(pack))
+        lines = [f"ivec2 cell = {self.places.cell(step.source)};"] if pack == "pack" else []
+        lines += [
+            f"{type_} s_{row}_{column} = {self._texel(pack, row, column)};"
+            for row in range(self._y.window)
+            for column in range(step.x.window)
+        ]
+        lines += self._factors(type_)
+        lines += self._products(pack)
+        return {"number": pack, "lines": lines}
+
+    def _factors(self, type_: str) -> Iterator[str]:
+        """Along x only; along y every axis here is direct."""
+        x, y = self.step.x, self._y
+        assert y.is_direct, "schedule blocks y directly"
+        if x.is_direct:
+            return
+        for row in range(y.window):
+            names = [f"s_{row}_{column}" for column in range(x.window)]
+            for factor, coefficients in enumerate(x.input):
+                yield f"{type_} f_{row}_{factor} = {combination(coefficients, names)};"
+
+    def _factor(self, row: int, column: int) -> str:
+        return f"{'s' if self.step.x.is_direct else 'f'}_{row}_{column}"
+
+    # Products and sums
+
+    def _sum(self, pack: int, row: int, column: int) -> str:
+        """A sum's name. A direct axis has a sum per pixel: then it is the pixel's register itself."""
+        step = self.step
+        if step.x.is_direct:
+            return self.places.register(step.node, pack, self.places.pixels[row * step.x.block + column])
+        return f"{step.node}_{pack}_sum{row}_{column}"
+
+    def _sums(self) -> list[tuple[str, str]]:
+        """The sums and what they begin with. A table's bias is read once for all pixels."""
+        step = self.step
+        sums: list[tuple[str, str]] = []
+        for pack, place in self._packs:
+            names = [self._sum(pack, row, column) for row in range(step.y.sums) for column in range(step.x.sums)]
+            first = self._bias(pack, place) if step.x.is_direct else "vec4(0.0)"
+            sums += [(name, first if self._in_code or name == names[0] else names[0]) for name in names]
+        return sums
+
+    def _bias(self, pack: int, place: str | int) -> str:
+        table = self.table
+        if table:
+            return table.fetch(0, tables.index(place, self.places.schedule.types[self.step.source].packs, 0))
+        return glsl.vector(self.step.op.bias[4 * pack : 4 * pack + 4], FP32)
+
+    def _results(self) -> list[tuple[str, str]]:
+        """The pixels from the sums, where they are not the same."""
+        step = self.step
+        if step.x.is_direct:
+            return []
+        results = []
+        for pack, place in self._packs:
+            for row in range(step.y.block):
+                sums = [self._sum(pack, row, column) for column in range(step.x.sums)]
+                for column, coefficients in enumerate(step.x.output):
+                    pixel = self.places.pixels[row * step.x.block + column]
+                    value = f"{self._bias(pack, place)} + {combination(coefficients, sums)}"
+                    results.append((self.places.register(step.node, pack, pixel), value))
+        return results
+
+    def _uses(self, weight_row: int, weight_column: int) -> list[Use]:
+        """Every product of a weight."""
+        return [
+            (sum_row, sum_column, row, column)
+            for row, j, sum_row in self._y.products
+            if j == weight_row
+            for column, k, sum_column in self.step.x.products
+            if k == weight_column
+        ]
+
+    def _products(self, pack: int | str) -> Iterator[str]:
+        """Add the products of one source pack to the sums, for one result pack after the other."""
+        matrices = self._literals(int(pack)) if self._in_code else self._fetched(pack)
+        if len(self._uses(0, 0)) > 1:
+            yield f"{self.types.mat(self._lane_number(pack))} w;"
+        for result, _ in self._packs:
+            begun: dict[str, None] = {}
+            for (row, column), matrix in matrices[result].items():
+                uses = self._uses(row, column)
+                if len(uses) > 1:
+                    yield f"w = {matrix};"
+                for sum_row, sum_column, y, x in uses:
+                    name = self._sum(result, sum_row, sum_column)
+                    product = f"{'w' if len(uses) > 1 else matrix} * {self._factor(y, x)}"
+                    yield self._add(name, product, name in begun)
+                    begun[name] = None
+            if self.types is FP16:
+                yield from (f"{name} += vec4({name}_pack);" for name in begun)
+
+    def _add(self, name: str, product: str, begun: bool) -> str:
+        """In fp16 a pack's products are summed by themselves before they reach the fp32 sums."""
+        if self.types is FP32:
+            return f"{name} += {product};"
+        return f"{name}_pack += {product};" if begun else f"f16vec4 {name}_pack = {product};"
+
+    def _fetched(self, pack: int | str) -> dict[int, dict[tuple[int, int], str]]:
+        """By result pack, and by row and column: the weights as matrices from the table."""
+        kw, sources = self.step.x.taps, self.places.schedule.types[self.step.source].packs
+        matrices: dict[int, dict[tuple[int, int], str]] = {}
+        for result, place in self._packs:
+            taps = {}
+            for ky, kx in np.ndindex(self._y.taps, kw):
+                first = 1 + (ky * kw + kx) * self._lanes
+                column = tables.index("ky", kw * self._lanes, first) if self._row_loop else str(first)
+                taps[ky, kx] = f"{self.step.node}_weights({column}, {tables.index(place, sources, pack)})"
+            matrices[result] = taps
+        return matrices
+
+    def function(self) -> dict[str, str] | None:
+        """The function that reads a tap's matrix from the table, whose first column is `column`."""
+        table = self.table
+        if not table:
+            return None
+        fetches = [table.fetch(f"column + {lane}" if lane else "column", "row") for lane in range(self._lanes)]
+        vector = "f16vec4" if self.types is FP16 else ""
+        type_ = self.types.mat(self._lanes)
+        return {"name": self.step.node, "type": type_, "value": tables.matrix(type_, fetches, vector)}
+
+    @cached_property
+    def _texts(self) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.bool_]]:
+        """The weights as the axes multiply them, filled up to whole packs: as literals, and which are not zero."""
+        step = self.step
+        weight = blocking.weights(step.x, step.y, step.op.weight)
+        padded = np.zeros((-(-weight.shape[0] // 4) * 4, *weight.shape[1:]), np.float32)
+        padded[: weight.shape[0]] = weight
+        try:
+            return glsl.literals(padded, self.types), padded != 0
+        except ValueError as error:
+            where = f"{self.places.graph.name}: node {step.node!r}"
+            raise TargetError(where, str(error), "use --precision fp32") from None
+
+    def _literals(self, pack: int) -> dict[int, dict[tuple[int, int], str]]:
+        """By result pack, and by row and column: the weights as matrices; those that are all zero are left out."""
+        texts, live = self._texts
+        columns = slice(4 * pack, 4 * pack + self.places.lane_count(self.step.source, pack))
+        return {
+            result: {
+                (row, column): glsl.matrix(texts[rows, columns, row, column].T, self.types)
+                for row, column in np.ndindex(texts.shape[2:])
+                if live[rows, columns, row, column].any()
+            }
+            for result in self.step.packs
+            for rows in [slice(4 * result, 4 * result + 4)]
+        }
+
+
+def combination(coefficients: Sequence[float], names: Sequence[str]) -> str:
+    """The sum of names with coefficients of -1, 0 and 1; the first that is not 0 must be 1 or moves to the front."""
+    terms = [(coefficient, name) for coefficient, name in zip(coefficients, names, strict=True) if coefficient]
+    terms.sort(key=lambda term: term[0] < 0)
+    text = terms[0][1]
+    for coefficient, name in terms[1:]:
+        text += f" {'-' if coefficient < 0 else '+'} {name}"
+    return text

@@ -1,0 +1,135 @@
+"""Blocked convolutions are convolutions, exactly."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shadergen import blocking
+from shadergen.blocking import WINOGRAD, Axis, Matrix, direct
+from shadergen.graph import Array
+from tests.nets import random_conv
+
+AXES = [*(direct(block, taps) for block in (1, 2, 4, 5) for taps in (1, 2, 3, 5, 9)), WINOGRAD]
+IDS = [f"direct({axis.block},{axis.taps})" for axis in AXES[:-1]] + ["winograd"]
+every_axis = pytest.mark.parametrize("axis", AXES, ids=IDS)
+
+Numbers = list[Fraction]
+
+
+def times(matrix: Matrix, vector: Numbers) -> Numbers:
+    return [sum((Fraction(m) * v for m, v in zip(row, vector, strict=True)), Fraction(0)) for row in matrix]
+
+
+def blocked(axis: Axis, texels: Numbers, taps: Numbers) -> Numbers:
+    """The block's pixels as the shader computes them."""
+    factors, weights = times(axis.input, texels), times(axis.weight, taps)
+    sums = [Fraction(0)] * axis.sums
+    for factor, weight, total in axis.products:
+        sums[total] += factors[factor] * weights[weight]
+    return times(axis.output, sums)
+
+
+def convolved(texels: Numbers, taps: Numbers) -> Numbers:
+    """One pixel for every place of the taps within the texels."""
+    pixels = range(len(texels) - len(taps) + 1)
+    return [sum((texels[pixel + i] * tap for i, tap in enumerate(taps)), Fraction(0)) for pixel in pixels]
+
+
+@every_axis
+@given(st.data())
+def test_a_block_of_pixels_is_a_convolution(axis: Axis, data: st.DataObject) -> None:
+    numbers = st.fractions(-99, 99, max_denominator=9)
+    texels, taps = (data.draw(st.lists(numbers, min_size=n, max_size=n)) for n in (axis.window, axis.taps))
+    assert blocked(axis, texels, taps) == convolved(texels, taps)
+
+
+@every_axis
+def test_shapes(axis: Axis) -> None:
+    assert np.shape(axis.input)[1] == axis.window == axis.block + axis.taps - 1
+    assert np.shape(axis.weight)[1] == axis.taps
+    assert np.shape(axis.output) == (axis.block, axis.sums)
+    factors, weights, sums = (set(indices) for indices in zip(*axis.products, strict=True))
+    assert factors == set(range(len(axis.input))), "every factor is used"
+    assert weights == set(range(len(axis.weight))), "every weight is used"
+    assert sums == set(range(axis.sums)), "every sum has a product"
+
+
+@every_axis
+def test_texels_and_sums_are_only_added_and_subtracted(axis: Axis) -> None:
+    """As convolution.py writes them; and every combination has something to begin with."""
+    for matrix in (axis.input, axis.output):
+        assert {entry for row in matrix for entry in row} <= {-1, 0, 1}
+        assert all(1 in row for row in matrix)
+
+
+def test_winograd_takes_four_products_for_six() -> None:
+    assert len(WINOGRAD.products) == 4
+    assert len(direct(WINOGRAD.block, WINOGRAD.taps).products) == 6
+    assert WINOGRAD.sums == 4
+    assert not WINOGRAD.is_direct
+
+
+@given(st.integers(1, 6), st.integers(1, 9))
+def test_a_direct_axis_uses_everything_as_it_is(block: int, taps: int) -> None:
+    axis = direct(block, taps)
+    assert axis.is_direct
+    assert len(axis.products) == block * taps
+    assert (axis.sums, axis.window) == (block, block + taps - 1)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Two axes
+
+
+def weight(out: int, channels: int, kh: int, kw: int) -> Array:
+    return random_conv(np.random.default_rng(0), channels, out, 9)[0][:, :, :kh, :kw]
+
+
+def test_direct_axes_leave_the_weights_as_they_are() -> None:
+    ours = weight(5, 3, 2, 7)
+    found = blocking.weights(direct(2, 7), direct(4, 2), ours)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, ours)
+
+
+@pytest.mark.parametrize("kh", [1, 2, 3, 5])
+def test_winograd_s_weights_along_x(kh: int) -> None:
+    ours = weight(6, 2, kh, 3)
+    found = blocking.weights(WINOGRAD, direct(2, kh), ours)
+    assert found.shape == (6, 2, kh, 4)
+    assert found.dtype == np.float32
+    left, middle, right = (ours[..., i].astype(np.float64) for i in range(3))
+    expected = np.stack([left, (left + middle + right) / 2, (left - middle + right) / 2, right], axis=-1)
+    np.testing.assert_array_equal(found, expected.astype(np.float32), "summed in float64, rounded once")
+
+
+def test_the_axes_are_not_mixed_up() -> None:
+    ours = weight(1, 1, 3, 3)
+    along_y = blocking.weights(direct(1, 3), WINOGRAD, ours)
+    assert along_y.shape == (1, 1, 4, 3)
+    transposed = blocking.weights(WINOGRAD, direct(1, 3), ours.transpose(0, 1, 3, 2))
+    np.testing.assert_array_equal(along_y, transposed.transpose(0, 1, 3, 2))
+
+
+@pytest.mark.parametrize("x", [direct(4, 3), direct(2, 3), WINOGRAD], ids=["direct(4,3)", "direct(2,3)", "winograd"])
+@pytest.mark.parametrize("y", [direct(1, 2), direct(2, 2)], ids=["direct(1,2)", "direct(2,2)"])
+def test_a_block_in_two_dimensions_is_a_convolution(x: Axis, y: Axis) -> None:
+    """Whole numbers, and doubled weights, so that halves of them are whole."""
+    rng = np.random.default_rng(0)
+    texels = rng.integers(-9, 10, (y.window, x.window)).astype(np.float64)
+    kernel = 2 * rng.integers(-9, 10, (1, 1, y.taps, x.taps)).astype(np.float32)
+    factors = np.array(y.input) @ texels @ np.array(x.input).T
+    found = blocking.weights(x, y, kernel)[0, 0]
+    sums = np.zeros((y.sums, x.sums))
+    for i, j, k in y.products:
+        for m, n, o in x.products:
+            sums[k, o] += factors[i, m] * found[j, n]
+    pixels = np.array(y.output) @ sums @ np.array(x.output).T
+    for row, column in np.ndindex(y.block, x.block):
+        seen = texels[row : row + y.taps, column : column + x.taps]
+        assert pixels[row, column] == (seen * kernel[0, 0]).sum()
