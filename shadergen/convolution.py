@@ -37,7 +37,7 @@ class Convolution:
     def view(self) -> dict[str, Any]:
         """What the templates see."""
         step, places = self.step, self.places
-        top, left, bottom, right = step.op.pads
+        top, left = step.op.pads[:2]
         out, in_, kh, kw = step.op.weight.shape
         size = f" of {step.x.block}x{step.y.block} pixels" if len(places.pixels) > 1 else ""
         return {
@@ -47,8 +47,8 @@ class Convolution:
             "edge": f"{places.size(step.source)} - 1",
             "left": left,
             "top": top,
-            "columns": self._cells("x", step.x.window, left or right),
-            "rows": self._cells("y", self._y.window, top or bottom),
+            "columns": self._cells("x", step.x.window),
+            "rows": self._cells("y", self._y.window),
             "sums": self._sums(),
             "loop": self._loop,
             "row_loop": self._row_loop,
@@ -116,9 +116,9 @@ class Convolution:
 
     # The window
 
-    def _cells(self, axis: str, window: int, padded: int) -> list[dict[str, Any]]:
+    def _cells(self, axis: str, window: int) -> list[dict[str, Any]]:
         """The columns (or rows) of the window: where each is read, and whether the padding must be zero there."""
-        zero = bool(padded) and self.step.op.pad_mode == "zero"
+        padded = any(self._pads(axis))
         cells = []
         first = f"corner.{axis} + ky" if axis == "y" and self._row_loop else f"corner.{axis}"
         for i in range(window):
@@ -127,8 +127,25 @@ class Convolution:
             mirrored = f"mirror({at}, edge.{axis})"
             name = f"{axis}{i}"
             read = mirrored if self.step.op.pad_mode == "reflect" and padded else inside
-            cells.append({"name": name, "read": read, "test": f"{name} == {at}" if zero else ""})
+            cells.append({"name": name, "read": read, "test": f"{name} == {at}" if self._is_tested(axis, i) else ""})
         return cells
+
+    def _pads(self, axis: str) -> tuple[int, int]:
+        """Before and after the image."""
+        top, left, bottom, right = self.step.op.pads
+        return (left, right) if axis == "x" else (top, bottom)
+
+    def _is_tested(self, axis: str, cell: int) -> bool:
+        """Whether a column (or row) may lie in a padding of zeros.
+
+        That of the first pixel itself does not, unless the result is larger than the source.
+        """
+        before, after = self._pads(axis)
+        if not (before or after) or self.step.op.pad_mode != "zero":
+            return False
+        looped = axis == "y" and self._row_loop > 0
+        larger = before + after >= (self.step.x if axis == "x" else self.step.y).taps
+        return looped or larger or cell != before
 
     def _lane_number(self, pack: int | str) -> int:
         """Of a pack's texels: its live lanes; with a table, the first pack's."""
@@ -136,7 +153,7 @@ class Convolution:
 
     def _texel(self, pack: int | str, row: int, column: int) -> str:
         """The window's texel of a pack."""
-        step, (top, left, bottom, right) = self.step, self.step.op.pads
+        step = self.step
         type_, at = self.types.vec(self._lane_number(pack)), (f"x{column}", f"y{row}")
         if pack == "pack":
             texel = self.places.fetch_loop(step.source, *at)
@@ -144,9 +161,8 @@ class Convolution:
             texel = self.places.fetch(step.source, int(pack), *at)
         else:
             texel = self.places.widened(step.source, int(pack), *at, lanes=self._lanes)
-        tests = [f"y{row}_in"] if top or bottom else []
-        tests += [f"x{column}_in"] if left or right else []
-        if tests and step.op.pad_mode == "zero":
+        tests = [f"{axis}{i}_in" for axis, i in (("y", row), ("x", column)) if self._is_tested(axis, i)]
+        if tests:
             texel = f"padded({texel}, {' && '.join(tests)})"
         return f"{type_}({texel})" if self.types is FP16 else texel
 

@@ -56,7 +56,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -66,7 +65,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -74,27 +72,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             conv1_whole_0 += vec4(-.017276602,.0006603751,.021554053,-.004739594) * s_0_0;
@@ -134,7 +132,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_0 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(C4F16_conv1_rim_0w, ivec2(1, term), 0) : vec4(0.0);
@@ -203,7 +202,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -213,7 +211,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -221,27 +218,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             conv1_whole_1 += vec4(.011320632,-.03913931,.0077260076,-.0008239106) * s_0_0;
@@ -281,7 +278,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_1 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_1w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_1 += here ? texelFetch(C4F16_conv1_rim_1w, ivec2(1, term), 0) : vec4(0.0);
@@ -350,7 +348,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -360,7 +357,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -368,27 +364,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             conv1_whole_2 += vec4(.02347182,-.043579902,.013059192,-.0014037113) * s_0_0;
@@ -428,7 +424,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_2 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_2w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_2 += here ? texelFetch(C4F16_conv1_rim_2w, ivec2(1, term), 0) : vec4(0.0);
@@ -497,7 +494,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -507,7 +503,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -515,27 +510,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             conv1_whole_3 += vec4(-.0039714747,-.0048089256,-.011663269,.045256503) * s_0_0;
@@ -575,7 +570,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_3 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_3w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_3 += here ? texelFetch(C4F16_conv1_rim_3w, ivec2(1, term), 0) : vec4(0.0);
@@ -629,25 +625,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_0 += mat4(-.04348444,.123723045,.07052835,-.030167388,.024621032,-.114818886,.05563968,.0517177,-.04519789,-.0021510182,-.026275696,-.014149897,.042938825,.0744895,.03725238,.06880973) * s_0_0;
             conv2_0 += mat4(-.0145525895,-.16811483,.056021873,-.037243832,-.10785234,-.24385102,-.05864559,.19581477,.011328734,-.052032065,.123080395,-.10755841,.044146687,.071774065,.017500453,.039141133) * s_0_1;
@@ -662,13 +656,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_0 += mat4(-.02479702,-.0059731198,-.03168199,-.038409326,.04553311,.13307469,-.08566981,-.2088047,.09491126,-.050322633,-.02050084,-.0574929,.10261506,-.08839113,-.060146924,.04013887) * s_0_0;
             conv2_0 += mat4(-.093846634,-.04420306,.014106838,.032117207,.050147854,-.08195598,-.04230058,.017224556,.0117640905,.046134938,.071743846,-.18384157,-.023358688,-.2977878,-.18628456,.22603759) * s_0_1;
@@ -683,13 +677,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_0 += mat4(.07502696,-.08796858,-.11196616,.07863641,.020951409,-.16044967,-.082786515,.022991832,-.07481652,.011967726,-.03330543,.07146766,.001488801,-.0067713778,.009174977,-.010180766) * s_0_0;
             conv2_0 += mat4(-.057853606,.038509388,.007693163,-.06758352,.06315724,-.22090816,-.083363555,.124504946,.017849363,.037765946,.044058356,.005751051,.051140226,-.05936256,-.020473165,.035745673) * s_0_1;
@@ -704,13 +698,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_0 += mat4(-.074648544,.18803279,.027929744,-.15509243,-.06554309,-.06929395,.03479074,-.10988894,-.03382481,.008386113,.06363316,.023003183,.1016285,-.036877066,-.050663017,-.023091242) * s_0_0;
             conv2_0 += mat4(-.059157677,-.050450265,-.17771405,.075798094,-.017242173,.12941135,-.049623966,-.11079783,-.099442095,-.083136015,.12273105,.072894804,-.036246054,.11816875,-.02896651,-.053435948) * s_0_1;
@@ -758,25 +752,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_1 += mat4(.10945569,-.13756764,-.057193566,-.083645016,.05255168,-.24870485,-.15506798,.021792296,.029881988,-.041513495,.053111035,-.028700937,.048012257,-.06803915,-.072261654,.0020609268) * s_0_0;
             conv2_1 += mat4(.11359232,-.014620442,.010142129,-.0040873946,-.08625162,-.08253043,-.044614155,-.07691705,.08398327,-.05836473,-.02480705,.048945356,-.011718099,.115648925,.04211019,-.084054805) * s_0_1;
@@ -791,13 +783,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_1 += mat4(-.09918148,.08622386,.062137235,-.034327127,-.0631672,-.1423981,-.06522353,.018232737,-.019385885,.07395448,-.044488728,-.027924204,-.114787914,.12629616,.07423113,-.016181936) * s_0_0;
             conv2_1 += mat4(-.07956406,-.12060243,.18426372,.002847206,.019039523,-.2552979,.07156288,-.0359402,.08158031,.031521898,.03215658,-.06821466,-.04660104,.07746677,-.06970234,-.012930183) * s_0_1;
@@ -812,13 +804,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_1 += mat4(-.045971334,-.23860891,-.024831852,.0033324314,-.04913757,.14418824,-.025466071,-.08798131,.1679309,-.12544142,.16885021,.05129232,-.022082847,.19171438,.00027640653,-.08190901) * s_0_0;
             conv2_1 += mat4(.3477109,-.04728361,-.22295403,-.07866051,-.08000152,-.0074146036,-.025015948,-.06655317,-.023760585,.39965904,.12996814,.007426229,-.06073427,.1506475,.08647342,.01767021) * s_0_1;
@@ -833,13 +825,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_1 += mat4(.043399587,-.089034885,-.16195989,-.06827427,-.021142583,-.13005285,.024771515,.008785744,.22386116,-.18327984,-.015842263,-.039538875,-.15461875,.023971671,.09045822,-.070546724) * s_0_0;
             conv2_1 += mat4(.16214916,-.10852417,.03705512,.0049418937,-.18582153,-.061589014,-.26836142,.0370429,.008872646,.011297273,-.013776279,.0040124217,.026749497,.11559932,.0017432452,.0018119696) * s_0_1;
@@ -887,25 +879,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_2 += mat4(-.14180687,.10540228,-.1891537,.0694036,-.080831945,-.015465027,-.21049921,.022497473,-.11050768,.043755088,-.04679759,.024403073,-.022935158,-.03617249,-.03859861,-.08886948) * s_0_0;
             conv2_2 += mat4(-.19045724,.109266646,-.029690575,-.033976138,-.074415974,.024548383,.027338553,.09250601,-.03075145,.13805312,-.0692714,.06018693,-.017859997,-.08848296,-.068361945,-.012481348) * s_0_1;
@@ -920,13 +910,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_2 += mat4(.2750276,-.023962386,.034179762,-.06759296,.06979734,.040619347,-.0786917,-.012995204,-.4667582,.010098081,-.1471272,.003520661,.16853793,.03416902,.05040492,-.0709572) * s_0_0;
             conv2_2 += mat4(.031854533,-.02088243,-.016806073,-.0036104214,-.09084631,-.109525286,.10325473,.02570719,.063445546,-.047867253,-.34617355,.100039944,.0049461853,-.100220144,.1355987,-.122166) * s_0_1;
@@ -941,13 +931,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_2 += mat4(.10026942,.1184216,-.025093643,.006839328,-.14385071,.01405614,-.053142242,.010883478,.0029785999,.12527213,-.07161348,.050963335,-.16552882,.0066289613,.011592342,-.018619526) * s_0_0;
             conv2_2 += mat4(-.16707759,.026474848,-.37706938,.018658815,.02675297,.11943728,.11981784,-.108271286,.113355294,-.05762195,.01594702,.018643422,-.013516901,.07166608,.07291211,-.01765873) * s_0_1;
@@ -962,13 +952,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_2 += mat4(.044423874,-.12247961,-.012654059,.08210909,-.16793756,-.13414139,.1713391,-.06367664,-.014267907,-.0060979985,-.04140622,-.0011430007,-.16018611,.046926558,.02387277,.033702932) * s_0_0;
             conv2_2 += mat4(.09071143,.08720206,.16853005,.11408572,.081161685,-.15272602,-.066829376,-.059094146,.084950395,.052030433,-.11736249,.01923855,.12164788,.06077507,.011837524,.009787823) * s_0_1;
@@ -1016,25 +1006,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_3 += mat4(-.034054358,-.0027633586,.001919025,-.09399837,.0013863201,.013137181,-.035950795,.062358767,-.066884086,-.006662037,-.0018990258,.005847063,.014024134,-.14275596,-.01113426,-.027352052) * s_0_0;
             conv2_3 += mat4(-.1915671,.08184968,.017010074,-.0022710417,.073366165,.19594969,.06843345,.045125045,-.008326496,-.005509984,.01828057,.026808383,.03712113,-.08049295,-.00037004685,-.1051391) * s_0_1;
@@ -1049,13 +1037,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_3 += mat4(-.0023670488,.086016536,-.0015364522,.19137344,-.17118359,-.017134357,.036520608,.054918744,.05337182,-3.7731632e-05,.0085370485,.01223245,.104517885,.029765248,.002730602,.023759013) * s_0_0;
             conv2_3 += mat4(-.048773114,.03547428,.022023357,.033457138,-.07446745,.10214187,.049759533,.031006308,-.091838986,.076087005,-.056314025,.005913616,-.061952993,.1143975,-.06983842,.01123708) * s_0_1;
@@ -1070,13 +1058,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_3 += mat4(.19378407,-.11238897,.036447007,-.099533014,-.02221445,.0035398277,.056883603,-.064521305,.064349085,-.31870073,.012488894,.21754673,.0028068135,.04208419,.013954459,.05108624) * s_0_0;
             conv2_3 += mat4(-.025972161,-.5911953,-.07937903,-.14010662,.05530448,.031437006,.10695904,-.0121198185,.04494645,.13228236,.0080404235,-.10721112,.055932477,.012776336,-.0024228129,.028253386) * s_0_1;
@@ -1091,13 +1079,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu1_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_3 += mat4(-.24414249,.0457933,-.035939015,.03256482,.06299846,-.010497781,-.015446399,-.1149337,-.031362556,.08596523,-.043952305,-.05137595,-.07377387,.1386235,-.021711875,-.089095116) * s_0_0;
             conv2_3 += mat4(.09069654,.0055169174,.19980499,-.06953916,.08661716,-.012087236,-.07412578,-.07408037,.17611653,.10208232,.043523762,.0017983394,.18561012,.033790175,-.031866845,.060208414) * s_0_1;
@@ -1145,25 +1133,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_0 += mat4(-.04054432,.09582281,-.03774789,.0934228,.030805813,-.18258706,-.03299156,-.0075194044,-.06953117,.15677007,-.12909943,-.06371969,-.04408202,-.016897101,.062372245,-.026473394) * s_0_0;
             conv3_0 += mat4(.09316037,.10086655,-.19366266,.06773206,-.013417145,-.30280045,-.003542849,.007415212,-.0048212055,.08117825,-.11370355,-.08561202,.10502215,.03270978,.066709734,.0067811524) * s_0_1;
@@ -1178,13 +1164,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_0 += mat4(-.081285834,.07407189,.0018754042,-.09525883,.1121019,-.16853565,.34182397,-.23643528,.004502143,-.032154907,-.02165008,.07459772,-.011121531,-.052290708,-.08041887,.079137355) * s_0_0;
             conv3_0 += mat4(-.0047505368,.28035513,-.13241917,.023066577,-.02788874,-.36222532,-.06672453,.12362894,.040755343,-1.0901172,-.20302439,-.043879256,-.08708723,-.024128083,.083630115,-.08725114) * s_0_1;
@@ -1199,13 +1185,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_0 += mat4(.0035700859,-.0016786234,-.0077604875,-.03126844,.07261906,-.012521547,-.013751993,-.0992202,-.02313714,-.01453935,-.027281364,-.05728312,.044719633,.19247396,.32733318,.12014932) * s_0_0;
             conv3_0 += mat4(.014490058,.16613509,.11885482,.020641489,.14217114,-.4316595,.026066842,-.019442197,.06449432,-.028844085,-.08553862,-.07167911,-.10737803,.20318688,.085111916,.1395298) * s_0_1;
@@ -1220,13 +1206,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_0 += mat4(.0078402525,-.2297344,.061576657,-.05758031,.10188611,-.04043605,.14327535,.044856183,-.050279435,-.30723694,-.005400621,.26362374,-.036641184,.07654326,-.25324497,-.010548005) * s_0_0;
             conv3_0 += mat4(-.06682319,-.040730204,-.14347154,-.20236054,-.06584834,.04843992,.026168177,.26612282,-.23307563,-.26783657,.0078869,-.04219723,-.1151913,.058105174,-.25507864,.26019228) * s_0_1;
@@ -1274,25 +1260,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_1 += mat4(-.06131192,.17328553,.017348718,.12818107,.063276395,.005684708,-.045884766,-.03816753,-.020120075,-.04795013,-.023193587,-.08386393,.009442813,-.0050043873,.031056307,-.007802685) * s_0_0;
             conv3_1 += mat4(.15309156,-.07896974,-.089454636,.12252673,-.03406573,-.051110193,-.09525543,-.04727832,.06062683,.07489739,.088944174,.101548314,.10384245,.09239069,.11502597,.00922513) * s_0_1;
@@ -1307,13 +1291,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_1 += mat4(.044647038,.060214,-.035101872,-.00011692987,.05616909,.2076016,.042077072,.05721242,.10900544,.06647069,-.05623221,-.04122004,-.025910659,.02266775,.013658486,-.051437605) * s_0_0;
             conv3_1 += mat4(-.03921116,-.0032534124,.014454385,.05205339,.005403598,-.17896788,.036091197,.09312128,.039047368,-.27434996,-.026888626,-.13548742,-.008075136,.05944336,.0017681968,.021751318) * s_0_1;
@@ -1328,13 +1312,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_1 += mat4(.061410025,.14920649,-.012058918,.015231539,-.08340692,-.059391785,.0102356635,.08301638,.0022901108,.036513194,-.07651757,-.013788581,-.004752181,.111969166,-.0028925035,.14766549) * s_0_0;
             conv3_1 += mat4(.07077838,.15253311,-.022209603,.05698937,-.055142183,.015774075,.19832335,-.043241408,-.07692424,-.032583814,-.050069697,.09676879,.04458736,-.04657157,-.03463038,.13525179) * s_0_1;
@@ -1349,13 +1333,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_1 += mat4(.103232265,.045796204,-.047967903,.022034645,-.014803151,.034000088,.047182206,-.052375346,.008636278,.0808689,-.12949963,-.14810364,-.00922201,-.039855137,.035814438,.017422484) * s_0_0;
             conv3_1 += mat4(.07862355,.0025749176,.013188827,.018010117,-.0141318785,-.28318208,-.039427936,.033618804,.09637515,.07035945,-.24770728,-.031013705,-.07813942,-.09801423,-.07166898,-.017089438) * s_0_1;
@@ -1403,25 +1387,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_2 += mat4(-.03547206,.019780738,.08876903,-.027363028,.013549448,-.0037252062,.0344559,.007853999,-.019641677,-.013916989,-.047843464,.072459005,.038108453,-.00069818506,.013198685,-.00053061417) * s_0_0;
             conv3_2 += mat4(.15318128,-.04018717,-.061813522,-.15445383,.02199964,-.019249983,-.030880414,-.06816516,-.1396066,.043181337,.090923995,.033785097,-.12602527,.02675689,.013028292,-.031369213) * s_0_1;
@@ -1436,13 +1418,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_2 += mat4(.10588301,.054737665,-.045427553,-.026976595,-.031716406,-.0022946289,.14583415,-.26098314,.014493053,-.0067728045,.021780597,-.066823244,-.08751937,.07368346,.07415286,-.06531635) * s_0_0;
             conv3_2 += mat4(-.017664405,-.03104276,.100423366,-.045324482,.0058420086,.0744612,-.028377693,.14400317,.06789278,-.09409567,.0055725398,.06106332,-.06545047,-.0034861015,-.057953224,-.07217842) * s_0_1;
@@ -1457,13 +1439,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_2 += mat4(-.034491647,.0072546536,.0016981761,-.018113663,.08440017,.015369988,.023097022,.017368576,-.050369374,-.0008372282,.006984495,.037800048,.071769096,-.017711295,-.014608067,-.14316434) * s_0_0;
             conv3_2 += mat4(-.0153191555,.08808691,.0018790017,-.12053994,-.174372,.051889356,.11624608,-.064691715,-.11406309,.0021395737,-.036683388,.009906394,.047540642,-.011720167,.03137671,.04621104) * s_0_1;
@@ -1478,13 +1460,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_2 += mat4(-.054432835,.03182821,.07754925,-.08946712,-.030656917,.04337455,-1.4547805e-05,-.066322856,.019067591,.005710479,-.06361887,-.123749,-.04647229,.02048313,.01685267,.13485195) * s_0_0;
             conv3_2 += mat4(-.040091507,-.038706638,.098198086,.04484712,.15057129,-.057388466,.03649142,-.12445086,.1822442,.023801975,-.18081711,.29766214,.115992434,-.12847202,-.01614256,-.12695463) * s_0_1;
@@ -1532,25 +1514,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_3 += mat4(-.06834062,-.123242915,-.010988906,.05508478,.021273991,-.00509846,.035600077,-.025187392,.021792255,.0761025,.078067236,.01394282,.02682091,-.020089267,-.08689995,.039509244) * s_0_0;
             conv3_3 += mat4(-.051228147,.07636798,.15710594,.0026745792,.05902464,-.039338615,-.027864961,.08681585,-.103301436,.11855641,.040007826,.072999835,.038578473,.01675202,.04655521,-.18359528) * s_0_1;
@@ -1565,13 +1545,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_3 += mat4(-.036693927,.002767023,-.09827935,-.06264141,.0644336,-.14992654,.253949,-.060950942,-.059170436,-.022020185,-.11059097,.08099259,-.072863884,.06926521,-.008923582,-.004142343) * s_0_0;
             conv3_3 += mat4(.044948913,.045992646,-.1626436,-.051027153,-.09103011,.065474585,-.14226776,.12453862,-.062680356,-.22304823,-.034763984,.18401483,-.03982945,.024888054,.076708436,-.008186896) * s_0_1;
@@ -1586,13 +1566,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_3 += mat4(-.010112002,.054598834,.058714632,.010516338,-.060958415,-.0050375015,-.04524606,.046629168,.032111656,-.07329631,-.017489975,.02998151,.03405655,-.014191703,.03475187,-.033560522) * s_0_0;
             conv3_3 += mat4(-.10066763,.2140577,.06445947,-.0133506,-.008276863,-.056931194,.1783447,.104082234,.041992806,-.001776003,-.04094555,.12649909,-.0071812067,-.09579401,-.14410192,-.05942457) * s_0_1;
@@ -1607,13 +1587,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu2_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_3 += mat4(-.0016056704,-.02997798,.026273519,.041073,-.050917864,.0241537,.13005552,.042698115,.17192546,-.02736743,.123047486,-.082339786,.020690452,.017885609,.05250992,-.0043296795) * s_0_0;
             conv3_3 += mat4(-.06866858,-.05018365,-.012137627,.18697079,-.089934714,.114905916,.017940389,.13012366,.06100955,.075617075,-.023957834,-.24460587,.0036887396,-.12196977,.0039307047,-.11040801) * s_0_1;
@@ -1661,25 +1641,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_0 += mat4(.12599996,-.008432695,-.02907098,-.017919546,.108171076,-.0019839725,.05816358,-.01709866,.042450998,.006330784,-.020556018,.021371985,-.06423989,-.00839799,-.028213773,-.0010847618) * s_0_0;
             conv4_0 += mat4(-.037175797,-.014830945,.060449712,.0073238434,-.023426222,-.09496606,.068535715,-.047358878,-1.159013,.038830817,-.057373412,.004427685,.026006287,-.0033699146,.0064830747,-.014030351) * s_0_1;
@@ -1694,13 +1672,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_0 += mat4(-.037974488,.046520505,-.0065093003,-.032265145,-.04990827,.019240335,.045218244,.0145005,.2034929,.042161494,.06095583,.03790467,.54631346,.08024852,-.038110513,-.063186616) * s_0_0;
             conv4_0 += mat4(-.46905538,-.07443148,-.015991459,.024058696,-.2669072,-.017391803,-.042635653,.019685188,-.73585975,.03857897,.013591429,-.027877646,-.40712836,-.026818784,-.059575647,-.040423848) * s_0_1;
@@ -1715,13 +1693,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_0 += mat4(.057093523,-.0042541414,-.040118378,-.015126431,-.021049144,-.031156534,.023679523,.01755106,-.9278613,-.0029753791,.040569995,-.012387088,-.04795771,.04188239,-.023276042,.026738247) * s_0_0;
             conv4_0 += mat4(.08125317,-.00021127194,.016998598,-.00027191287,-.2513894,-.09436651,-.037384313,.052219905,.12657802,-.016758917,.03436335,-.064416625,-.17848402,.067961514,-.0151260905,.052365683) * s_0_1;
@@ -1736,13 +1714,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_0 += mat4(-.037526164,.0076764002,.068903066,-.0133647695,-.018679183,.04899796,.04422277,-.013940571,.01425904,-.028380124,.046783052,-.029863836,.13434157,-.0035975825,.041088328,-.0058844863) * s_0_0;
             conv4_0 += mat4(.036047004,-.10005359,-.14386672,.018947178,-.6015011,-.02584043,.04986237,-.07641281,.28006795,-.037900094,.03640117,-.08289442,-.15079643,-.02922345,.0064016078,-.0031343552) * s_0_1;
@@ -1790,25 +1768,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_1 += mat4(.038855627,-.012019551,-.0011381644,-.05462331,.0023719072,.010485941,.06612831,-.15492515,-.00125476,-.07618003,-.021168351,-.05651111,-.011079298,-.01475479,-.00060605124,-.010570228) * s_0_0;
             conv4_1 += mat4(-.020072825,.13883738,.034245115,-.07881177,.043652944,-.023413874,-.07010701,.016740575,.029715339,-.38517356,-.18880858,-3.9157178,.0018977274,.06750889,.0050630043,.040318843) * s_0_1;
@@ -1823,13 +1799,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_1 += mat4(.017582156,.054428577,.061902538,-.04016876,-.064442754,-.040417146,.02755279,.014775959,.006664904,.08755885,.010767414,-.002892233,-.039406244,.15775731,.11553668,-.21668999) * s_0_0;
             conv4_1 += mat4(-.04498051,.016446259,.08642804,.102790534,-.009646751,-.15707576,-.062611006,-.4049268,-.03821214,-.24866027,.1551352,-.58924025,-.030303758,-.41409054,-.22966397,.36321416) * s_0_1;
@@ -1844,13 +1820,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_1 += mat4(.0047769384,-.015354593,.02831607,-.0036551333,-.03647488,.06775443,.037485316,.015966427,.037822437,-.08166098,-.09339767,-.1842001,.009296027,-.027952826,-.017947497,-.097956486) * s_0_0;
             conv4_1 += mat4(-.038049866,.0071113347,-.017296659,-.00925003,-.03673204,-.09005585,.07712235,-.45944542,-.011539464,-.052279204,-.051899962,.1149159,-.026201144,-.019375134,-.02098262,-.09831134) * s_0_1;
@@ -1865,13 +1841,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_1 += mat4(.017823474,-.018696569,.00079859997,-.1708642,-.033425663,.002526422,-.0329439,-.32061923,.028654367,.00475232,.026351346,.053952396,.011209074,.0874655,.029727032,.08970541) * s_0_0;
             conv4_1 += mat4(-.034354337,-.33139083,-.16882856,-.18522255,.033450752,-.04535033,-.3427055,-.06147747,.14522202,.060780983,.04118248,-.32022226,.028146477,.10861763,.072993845,.17968535) * s_0_1;
@@ -1919,25 +1895,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_2 += mat4(.010334998,.014465829,-.051300194,.0018229957,.026244465,.0021363585,-.0073791784,-.004607179,.021796877,-.046023104,-.02115868,-.0048519606,.0024911573,.015427943,-.0015257072,-.010392812) * s_0_0;
             conv4_2 += mat4(-.12140742,.008665368,-.03585229,-.051035587,-.1632856,.022788668,.23681216,-.06205146,-.22392808,-.025806822,-.12348594,.009631499,-.036772072,.0011031602,-.013778669,.0025946202) * s_0_1;
@@ -1952,13 +1926,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_2 += mat4(-.055414725,.12344819,.12228342,-.003864531,-.063057005,-.081389874,.06952093,.027617037,.044428222,-.010174489,-.02206572,.01098936,.25804052,-.113541126,.17289305,.03439612) * s_0_0;
             conv4_2 += mat4(.112827055,-.013686169,.0046294825,.055543102,.29758996,-.017891401,.0966633,.025925104,-.94096863,-.0471337,.10358201,.03539095,-1.1479888,-.033430662,.18344763,-.0071554985) * s_0_1;
@@ -1973,13 +1947,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_2 += mat4(.019435696,.021203127,-.022036089,.016903568,-.00800672,-.03662637,.047337454,-.013848244,-.55266523,.014062314,-.04061622,-.0015472661,-.056510806,-.0017266929,.0039848364,.012385399) * s_0_0;
             conv4_2 += mat4(.19067696,-.037328355,-.022749005,-.012910598,-.24407917,.0037088022,.097085744,-.03075559,.27458474,-.01484274,-.08060653,-.02533575,.009420682,.007492127,.035289757,.052816797) * s_0_1;
@@ -1994,13 +1968,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_2 += mat4(.0625333,-.08762832,-.0003081703,.009462054,.045869052,.028437326,-.07940572,.01785607,-.036128704,.031567868,.0158397,.018432468,.10212423,.0424487,.029824875,.0111172255) * s_0_0;
             conv4_2 += mat4(.053117827,-.02837336,-.25070938,.0018804146,-.49604666,.059286635,-.071501896,.07666869,.1205185,.0053991694,.029167365,-.009585142,-.2535296,-.004297224,-.040621758,-.05634629) * s_0_1;
@@ -2048,25 +2022,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_3 += mat4(-.011390099,.050715495,.030813692,-.009247569,.020759856,.024012666,.031606562,-.046420645,.024177048,.1741967,.013809689,-.008467801,-.004264956,.03754362,-.0011575596,.029920056) * s_0_0;
             conv4_3 += mat4(-.016298387,-.108745866,-.06097304,.015558189,-.055809665,.018907009,.13658252,.14451371,-.023366155,-.15019807,-.088237725,-.08026963,-.0025824904,-.15706484,.017028691,-.0066896603) * s_0_1;
@@ -2081,13 +2053,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_3 += mat4(-.0150717795,.17561884,.07319952,.006764294,.019346144,-.023295922,.017933555,.0039501074,.027577087,-.14510779,-.09999585,-.05294024,-.01684857,.23282638,.05450947,.14896609) * s_0_0;
             conv4_3 += mat4(-.034362134,-.06345244,.17552358,-.10183427,.009886922,-.11924759,.041057345,-.04567744,-.0014804837,-.27080068,.071807966,.14085501,.009285662,-.17981605,.28380656,-.040051576) * s_0_1;
@@ -2102,13 +2074,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_3 += mat4(.0025364296,.07176716,.00062614406,.028045068,.010184422,.021267753,.044768985,.047523648,.0023153245,-.077972054,-.08070154,-.023677647,.021638442,.092542864,-.012936846,-.005287659) * s_0_0;
             conv4_3 += mat4(-.04767534,.027190447,-.08918364,.078477114,.04565279,.26179728,.045484666,.15301588,-.070542574,.015109819,-.13422863,-.0719593,.04221405,.052320365,-.016463637,-.003996336) * s_0_1;
@@ -2123,13 +2095,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_relu3_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_3 += mat4(.014671265,-.0381908,.0020025508,-.041149195,-.01242799,-.10305019,.007960065,-.09384239,-.0136721,-.020578723,.015520966,-.03548017,.020444784,.021651356,.027481243,.011715272) * s_0_0;
             conv4_3 += mat4(-.0064647743,-.13096198,-.2315917,-.14731559,-.038380556,-.18812956,.07661338,-.0680283,-.023684353,.2431743,-.008119815,.10813838,-.015756771,.027155563,.02270085,-.021233315) * s_0_1;
@@ -2205,7 +2177,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -2215,7 +2186,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -2224,27 +2194,27 @@ vec4 hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y0), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x3, y0), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x4, y0), 0), y0_in && x4_in);
             vec4 s_1_0 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x3, y1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x4, y1), 0), y1_in && x4_in);
-            vec4 s_2_0 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x3, y2), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x0, y2), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x1, y2), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F16_relu4_0_raw, ivec2(x2, y2), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x3, y2), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x4, y2), 0), x4_in);
             vec4 s_3_0 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x0, y3), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x1, y3), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y3), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x3, y3), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x4, y3), 0), y3_in && x4_in);
             vec4 s_4_0 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x0, y4), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x1, y4), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x4, y4), 0), y4_in && x4_in);
             conv6_relu4_whole_0 += mat4(-.0008788211,.0001424068,-.0006176022,-1.020988e-05,.00078994664,.0005946958,.0015223646,.0007745109,-.0021906176,2.4715303e-06,-3.0742644e-06,.00030224715,-.0024404167,.00085078896,-.004025243,.002705446) * s_0_0;
@@ -2277,27 +2247,27 @@ vec4 hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y0), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x3, y0), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x4, y0), 0), y0_in && x4_in);
             vec4 s_1_0 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x3, y1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x4, y1), 0), y1_in && x4_in);
-            vec4 s_2_0 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x3, y2), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x0, y2), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x1, y2), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F16_relu4_1_raw, ivec2(x2, y2), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x3, y2), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x4, y2), 0), x4_in);
             vec4 s_3_0 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x0, y3), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x1, y3), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y3), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x3, y3), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x4, y3), 0), y3_in && x4_in);
             vec4 s_4_0 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x0, y4), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x1, y4), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x4, y4), 0), y4_in && x4_in);
             conv6_relu4_whole_0 += mat4(-.0014556497,-.00019147528,.00031094594,.0008096336,-.0009298933,-.00014532426,.0008660728,.000192829,.000100866404,-.0012097717,.00020381545,.00038109394,6.72171e-05,-.0005155624,.00019066052,.0002204073) * s_0_0;
@@ -2330,27 +2300,27 @@ vec4 hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y0), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x3, y0), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x4, y0), 0), y0_in && x4_in);
             vec4 s_1_0 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x3, y1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x4, y1), 0), y1_in && x4_in);
-            vec4 s_2_0 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x3, y2), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x0, y2), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x1, y2), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F16_relu4_2_raw, ivec2(x2, y2), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x3, y2), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x4, y2), 0), x4_in);
             vec4 s_3_0 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x0, y3), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x1, y3), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y3), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x3, y3), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x4, y3), 0), y3_in && x4_in);
             vec4 s_4_0 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x0, y4), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x1, y4), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x4, y4), 0), y4_in && x4_in);
             conv6_relu4_whole_0 += mat4(.0002039329,.00015941334,-9.6749725e-05,-.00031133354,.00017310328,.00012653605,-.00063809985,-.00010024825,.0014711467,-.00010897145,.0001956692,-.0001374948,.004699687,-.0024672323,-.00019732275,-.0005377972) * s_0_0;
@@ -2383,27 +2353,27 @@ vec4 hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y0), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x3, y0), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x4, y0), 0), y0_in && x4_in);
             vec4 s_1_0 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x3, y1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x4, y1), 0), y1_in && x4_in);
-            vec4 s_2_0 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x3, y2), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x0, y2), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x1, y2), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F16_relu4_3_raw, ivec2(x2, y2), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x3, y2), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x4, y2), 0), x4_in);
             vec4 s_3_0 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x0, y3), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x1, y3), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y3), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x3, y3), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x4, y3), 0), y3_in && x4_in);
             vec4 s_4_0 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x0, y4), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x1, y4), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x4, y4), 0), y4_in && x4_in);
             conv6_relu4_whole_0 += mat4(-.002565174,.002918549,.0033408352,-.00066620216,-4.6447167e-05,.0004336706,-.0003739021,.00017055315,-.000836971,.00065505353,-.0004365992,.00042451278,-.0018980568,.00079773465,.0005469681,.0006032117) * s_0_0;
@@ -2445,7 +2415,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -2455,7 +2424,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -2463,27 +2431,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             conv6_input_whole_0 += vec4(.0028874374,-.0019096727,-.0009368425,-.0016447926) * s_0_0;
@@ -2523,7 +2491,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_0 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(1, term), 0) : vec4(0.0);
@@ -2561,7 +2530,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_0 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F16_conv6_input_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(C4F16_conv6_input_rim_0w, ivec2(1, term), 0) : vec4(0.0);

@@ -73,7 +73,6 @@ void hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -85,7 +84,6 @@ void hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -95,37 +93,37 @@ void hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_0_5 = padded(source(ivec2(x5, y0)), y0_in && x5_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
             float s_1_5 = padded(source(ivec2(x5, y1)), y1_in && x5_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
-            float s_2_5 = padded(source(ivec2(x5, y2)), y2_in && x5_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
+            float s_2_5 = padded(source(ivec2(x5, y2)), x5_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_3_5 = padded(source(ivec2(x5, y3)), y3_in && x5_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             float s_4_5 = padded(source(ivec2(x5, y4)), y4_in && x5_in);
             float s_5_0 = padded(source(ivec2(x0, y5)), y5_in && x0_in);
             float s_5_1 = padded(source(ivec2(x1, y5)), y5_in && x1_in);
-            float s_5_2 = padded(source(ivec2(x2, y5)), y5_in && x2_in);
+            float s_5_2 = padded(source(ivec2(x2, y5)), y5_in);
             float s_5_3 = padded(source(ivec2(x3, y5)), y5_in && x3_in);
             float s_5_4 = padded(source(ivec2(x4, y5)), y5_in && x4_in);
             float s_5_5 = padded(source(ivec2(x5, y5)), y5_in && x5_in);
@@ -660,7 +658,8 @@ void hook() {
             vec4 sum_1 = vec4(0.0);
             vec4 sum_2 = vec4(0.0);
             vec4 sum_3 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F16_CMP_conv1_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(C4F16_CMP_conv1_rim_0w, ivec2(1, term), 0) : vec4(0.0);
@@ -813,7 +812,6 @@ void hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
@@ -821,21 +819,20 @@ void hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0, 2 * y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1, 2 * y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1, 2 * y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2, 2 * y0), 0), y0_in && x2_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3, 2 * y0), 0), y0_in && x3_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0, 2 * y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1, 2 * y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2, 2 * y1), 0), y1_in && x2_in);
-            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3, 2 * y1), 0), y1_in && x3_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0, 2 * y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1, 2 * y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2, 2 * y1), 0), x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3, 2 * y1), 0), x3_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0, 2 * y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1, 2 * y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1, 2 * y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2, 2 * y2), 0), y2_in && x2_in);
             vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3, 2 * y2), 0), y2_in && x3_in);
             vec4 f_0_0 = s_0_0 - s_0_2;
@@ -902,15 +899,15 @@ void hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0 + 1, 2 * y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2 + 1, 2 * y0), 0), y0_in && x2_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3 + 1, 2 * y0), 0), y0_in && x3_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0 + 1, 2 * y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1 + 1, 2 * y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2 + 1, 2 * y1), 0), y1_in && x2_in);
-            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3 + 1, 2 * y1), 0), y1_in && x3_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0 + 1, 2 * y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1 + 1, 2 * y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2 + 1, 2 * y1), 0), x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3 + 1, 2 * y1), 0), x3_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0 + 1, 2 * y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2 + 1, 2 * y2), 0), y2_in && x2_in);
             vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3 + 1, 2 * y2), 0), y2_in && x3_in);
             vec4 f_0_0 = s_0_0 - s_0_2;
@@ -977,15 +974,15 @@ void hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0, 2 * y0 + 1), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2, 2 * y0 + 1), 0), y0_in && x2_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3, 2 * y0 + 1), 0), y0_in && x3_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0, 2 * y1 + 1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1, 2 * y1 + 1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2, 2 * y1 + 1), 0), y1_in && x2_in);
-            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3, 2 * y1 + 1), 0), y1_in && x3_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0, 2 * y1 + 1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1, 2 * y1 + 1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2, 2 * y1 + 1), 0), x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3, 2 * y1 + 1), 0), x3_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0, 2 * y2 + 1), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2, 2 * y2 + 1), 0), y2_in && x2_in);
             vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3, 2 * y2 + 1), 0), y2_in && x3_in);
             vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1052,15 +1049,15 @@ void hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0 + 1, 2 * y0 + 1), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2 + 1, 2 * y0 + 1), 0), y0_in && x2_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3 + 1, 2 * y0 + 1), 0), y0_in && x3_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), y1_in && x2_in);
-            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), y1_in && x3_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), x3_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x0 + 1, 2 * y2 + 1), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x2 + 1, 2 * y2 + 1), 0), y2_in && x2_in);
             vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu1_raw, ivec2(2 * x3 + 1, 2 * y2 + 1), 0), y2_in && x3_in);
             vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1202,7 +1199,6 @@ void hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
@@ -1210,21 +1206,20 @@ void hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0, 2 * y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1, 2 * y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1, 2 * y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2, 2 * y0), 0), y0_in && x2_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3, 2 * y0), 0), y0_in && x3_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0, 2 * y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1, 2 * y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2, 2 * y1), 0), y1_in && x2_in);
-            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3, 2 * y1), 0), y1_in && x3_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0, 2 * y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1, 2 * y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2, 2 * y1), 0), x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3, 2 * y1), 0), x3_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0, 2 * y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1, 2 * y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1, 2 * y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2, 2 * y2), 0), y2_in && x2_in);
             vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3, 2 * y2), 0), y2_in && x3_in);
             vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1291,15 +1286,15 @@ void hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0 + 1, 2 * y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2 + 1, 2 * y0), 0), y0_in && x2_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3 + 1, 2 * y0), 0), y0_in && x3_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0 + 1, 2 * y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1 + 1, 2 * y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2 + 1, 2 * y1), 0), y1_in && x2_in);
-            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3 + 1, 2 * y1), 0), y1_in && x3_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0 + 1, 2 * y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1 + 1, 2 * y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2 + 1, 2 * y1), 0), x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3 + 1, 2 * y1), 0), x3_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0 + 1, 2 * y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2 + 1, 2 * y2), 0), y2_in && x2_in);
             vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3 + 1, 2 * y2), 0), y2_in && x3_in);
             vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1366,15 +1361,15 @@ void hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0, 2 * y0 + 1), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2, 2 * y0 + 1), 0), y0_in && x2_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3, 2 * y0 + 1), 0), y0_in && x3_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0, 2 * y1 + 1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1, 2 * y1 + 1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2, 2 * y1 + 1), 0), y1_in && x2_in);
-            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3, 2 * y1 + 1), 0), y1_in && x3_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0, 2 * y1 + 1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1, 2 * y1 + 1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2, 2 * y1 + 1), 0), x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3, 2 * y1 + 1), 0), x3_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0, 2 * y2 + 1), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2, 2 * y2 + 1), 0), y2_in && x2_in);
             vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3, 2 * y2 + 1), 0), y2_in && x3_in);
             vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1441,15 +1436,15 @@ void hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0 + 1, 2 * y0 + 1), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2 + 1, 2 * y0 + 1), 0), y0_in && x2_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3 + 1, 2 * y0 + 1), 0), y0_in && x3_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), y1_in && x2_in);
-            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), y1_in && x3_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), x3_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x0 + 1, 2 * y2 + 1), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x2 + 1, 2 * y2 + 1), 0), y2_in && x2_in);
             vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu2_raw, ivec2(2 * x3 + 1, 2 * y2 + 1), 0), y2_in && x3_in);
             vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1591,7 +1586,6 @@ void hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
@@ -1599,21 +1593,20 @@ void hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0, 2 * y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1, 2 * y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1, 2 * y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2, 2 * y0), 0), y0_in && x2_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3, 2 * y0), 0), y0_in && x3_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0, 2 * y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1, 2 * y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2, 2 * y1), 0), y1_in && x2_in);
-            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3, 2 * y1), 0), y1_in && x3_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0, 2 * y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1, 2 * y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2, 2 * y1), 0), x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3, 2 * y1), 0), x3_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0, 2 * y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1, 2 * y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1, 2 * y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2, 2 * y2), 0), y2_in && x2_in);
             vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3, 2 * y2), 0), y2_in && x3_in);
             vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1680,15 +1673,15 @@ void hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0 + 1, 2 * y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2 + 1, 2 * y0), 0), y0_in && x2_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3 + 1, 2 * y0), 0), y0_in && x3_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0 + 1, 2 * y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1 + 1, 2 * y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2 + 1, 2 * y1), 0), y1_in && x2_in);
-            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3 + 1, 2 * y1), 0), y1_in && x3_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0 + 1, 2 * y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1 + 1, 2 * y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2 + 1, 2 * y1), 0), x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3 + 1, 2 * y1), 0), x3_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0 + 1, 2 * y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2 + 1, 2 * y2), 0), y2_in && x2_in);
             vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3 + 1, 2 * y2), 0), y2_in && x3_in);
             vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1755,15 +1748,15 @@ void hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0, 2 * y0 + 1), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2, 2 * y0 + 1), 0), y0_in && x2_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3, 2 * y0 + 1), 0), y0_in && x3_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0, 2 * y1 + 1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1, 2 * y1 + 1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2, 2 * y1 + 1), 0), y1_in && x2_in);
-            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3, 2 * y1 + 1), 0), y1_in && x3_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0, 2 * y1 + 1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1, 2 * y1 + 1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2, 2 * y1 + 1), 0), x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3, 2 * y1 + 1), 0), x3_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0, 2 * y2 + 1), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2, 2 * y2 + 1), 0), y2_in && x2_in);
             vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3, 2 * y2 + 1), 0), y2_in && x3_in);
             vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1830,15 +1823,15 @@ void hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0 + 1, 2 * y0 + 1), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2 + 1, 2 * y0 + 1), 0), y0_in && x2_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3 + 1, 2 * y0 + 1), 0), y0_in && x3_in);
-            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), y1_in && x2_in);
-            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), y1_in && x3_in);
+            vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), x2_in);
+            vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), x3_in);
             vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x0 + 1, 2 * y2 + 1), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x2 + 1, 2 * y2 + 1), 0), y2_in && x2_in);
             vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu3_raw, ivec2(2 * x3 + 1, 2 * y2 + 1), 0), y2_in && x3_in);
             vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1995,7 +1988,6 @@ void hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -2007,7 +1999,6 @@ void hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -2018,37 +2009,37 @@ void hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0, 2 * y0), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1, 2 * y0), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y0), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y0), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3, 2 * y0), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4, 2 * y0), 0), y0_in && x4_in);
             vec4 s_0_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5, 2 * y0), 0), y0_in && x5_in);
             vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0, 2 * y1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1, 2 * y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3, 2 * y1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4, 2 * y1), 0), y1_in && x4_in);
             vec4 s_1_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5, 2 * y1), 0), y1_in && x5_in);
-            vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0, 2 * y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1, 2 * y2), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y2), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3, 2 * y2), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4, 2 * y2), 0), y2_in && x4_in);
-            vec4 s_2_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5, 2 * y2), 0), y2_in && x5_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0, 2 * y2), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1, 2 * y2), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y2), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3, 2 * y2), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4, 2 * y2), 0), x4_in);
+            vec4 s_2_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5, 2 * y2), 0), x5_in);
             vec4 s_3_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0, 2 * y3), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1, 2 * y3), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y3), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y3), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3, 2 * y3), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4, 2 * y3), 0), y3_in && x4_in);
             vec4 s_3_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5, 2 * y3), 0), y3_in && x5_in);
             vec4 s_4_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0, 2 * y4), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1, 2 * y4), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y4), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3, 2 * y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4, 2 * y4), 0), y4_in && x4_in);
             vec4 s_4_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5, 2 * y4), 0), y4_in && x5_in);
             vec4 s_5_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0, 2 * y5), 0), y5_in && x0_in);
             vec4 s_5_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1, 2 * y5), 0), y5_in && x1_in);
-            vec4 s_5_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y5), 0), y5_in && x2_in);
+            vec4 s_5_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y5), 0), y5_in);
             vec4 s_5_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3, 2 * y5), 0), y5_in && x3_in);
             vec4 s_5_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4, 2 * y5), 0), y5_in && x4_in);
             vec4 s_5_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5, 2 * y5), 0), y5_in && x5_in);
@@ -2183,37 +2174,37 @@ void hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0 + 1, 2 * y0), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y0), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y0), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3 + 1, 2 * y0), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4 + 1, 2 * y0), 0), y0_in && x4_in);
             vec4 s_0_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5 + 1, 2 * y0), 0), y0_in && x5_in);
             vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0 + 1, 2 * y1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1 + 1, 2 * y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3 + 1, 2 * y1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4 + 1, 2 * y1), 0), y1_in && x4_in);
             vec4 s_1_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5 + 1, 2 * y1), 0), y1_in && x5_in);
-            vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0 + 1, 2 * y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y2), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3 + 1, 2 * y2), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4 + 1, 2 * y2), 0), y2_in && x4_in);
-            vec4 s_2_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5 + 1, 2 * y2), 0), y2_in && x5_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0 + 1, 2 * y2), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1 + 1, 2 * y2), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y2), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3 + 1, 2 * y2), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4 + 1, 2 * y2), 0), x4_in);
+            vec4 s_2_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5 + 1, 2 * y2), 0), x5_in);
             vec4 s_3_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0 + 1, 2 * y3), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1 + 1, 2 * y3), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y3), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y3), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3 + 1, 2 * y3), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4 + 1, 2 * y3), 0), y3_in && x4_in);
             vec4 s_3_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5 + 1, 2 * y3), 0), y3_in && x5_in);
             vec4 s_4_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0 + 1, 2 * y4), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1 + 1, 2 * y4), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y4), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3 + 1, 2 * y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4 + 1, 2 * y4), 0), y4_in && x4_in);
             vec4 s_4_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5 + 1, 2 * y4), 0), y4_in && x5_in);
             vec4 s_5_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0 + 1, 2 * y5), 0), y5_in && x0_in);
             vec4 s_5_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1 + 1, 2 * y5), 0), y5_in && x1_in);
-            vec4 s_5_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y5), 0), y5_in && x2_in);
+            vec4 s_5_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y5), 0), y5_in);
             vec4 s_5_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3 + 1, 2 * y5), 0), y5_in && x3_in);
             vec4 s_5_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4 + 1, 2 * y5), 0), y5_in && x4_in);
             vec4 s_5_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5 + 1, 2 * y5), 0), y5_in && x5_in);
@@ -2348,37 +2339,37 @@ void hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0, 2 * y0 + 1), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y0 + 1), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y0 + 1), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3, 2 * y0 + 1), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4, 2 * y0 + 1), 0), y0_in && x4_in);
             vec4 s_0_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5, 2 * y0 + 1), 0), y0_in && x5_in);
             vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0, 2 * y1 + 1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1, 2 * y1 + 1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y1 + 1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y1 + 1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3, 2 * y1 + 1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4, 2 * y1 + 1), 0), y1_in && x4_in);
             vec4 s_1_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5, 2 * y1 + 1), 0), y1_in && x5_in);
-            vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0, 2 * y2 + 1), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y2 + 1), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3, 2 * y2 + 1), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4, 2 * y2 + 1), 0), y2_in && x4_in);
-            vec4 s_2_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5, 2 * y2 + 1), 0), y2_in && x5_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0, 2 * y2 + 1), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1, 2 * y2 + 1), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y2 + 1), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3, 2 * y2 + 1), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4, 2 * y2 + 1), 0), x4_in);
+            vec4 s_2_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5, 2 * y2 + 1), 0), x5_in);
             vec4 s_3_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0, 2 * y3 + 1), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1, 2 * y3 + 1), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y3 + 1), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y3 + 1), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3, 2 * y3 + 1), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4, 2 * y3 + 1), 0), y3_in && x4_in);
             vec4 s_3_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5, 2 * y3 + 1), 0), y3_in && x5_in);
             vec4 s_4_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0, 2 * y4 + 1), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1, 2 * y4 + 1), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y4 + 1), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y4 + 1), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3, 2 * y4 + 1), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4, 2 * y4 + 1), 0), y4_in && x4_in);
             vec4 s_4_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5, 2 * y4 + 1), 0), y4_in && x5_in);
             vec4 s_5_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0, 2 * y5 + 1), 0), y5_in && x0_in);
             vec4 s_5_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1, 2 * y5 + 1), 0), y5_in && x1_in);
-            vec4 s_5_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y5 + 1), 0), y5_in && x2_in);
+            vec4 s_5_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2, 2 * y5 + 1), 0), y5_in);
             vec4 s_5_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3, 2 * y5 + 1), 0), y5_in && x3_in);
             vec4 s_5_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4, 2 * y5 + 1), 0), y5_in && x4_in);
             vec4 s_5_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5, 2 * y5 + 1), 0), y5_in && x5_in);
@@ -2513,37 +2504,37 @@ void hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0 + 1, 2 * y0 + 1), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y0 + 1), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y0 + 1), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3 + 1, 2 * y0 + 1), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4 + 1, 2 * y0 + 1), 0), y0_in && x4_in);
             vec4 s_0_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5 + 1, 2 * y0 + 1), 0), y0_in && x5_in);
             vec4 s_1_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4 + 1, 2 * y1 + 1), 0), y1_in && x4_in);
             vec4 s_1_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5 + 1, 2 * y1 + 1), 0), y1_in && x5_in);
-            vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0 + 1, 2 * y2 + 1), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y2 + 1), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3 + 1, 2 * y2 + 1), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4 + 1, 2 * y2 + 1), 0), y2_in && x4_in);
-            vec4 s_2_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5 + 1, 2 * y2 + 1), 0), y2_in && x5_in);
+            vec4 s_2_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0 + 1, 2 * y2 + 1), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y2 + 1), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3 + 1, 2 * y2 + 1), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4 + 1, 2 * y2 + 1), 0), x4_in);
+            vec4 s_2_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5 + 1, 2 * y2 + 1), 0), x5_in);
             vec4 s_3_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0 + 1, 2 * y3 + 1), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1 + 1, 2 * y3 + 1), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y3 + 1), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y3 + 1), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3 + 1, 2 * y3 + 1), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4 + 1, 2 * y3 + 1), 0), y3_in && x4_in);
             vec4 s_3_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5 + 1, 2 * y3 + 1), 0), y3_in && x5_in);
             vec4 s_4_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0 + 1, 2 * y4 + 1), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1 + 1, 2 * y4 + 1), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y4 + 1), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y4 + 1), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3 + 1, 2 * y4 + 1), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4 + 1, 2 * y4 + 1), 0), y4_in && x4_in);
             vec4 s_4_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5 + 1, 2 * y4 + 1), 0), y4_in && x5_in);
             vec4 s_5_0 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x0 + 1, 2 * y5 + 1), 0), y5_in && x0_in);
             vec4 s_5_1 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x1 + 1, 2 * y5 + 1), 0), y5_in && x1_in);
-            vec4 s_5_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y5 + 1), 0), y5_in && x2_in);
+            vec4 s_5_2 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x2 + 1, 2 * y5 + 1), 0), y5_in);
             vec4 s_5_3 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x3 + 1, 2 * y5 + 1), 0), y5_in && x3_in);
             vec4 s_5_4 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x4 + 1, 2 * y5 + 1), 0), y5_in && x4_in);
             vec4 s_5_5 = padded(texelFetch(C4F16_CMP_relu4_raw, ivec2(2 * x5 + 1, 2 * y5 + 1), 0), y5_in && x5_in);
@@ -2690,7 +2681,6 @@ void hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -2702,7 +2692,6 @@ void hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -2712,37 +2701,37 @@ void hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_0_5 = padded(source(ivec2(x5, y0)), y0_in && x5_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
             float s_1_5 = padded(source(ivec2(x5, y1)), y1_in && x5_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
-            float s_2_5 = padded(source(ivec2(x5, y2)), y2_in && x5_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
+            float s_2_5 = padded(source(ivec2(x5, y2)), x5_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_3_5 = padded(source(ivec2(x5, y3)), y3_in && x5_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             float s_4_5 = padded(source(ivec2(x5, y4)), y4_in && x5_in);
             float s_5_0 = padded(source(ivec2(x0, y5)), y5_in && x0_in);
             float s_5_1 = padded(source(ivec2(x1, y5)), y5_in && x1_in);
-            float s_5_2 = padded(source(ivec2(x2, y5)), y5_in && x2_in);
+            float s_5_2 = padded(source(ivec2(x2, y5)), y5_in);
             float s_5_3 = padded(source(ivec2(x3, y5)), y5_in && x3_in);
             float s_5_4 = padded(source(ivec2(x4, y5)), y5_in && x4_in);
             float s_5_5 = padded(source(ivec2(x5, y5)), y5_in && x5_in);
@@ -2887,7 +2876,8 @@ void hook() {
         for (int i = interior ? 4 : 0; i < 4; i++) {
             ivec2 p = pixel + ivec2(i % 2, i / 2);
             vec4 sum_0 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F16_CMP_conv6_relu4_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(C4F16_CMP_conv6_relu4_rim_0w, ivec2(1, term), 0) : vec4(0.0);
@@ -2928,7 +2918,8 @@ void hook() {
         for (int i = interior ? 4 : 0; i < 4; i++) {
             ivec2 p = pixel + ivec2(i % 2, i / 2);
             vec4 sum_0 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F16_CMP_conv6_input_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(C4F16_CMP_conv6_input_rim_0w, ivec2(1, term), 0) : vec4(0.0);

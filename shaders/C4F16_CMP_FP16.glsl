@@ -73,7 +73,6 @@ void hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -85,7 +84,6 @@ void hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -95,37 +93,37 @@ void hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_0_5 = padded(source(ivec2(x5, y0)), y0_in && x5_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
             float s_1_5 = padded(source(ivec2(x5, y1)), y1_in && x5_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
-            float s_2_5 = padded(source(ivec2(x5, y2)), y2_in && x5_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
+            float s_2_5 = padded(source(ivec2(x5, y2)), x5_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_3_5 = padded(source(ivec2(x5, y3)), y3_in && x5_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             float s_4_5 = padded(source(ivec2(x5, y4)), y4_in && x5_in);
             float s_5_0 = padded(source(ivec2(x0, y5)), y5_in && x0_in);
             float s_5_1 = padded(source(ivec2(x1, y5)), y5_in && x1_in);
-            float s_5_2 = padded(source(ivec2(x2, y5)), y5_in && x2_in);
+            float s_5_2 = padded(source(ivec2(x2, y5)), y5_in);
             float s_5_3 = padded(source(ivec2(x3, y5)), y5_in && x3_in);
             float s_5_4 = padded(source(ivec2(x4, y5)), y5_in && x4_in);
             float s_5_5 = padded(source(ivec2(x5, y5)), y5_in && x5_in);
@@ -660,7 +658,8 @@ void hook() {
             vec4 sum_1 = vec4(0.0);
             vec4 sum_2 = vec4(0.0);
             vec4 sum_3 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F16_CMP_FP16_conv1_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(C4F16_CMP_FP16_conv1_rim_0w, ivec2(1, term), 0) : vec4(0.0);
@@ -815,7 +814,6 @@ void hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
@@ -823,21 +821,20 @@ void hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0, 2 * y0), 0), y0_in && x0_in));
-            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y0), 0), y0_in && x1_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y0), 0), y0_in));
             f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2, 2 * y0), 0), y0_in && x2_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3, 2 * y0), 0), y0_in && x3_in));
-            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0, 2 * y1), 0), y1_in && x0_in));
-            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2, 2 * y1), 0), y1_in && x2_in));
-            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3, 2 * y1), 0), y1_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0, 2 * y1), 0), x0_in));
+            f16vec4 s_1_1 = f16vec4(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y1), 0));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2, 2 * y1), 0), x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3, 2 * y1), 0), x3_in));
             f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0, 2 * y2), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y2), 0), y2_in && x1_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y2), 0), y2_in));
             f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2, 2 * y2), 0), y2_in && x2_in));
             f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3, 2 * y2), 0), y2_in && x3_in));
             f16vec4 f_0_0 = s_0_0 - s_0_2;
@@ -920,15 +917,15 @@ void hook() {
         // Pack 1
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0 + 1, 2 * y0), 0), y0_in && x0_in));
-            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in && x1_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in));
             f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2 + 1, 2 * y0), 0), y0_in && x2_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3 + 1, 2 * y0), 0), y0_in && x3_in));
-            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0 + 1, 2 * y1), 0), y1_in && x0_in));
-            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2 + 1, 2 * y1), 0), y1_in && x2_in));
-            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3 + 1, 2 * y1), 0), y1_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0 + 1, 2 * y1), 0), x0_in));
+            f16vec4 s_1_1 = f16vec4(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y1), 0));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2 + 1, 2 * y1), 0), x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3 + 1, 2 * y1), 0), x3_in));
             f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0 + 1, 2 * y2), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in && x1_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in));
             f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2 + 1, 2 * y2), 0), y2_in && x2_in));
             f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3 + 1, 2 * y2), 0), y2_in && x3_in));
             f16vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1011,15 +1008,15 @@ void hook() {
         // Pack 2
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0, 2 * y0 + 1), 0), y0_in && x0_in));
-            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in && x1_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in));
             f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2, 2 * y0 + 1), 0), y0_in && x2_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3, 2 * y0 + 1), 0), y0_in && x3_in));
-            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0, 2 * y1 + 1), 0), y1_in && x0_in));
-            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y1 + 1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2, 2 * y1 + 1), 0), y1_in && x2_in));
-            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3, 2 * y1 + 1), 0), y1_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0, 2 * y1 + 1), 0), x0_in));
+            f16vec4 s_1_1 = f16vec4(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y1 + 1), 0));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2, 2 * y1 + 1), 0), x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3, 2 * y1 + 1), 0), x3_in));
             f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0, 2 * y2 + 1), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in && x1_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in));
             f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2, 2 * y2 + 1), 0), y2_in && x2_in));
             f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3, 2 * y2 + 1), 0), y2_in && x3_in));
             f16vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1102,15 +1099,15 @@ void hook() {
         // Pack 3
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0 + 1, 2 * y0 + 1), 0), y0_in && x0_in));
-            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in && x1_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in));
             f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2 + 1, 2 * y0 + 1), 0), y0_in && x2_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3 + 1, 2 * y0 + 1), 0), y0_in && x3_in));
-            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), y1_in && x0_in));
-            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), y1_in && x2_in));
-            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), y1_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), x0_in));
+            f16vec4 s_1_1 = f16vec4(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), x3_in));
             f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x0 + 1, 2 * y2 + 1), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in && x1_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in));
             f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x2 + 1, 2 * y2 + 1), 0), y2_in && x2_in));
             f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu1_raw, ivec2(2 * x3 + 1, 2 * y2 + 1), 0), y2_in && x3_in));
             f16vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1270,7 +1267,6 @@ void hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
@@ -1278,21 +1274,20 @@ void hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0, 2 * y0), 0), y0_in && x0_in));
-            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y0), 0), y0_in && x1_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y0), 0), y0_in));
             f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2, 2 * y0), 0), y0_in && x2_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3, 2 * y0), 0), y0_in && x3_in));
-            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0, 2 * y1), 0), y1_in && x0_in));
-            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2, 2 * y1), 0), y1_in && x2_in));
-            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3, 2 * y1), 0), y1_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0, 2 * y1), 0), x0_in));
+            f16vec4 s_1_1 = f16vec4(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y1), 0));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2, 2 * y1), 0), x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3, 2 * y1), 0), x3_in));
             f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0, 2 * y2), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y2), 0), y2_in && x1_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y2), 0), y2_in));
             f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2, 2 * y2), 0), y2_in && x2_in));
             f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3, 2 * y2), 0), y2_in && x3_in));
             f16vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1375,15 +1370,15 @@ void hook() {
         // Pack 1
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0 + 1, 2 * y0), 0), y0_in && x0_in));
-            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in && x1_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in));
             f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2 + 1, 2 * y0), 0), y0_in && x2_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3 + 1, 2 * y0), 0), y0_in && x3_in));
-            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0 + 1, 2 * y1), 0), y1_in && x0_in));
-            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2 + 1, 2 * y1), 0), y1_in && x2_in));
-            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3 + 1, 2 * y1), 0), y1_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0 + 1, 2 * y1), 0), x0_in));
+            f16vec4 s_1_1 = f16vec4(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y1), 0));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2 + 1, 2 * y1), 0), x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3 + 1, 2 * y1), 0), x3_in));
             f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0 + 1, 2 * y2), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in && x1_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in));
             f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2 + 1, 2 * y2), 0), y2_in && x2_in));
             f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3 + 1, 2 * y2), 0), y2_in && x3_in));
             f16vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1466,15 +1461,15 @@ void hook() {
         // Pack 2
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0, 2 * y0 + 1), 0), y0_in && x0_in));
-            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in && x1_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in));
             f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2, 2 * y0 + 1), 0), y0_in && x2_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3, 2 * y0 + 1), 0), y0_in && x3_in));
-            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0, 2 * y1 + 1), 0), y1_in && x0_in));
-            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y1 + 1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2, 2 * y1 + 1), 0), y1_in && x2_in));
-            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3, 2 * y1 + 1), 0), y1_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0, 2 * y1 + 1), 0), x0_in));
+            f16vec4 s_1_1 = f16vec4(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y1 + 1), 0));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2, 2 * y1 + 1), 0), x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3, 2 * y1 + 1), 0), x3_in));
             f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0, 2 * y2 + 1), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in && x1_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in));
             f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2, 2 * y2 + 1), 0), y2_in && x2_in));
             f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3, 2 * y2 + 1), 0), y2_in && x3_in));
             f16vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1557,15 +1552,15 @@ void hook() {
         // Pack 3
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0 + 1, 2 * y0 + 1), 0), y0_in && x0_in));
-            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in && x1_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in));
             f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2 + 1, 2 * y0 + 1), 0), y0_in && x2_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3 + 1, 2 * y0 + 1), 0), y0_in && x3_in));
-            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), y1_in && x0_in));
-            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), y1_in && x2_in));
-            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), y1_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), x0_in));
+            f16vec4 s_1_1 = f16vec4(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), x3_in));
             f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x0 + 1, 2 * y2 + 1), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in && x1_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in));
             f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x2 + 1, 2 * y2 + 1), 0), y2_in && x2_in));
             f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu2_raw, ivec2(2 * x3 + 1, 2 * y2 + 1), 0), y2_in && x3_in));
             f16vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1725,7 +1720,6 @@ void hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
@@ -1733,21 +1727,20 @@ void hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0, 2 * y0), 0), y0_in && x0_in));
-            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y0), 0), y0_in && x1_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y0), 0), y0_in));
             f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2, 2 * y0), 0), y0_in && x2_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3, 2 * y0), 0), y0_in && x3_in));
-            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0, 2 * y1), 0), y1_in && x0_in));
-            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2, 2 * y1), 0), y1_in && x2_in));
-            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3, 2 * y1), 0), y1_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0, 2 * y1), 0), x0_in));
+            f16vec4 s_1_1 = f16vec4(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y1), 0));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2, 2 * y1), 0), x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3, 2 * y1), 0), x3_in));
             f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0, 2 * y2), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y2), 0), y2_in && x1_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y2), 0), y2_in));
             f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2, 2 * y2), 0), y2_in && x2_in));
             f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3, 2 * y2), 0), y2_in && x3_in));
             f16vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1830,15 +1823,15 @@ void hook() {
         // Pack 1
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0 + 1, 2 * y0), 0), y0_in && x0_in));
-            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in && x1_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in));
             f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2 + 1, 2 * y0), 0), y0_in && x2_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3 + 1, 2 * y0), 0), y0_in && x3_in));
-            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0 + 1, 2 * y1), 0), y1_in && x0_in));
-            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2 + 1, 2 * y1), 0), y1_in && x2_in));
-            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3 + 1, 2 * y1), 0), y1_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0 + 1, 2 * y1), 0), x0_in));
+            f16vec4 s_1_1 = f16vec4(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y1), 0));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2 + 1, 2 * y1), 0), x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3 + 1, 2 * y1), 0), x3_in));
             f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0 + 1, 2 * y2), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in && x1_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in));
             f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2 + 1, 2 * y2), 0), y2_in && x2_in));
             f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3 + 1, 2 * y2), 0), y2_in && x3_in));
             f16vec4 f_0_0 = s_0_0 - s_0_2;
@@ -1921,15 +1914,15 @@ void hook() {
         // Pack 2
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0, 2 * y0 + 1), 0), y0_in && x0_in));
-            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in && x1_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in));
             f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2, 2 * y0 + 1), 0), y0_in && x2_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3, 2 * y0 + 1), 0), y0_in && x3_in));
-            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0, 2 * y1 + 1), 0), y1_in && x0_in));
-            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y1 + 1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2, 2 * y1 + 1), 0), y1_in && x2_in));
-            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3, 2 * y1 + 1), 0), y1_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0, 2 * y1 + 1), 0), x0_in));
+            f16vec4 s_1_1 = f16vec4(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y1 + 1), 0));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2, 2 * y1 + 1), 0), x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3, 2 * y1 + 1), 0), x3_in));
             f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0, 2 * y2 + 1), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in && x1_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in));
             f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2, 2 * y2 + 1), 0), y2_in && x2_in));
             f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3, 2 * y2 + 1), 0), y2_in && x3_in));
             f16vec4 f_0_0 = s_0_0 - s_0_2;
@@ -2012,15 +2005,15 @@ void hook() {
         // Pack 3
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0 + 1, 2 * y0 + 1), 0), y0_in && x0_in));
-            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in && x1_in));
+            f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in));
             f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2 + 1, 2 * y0 + 1), 0), y0_in && x2_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3 + 1, 2 * y0 + 1), 0), y0_in && x3_in));
-            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), y1_in && x0_in));
-            f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), y1_in && x2_in));
-            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), y1_in && x3_in));
+            f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), x0_in));
+            f16vec4 s_1_1 = f16vec4(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), x2_in));
+            f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), x3_in));
             f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x0 + 1, 2 * y2 + 1), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in && x1_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in));
             f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x2 + 1, 2 * y2 + 1), 0), y2_in && x2_in));
             f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu3_raw, ivec2(2 * x3 + 1, 2 * y2 + 1), 0), y2_in && x3_in));
             f16vec4 f_0_0 = s_0_0 - s_0_2;
@@ -2195,7 +2188,6 @@ void hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -2207,7 +2199,6 @@ void hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -2218,37 +2209,37 @@ void hook() {
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y0), 0), y0_in && x0_in));
             f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y0), 0), y0_in && x1_in));
-            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y0), 0), y0_in && x2_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y0), 0), y0_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y0), 0), y0_in && x3_in));
             f16vec4 s_0_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y0), 0), y0_in && x4_in));
             f16vec4 s_0_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y0), 0), y0_in && x5_in));
             f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y1), 0), y1_in && x0_in));
             f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y1), 0), y1_in && x2_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y1), 0), y1_in));
             f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y1), 0), y1_in && x3_in));
             f16vec4 s_1_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y1), 0), y1_in && x4_in));
             f16vec4 s_1_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y1), 0), y1_in && x5_in));
-            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y2), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y2), 0), y2_in && x1_in));
-            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y2), 0), y2_in && x2_in));
-            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y2), 0), y2_in && x3_in));
-            f16vec4 s_2_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y2), 0), y2_in && x4_in));
-            f16vec4 s_2_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y2), 0), y2_in && x5_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y2), 0), x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y2), 0), x1_in));
+            f16vec4 s_2_2 = f16vec4(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y2), 0));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y2), 0), x3_in));
+            f16vec4 s_2_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y2), 0), x4_in));
+            f16vec4 s_2_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y2), 0), x5_in));
             f16vec4 s_3_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y3), 0), y3_in && x0_in));
             f16vec4 s_3_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y3), 0), y3_in && x1_in));
-            f16vec4 s_3_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y3), 0), y3_in && x2_in));
+            f16vec4 s_3_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y3), 0), y3_in));
             f16vec4 s_3_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y3), 0), y3_in && x3_in));
             f16vec4 s_3_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y3), 0), y3_in && x4_in));
             f16vec4 s_3_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y3), 0), y3_in && x5_in));
             f16vec4 s_4_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y4), 0), y4_in && x0_in));
             f16vec4 s_4_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y4), 0), y4_in && x1_in));
-            f16vec4 s_4_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y4), 0), y4_in && x2_in));
+            f16vec4 s_4_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y4), 0), y4_in));
             f16vec4 s_4_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y4), 0), y4_in && x3_in));
             f16vec4 s_4_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y4), 0), y4_in && x4_in));
             f16vec4 s_4_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y4), 0), y4_in && x5_in));
             f16vec4 s_5_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y5), 0), y5_in && x0_in));
             f16vec4 s_5_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y5), 0), y5_in && x1_in));
-            f16vec4 s_5_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y5), 0), y5_in && x2_in));
+            f16vec4 s_5_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y5), 0), y5_in));
             f16vec4 s_5_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y5), 0), y5_in && x3_in));
             f16vec4 s_5_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y5), 0), y5_in && x4_in));
             f16vec4 s_5_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y5), 0), y5_in && x5_in));
@@ -2387,37 +2378,37 @@ void hook() {
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y0), 0), y0_in && x0_in));
             f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y0), 0), y0_in && x1_in));
-            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y0), 0), y0_in && x2_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y0), 0), y0_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y0), 0), y0_in && x3_in));
             f16vec4 s_0_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y0), 0), y0_in && x4_in));
             f16vec4 s_0_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y0), 0), y0_in && x5_in));
             f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y1), 0), y1_in && x0_in));
             f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y1), 0), y1_in && x2_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y1), 0), y1_in));
             f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y1), 0), y1_in && x3_in));
             f16vec4 s_1_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y1), 0), y1_in && x4_in));
             f16vec4 s_1_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y1), 0), y1_in && x5_in));
-            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y2), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y2), 0), y2_in && x1_in));
-            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y2), 0), y2_in && x2_in));
-            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y2), 0), y2_in && x3_in));
-            f16vec4 s_2_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y2), 0), y2_in && x4_in));
-            f16vec4 s_2_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y2), 0), y2_in && x5_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y2), 0), x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y2), 0), x1_in));
+            f16vec4 s_2_2 = f16vec4(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y2), 0));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y2), 0), x3_in));
+            f16vec4 s_2_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y2), 0), x4_in));
+            f16vec4 s_2_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y2), 0), x5_in));
             f16vec4 s_3_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y3), 0), y3_in && x0_in));
             f16vec4 s_3_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y3), 0), y3_in && x1_in));
-            f16vec4 s_3_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y3), 0), y3_in && x2_in));
+            f16vec4 s_3_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y3), 0), y3_in));
             f16vec4 s_3_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y3), 0), y3_in && x3_in));
             f16vec4 s_3_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y3), 0), y3_in && x4_in));
             f16vec4 s_3_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y3), 0), y3_in && x5_in));
             f16vec4 s_4_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y4), 0), y4_in && x0_in));
             f16vec4 s_4_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y4), 0), y4_in && x1_in));
-            f16vec4 s_4_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y4), 0), y4_in && x2_in));
+            f16vec4 s_4_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y4), 0), y4_in));
             f16vec4 s_4_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y4), 0), y4_in && x3_in));
             f16vec4 s_4_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y4), 0), y4_in && x4_in));
             f16vec4 s_4_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y4), 0), y4_in && x5_in));
             f16vec4 s_5_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y5), 0), y5_in && x0_in));
             f16vec4 s_5_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y5), 0), y5_in && x1_in));
-            f16vec4 s_5_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y5), 0), y5_in && x2_in));
+            f16vec4 s_5_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y5), 0), y5_in));
             f16vec4 s_5_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y5), 0), y5_in && x3_in));
             f16vec4 s_5_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y5), 0), y5_in && x4_in));
             f16vec4 s_5_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y5), 0), y5_in && x5_in));
@@ -2556,37 +2547,37 @@ void hook() {
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y0 + 1), 0), y0_in && x0_in));
             f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y0 + 1), 0), y0_in && x1_in));
-            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y0 + 1), 0), y0_in && x2_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y0 + 1), 0), y0_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y0 + 1), 0), y0_in && x3_in));
             f16vec4 s_0_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y0 + 1), 0), y0_in && x4_in));
             f16vec4 s_0_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y0 + 1), 0), y0_in && x5_in));
             f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y1 + 1), 0), y1_in && x0_in));
             f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y1 + 1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y1 + 1), 0), y1_in && x2_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y1 + 1), 0), y1_in));
             f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y1 + 1), 0), y1_in && x3_in));
             f16vec4 s_1_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y1 + 1), 0), y1_in && x4_in));
             f16vec4 s_1_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y1 + 1), 0), y1_in && x5_in));
-            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y2 + 1), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y2 + 1), 0), y2_in && x1_in));
-            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y2 + 1), 0), y2_in && x2_in));
-            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y2 + 1), 0), y2_in && x3_in));
-            f16vec4 s_2_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y2 + 1), 0), y2_in && x4_in));
-            f16vec4 s_2_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y2 + 1), 0), y2_in && x5_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y2 + 1), 0), x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y2 + 1), 0), x1_in));
+            f16vec4 s_2_2 = f16vec4(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y2 + 1), 0));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y2 + 1), 0), x3_in));
+            f16vec4 s_2_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y2 + 1), 0), x4_in));
+            f16vec4 s_2_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y2 + 1), 0), x5_in));
             f16vec4 s_3_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y3 + 1), 0), y3_in && x0_in));
             f16vec4 s_3_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y3 + 1), 0), y3_in && x1_in));
-            f16vec4 s_3_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y3 + 1), 0), y3_in && x2_in));
+            f16vec4 s_3_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y3 + 1), 0), y3_in));
             f16vec4 s_3_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y3 + 1), 0), y3_in && x3_in));
             f16vec4 s_3_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y3 + 1), 0), y3_in && x4_in));
             f16vec4 s_3_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y3 + 1), 0), y3_in && x5_in));
             f16vec4 s_4_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y4 + 1), 0), y4_in && x0_in));
             f16vec4 s_4_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y4 + 1), 0), y4_in && x1_in));
-            f16vec4 s_4_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y4 + 1), 0), y4_in && x2_in));
+            f16vec4 s_4_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y4 + 1), 0), y4_in));
             f16vec4 s_4_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y4 + 1), 0), y4_in && x3_in));
             f16vec4 s_4_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y4 + 1), 0), y4_in && x4_in));
             f16vec4 s_4_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y4 + 1), 0), y4_in && x5_in));
             f16vec4 s_5_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0, 2 * y5 + 1), 0), y5_in && x0_in));
             f16vec4 s_5_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1, 2 * y5 + 1), 0), y5_in && x1_in));
-            f16vec4 s_5_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y5 + 1), 0), y5_in && x2_in));
+            f16vec4 s_5_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2, 2 * y5 + 1), 0), y5_in));
             f16vec4 s_5_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3, 2 * y5 + 1), 0), y5_in && x3_in));
             f16vec4 s_5_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4, 2 * y5 + 1), 0), y5_in && x4_in));
             f16vec4 s_5_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5, 2 * y5 + 1), 0), y5_in && x5_in));
@@ -2725,37 +2716,37 @@ void hook() {
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y0 + 1), 0), y0_in && x0_in));
             f16vec4 s_0_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y0 + 1), 0), y0_in && x1_in));
-            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y0 + 1), 0), y0_in && x2_in));
+            f16vec4 s_0_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y0 + 1), 0), y0_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y0 + 1), 0), y0_in && x3_in));
             f16vec4 s_0_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y0 + 1), 0), y0_in && x4_in));
             f16vec4 s_0_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y0 + 1), 0), y0_in && x5_in));
             f16vec4 s_1_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y1 + 1), 0), y1_in && x0_in));
             f16vec4 s_1_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y1 + 1), 0), y1_in && x1_in));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), y1_in && x2_in));
+            f16vec4 s_1_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y1 + 1), 0), y1_in));
             f16vec4 s_1_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y1 + 1), 0), y1_in && x3_in));
             f16vec4 s_1_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y1 + 1), 0), y1_in && x4_in));
             f16vec4 s_1_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y1 + 1), 0), y1_in && x5_in));
-            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y2 + 1), 0), y2_in && x0_in));
-            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), y2_in && x1_in));
-            f16vec4 s_2_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y2 + 1), 0), y2_in && x2_in));
-            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y2 + 1), 0), y2_in && x3_in));
-            f16vec4 s_2_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y2 + 1), 0), y2_in && x4_in));
-            f16vec4 s_2_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y2 + 1), 0), y2_in && x5_in));
+            f16vec4 s_2_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y2 + 1), 0), x0_in));
+            f16vec4 s_2_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y2 + 1), 0), x1_in));
+            f16vec4 s_2_2 = f16vec4(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y2 + 1), 0));
+            f16vec4 s_2_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y2 + 1), 0), x3_in));
+            f16vec4 s_2_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y2 + 1), 0), x4_in));
+            f16vec4 s_2_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y2 + 1), 0), x5_in));
             f16vec4 s_3_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y3 + 1), 0), y3_in && x0_in));
             f16vec4 s_3_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y3 + 1), 0), y3_in && x1_in));
-            f16vec4 s_3_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y3 + 1), 0), y3_in && x2_in));
+            f16vec4 s_3_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y3 + 1), 0), y3_in));
             f16vec4 s_3_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y3 + 1), 0), y3_in && x3_in));
             f16vec4 s_3_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y3 + 1), 0), y3_in && x4_in));
             f16vec4 s_3_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y3 + 1), 0), y3_in && x5_in));
             f16vec4 s_4_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y4 + 1), 0), y4_in && x0_in));
             f16vec4 s_4_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y4 + 1), 0), y4_in && x1_in));
-            f16vec4 s_4_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y4 + 1), 0), y4_in && x2_in));
+            f16vec4 s_4_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y4 + 1), 0), y4_in));
             f16vec4 s_4_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y4 + 1), 0), y4_in && x3_in));
             f16vec4 s_4_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y4 + 1), 0), y4_in && x4_in));
             f16vec4 s_4_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y4 + 1), 0), y4_in && x5_in));
             f16vec4 s_5_0 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x0 + 1, 2 * y5 + 1), 0), y5_in && x0_in));
             f16vec4 s_5_1 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x1 + 1, 2 * y5 + 1), 0), y5_in && x1_in));
-            f16vec4 s_5_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y5 + 1), 0), y5_in && x2_in));
+            f16vec4 s_5_2 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x2 + 1, 2 * y5 + 1), 0), y5_in));
             f16vec4 s_5_3 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x3 + 1, 2 * y5 + 1), 0), y5_in && x3_in));
             f16vec4 s_5_4 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x4 + 1, 2 * y5 + 1), 0), y5_in && x4_in));
             f16vec4 s_5_5 = f16vec4(padded(texelFetch(C4F16_CMP_FP16_relu4_raw, ivec2(2 * x5 + 1, 2 * y5 + 1), 0), y5_in && x5_in));
@@ -2906,7 +2897,6 @@ void hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -2918,7 +2908,6 @@ void hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -2928,37 +2917,37 @@ void hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_0_5 = padded(source(ivec2(x5, y0)), y0_in && x5_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
             float s_1_5 = padded(source(ivec2(x5, y1)), y1_in && x5_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
-            float s_2_5 = padded(source(ivec2(x5, y2)), y2_in && x5_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
+            float s_2_5 = padded(source(ivec2(x5, y2)), x5_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_3_5 = padded(source(ivec2(x5, y3)), y3_in && x5_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             float s_4_5 = padded(source(ivec2(x5, y4)), y4_in && x5_in);
             float s_5_0 = padded(source(ivec2(x0, y5)), y5_in && x0_in);
             float s_5_1 = padded(source(ivec2(x1, y5)), y5_in && x1_in);
-            float s_5_2 = padded(source(ivec2(x2, y5)), y5_in && x2_in);
+            float s_5_2 = padded(source(ivec2(x2, y5)), y5_in);
             float s_5_3 = padded(source(ivec2(x3, y5)), y5_in && x3_in);
             float s_5_4 = padded(source(ivec2(x4, y5)), y5_in && x4_in);
             float s_5_5 = padded(source(ivec2(x5, y5)), y5_in && x5_in);
@@ -3103,7 +3092,8 @@ void hook() {
         for (int i = interior ? 4 : 0; i < 4; i++) {
             ivec2 p = pixel + ivec2(i % 2, i / 2);
             vec4 sum_0 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F16_CMP_FP16_conv6_relu4_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(C4F16_CMP_FP16_conv6_relu4_rim_0w, ivec2(1, term), 0) : vec4(0.0);
@@ -3144,7 +3134,8 @@ void hook() {
         for (int i = interior ? 4 : 0; i < 4; i++) {
             ivec2 p = pixel + ivec2(i % 2, i / 2);
             vec4 sum_0 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F16_CMP_FP16_conv6_input_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(C4F16_CMP_FP16_conv6_input_rim_0w, ivec2(1, term), 0) : vec4(0.0);

@@ -80,7 +80,6 @@ void hook() {
             int x1 = clamp(corner.x + 1, 0, edge.x);
             bool x1_in = x1 == corner.x + 1;
             int x2 = clamp(corner.x + 2, 0, edge.x);
-            bool x2_in = x2 == corner.x + 2;
             int x3 = clamp(corner.x + 3, 0, edge.x);
             bool x3_in = x3 == corner.x + 3;
             int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -98,7 +97,7 @@ void hook() {
                 bool y1_in = y1 == corner.y + ky + 1;
                 float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
                 float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-                float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+                float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
                 float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
                 float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
                 float s_0_5 = padded(source(ivec2(x5, y0)), y0_in && x5_in);
@@ -106,7 +105,7 @@ void hook() {
                 float s_0_7 = padded(source(ivec2(x7, y0)), y0_in && x7_in);
                 float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
                 float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-                float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+                float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
                 float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
                 float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
                 float s_1_5 = padded(source(ivec2(x5, y1)), y1_in && x5_in);
@@ -177,7 +176,8 @@ void hook() {
             for (int i = interior ? 8 : 0; i < 8; i++) {
                 ivec2 p = pixel + ivec2(i % 4, i / 4);
                 vec4 sum_0 = vec4(0.0);
-                for (int term = 0; term < 8; term++) {
+                bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+                for (int term = within ? 8 : 0; term < 8; term++) {
                     ivec4 taps = ivec4(texelFetch(C4F16_CMP_INSTANT_conv1_rim_0w, ivec2(0, term), 0));
                     bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                     sum_0 += here ? texelFetch(C4F16_CMP_INSTANT_conv1_rim_0w, ivec2(result + 1, term), 0) : vec4(0.0);
@@ -319,7 +319,6 @@ void hook() {
             int x0 = clamp(corner.x, 0, edge.x);
             bool x0_in = x0 == corner.x;
             int x1 = clamp(corner.x + 1, 0, edge.x);
-            bool x1_in = x1 == corner.x + 1;
             int x2 = clamp(corner.x + 2, 0, edge.x);
             bool x2_in = x2 == corner.x + 2;
             int x3 = clamp(corner.x + 3, 0, edge.x);
@@ -331,7 +330,6 @@ void hook() {
             int y0 = clamp(corner.y, 0, edge.y);
             bool y0_in = y0 == corner.y;
             int y1 = clamp(corner.y + 1, 0, edge.y);
-            bool y1_in = y1 == corner.y + 1;
             int y2 = clamp(corner.y + 2, 0, edge.y);
             bool y2_in = y2 == corner.y + 2;
             int y3 = clamp(corner.y + 3, 0, edge.y);
@@ -339,25 +337,25 @@ void hook() {
             for (int pack = 0; pack < 4; pack++) {
                 ivec2 cell = ivec2(pack % 2, pack / 2);
                 vec4 s_0_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x0, 2 * y0) + cell, 0), y0_in && x0_in);
-                vec4 s_0_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x1, 2 * y0) + cell, 0), y0_in && x1_in);
+                vec4 s_0_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x1, 2 * y0) + cell, 0), y0_in);
                 vec4 s_0_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x2, 2 * y0) + cell, 0), y0_in && x2_in);
                 vec4 s_0_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x3, 2 * y0) + cell, 0), y0_in && x3_in);
                 vec4 s_0_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x4, 2 * y0) + cell, 0), y0_in && x4_in);
                 vec4 s_0_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x5, 2 * y0) + cell, 0), y0_in && x5_in);
-                vec4 s_1_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x0, 2 * y1) + cell, 0), y1_in && x0_in);
-                vec4 s_1_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x1, 2 * y1) + cell, 0), y1_in && x1_in);
-                vec4 s_1_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x2, 2 * y1) + cell, 0), y1_in && x2_in);
-                vec4 s_1_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x3, 2 * y1) + cell, 0), y1_in && x3_in);
-                vec4 s_1_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x4, 2 * y1) + cell, 0), y1_in && x4_in);
-                vec4 s_1_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x5, 2 * y1) + cell, 0), y1_in && x5_in);
+                vec4 s_1_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x0, 2 * y1) + cell, 0), x0_in);
+                vec4 s_1_1 = texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x1, 2 * y1) + cell, 0);
+                vec4 s_1_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x2, 2 * y1) + cell, 0), x2_in);
+                vec4 s_1_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x3, 2 * y1) + cell, 0), x3_in);
+                vec4 s_1_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x4, 2 * y1) + cell, 0), x4_in);
+                vec4 s_1_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x5, 2 * y1) + cell, 0), x5_in);
                 vec4 s_2_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x0, 2 * y2) + cell, 0), y2_in && x0_in);
-                vec4 s_2_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x1, 2 * y2) + cell, 0), y2_in && x1_in);
+                vec4 s_2_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x1, 2 * y2) + cell, 0), y2_in);
                 vec4 s_2_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x2, 2 * y2) + cell, 0), y2_in && x2_in);
                 vec4 s_2_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x3, 2 * y2) + cell, 0), y2_in && x3_in);
                 vec4 s_2_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x4, 2 * y2) + cell, 0), y2_in && x4_in);
                 vec4 s_2_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x5, 2 * y2) + cell, 0), y2_in && x5_in);
                 vec4 s_3_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x0, 2 * y3) + cell, 0), y3_in && x0_in);
-                vec4 s_3_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x1, 2 * y3) + cell, 0), y3_in && x1_in);
+                vec4 s_3_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x1, 2 * y3) + cell, 0), y3_in);
                 vec4 s_3_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x2, 2 * y3) + cell, 0), y3_in && x2_in);
                 vec4 s_3_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x3, 2 * y3) + cell, 0), y3_in && x3_in);
                 vec4 s_3_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
@@ -539,7 +537,6 @@ void hook() {
             int x0 = clamp(corner.x, 0, edge.x);
             bool x0_in = x0 == corner.x;
             int x1 = clamp(corner.x + 1, 0, edge.x);
-            bool x1_in = x1 == corner.x + 1;
             int x2 = clamp(corner.x + 2, 0, edge.x);
             bool x2_in = x2 == corner.x + 2;
             int x3 = clamp(corner.x + 3, 0, edge.x);
@@ -551,7 +548,6 @@ void hook() {
             int y0 = clamp(corner.y, 0, edge.y);
             bool y0_in = y0 == corner.y;
             int y1 = clamp(corner.y + 1, 0, edge.y);
-            bool y1_in = y1 == corner.y + 1;
             int y2 = clamp(corner.y + 2, 0, edge.y);
             bool y2_in = y2 == corner.y + 2;
             int y3 = clamp(corner.y + 3, 0, edge.y);
@@ -559,25 +555,25 @@ void hook() {
             for (int pack = 0; pack < 4; pack++) {
                 ivec2 cell = ivec2(pack % 2, pack / 2);
                 vec4 s_0_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x0, 2 * y0) + cell, 0), y0_in && x0_in);
-                vec4 s_0_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x1, 2 * y0) + cell, 0), y0_in && x1_in);
+                vec4 s_0_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x1, 2 * y0) + cell, 0), y0_in);
                 vec4 s_0_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x2, 2 * y0) + cell, 0), y0_in && x2_in);
                 vec4 s_0_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x3, 2 * y0) + cell, 0), y0_in && x3_in);
                 vec4 s_0_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x4, 2 * y0) + cell, 0), y0_in && x4_in);
                 vec4 s_0_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x5, 2 * y0) + cell, 0), y0_in && x5_in);
-                vec4 s_1_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x0, 2 * y1) + cell, 0), y1_in && x0_in);
-                vec4 s_1_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x1, 2 * y1) + cell, 0), y1_in && x1_in);
-                vec4 s_1_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x2, 2 * y1) + cell, 0), y1_in && x2_in);
-                vec4 s_1_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x3, 2 * y1) + cell, 0), y1_in && x3_in);
-                vec4 s_1_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x4, 2 * y1) + cell, 0), y1_in && x4_in);
-                vec4 s_1_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x5, 2 * y1) + cell, 0), y1_in && x5_in);
+                vec4 s_1_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x0, 2 * y1) + cell, 0), x0_in);
+                vec4 s_1_1 = texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x1, 2 * y1) + cell, 0);
+                vec4 s_1_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x2, 2 * y1) + cell, 0), x2_in);
+                vec4 s_1_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x3, 2 * y1) + cell, 0), x3_in);
+                vec4 s_1_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x4, 2 * y1) + cell, 0), x4_in);
+                vec4 s_1_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x5, 2 * y1) + cell, 0), x5_in);
                 vec4 s_2_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x0, 2 * y2) + cell, 0), y2_in && x0_in);
-                vec4 s_2_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x1, 2 * y2) + cell, 0), y2_in && x1_in);
+                vec4 s_2_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x1, 2 * y2) + cell, 0), y2_in);
                 vec4 s_2_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x2, 2 * y2) + cell, 0), y2_in && x2_in);
                 vec4 s_2_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x3, 2 * y2) + cell, 0), y2_in && x3_in);
                 vec4 s_2_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x4, 2 * y2) + cell, 0), y2_in && x4_in);
                 vec4 s_2_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x5, 2 * y2) + cell, 0), y2_in && x5_in);
                 vec4 s_3_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x0, 2 * y3) + cell, 0), y3_in && x0_in);
-                vec4 s_3_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x1, 2 * y3) + cell, 0), y3_in && x1_in);
+                vec4 s_3_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x1, 2 * y3) + cell, 0), y3_in);
                 vec4 s_3_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x2, 2 * y3) + cell, 0), y3_in && x2_in);
                 vec4 s_3_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x3, 2 * y3) + cell, 0), y3_in && x3_in);
                 vec4 s_3_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
@@ -759,7 +755,6 @@ void hook() {
             int x0 = clamp(corner.x, 0, edge.x);
             bool x0_in = x0 == corner.x;
             int x1 = clamp(corner.x + 1, 0, edge.x);
-            bool x1_in = x1 == corner.x + 1;
             int x2 = clamp(corner.x + 2, 0, edge.x);
             bool x2_in = x2 == corner.x + 2;
             int x3 = clamp(corner.x + 3, 0, edge.x);
@@ -771,7 +766,6 @@ void hook() {
             int y0 = clamp(corner.y, 0, edge.y);
             bool y0_in = y0 == corner.y;
             int y1 = clamp(corner.y + 1, 0, edge.y);
-            bool y1_in = y1 == corner.y + 1;
             int y2 = clamp(corner.y + 2, 0, edge.y);
             bool y2_in = y2 == corner.y + 2;
             int y3 = clamp(corner.y + 3, 0, edge.y);
@@ -779,25 +773,25 @@ void hook() {
             for (int pack = 0; pack < 4; pack++) {
                 ivec2 cell = ivec2(pack % 2, pack / 2);
                 vec4 s_0_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x0, 2 * y0) + cell, 0), y0_in && x0_in);
-                vec4 s_0_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x1, 2 * y0) + cell, 0), y0_in && x1_in);
+                vec4 s_0_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x1, 2 * y0) + cell, 0), y0_in);
                 vec4 s_0_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x2, 2 * y0) + cell, 0), y0_in && x2_in);
                 vec4 s_0_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x3, 2 * y0) + cell, 0), y0_in && x3_in);
                 vec4 s_0_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x4, 2 * y0) + cell, 0), y0_in && x4_in);
                 vec4 s_0_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x5, 2 * y0) + cell, 0), y0_in && x5_in);
-                vec4 s_1_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x0, 2 * y1) + cell, 0), y1_in && x0_in);
-                vec4 s_1_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x1, 2 * y1) + cell, 0), y1_in && x1_in);
-                vec4 s_1_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x2, 2 * y1) + cell, 0), y1_in && x2_in);
-                vec4 s_1_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x3, 2 * y1) + cell, 0), y1_in && x3_in);
-                vec4 s_1_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x4, 2 * y1) + cell, 0), y1_in && x4_in);
-                vec4 s_1_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x5, 2 * y1) + cell, 0), y1_in && x5_in);
+                vec4 s_1_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x0, 2 * y1) + cell, 0), x0_in);
+                vec4 s_1_1 = texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x1, 2 * y1) + cell, 0);
+                vec4 s_1_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x2, 2 * y1) + cell, 0), x2_in);
+                vec4 s_1_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x3, 2 * y1) + cell, 0), x3_in);
+                vec4 s_1_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x4, 2 * y1) + cell, 0), x4_in);
+                vec4 s_1_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x5, 2 * y1) + cell, 0), x5_in);
                 vec4 s_2_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x0, 2 * y2) + cell, 0), y2_in && x0_in);
-                vec4 s_2_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x1, 2 * y2) + cell, 0), y2_in && x1_in);
+                vec4 s_2_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x1, 2 * y2) + cell, 0), y2_in);
                 vec4 s_2_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x2, 2 * y2) + cell, 0), y2_in && x2_in);
                 vec4 s_2_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x3, 2 * y2) + cell, 0), y2_in && x3_in);
                 vec4 s_2_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x4, 2 * y2) + cell, 0), y2_in && x4_in);
                 vec4 s_2_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x5, 2 * y2) + cell, 0), y2_in && x5_in);
                 vec4 s_3_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x0, 2 * y3) + cell, 0), y3_in && x0_in);
-                vec4 s_3_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x1, 2 * y3) + cell, 0), y3_in && x1_in);
+                vec4 s_3_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x1, 2 * y3) + cell, 0), y3_in);
                 vec4 s_3_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x2, 2 * y3) + cell, 0), y3_in && x2_in);
                 vec4 s_3_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x3, 2 * y3) + cell, 0), y3_in && x3_in);
                 vec4 s_3_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
@@ -1014,7 +1008,6 @@ void hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -1033,7 +1026,7 @@ void hook() {
             ivec2 cell = ivec2(pack % 2, pack / 2);
             vec4 s_0_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x0, 2 * y0) + cell, 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x1, 2 * y0) + cell, 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x2, 2 * y0) + cell, 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x2, 2 * y0) + cell, 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x3, 2 * y0) + cell, 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x4, 2 * y0) + cell, 0), y0_in && x4_in);
             vec4 s_0_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x5, 2 * y0) + cell, 0), y0_in && x5_in);
@@ -1041,7 +1034,7 @@ void hook() {
             vec4 s_0_7 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x7, 2 * y0) + cell, 0), y0_in && x7_in);
             vec4 s_1_0 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x0, 2 * y1) + cell, 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x1, 2 * y1) + cell, 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x2, 2 * y1) + cell, 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x2, 2 * y1) + cell, 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x3, 2 * y1) + cell, 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x4, 2 * y1) + cell, 0), y1_in && x4_in);
             vec4 s_1_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x5, 2 * y1) + cell, 0), y1_in && x5_in);
@@ -1114,7 +1107,6 @@ void hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -1132,7 +1124,7 @@ void hook() {
             bool y1_in = y1 == corner.y + ky + 1;
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_0_5 = padded(source(ivec2(x5, y0)), y0_in && x5_in);
@@ -1140,7 +1132,7 @@ void hook() {
             float s_0_7 = padded(source(ivec2(x7, y0)), y0_in && x7_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
             float s_1_5 = padded(source(ivec2(x5, y1)), y1_in && x5_in);
@@ -1211,7 +1203,8 @@ void hook() {
         for (int i = interior ? 8 : 0; i < 8; i++) {
             ivec2 p = pixel + ivec2(i % 4, i / 4);
             vec4 sum_0 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F16_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(C4F16_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(1, term), 0) : vec4(0.0);
@@ -1268,7 +1261,8 @@ void hook() {
         for (int i = interior ? 8 : 0; i < 8; i++) {
             ivec2 p = pixel + ivec2(i % 4, i / 4);
             vec4 sum_0 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F16_CMP_INSTANT_conv6_input_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(C4F16_CMP_INSTANT_conv6_input_rim_0w, ivec2(1, term), 0) : vec4(0.0);

@@ -56,7 +56,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -66,7 +65,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -74,27 +72,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             conv1_whole_0 += vec4(.032642655,-.112747535,-.0008874424,.45952243) * s_0_0;
@@ -134,7 +132,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_0 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(C4F32_conv1_rim_0w, ivec2(1, term), 0) : vec4(0.0);
@@ -203,7 +202,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -213,7 +211,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -221,27 +218,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             conv1_whole_1 += vec4(.0032072312,-.101207756,.0092806695,.07920757) * s_0_0;
@@ -281,7 +278,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_1 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_1w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_1 += here ? texelFetch(C4F32_conv1_rim_1w, ivec2(1, term), 0) : vec4(0.0);
@@ -350,7 +348,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -360,7 +357,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -368,27 +364,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             conv1_whole_2 += vec4(.09782903,-.051415477,.009922677,-.0044591343) * s_0_0;
@@ -428,7 +424,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_2 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_2w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_2 += here ? texelFetch(C4F32_conv1_rim_2w, ivec2(1, term), 0) : vec4(0.0);
@@ -497,7 +494,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -507,7 +503,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -515,27 +510,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             conv1_whole_3 += vec4(-.029346315,.028941106,-.04522581,-.016076721) * s_0_0;
@@ -575,7 +570,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_3 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_3w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_3 += here ? texelFetch(C4F32_conv1_rim_3w, ivec2(1, term), 0) : vec4(0.0);
@@ -644,7 +640,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -654,7 +649,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -662,27 +656,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             conv1_whole_4 += vec4(.007898104,-.04228726,.092696406,.01144039) * s_0_0;
@@ -722,7 +716,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_4 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_4w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_4 += here ? texelFetch(C4F32_conv1_rim_4w, ivec2(1, term), 0) : vec4(0.0);
@@ -791,7 +786,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -801,7 +795,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -809,27 +802,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             conv1_whole_5 += vec4(.001410206,-.012163899,-.014867411,-.0039166585) * s_0_0;
@@ -869,7 +862,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_5 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_5w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_5 += here ? texelFetch(C4F32_conv1_rim_5w, ivec2(1, term), 0) : vec4(0.0);
@@ -938,7 +932,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -948,7 +941,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -956,27 +948,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             conv1_whole_6 += vec4(-.054675855,-.033551943,.04118116,-.018742282) * s_0_0;
@@ -1016,7 +1008,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_6 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_6w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_6 += here ? texelFetch(C4F32_conv1_rim_6w, ivec2(1, term), 0) : vec4(0.0);
@@ -1085,7 +1078,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -1095,7 +1087,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -1103,27 +1094,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             conv1_whole_7 += vec4(.080365896,.038983393,.0043661227,.0014618564) * s_0_0;
@@ -1163,7 +1154,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_7 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_7w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_7 += here ? texelFetch(C4F32_conv1_rim_7w, ivec2(1, term), 0) : vec4(0.0);
@@ -1221,25 +1213,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_0 += mat4(-.12279811,-.048881866,-.027765207,-.08430428,-.17896026,.122767076,.026070872,.0019679212,.12161889,.037230585,-.007403581,-.062022526,.094516024,.039001442,-.092379935,-.040317338) * s_0_0;
             conv2_0 += mat4(-.19144818,-.011290521,-.012678505,.078513905,.12219729,.35258147,.020910576,.11461053,.12153166,.07696997,.00044218297,-.014031553,-.03601418,.0113133155,-.02530224,.09452206) * s_0_1;
@@ -1254,13 +1244,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_0 += mat4(.0019516909,.038594335,-.027185021,-.029862098,-.12548423,-.12782711,-.028847883,-.011949151,-.1228497,-.11518216,-.034027044,.006757505,-.043118443,-.023577476,-.08096962,.04227324) * s_0_0;
             conv2_0 += mat4(.035020616,.0031223143,.081553884,.047124244,-.21572329,-.040724415,.048732933,-.028557349,-.074993104,-.063223526,-.09223861,.087521195,-.061456423,.051600687,-.032804187,.10271992) * s_0_1;
@@ -1275,13 +1265,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_0 += mat4(.13795419,-.05691149,.04265772,.017746557,.031192657,.006715821,.015122714,.019169973,.029451288,-.0134160975,.0049627204,.06793022,.029661058,.012727517,.03750593,-.030361112) * s_0_0;
             conv2_0 += mat4(8.145688e-05,.008365777,.01035283,-.0058228914,-.16213028,.121641725,-.016079683,.002899739,-.086010076,-.062363934,.029187826,-.044424832,.12931527,-.02494679,.020778866,-.07333105) * s_0_1;
@@ -1296,13 +1286,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_0 += mat4(-.02347554,-.0498286,.01861178,.014412903,.16003545,.017124094,-.0005599431,-.05057679,.06550591,-.03566385,-.00017322156,.09749714,-.0062053544,-.10230575,.091781765,.15729252) * s_0_0;
             conv2_0 += mat4(-.08242672,.05007548,-.029231947,.029337116,.056189373,.04968295,-.037841517,-.018775668,-.031317964,-.022145284,-.0012800312,8.242979e-06,-.34693727,.049416907,.020281497,.056372095) * s_0_1;
@@ -1317,13 +1307,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_0 += mat4(-.069509834,-.031185862,.00939482,-.034995895,-.0095807575,-.103457734,.0103104375,.03060927,.093284674,.13750893,-.0950948,.0573145,-.06214229,-.0014587396,.07659669,-.028756076) * s_0_0;
             conv2_0 += mat4(-.056010336,-.019031951,-.05968168,-.00884433,-.05690488,.166469,-.02073842,.0014125467,.104556695,.010455949,.045067776,.08505011,-.09911225,.028487697,-.011796483,-.10396397) * s_0_1;
@@ -1338,13 +1328,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_0 += mat4(.01232846,.052764736,-.01921842,.0054475027,-.11994079,.011814625,.10765615,.08050496,.033886578,-.014648522,.0007054754,-.07836818,.013451354,-.04182224,-.030166939,.078225315) * s_0_0;
             conv2_0 += mat4(-.052940935,.013978262,.018593691,.016250568,.0064016473,.010458907,.0830012,.16292545,-.20896423,-.006817927,.059941527,.0029317657,-.1006056,-.0064708786,-.021566443,.044764105) * s_0_1;
@@ -1359,13 +1349,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_0 += mat4(-.22590725,.076277435,-.031775944,.09874453,.11705776,-.027837511,.05881745,.020746583,-.053990096,-.04900115,.022052817,.08686675,-.018867576,.043631863,-.030659297,.03979283) * s_0_0;
             conv2_0 += mat4(-.53407097,-.06239785,.08430281,.12312347,.07049792,.08319099,.03374593,.037907742,-.2217442,.016785748,.05732339,.07153738,-.055593286,-.08434099,-.04989118,-.018455716) * s_0_1;
@@ -1380,13 +1370,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_0 += mat4(.08122552,-.11245792,.0029599231,-.04014434,-.1165174,-.2769677,.28581244,.23584124,-.022587923,-.03149513,-.039569654,-.055885717,.06421759,-.38524106,-.1840689,.010611832) * s_0_0;
             conv2_0 += mat4(-.05754592,-.12274021,.090402275,-.007436101,-.33480138,-.0043263272,-.02415879,.2739412,.01705504,.07102828,-.0012597378,.09801433,.11587579,.0054191095,-.14866431,-.0143241) * s_0_1;
@@ -1438,25 +1428,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_1 += mat4(.013445673,.045657277,-.021541307,.028250512,-.035798606,.07137156,.0077057453,-.041678153,.061377794,.062023267,-.042071193,-.05651386,.041922893,-.08203304,.018126855,.020571139) * s_0_0;
             conv2_1 += mat4(.010360165,.014125356,.0031553349,-.047917027,.004344832,-.1122171,.0032903205,.053319454,.022255758,.17443955,.036157873,.011196373,-.01678612,.004061345,.026298797,-.046482507) * s_0_1;
@@ -1471,13 +1459,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_1 += mat4(.013325308,-.012599241,.0021099113,.023872666,.00020192508,-.0015503354,-.027498618,-.0063574896,-.1228691,.068127714,-.022807648,.058972057,.0078120306,-.024174077,.02436447,-.0023751617) * s_0_0;
             conv2_1 += mat4(-.019947123,.05106936,.05014812,-.0105109755,.028348876,.11777095,.052517373,-.047181692,-.056355968,-.1689936,-.022272445,-.014574008,.0909543,-.021532984,.08425862,.015772916) * s_0_1;
@@ -1492,13 +1480,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_1 += mat4(-.12895183,-.13154013,.025813721,-.029121034,.0052512973,-.035304368,-.018664185,-.04252499,-.017881524,.06835287,.0021279952,-.011473052,-.0063539543,-.03824133,-.0016382593,.028307019) * s_0_0;
             conv2_1 += mat4(-.04605172,.07949391,.0003372898,.012630384,-.02784651,.114553265,.040150233,-.02574374,.009262874,-.07866275,-.013163883,.04094398,-.023155762,-.11721273,.00493042,-.033906072) * s_0_1;
@@ -1513,13 +1501,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_1 += mat4(-.03380575,-.060590632,-.043442592,.0040787617,-.039225407,.070635244,.02568872,.036816813,-.0030437042,.036675382,-.029767055,.022239694,.051017504,-.15476955,.048509005,-.04631316) * s_0_0;
             conv2_1 += mat4(.009111738,-.061410215,-.0014708715,.0028966907,-.026401117,.06490621,-.025632272,-.020596426,-.06662307,.009779483,.047448944,-.046179086,-.09357208,.025404295,-.01605556,-.009328693) * s_0_1;
@@ -1534,13 +1522,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_1 += mat4(.016265405,-.060704447,.0067137047,.022827173,.0116326185,.057790406,-.0050530396,-.00430311,.04185245,-.021480165,.009094964,.06652851,.027822582,.019366456,-.006205402,-.013433012) * s_0_0;
             conv2_1 += mat4(.037273694,.040645886,-.026321152,.03579031,-.06983039,-.031091124,.049172483,-.0043795025,.0029829098,.053923503,.045424726,.073749475,.09029526,.08370564,.026314683,-.011600787) * s_0_1;
@@ -1555,13 +1543,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_1 += mat4(.0020945636,-.0076547107,.005348341,-.0312165,-.039615683,.0054762927,.108257405,-.06032986,.03344651,-.006773006,-.014517892,-.0008925958,-.040880684,.0033842202,-.0634166,.008654037) * s_0_0;
             conv2_1 += mat4(9.5606614e-05,-.0070021055,.033009633,.015312527,-.07198279,-.17040023,-.01777721,-.109407,-.02077594,.16909969,.102115706,-.010819699,.078937724,.066921696,-.001089826,.0400993) * s_0_1;
@@ -1576,13 +1564,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_1 += mat4(-.05330626,.03892116,.053431164,-.027838008,-.014930706,.0378724,.004934605,.07496098,.016501218,.046208598,-.01832601,-.013418855,.009131135,.10036879,-.026556917,-.032401185) * s_0_0;
             conv2_1 += mat4(-.07512856,-.06714723,.14831844,.0014977116,.007948579,-.00895397,.011024396,-.008723076,-.003406237,-.01692316,-.008283097,.06102842,.011829965,-.086641684,-.026465526,-.0031258392) * s_0_1;
@@ -1597,13 +1585,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_1 += mat4(.03719854,-.0009923779,-.0033739954,.023910299,.1389772,.020777175,-.032401368,-.522989,.021260804,-.040937033,.007938955,-.086688764,.04212622,-.13149646,.0301498,.042803716) * s_0_0;
             conv2_1 += mat4(-.025166359,-.023702726,.051036444,.0028456298,.019791564,-.08080183,-.040536385,-.088606015,.062903926,.07509959,.028107904,.063821375,.10189114,.06962241,-.008915483,-.04214056) * s_0_1;
@@ -1655,25 +1643,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_2 += mat4(-.14314914,-.031668045,-.06837477,.002598677,-.03516191,.08091743,-.017650753,-.07925859,-.23312038,-.077373765,.059531566,.068626665,.0735921,.00034864186,-.03946162,-.0016691135) * s_0_0;
             conv2_2 += mat4(-.12357847,-.15466684,-.013617776,-.111999825,.038441923,-.073734924,.089574404,-.073807016,-.050062038,.11476469,-.060486898,.040427078,.107072696,-.022287812,-.09997548,-.048899658) * s_0_1;
@@ -1688,13 +1674,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_2 += mat4(.02176711,-.08612379,.029015476,.017279368,.12614304,.0971398,-.050478257,-.00080078194,.034535654,.0027647954,.025873393,-.01747149,.072277114,.0243104,-.13233578,.022575125) * s_0_0;
             conv2_2 += mat4(-.23842524,.020850655,.018703464,.084481046,.057523344,.12355605,-.008660441,-.019847477,.005763537,-.007985598,.06469391,.0015008488,.065684065,-.079957426,.007675454,-.042885836) * s_0_1;
@@ -1709,13 +1695,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_2 += mat4(-.014167759,-.21797557,-.047434274,.012619708,-.0060387785,-.052881923,-.10817694,.03894759,-.009219062,-.07722701,-.058624696,.0010162297,-.07183394,.0052600754,-.10591312,.060382992) * s_0_0;
             conv2_2 += mat4(-.01089558,.0056518214,.018296722,.1738705,.089956164,.014129493,.10821178,.08621767,.036667783,-.23014385,.03125114,.0065720156,-.11033252,-.016910829,-.007259499,.02053439) * s_0_1;
@@ -1730,13 +1716,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_2 += mat4(.10634964,.14151174,-.114414774,.060187373,-.03187727,.18740939,-.014134638,-.0037855029,.016006488,.02602009,-.09050241,.03962331,-.020893984,.10272219,.03113939,.0006123363) * s_0_0;
             conv2_2 += mat4(.036564194,.08710576,.010771759,-.052931283,-.04294738,.028600603,-.0064675156,.038171407,-.009952804,-.03397539,.021274546,-.0009010488,.122293994,-.12354413,.06200999,-.0816767) * s_0_1;
@@ -1751,13 +1737,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_2 += mat4(-.016172243,.022610338,-.10061821,-.0020608578,-.15074252,.100253746,-.025199985,.15022783,.2007357,-.07025474,.046220485,.01473071,-.0708777,.010257058,-.0717613,-.009983676) * s_0_0;
             conv2_2 += mat4(.026729228,-.1442727,-.17551099,.021747662,.06575135,.16119935,.28798848,.021733893,-.020191902,-.09843417,-.0746624,-.2025361,.07415744,-.09243322,-.08329173,-.035622526) * s_0_1;
@@ -1772,13 +1758,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_2 += mat4(.06292177,-.03362363,.010732728,-.017925998,-.23055513,-.29180688,-.01629294,-.24305288,-.052588586,.12451766,-.05752004,.044245664,.0031598408,-.03811749,.16624632,.05685795) * s_0_0;
             conv2_2 += mat4(.015512233,-.19779234,.030887263,.053069696,-.19049068,-.03704806,.16758254,.10730425,-.25867224,.06490677,-.14822522,-.068116084,.010495258,-.007920307,.02213411,-.064637825) * s_0_1;
@@ -1793,13 +1779,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_2 += mat4(-.03154186,.2362365,-.18853068,-.045612834,.06006136,.053441223,-.1451213,-.11799444,-.007087346,.1347564,.081580944,-.06784666,.015634054,.030352272,.016487576,-.042875268) * s_0_0;
             conv2_2 += mat4(-.23629709,-.19477749,.13189594,-.06955243,-.0021169866,.014212447,.06469087,.020810245,-.044126373,.023144847,.056030743,.007151769,-.0940548,-.14214322,-.04869242,-.09382643) * s_0_1;
@@ -1814,13 +1800,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_2 += mat4(.09591139,.012919478,-.12423157,.073656894,.27172527,-.6958395,-.31999633,-.36774486,-.09653569,.18217862,.00060948275,-.082885414,-.4588361,.10811801,.027518244,-.046871983) * s_0_0;
             conv2_2 += mat4(.026708402,.025560655,-.062032305,.06334482,-.06860884,.008275275,.0140061295,.03385306,-.019209972,.3768818,.021647777,.003077404,-.15076695,.04304644,-.15972431,.09357567) * s_0_1;
@@ -1872,25 +1858,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_3 += mat4(.0065630954,-.09272485,-.0048692734,-.14403856,.087711446,.09553003,.0997659,-.021058585,-.0479791,.075065754,-.002030723,.09131472,.03843888,.08754796,-.0046667648,.038741566) * s_0_0;
             conv2_3 += mat4(-.06398848,.06900821,-.02841321,.013993967,-.040047288,.060914826,.042644076,.009615344,-.043967284,.11352613,-.04122496,.022238176,.02580737,.102643326,-.05391789,-.035803903) * s_0_1;
@@ -1905,13 +1889,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_3 += mat4(.005568754,.0013463767,.033446603,.024692634,.04138057,.068092085,-.013734588,.0023033558,-.05290289,-.00032378134,.082846746,.033275433,.07402586,.040881895,.121547475,.025538826) * s_0_0;
             conv2_3 += mat4(-.8900605,-.14890993,.0054427464,.09721339,-.027756259,.11625786,-.0109707825,-.011142091,-.033871144,.021174539,-.107494004,.038053762,.0404545,.09316052,.07153905,-.18939804) * s_0_1;
@@ -1926,13 +1910,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_3 += mat4(.10604344,.00473122,-.013647439,-.03440697,.09248909,.039668504,.052033525,.012993421,.011102893,-.048074275,.032317083,-.0009459609,-.06773251,-.019316183,.020027667,.04829555) * s_0_0;
             conv2_3 += mat4(-.09837881,.019207355,.055595573,-.11457794,.06079144,-.03946842,.06747577,.068125196,.070597395,-.08215231,.020291774,-.013710786,.00027272102,.018003868,-.013795903,.013906223) * s_0_1;
@@ -1947,13 +1931,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_3 += mat4(-.03200185,.04938705,.023400974,.001205631,.07536848,.035111748,-.024639284,.053961717,-.0038898175,-.05725235,-.0044589587,.073983066,.19805954,-.01699555,-.18122874,-.024167802) * s_0_0;
             conv2_3 += mat4(.12732829,-.13093022,.028189491,-.04238236,-.100581825,.15399791,-.11877682,-.050110932,.007579331,.049543064,.025102792,-.055264343,.11454986,-.10695716,.05787493,-.0050504524) * s_0_1;
@@ -1968,13 +1952,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_3 += mat4(.046024106,.11038627,.04424119,.004749751,.020375298,-.050078154,.04891884,-.055170715,-.0040404485,-.0367631,-.06282193,-.13301091,-.008855049,.06255936,-.12643257,.051213603) * s_0_0;
             conv2_3 += mat4(-.03585771,.115355976,-.0044537596,.086369716,.063200235,-.0026723796,-.04640997,.04574555,.026382795,-.027797073,-.027388785,.042143084,-.057729013,.06883766,-.11721801,.0126620885) * s_0_1;
@@ -1989,13 +1973,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_3 += mat4(-.042331748,-.1295245,-.01754499,-.00885902,-.045113117,-.16450405,-.056853216,.14948715,-.030457292,.0833295,.099110596,.1421879,-.02904216,-.057721738,.021212999,.13830577) * s_0_0;
             conv2_3 += mat4(-.14326704,-.039246824,-.006808555,-.074361295,-.07281736,-.057418156,-.046107158,.029864477,-.065646276,-.05580128,-.03243309,.08991779,.0024448673,-.0009931993,-.021213358,.037816845) * s_0_1;
@@ -2010,13 +1994,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_3 += mat4(-.030414829,-.150196,-.028779933,-.080744974,-.0336071,.09000271,.04273842,-.00093891635,-.034255527,.00568277,-.042168997,.01978412,.02940073,.018695757,-.034588505,.06872707) * s_0_0;
             conv2_3 += mat4(.39920953,.091455065,.1349151,-.02854309,-.012298001,-.023843601,-.049375124,.015440566,-.01819938,.013454205,-.010881693,.022359278,.021361139,-.00613695,-.010290148,.024449533) * s_0_1;
@@ -2031,13 +2015,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_3 += mat4(-.12757216,-.037534826,.005746949,-.080561645,-.10301688,-.44030344,.2773617,.22496872,.13499406,.1390348,.050208252,-.006238109,.050116025,.009899655,-.012153815,.059211124) * s_0_0;
             conv2_3 += mat4(-.01460493,.110887714,.040287767,.020842528,-.43753102,-.09874079,.024514878,.10654033,-.07958223,.09881513,.12670302,-.015864195,2.7636004e-05,-.058331303,.04467763,.011581213) * s_0_1;
@@ -2089,25 +2073,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_4 += mat4(-.3691661,-.048312206,.016114606,.09284381,.011136815,.01064976,.04490028,-.0972171,-.0030215913,.058422063,.05961185,.0228326,-.011309962,.024751792,.040632177,-.025027748) * s_0_0;
             conv2_4 += mat4(-.008427416,-.07210702,-.055399362,.0096194595,.07777777,.016121352,.02376931,-.07507522,-.09739993,-.010578841,.03292013,-.016033407,.1011095,-.04993848,-.14578481,.01596275) * s_0_1;
@@ -2122,13 +2104,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_4 += mat4(-.0032058554,-.010419921,.036212604,.0055387313,-.115865745,-.010594907,-.0027173515,.04837279,-.088543564,-.052816775,-.036214966,.06568188,.09245897,-.023718478,-.20306166,.048448317) * s_0_0;
             conv2_4 += mat4(-.08201154,.053179096,.018184114,-.050502438,-.05297306,.08289935,-.011415801,.033541996,.027193926,.006296449,.01890415,-.07275715,-.061980188,.022318522,-.03630182,-.07911439) * s_0_1;
@@ -2143,13 +2125,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_4 += mat4(.0069659995,.04013698,-.040324558,-.009592635,.00592469,.07054312,-.021247633,.07343399,-.07817826,-.05015216,-.0273238,-.089085266,-.06325531,.027033726,.0014001117,-.082958356) * s_0_0;
             conv2_4 += mat4(-.030083517,.052383754,-.008763914,-.08572317,.076349854,-.021855773,.07993677,-.071734205,.058174476,.018794177,.039221294,.027326325,.08645259,-.033686984,.14270334,.029555475) * s_0_1;
@@ -2164,13 +2146,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_4 += mat4(-.020948179,.040421594,-.038077217,.09192353,-.04563586,-.038391013,-.12745218,-.021823674,-.015126687,.02711713,-.004563147,.01412151,-.2772169,.038438868,-.036100876,-.117420785) * s_0_0;
             conv2_4 += mat4(-.060352255,-.01521582,-.0682903,-.058815725,-.11709314,.020418024,-.067580394,-.049536414,.09345282,-.032621425,.033247985,-.024640374,-.13921994,.14825478,-.02712675,.034637105) * s_0_1;
@@ -2185,13 +2167,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_4 += mat4(.07100299,.005076031,.010256737,-.054952137,.026655108,.11065503,-.0066573583,.048453648,.03679333,.019853354,-.008884529,-.042093642,-.05435826,.037926313,.0011524883,.009792314) * s_0_0;
             conv2_4 += mat4(-.041505247,.04910264,.12780388,.06760138,.2654378,-.16045557,.02483786,-.008536603,-.016430935,-.0071216533,-.14530075,-.13105479,.06598,-.09836607,.035079796,.099880494) * s_0_1;
@@ -2206,13 +2188,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_4 += mat4(.11281103,.06549502,.0727075,.05395705,.08288695,-.10932178,-.098479256,.24038471,.04052789,.015205149,.03544929,-.03648138,-.089775465,.0077345553,-.058419634,.012938899) * s_0_0;
             conv2_4 += mat4(.06816632,-.06965443,.0115749575,.016063679,.12987183,-.046538047,-.02604161,.086398445,.01915275,.16590755,.10505986,.03984041,-.009631511,-.02120458,.028424866,.030433591) * s_0_1;
@@ -2227,13 +2209,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_4 += mat4(-.040183857,-.011578379,-.000120136174,.023114886,-.18979177,-.039287776,-.18938474,-.00069232937,-.11082123,.0117358975,-.045029007,-.042684563,.07398265,.04191289,-.0383058,.0030200987) * s_0_0;
             conv2_4 += mat4(.1267557,-.005368765,-.039650768,-.026454186,-.11936162,.060991324,.02630569,-.025025709,-.09865212,.055920184,-.11354737,.062403295,.05129578,.031338383,-.07735822,-.06074687) * s_0_1;
@@ -2248,13 +2230,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_4 += mat4(-.33435985,-.022539267,-.035489462,-.070686795,-.05676259,.16071191,.036589045,-.017574972,.11994625,.011698869,.029074876,-.03097976,.033049826,.11073316,-.056463785,-.31700552) * s_0_0;
             conv2_4 += mat4(-.039279826,.17903382,.08624737,-.06981615,.10102462,-.2373121,.11254851,.08884847,-.07058416,.054399867,-.018498532,.019683387,-.17652151,.06374711,.055000756,.05636336) * s_0_1;
@@ -2306,25 +2288,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_5 += mat4(-.046592824,-.079390466,-.039280858,-.058660176,-.053530317,.08066447,-.0112283565,-.0380642,.07697555,-.0312136,.04770927,-.10687819,.07079663,-.03896748,.021114128,-.005565883) * s_0_0;
             conv2_5 += mat4(-.018927732,-.2926773,-.11564094,-.03877617,-.03100236,-.14903116,-.08714603,-.07522028,.054798085,-.05853765,-.09243607,-.055244565,-.010966565,-.021324523,.08928329,-.06181519) * s_0_1;
@@ -2339,13 +2319,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_5 += mat4(-.0011400906,-.03388049,.011407913,-.008284793,-.028228188,-.09434937,.023048788,.022438612,.0066208215,.040113855,-.026935,-.061522495,.059164673,.015936373,-.050265826,.0122246705) * s_0_0;
             conv2_5 += mat4(.044622723,-.12284296,-.06415991,-.023879252,.018945849,-.048198376,-.0070463032,.14409606,.12614787,-.04614561,-1.0670142,.029649554,.03981214,-.0151226735,-.07557587,.020371096) * s_0_1;
@@ -2360,13 +2340,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_5 += mat4(-.035259828,-.07487429,.023149252,.042763934,.051420905,-.05908949,-.020753814,-.015434883,.025142826,.043905,-.015050417,-.03833251,.023668822,.06103166,.014064079,-.0024529714) * s_0_0;
             conv2_5 += mat4(.056818854,-.015866967,-.014405294,-.032704607,.14160767,.029622458,.009945028,.06224165,-.09193148,-.059626024,.053323448,.11154684,-.029776806,.08961996,.026725695,.012087368) * s_0_1;
@@ -2381,13 +2361,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_5 += mat4(.03222546,.050775863,.015336913,.014768868,.064078435,.056082502,.014501215,-.035526983,.04438154,.034085266,-.0037402306,-.033091072,-.12667367,.00077881035,-.12492195,.0067068757) * s_0_0;
             conv2_5 += mat4(-.026699726,-.014409861,-.19788012,.026378782,-.006961056,.035888925,-.056539953,.049145956,-.023750516,-.046661217,.02583049,.03054977,-.10769458,-.21890755,.005443578,.114191934) * s_0_1;
@@ -2402,13 +2382,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_5 += mat4(.044066552,.052509103,.02301476,-.051101156,.048473258,.1193175,.031023651,-.02652606,-.003118105,-.058295425,.046329062,.04229379,-.05432426,-.008648852,-.016370434,.02789384) * s_0_0;
             conv2_5 += mat4(.06685717,-.21673441,.0036378924,-.061407696,.10433275,.032460637,-.06664376,-.078497104,-.059147477,.048075873,-.113414556,.01551355,.06323368,-.013676706,-.0027613332,-.008170012) * s_0_1;
@@ -2423,13 +2403,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_5 += mat4(.021738539,.038939457,.014615668,-.013478453,-.14761594,-.23793076,.088700294,.008076138,.086848184,.11358954,-.07537163,-.055236246,-.0646445,.013662327,.051867828,-.03481786) * s_0_0;
             conv2_5 += mat4(.026044859,.055309404,.021952372,.01822998,-.022414811,-.05098509,-.16128601,-.028052052,-.1015204,.009044436,-.099804156,.06615658,.0070776204,.025885353,-.034360323,-.0019468162) * s_0_1;
@@ -2444,13 +2424,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_5 += mat4(-.014713401,-.06509298,-.17329903,-.0067865946,-.092441574,-.10641061,.036670163,.014098239,.04550932,.018971592,.034873314,.06610974,-.028350795,-.04927362,.0016714856,-.07126226) * s_0_0;
             conv2_5 += mat4(.08633854,-.030612003,-.058942858,.00082647544,.028976789,-.045231197,-.024917286,-.034143098,-.017162427,-.027880436,-.08872846,.049195603,.03267701,.047936197,-.026051683,-.12257129) * s_0_1;
@@ -2465,13 +2445,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_5 += mat4(.020874945,.08278477,-.055161033,-.008321682,-.16849013,-.4548433,.116848305,-.085644476,-.024313135,-.035494637,-.005439086,-.03696933,-.043024864,.06633231,.07433815,-.046707492) * s_0_0;
             conv2_5 += mat4(-.059722293,-.18455712,-.032461744,.028110035,.04414406,.07836711,-.15374552,.27838257,.1460951,-.009686693,-.11355819,-.049470052,-.009268202,.0018413019,-.13012531,-.11284893) * s_0_1;
@@ -2523,25 +2503,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_6 += mat4(-.050035957,.0146519225,-.061141625,-.080100864,.010158067,.042035446,-.0896175,.047367007,-.027633412,-.08224671,-.000502637,.045879014,.032480918,.0019458658,.03569161,-.12808932) * s_0_0;
             conv2_6 += mat4(.14225817,-.016793178,.1378774,.16435106,-.078702256,-.046385385,.097435005,-.19904041,.020519644,.059240997,-.09722498,-.06930237,.05952435,-.006651209,.056897696,.005292556) * s_0_1;
@@ -2556,13 +2534,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_6 += mat4(-.1250343,.0098046,-.006147121,-.0067708995,.06642479,.043293502,.117963515,-.008012857,.002363835,-.038196195,-.008881164,.021817917,.014046285,-.106360026,.066135444,.04037378) * s_0_0;
             conv2_6 += mat4(.06453605,.04957805,.022146722,.06561079,-.021170443,.0034338008,.023980385,-.07626076,-.09824593,-.10678402,.01251704,-.038488597,-.11482402,.15284175,-.038311265,.0077047944) * s_0_1;
@@ -2577,13 +2555,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_6 += mat4(-.022513853,.09854543,.08479454,-.14493106,.052611195,.17476745,-.026704296,.005147293,.03827252,.08671157,-.011865717,-.074361734,-.005458892,.014727682,-.22427875,.024165729) * s_0_0;
             conv2_6 += mat4(.010506082,-.059734598,.121024475,.0273758,-.09443477,.019845754,-.02709035,-.21737309,.044219993,.057166763,.068556815,-.053965233,-.029671462,-.020901792,-.4238741,.0022420508) * s_0_1;
@@ -2598,13 +2576,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_6 += mat4(-.15018408,.01725478,.04398567,-.06884339,.11552221,-.0604706,.010304687,.07067841,.021314116,.03295315,.0011396937,-.0060000857,-.052767023,.041454364,.1043802,.110365435) * s_0_0;
             conv2_6 += mat4(-.030262953,-.012747758,-.026387475,-.03559624,-.13956347,-.04197103,-.06793223,-.060391665,-.019005377,.0153232515,-.020984381,.024333965,.07572184,-.015781835,.0346189,-.14595224) * s_0_1;
@@ -2619,13 +2597,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_6 += mat4(-.0767279,-.017754106,.054842588,-.12643674,-.15496601,.006834587,-.110847324,.110999614,-.064546354,.0027719005,.047754657,-.080696434,.040360056,.029158559,-.11818514,.041051812) * s_0_0;
             conv2_6 += mat4(.0112188235,-.058507413,.0051268265,-.19093919,-.1518896,-.008287829,.0006796966,.2910961,.030011851,-.11758109,.018814305,.070553645,.03429523,.020877704,-.03167675,.061858658) * s_0_1;
@@ -2640,13 +2618,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_6 += mat4(.025191901,.043056652,-.026759546,.06085757,-.010927122,-.0809424,-.22912033,.057765078,.030077167,-.10349752,.120534405,-.10003329,.023589127,-.0043072677,-.0030139342,.057244495) * s_0_0;
             conv2_6 += mat4(.035352908,-.004400436,-.0436055,.11225142,-.013020568,-.1434059,-.023002831,.07470709,.012409844,-.06209938,.00762348,-.31743196,.055400062,-.024572589,.06451386,-.03286786) * s_0_1;
@@ -2661,13 +2639,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_6 += mat4(.08505149,.039640475,.034460176,.0595375,.037247077,-.057418525,.021774838,.02436737,.0034516796,.007934389,.05320193,-.0062834723,.022253416,.0040884437,-.020240821,-.066024676) * s_0_0;
             conv2_6 += mat4(.022628484,-.0031678302,.07830792,-.03159071,-.04199775,.017063262,-.055437695,-.110468514,.035898402,-.017081937,-.016153809,-.007821607,.004694911,.07538749,-.06506537,.12412504) * s_0_1;
@@ -2682,13 +2660,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_6 += mat4(-.06359605,-.025270987,.047050316,.0004951899,-.22975625,-.13049334,-.48184606,.20573476,-.119785905,-.054348093,.003553923,.032449074,.035699524,-.56049824,.13506521,-.007665334) * s_0_0;
             conv2_6 += mat4(.084939085,-.07709091,.0022030128,.016876135,-.03475116,.05456918,.07931263,.09239092,.009662558,.029103093,.061065458,-.08621932,-.045447618,.0006339169,.030234227,-.004599203) * s_0_1;
@@ -2740,25 +2718,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_7 += mat4(.040246356,-.06436094,.04453097,-.1268459,.055548828,-.008141442,-.022701824,.046883583,-.317319,.073335595,.059420552,.087283894,-.0039340206,-.001488464,.035934646,-.0028831714) * s_0_0;
             conv2_7 += mat4(-.19417462,-.066699795,.13266097,-.04248829,.003344259,-.013978026,-.056450482,.067892656,-.1642933,.029057998,.08633699,.06625004,-.02884589,-.026051927,-.04935017,.068420306) * s_0_1;
@@ -2773,13 +2749,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_7 += mat4(.015645828,.042185113,-.017167345,.05932865,.025561666,.03461388,.014222635,-.0026401314,.0486152,-.062918045,.037463132,.024151232,-.114619315,.14709476,.081474036,.17232972) * s_0_0;
             conv2_7 += mat4(-.013210537,.007568719,-.0071249222,-.008054754,.014363856,.0011013194,.02507644,.080266126,.088954374,-.1018751,-.044822067,-.04529371,.03725973,.03715246,.05065109,-.041135006) * s_0_1;
@@ -2794,13 +2770,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_7 += mat4(.02376729,-.09010883,.016786655,.04840672,-.087802924,.0016858587,.033544015,-.036104333,.043214574,-.0612301,.045456674,.0009006066,.026237044,.02036772,.028213227,-.033135254) * s_0_0;
             conv2_7 += mat4(.0057477173,-.17355198,.059364382,.10885707,-.105022855,.13427809,.06688584,-.13947378,-.0025707856,-.02533386,.027304435,-.0431888,-.12772769,.088381924,-.019376956,.039831836) * s_0_1;
@@ -2815,13 +2791,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_7 += mat4(-.028277367,-.009945358,.054866966,-.065003715,-.11515983,.09773671,-.041844178,.06925203,-.019521747,.044815265,-.021737793,-.07401225,-.004516534,-.024678083,-.02452704,-.07487013) * s_0_0;
             conv2_7 += mat4(-.0014596134,-.0509851,-.014363059,.049377576,-.037679996,.1118819,.024256041,.047601357,.1918232,.029082777,.022173123,.06629066,.19180225,-.0066822865,.108060464,-.11962968) * s_0_1;
@@ -2836,13 +2812,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_7 += mat4(-.01184014,-.06368502,.103570275,.07901172,.032699287,-.076707,.018124953,.024581127,-.1764011,-.06362494,-.033234466,.020678192,.049651407,-.02311674,.031011095,-.023422385) * s_0_0;
             conv2_7 += mat4(-.01684676,.01577483,.046904024,.03259304,.0848982,.012445261,-.083135076,.022331582,-.007821893,.0019816945,-.029781999,.0011589385,-.0042482996,-.010469008,-.08290392,-.06879834) * s_0_1;
@@ -2857,13 +2833,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_7 += mat4(-.014651997,.011671044,-.045341365,-.06024006,-.4815639,-.118968695,-.14659321,-.4173725,-.06368624,.12041144,-.03807898,.13682893,.064328015,-.020719541,-.018748946,.08079509) * s_0_0;
             conv2_7 += mat4(-.08707902,-.028930686,-.061696023,-.029929051,-.34151202,.0004721532,.064030446,-.022183988,.10100509,-.18728204,.19546661,-.030808762,-.13092808,-.027144412,.018325984,-.05594501) * s_0_1;
@@ -2878,13 +2854,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_7 += mat4(-.26423046,-.05556955,.034048796,.08482703,-.038178608,-.016717933,.046426468,.062419385,.002985703,-.02676787,.03709609,-.026481828,-.002989386,-.03300805,.029361304,-.0019491791) * s_0_0;
             conv2_7 += mat4(-.086233,.00052888115,.048528902,.1400483,-.2738355,.021298226,-.08921348,.0869896,.021189138,-.0209706,.07146916,.033115968,.042736966,-.063111566,.1521651,.10595084) * s_0_1;
@@ -2899,13 +2875,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu1_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu1_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv2_7 += mat4(.057242125,.05771524,.011180715,.0033294978,.00049967907,.37012577,-.04827561,.15178135,.054316267,.059952635,.071363784,.10984659,-.048148833,-.15862735,.052900665,.15555102) * s_0_0;
             conv2_7 += mat4(-.010344995,.049131796,.04664073,.09662352,-.29272065,.0014115536,.057679873,-.21746728,.09705418,.030275032,.038440567,.02835898,-.20411396,.0655107,.102044754,.02377304) * s_0_1;
@@ -2957,25 +2933,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_0 += mat4(-.034138672,-.031499468,.029853929,.036048777,.2090243,-.03086404,.003046512,.041300166,.03370657,.024818355,.008602271,-.003959805,.0013387104,-.015606967,.031901937,.01708953) * s_0_0;
             conv3_0 += mat4(-.08534959,-.07665015,-.0173964,-.17262588,-.009124359,-.052000895,.024856387,-.09766085,-.009123226,.04182078,-.025377935,-.082859196,-.034600563,-.030647796,-.036010984,.05182094) * s_0_1;
@@ -2990,13 +2964,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_0 += mat4(.021541689,.012111806,.016472513,-.034485113,-.12968038,.012702652,-.046214685,-.0976908,.028405791,.023348348,.024359055,-.020567436,-.00014299338,-.023605889,.021730829,-.06787528) * s_0_0;
             conv3_0 += mat4(.01719021,-.038174435,.008793196,.013425506,.08594956,-.037741832,-.049653172,-.4216907,.015214458,-.00079544866,-.030654877,-.02054712,-.01992838,.017417934,-.007354516,-.06441199) * s_0_1;
@@ -3011,13 +2985,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_0 += mat4(.02881624,-.066888936,.02326567,.004910542,.072674274,-.030521736,-.05872809,-.102538064,.057690658,.017233929,.026938852,-.007969687,.0086915195,-.017533291,-.010693118,.016355012) * s_0_0;
             conv3_0 += mat4(.06313053,.01128167,.044702195,.14299078,.06050204,.00807087,.03776562,-.1738422,-.06402155,-.013486926,-.06355055,-.090475775,.010892019,.010000188,.017116997,.09143265) * s_0_1;
@@ -3032,13 +3006,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_0 += mat4(.03722387,-.017404519,.023990247,.016660854,-.05969582,-.0014587847,-.037273873,.0646337,-.033568922,-.03987469,.028900243,-.100062184,.00072670676,-.058743667,-.06780488,.039272215) * s_0_0;
             conv3_0 += mat4(-.026741004,.003206184,-.015070391,.03848288,.018662862,-.011139114,.04587568,-.10979515,.020812191,-.0553884,.036159992,.05909945,.06901736,.067308486,-.009039999,-.19674973) * s_0_1;
@@ -3053,13 +3027,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_0 += mat4(-.02351496,.05240323,-.05341576,.012881666,-.08708895,-.02178583,-.052644618,.07439845,-.07244423,-.065957606,.028764267,.054983728,.06658195,-.0030218787,-.014022639,-.017727198) * s_0_0;
             conv3_0 += mat4(-.00088468514,.049522787,-.061328378,-.09331315,-.07370775,-.032492176,-.045503147,-.20331666,.03712631,-.0003162735,.009081909,-.025706096,.16672702,.034543965,-.06195424,.05297017) * s_0_1;
@@ -3074,13 +3048,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_0 += mat4(.05158746,-.030545024,.033880092,.066919416,.008770945,.03997812,-.03422282,-.13057375,.004765552,.0355139,.012740191,-.016566196,.02047641,-.018178469,-.06925776,-.048459563) * s_0_0;
             conv3_0 += mat4(-.109615274,-.011994033,-.027143747,-.06727431,.043181673,.09568804,.0062946575,-.063507885,-.06842756,.013218877,-.044609062,.037138123,-.02932225,-.045238946,-.083116025,.02598019) * s_0_1;
@@ -3095,13 +3069,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_0 += mat4(-.049234897,.040887203,-.08537358,-.048203185,-.13933775,-.040469024,-.029904222,.018052962,-.1033958,-.069637254,-.0647799,-.0043952353,.02949151,.030992484,-.005539811,-.059152476) * s_0_0;
             conv3_0 += mat4(.02849394,-.016740855,.037482493,-.05617776,.06325744,-.022572622,-.03147352,.019848749,-.05100042,-.0080022765,-.055908013,.06567104,.11019801,.05038481,-.036431942,.020343285) * s_0_1;
@@ -3116,13 +3090,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_0 += mat4(-.05035925,.007446844,-.036323912,.033263024,-.08252585,-.08731206,.0008508614,.030935185,-.038310718,-.062901035,-.051966604,-.08165917,-.01604794,.032755785,-.017441103,.027848257) * s_0_0;
             conv3_0 += mat4(.019327577,.032540873,.009879131,-.040165402,.014081139,-.067028984,-.065383404,.049425878,.00089037436,.03110656,-.0497314,.028296204,.011569069,-.031826667,-.010565525,-.050207406) * s_0_1;
@@ -3174,25 +3148,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_1 += mat4(.048402548,.24088965,-.2343288,-.15417327,.07009131,-.0058804173,.0036484876,.16644248,-.043602154,.02192565,.009837294,-.05913498,-.010696927,.039002277,-.04567481,-.025373757) * s_0_0;
             conv3_1 += mat4(.059728026,.13571358,.40604147,-.020605814,.039089657,.07901267,-.0755254,-.09885098,.059166662,.011240476,-.012345263,-.049761634,-.026636655,.008679023,.038948245,.055232875) * s_0_1;
@@ -3207,13 +3179,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_1 += mat4(-.011817532,.0031234082,.018021384,.052531436,.077794656,.14928167,-.11123782,-.19560511,-.043166805,-.007976111,-.00030962503,-.06345467,.024183106,-.052146442,-.031217936,-.02551288) * s_0_0;
             conv3_1 += mat4(-.05537942,.011428605,.087001495,.029869651,-.023374185,.039468545,-.18757735,-.017082913,-.2321408,-.077116065,.096542895,.04830792,.039985668,.08343069,.047881596,-.062676355) * s_0_1;
@@ -3228,13 +3200,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_1 += mat4(-.070885256,-.026217641,-.053226106,-.052304912,-.014023175,.016732471,.043103874,-.023486897,-.0035442945,.0012585341,-.06409983,.014942708,.0038790542,.06340618,-.015396174,.009048029) * s_0_0;
             conv3_1 += mat4(-.013995873,-.048133403,.076614305,.054569043,.035968777,-.0017754659,.14708553,.03026255,-.0058925026,-.017468406,-.10693246,-.016811611,.084885895,-.026719926,.05954634,.042430148) * s_0_1;
@@ -3249,13 +3221,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_1 += mat4(-.034971427,-.010870735,.0020335044,.025959743,-.052527934,.00021241007,-.05084914,-.02739651,.020896215,-.090128615,-.0148080215,.007944284,-.027534321,-.034605682,-.011580352,-.0316811) * s_0_0;
             conv3_1 += mat4(-.0375077,-.09077226,-.0061139315,.015455754,-.014469422,.021295458,.10101443,-.04301076,-.019321067,-.1593005,-.13444237,-.0021685795,.015341363,.08366989,-.08706977,.01070469) * s_0_1;
@@ -3270,13 +3242,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_1 += mat4(.06275156,-.005441582,.017225835,.0063314065,-.008987082,.054512862,-.015202312,-.06370784,-.015106763,.012340273,-.110068396,.026237821,.07912418,.0034895495,.08785753,-.08890885) * s_0_0;
             conv3_1 += mat4(.025881264,.123637795,-.03432688,.014359213,.09344673,.08315192,-.12997557,-.04900083,.021305159,.058622662,.091670066,-.10407801,-.06917606,.009177639,.09903975,-.043620408) * s_0_1;
@@ -3291,13 +3263,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_1 += mat4(-.07658314,-.14278728,.14674312,.063605234,-.02441252,-.030399019,.047595616,.026360149,-.035266586,-.011650437,.068673976,-.009407898,-.033035636,-.031379238,.057708535,.06751916) * s_0_0;
             conv3_1 += mat4(.045139503,-.07847422,-.04191721,-.012437846,-.010083603,.07399431,.011310621,.01657253,-.07355271,-.05719268,-.040453434,.01573571,.023642913,-.09426509,-.06032001,-.024293168) * s_0_1;
@@ -3312,13 +3284,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_1 += mat4(.057926442,-.047988117,.00035943967,-.004275892,.062051844,-.047571328,-.07840619,-.0071223276,-.0628356,-.031271316,-.062426448,-.077633865,.028682133,.006309677,.06853664,.0030665733) * s_0_0;
             conv3_1 += mat4(.042470653,.0818715,.11651744,-.060532663,.054493275,.035999052,.09872555,-.054572687,-.015059634,-.0027646737,.15727821,-.043440007,-.01606718,-.027104832,.05374748,.115381636) * s_0_1;
@@ -3333,13 +3305,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_1 += mat4(.016962191,.05782688,.05106067,.032510657,-.02992307,-.066119544,-.082848445,.014439145,.07957999,.082935125,.007829677,-.056263424,-.02059052,.12542874,-.04694114,.111167565) * s_0_0;
             conv3_1 += mat4(.056782603,-.04565977,-.14842004,-.028358892,.01611925,.014400402,-.028186252,.044448324,.040604025,.094690554,-.04263177,.058690455,.025627382,-.018848646,.23215877,.083484665) * s_0_1;
@@ -3391,25 +3363,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_2 += mat4(-.053318962,.016914144,.011994167,.060186673,.0009649337,.020523421,-.04875202,-.015173424,-.016581494,.09799425,-.023761194,.011707862,-.010943277,-.047019526,-.0026106734,.037882924) * s_0_0;
             conv3_2 += mat4(.08091201,-.11768579,-.09731486,-.025989369,-.039857697,.19754232,-.17118931,-.054515027,-.14829862,-.092901416,-.076488845,.018218512,-.034138467,.004271825,.070166506,.095212124) * s_0_1;
@@ -3424,13 +3394,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_2 += mat4(-.0034944338,.1547201,-.10475874,.016113741,.019725114,-.012124771,-.07615981,-.010239383,.013881575,-.062598184,.0050241537,.026327513,-.032518726,-.022049692,.062193993,.019401943) * s_0_0;
             conv3_2 += mat4(.0313044,-.006909811,-.045656737,.050876155,.032678764,.0749017,-.013062178,.09170889,-.012045176,-.22136872,-.040334832,-.09740415,-.115812026,.11683779,.11874215,.0011787373) * s_0_1;
@@ -3445,13 +3415,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_2 += mat4(-.062030666,.06244569,.0075374776,.011699508,.06350623,-.029015059,-.08335996,.040077824,-.012528038,.07751042,.043381475,-.016267592,-.059393723,-.025243752,-.020490134,-.04327599) * s_0_0;
             conv3_2 += mat4(-.09016719,.026070358,.06366624,.013410313,-.017864587,-.042668395,.032982092,-.019447293,-.12752804,.14823131,.044378668,-.042903956,-.11141967,.17854886,-.08727329,-.097846046) * s_0_1;
@@ -3466,13 +3436,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_2 += mat4(.020155268,-.09674531,.05570124,.035983022,-.040310487,-.12521233,.0071500274,-.0019476188,.04184579,-.14328782,.004224918,-.013639115,-.008946368,-.0249633,.09344048,.0283659) * s_0_0;
             conv3_2 += mat4(-.11021553,-.010174965,.1315279,.037060037,-.005001862,.04388885,-.10286194,-.00247469,-.05052916,.008638786,.052526455,.081974365,-.07385999,.054484393,-.05114479,-.029515702) * s_0_1;
@@ -3487,13 +3457,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_2 += mat4(-.0030391521,-.024745012,.026479637,-.03515668,-.046978164,-.011296965,.031520512,.013130742,.0039859554,-.02546721,.03198193,-.0702747,-.033489157,.05183854,-.031923603,-.0040962445) * s_0_0;
             conv3_2 += mat4(.05985175,-.044624317,-.039295353,.016871827,-.091390304,.013437883,.088357136,-.022833165,-.00011115739,.08649042,-.1307541,.021193806,-.01720149,.18880393,-.021011889,-.036395725) * s_0_1;
@@ -3508,13 +3478,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_2 += mat4(-.058896266,.020736726,.25414488,.04901624,.028619109,.14907943,-.16775121,-.01048659,.031554878,.027377909,.043255307,.033733208,.0033756415,.019074121,.046454966,-.005332497) * s_0_0;
             conv3_2 += mat4(-.053034987,.071029104,-.017898561,-.11002825,.044243403,.033192407,-.027941804,.06275016,-.020712063,-.11092506,-.065038934,.0086646285,-.09023411,-.051868018,.1334642,-.02705542) * s_0_1;
@@ -3529,13 +3499,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_2 += mat4(-.041387863,-.054167394,-.10214716,.013601607,-.006032965,-.110480346,-.017017892,-.0052695507,.024899023,-.20301875,.08949847,-.0366669,.04693354,.07067829,-.024073519,-.0076723415) * s_0_0;
             conv3_2 += mat4(-.039487246,-.03283412,.0599936,-.02534615,-.059583332,.18694477,.021550938,.0054535326,.069527686,-.059946477,.10220362,.10931097,.09183096,.05007209,-.20862482,.018925732) * s_0_1;
@@ -3550,13 +3520,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_2 += mat4(.027825681,.023781085,-.009790991,-.041373048,.08643315,-.1101876,-.049094416,.033308353,-.032265037,-.04667266,.023306988,-.019701483,-.032749295,.041123442,.06303401,-.05639575) * s_0_0;
             conv3_2 += mat4(.051680595,.0036705928,-.06357543,.009090651,.050886817,-.015264762,.05109297,.08822739,.063591495,-.0174515,.044890698,.066054605,-.11403679,-.02094541,-.14236927,.08718656) * s_0_1;
@@ -3608,25 +3578,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_3 += mat4(-.015837755,-.003020668,.11241495,.053815927,-.021830961,-.08337958,-.020965666,.00459428,.031229377,-.008922623,-.036773074,.01873841,.023386266,.023546435,.038426213,.029303372) * s_0_0;
             conv3_3 += mat4(.24193224,-.06259172,-.033569142,.12903818,.06549392,.121713184,.1469029,-.17357653,-.060826395,.0049096276,.02454379,.057674866,-.0015369774,-.080997676,.1545095,-.039330766) * s_0_1;
@@ -3641,13 +3609,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_3 += mat4(-.007453661,.0632165,.121266276,-.043231424,.06553602,-.10450761,-.15791573,.023468204,.018517328,-.02855718,.010905583,.034296308,-.09617805,.031004354,.056401256,-.11405488) * s_0_0;
             conv3_3 += mat4(-.038087226,.059480026,-.03443733,-.078940935,-.08065765,-.009193436,-.17313127,.012470697,-.10087726,.14121841,-.03755116,-.04212702,.005841716,-.07061982,-.06623297,-.11015225) * s_0_1;
@@ -3662,13 +3630,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_3 += mat4(.01017832,-.06434892,-.050178748,.08507982,.006925339,.009005762,-.15724659,.07462992,-.058397632,-.01453403,-.09092234,-.055589493,.11386067,-.04197067,-.018877141,-.015565009) * s_0_0;
             conv3_3 += mat4(-.11467988,.014026353,.036499094,-.0105968155,-.02356678,-.073222265,-.08586775,-.0065500834,-.051382475,-.01224563,.15665753,.011287532,-.10006759,-.030161744,.0071029644,-.055888385) * s_0_1;
@@ -3683,13 +3651,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_3 += mat4(.015960975,-.010332354,.028139193,.09272842,-.009726874,-.045076355,7.525085e-06,.06661245,.03958491,.021808676,.061075844,.1081913,-.0018763477,.06300296,-.022227837,.08010431) * s_0_0;
             conv3_3 += mat4(-.010267942,-.025738548,.19271488,-.046966713,-.027747238,-.013903117,.04072535,.03761916,-.17990984,-.10867969,.16142303,-.27745953,-.07670876,.119195126,-.01994533,-.0016190397) * s_0_1;
@@ -3704,13 +3672,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_3 += mat4(.081183955,-.001957946,-.069717266,-.052832913,-.011349532,-.03306667,.024881298,-.048209388,.054167524,.040216796,.06889799,.10608337,-.023659408,-.16601293,.010093729,.058725238) * s_0_0;
             conv3_3 += mat4(-.0060738004,-.038038123,.020986926,.06401517,.04144636,.029290253,-.0058486173,.009872577,.00801748,.020857576,.025471997,.0714991,-.074955314,.07350808,.033673976,-.053686045) * s_0_1;
@@ -3725,13 +3693,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_3 += mat4(-.107688315,.04511403,-.024693172,-.04494993,-.06875553,.082960956,.011677396,-.030072909,.01343683,.021971988,.037932515,.0109244315,-.11631599,.010346342,-.014366688,.06975817) * s_0_0;
             conv3_3 += mat4(-.10891879,.054878265,.08509401,-.22291635,-.035800464,.017592316,-.047368772,.02015992,-.021494068,.046852645,-.0011614733,.011904064,.058308978,-.0051491354,.20701881,-.087283336) * s_0_1;
@@ -3746,13 +3714,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_3 += mat4(-.06293252,-.024409063,.012458675,.033989392,.05412225,-.0507947,.044482775,.08826858,.031968176,.05314322,.10291622,.051938083,-.008040466,-.006073811,-.037584726,-.091549575) * s_0_0;
             conv3_3 += mat4(.07187509,-.055208657,.044746,.08364241,-.047800165,.048536524,-.06237896,-.022940716,.11052403,-.022850253,-.104512595,.07915079,-.12474994,.09372959,-.20753935,-.049176943) * s_0_1;
@@ -3767,13 +3735,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_3 += mat4(.004599315,.030197939,-.082524516,.011010654,.013759255,-.06687095,-.029576499,.03518564,.0042719925,-.02605355,.085605614,.088563554,.07982585,-.0012803053,.016691016,.112516835) * s_0_0;
             conv3_3 += mat4(.043775268,-.056644145,.008988441,.04595601,-.01731208,-.07743596,.054805472,.08558519,.09110232,-.09934835,-.30220947,.023650305,-.023686048,.08013177,.12192703,.17517811) * s_0_1;
@@ -3825,25 +3793,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_4 += mat4(.11674904,.05392727,.1371405,-.08877921,-.04070344,.010352809,.048306182,-.01427927,-.03551769,-.05273541,.034817256,.0087011475,.03083506,.020501299,.022453567,.0177012) * s_0_0;
             conv3_4 += mat4(-.011524862,-.074086465,-.16775507,.07195941,.07117989,.07070486,.11410099,.11035467,-.07902889,.010277503,.053080212,-.0643574,.081004344,-.09675278,-.056725502,-.0061635952) * s_0_1;
@@ -3858,13 +3824,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_4 += mat4(-.06250472,-.0067298636,.04397675,.04778728,.07535818,.039908726,.065617785,.03658286,-.05133575,-.010630972,.0047462513,-.033618327,.041278936,.044994105,.02467546,.0054630167) * s_0_0;
             conv3_4 += mat4(-.012000617,-.04691964,-.13527982,.11215668,-.034433383,-.09947639,-.033298843,.061535608,-.08942318,.059948016,-.09662045,-.22102375,-.0043782857,-.020557914,.035244275,-.0036687327) * s_0_1;
@@ -3879,13 +3845,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_4 += mat4(.0093568405,-.057569966,-.04818621,-.0047044037,-.065757796,.022608133,.0022700643,-.0031044935,.047391128,-.022082224,-.06492009,.0163649,-.036539774,-.024610588,.0053772014,.021476194) * s_0_0;
             conv3_4 += mat4(-.013216018,-.047301803,-.016615717,.0044142394,-.03300721,-.00022270413,-.01790741,.012944328,.016010907,-.07171628,.08729707,.08758094,-.045695692,.036588896,.06884224,.013400796) * s_0_1;
@@ -3900,13 +3866,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_4 += mat4(.0055445703,.029317806,.06296589,.0050155176,-.0023596885,.025311675,-.0010550473,-.032024425,.006946361,-.098474704,-.06979183,.022344572,-.041136876,-.029458987,-.033229884,-.039154112) * s_0_0;
             conv3_4 += mat4(.15148097,.050905656,-.068623,.06735504,-.11500984,.037078783,.06893869,-.04607608,.0030991042,-.15506122,-.028912693,.059544493,-.06914279,.009212481,.03952429,-.03308956) * s_0_1;
@@ -3921,13 +3887,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_4 += mat4(.09663397,.04990299,.010134032,.023589822,.18219945,.030904924,.023388786,.03861146,.16751319,-.026966842,-.116965644,-.036434434,-.07125311,.008989914,.035122138,-.08389921) * s_0_0;
             conv3_4 += mat4(.046568066,.05663735,.00044146582,.037206076,.10110089,.038126655,-.06409952,.09696459,-.091382526,-.062102437,-.11900976,.06128822,-.106376044,-.018695988,.11092309,-.04589497) * s_0_1;
@@ -3942,13 +3908,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_4 += mat4(.016524322,-.15634552,-.014049407,-.048624787,.0035292783,.036205992,.053275544,.03339404,-.014311819,-.022182552,.0045109503,-4.7125402e-05,.032011826,-.05728436,-.0007769554,.004107476) * s_0_0;
             conv3_4 += mat4(.0940162,.1403068,-.06575526,.05495019,-.018513203,.017417435,.04682446,.062133063,-.03908712,-.00094068487,-.053803887,-.05035159,.056889933,.00055154075,.12989414,-.019923104) * s_0_1;
@@ -3963,13 +3929,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_4 += mat4(-.052185856,.04513625,-.0010779491,-.04476987,.010620622,.057847254,-.026531354,.028294634,.08798007,-.028695969,.06105538,-.016864736,-.001335903,-.026297294,.005991501,-.008094798) * s_0_0;
             conv3_4 += mat4(-.030716142,.048006758,.015835661,.021170354,-.059238404,-.09949697,.005685785,.017523367,.092136405,-.111048736,-.17081356,-.0845814,-.008418254,-.03400744,.04210619,-.01476001) * s_0_1;
@@ -3984,13 +3950,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_4 += mat4(-.0014443849,.018156473,-.012128423,-.11493938,.02107157,.05420835,-.04985824,.00085363816,-.002737812,.09528804,.060930725,.012459406,-.07943415,.055766795,.08330682,.038663197) * s_0_0;
             conv3_4 += mat4(.057842754,.021455236,-.055027608,-.048135888,.086163916,-.02135836,-.035651337,.0050987136,.032728292,-.0062937154,.012135681,.015983835,-.06876649,.08118497,.14775494,-.06771326) * s_0_1;
@@ -4042,25 +4008,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_5 += mat4(.041350666,-.005064004,-.1638468,-.08224961,-.059843056,-.082609564,.008337624,-.038268015,-.035164513,.038722813,.0016791221,-.04120567,.022255817,-.004000897,.011693792,-.034558114) * s_0_0;
             conv3_5 += mat4(.05961371,.0058936654,-.030226685,.072543174,-.15699142,-.045731783,.027572272,.027914872,.046090875,.03358178,.013836508,-.019768812,.004206407,.029629031,-.016709216,.02601057) * s_0_1;
@@ -4075,13 +4039,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_5 += mat4(-.052463222,.00808601,-.066479735,-.007661171,-.05557248,-.085479595,-.023291076,.01714029,.07364881,.017021853,.074624665,.020549681,.03533776,-.043801844,.026546793,.009898033) * s_0_0;
             conv3_5 += mat4(.003305349,.08187689,.007264984,-.044481587,.066390514,-.038883734,-.03559531,-.017340707,.074006744,.110992655,-.045599476,.017376402,.11625166,.021962952,-.021419615,.017933631) * s_0_1;
@@ -4096,13 +4060,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_5 += mat4(-.059750896,-.024919413,.025426513,-.032469198,-.06027716,.058021378,-.00023632836,.022390781,-.057987202,-.048300385,-.04137739,.018730406,-.028239287,-.012751519,-.028776752,-.02558579) * s_0_0;
             conv3_5 += mat4(-.033395622,.0015467949,-.0017261816,.008976659,.039787367,-.019827003,-.014058465,.018455958,.019896725,.021925872,.042781018,.0909255,.029282322,-.02247504,.036540534,-.004750582) * s_0_1;
@@ -4117,13 +4081,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_5 += mat4(-.010840201,-.027199173,-.057863664,-.05621868,-.115895286,-.0109978495,.046430726,.06095948,-.060363498,-.020613575,-.105355784,.069396734,-.0035986146,.037281107,.032830436,.018441059) * s_0_0;
             conv3_5 += mat4(-.028375115,-.12677045,-.0049752807,.03354996,.10019403,.049493868,-.010290295,.019476393,-.045529697,-.054225553,.04080144,.016560704,.07224951,.031949066,.0082955975,-.16148865) * s_0_1;
@@ -4138,13 +4102,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_5 += mat4(.0563959,-.09136162,-.0131900655,-.0016060742,.020728672,-.040449332,-.043852214,-.008583649,-.06440509,-.016546171,-.012431747,-.019229706,-.08060852,.04233081,.11576826,.0353006) * s_0_0;
             conv3_5 += mat4(.049745232,.08133768,.030509897,-.028324826,.05429469,-.015957698,-.13028334,-.03657069,.0062622544,-.020700362,.029507747,-.008585721,-.09345018,.1510682,-.060674723,-.060667213) * s_0_1;
@@ -4159,13 +4123,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_5 += mat4(.08018102,-.07146042,-.048532676,.055298973,.018183488,.16582856,.0024786037,.02688066,-.00016451604,.0026682352,-.0013870652,.040070865,-.025662309,-.04281191,-.0056592533,.068263926) * s_0_0;
             conv3_5 += mat4(-.038406488,.038841113,-.054619722,.027202256,-.025679238,.08074983,.032285903,.030102694,.036510106,-.019894162,.017176636,-.017832804,-.034952804,-.1044569,-.0145792095,-.04210956) * s_0_1;
@@ -4180,13 +4144,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_5 += mat4(.038012117,-.013744788,-.0056376713,-.0088484,.0056507885,-.0523503,.012796697,.101525,.08329419,-.059742015,-.016302647,-.08087903,-.16087072,.043173093,-.013835539,-.07133673) * s_0_0;
             conv3_5 += mat4(.10025334,.015611188,.044160333,.002061308,.011121877,-.091652006,.023977552,.036803737,-.005981743,-.0059437165,.038967934,-.030979149,-.07494717,.06369026,.072405644,-.01298681) * s_0_1;
@@ -4201,13 +4165,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_5 += mat4(-.012071772,-.032588124,.06934453,-.0004260823,-.065800495,.017469443,.013306324,-.08183766,.06644194,.041994955,-.012332722,.020371208,-.030016616,.062281437,.033008687,-.119172126) * s_0_0;
             conv3_5 += mat4(.0033137908,-.01744112,.023098575,.0072282143,.06315202,-.009508224,.0009640087,.0016590304,-.015832247,-.08369816,-.047705423,-.024730965,.031379003,-.009784818,-.040471766,-.070326366) * s_0_1;
@@ -4259,25 +4223,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_6 += mat4(.009471489,.12898387,.13262822,-.016168224,.068136856,-.108047895,.005798773,-.02459911,-.0817865,-.014561638,-.0074708657,-.003224829,-.072680876,-.019872652,.037507005,.017399386) * s_0_0;
             conv3_6 += mat4(.35959402,.034539502,.14756249,.053843625,.06404862,-.14868303,.008939618,.0047320435,-.18402155,.020756185,.017279383,-.017070565,.06783481,.051113993,.030949384,.03064711) * s_0_1;
@@ -4292,13 +4254,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_6 += mat4(-.0882099,-.095265426,-.025135309,.039110944,.017135477,-.07926035,.07591791,-.02183687,-.041836668,.010940279,-.016614294,-.008455431,.07842188,-.032153156,-.0050004083,-.029182917) * s_0_0;
             conv3_6 += mat4(.059537947,.0551909,-.099933326,.07766032,.013941849,.045460537,.04063048,-.08943448,-.19647457,.14156145,-.029308075,-.007888034,-.0027911689,-.11240419,-.010185587,-.017308906) * s_0_1;
@@ -4313,13 +4275,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_6 += mat4(-.055089712,.046921883,.012912702,.0039229863,.0073396577,.07849174,.018167967,.008757765,.05913601,.012198621,-.041488066,-.02464054,.0056662112,.0058041974,.006973071,-.011768556) * s_0_0;
             conv3_6 += mat4(-.012749539,-.008610941,-.074924596,.023010863,-.080428414,.06499998,-.035985697,-.05446364,.020472666,-.11315182,.016256766,.0094304625,-.0066447123,-.12409014,-.02527492,-.039319236) * s_0_1;
@@ -4334,13 +4296,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_6 += mat4(-.15669648,-.0053868033,.025024772,.0031023077,.053577743,.04121572,.10845843,.073352166,-.11447979,-.11762248,.051770184,.033606946,.017822675,-.0017715174,.08180304,-.001313486) * s_0_0;
             conv3_6 += mat4(.048896935,.048786063,.10251414,-.051083513,-.0076920055,-.020620901,-.027371434,-.08519817,-.04282255,.057954736,-.036545556,.05512815,-.19206874,.14506921,-.043268055,-.11500984) * s_0_1;
@@ -4355,13 +4317,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_6 += mat4(.014825641,-.01121283,.018220128,-.043631732,.04673992,.021917595,.078235395,.01218946,-.09780691,.0817796,.023887636,-.0146750165,.0469583,-.042160712,.0605891,.04519532) * s_0_0;
             conv3_6 += mat4(.064046286,-.047691505,.051691998,-.0206686,.0029577545,-.04349361,.16582093,.030752406,.04318387,.12800223,.053194083,.0059039006,.019125817,-.07708594,-.1754468,-.022362985) * s_0_1;
@@ -4376,13 +4338,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_6 += mat4(-.09418918,-.025274808,-.071575694,.053865265,.09325485,-.04080789,-.0017852237,.008641706,-.03960309,.008772248,.008935969,.024106223,-.02676659,-.06869607,.017020563,.00019770279) * s_0_0;
             conv3_6 += mat4(-.060865637,-.020099282,-.078206286,-.011474144,.050776776,.037103593,.07951597,.020833123,-.012026568,.11343658,-.03663863,-.028251778,-.11230751,-.039074507,.00012543805,-.014962022) * s_0_1;
@@ -4397,13 +4359,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_6 += mat4(.08992292,-.012148032,.04016847,-.046721607,.030154165,-.02669612,.067078404,-.029317133,-.17878295,-.03460257,.059631877,-.05989025,.05914391,-.16186754,-.011369447,.013000498) * s_0_0;
             conv3_6 += mat4(-.13175586,.051523443,.035872158,-.013571047,-.010418858,.04859582,-.04782954,-.0187688,.043836534,.10353671,.12282343,-.021013627,.0060160416,-.1957752,-.06703558,.08241754) * s_0_1;
@@ -4418,13 +4380,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_6 += mat4(-.052806243,-.083674744,.02436636,-.013982817,.17837085,.006725539,-.012462477,-.05935077,.08179213,.00143293,.05227449,.04758224,-.16434522,.027962314,-.10092529,-.020255353) * s_0_0;
             conv3_6 += mat4(.006231022,-.0028587193,-.01874796,-.057108108,.0011369002,-.062125646,-.09843657,.034902122,.08644211,.026692476,.06540679,.015391249,.05632574,.1745486,-.07146245,.035196472) * s_0_1;
@@ -4476,25 +4438,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_7 += mat4(-.13422473,-.12091701,.041653965,.061056044,.0012855472,.0971237,-.2221902,.04694236,-.0874735,.11499308,-.10960933,-.034941025,.011996722,.021450842,-.029098347,.033246912) * s_0_0;
             conv3_7 += mat4(-.05805496,-.21716526,-.040526956,.1479349,-.064415626,.108162515,-.1757916,.040989358,-.18370341,.046656076,.08093844,-.10525029,.057910368,.046646606,-.1727048,-.030233389) * s_0_1;
@@ -4509,13 +4469,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_7 += mat4(-.0404327,-.04507779,.028053628,-.08204171,.13143845,.0091972975,.060194597,.022790467,-.014088183,-.029441591,-.013101428,-.04600807,-.020760112,-.030489402,.081250355,-.028293567) * s_0_0;
             conv3_7 += mat4(-.048915077,-.06145516,.09262996,.0059437766,.046424355,-.05043269,-.08685262,.09845827,.005691341,-.2821864,.13004957,-.16272056,-.20572902,.012010559,-.015973799,.03154969) * s_0_1;
@@ -4530,13 +4490,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_7 += mat4(-.18715878,-.014097425,-.051627606,.029886302,-.07117643,.1052497,-.13291498,.009268666,-.0037313653,-.0058464967,-.1396577,.0048482497,-.07709803,.13596421,-.11533929,.028246317) * s_0_0;
             conv3_7 += mat4(.09170251,.058132548,.051450774,-.02705223,-.019349476,.062037863,-.08039651,.08423642,-.050779678,-.016616138,-.122597344,-.0144121535,-.08924512,.12034823,-.173103,.0034698595) * s_0_1;
@@ -4551,13 +4511,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_7 += mat4(-.0037350038,.046610355,-.16528182,.069758944,.057500206,.017755276,-.09099122,.010187664,-.024194298,-.17148918,.049806926,-.023791196,.007324522,-.058405638,.08525646,.06650566) * s_0_0;
             conv3_7 += mat4(.013677929,-4.399832e-05,-.028309796,.098709665,-.065465294,.12471532,-.087966576,-.029150931,-.037167236,.09743461,-.18150851,.04920581,-.022811307,.07580444,-.00013005575,-.046351667) * s_0_1;
@@ -4572,13 +4532,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_7 += mat4(.020573506,-.024146248,-.0532583,.053490855,.15661228,.08032402,.06617831,.054421343,-.08844943,-.046102084,.075537056,-.026650123,-.06568275,.041300587,-.13283612,-.08528276) * s_0_0;
             conv3_7 += mat4(.048093446,.0075617903,.06038362,-.00066990295,.05621858,-.33081907,.06509468,.050917093,-.059911586,.11115932,-.1952295,-.030669088,-.12529424,.05726104,-.07928569,-.045496296) * s_0_1;
@@ -4593,13 +4553,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_7 += mat4(.08139515,.014850816,-.083200246,.019676652,-.08441658,.028240252,.07831504,-.042943165,.036022864,-.08025902,.056730956,-.008501618,-.01499837,-.02308604,.062002294,-.048182987) * s_0_0;
             conv3_7 += mat4(.2077367,.03693978,-.09814338,.01457954,.034233984,.020483976,.05876938,-.0005230255,.07597433,-.023484912,.0825592,.032567624,.010639432,.07847367,-.020723883,-.05730047) * s_0_1;
@@ -4614,13 +4574,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_7 += mat4(.052794177,.018610617,-.12315099,-.020379847,.10514548,-.22893175,.13787065,.02263688,.06376491,-.11630552,.03664181,.10687377,-.027936693,.12788388,-.017771536,-.039403435) * s_0_0;
             conv3_7 += mat4(-.12124813,-.035734225,.11233135,.02327022,-.28098008,.078059085,-.15505026,.061669223,.095054574,-.047793806,.14867973,.00067661377,-.091991164,.14577906,-.07832891,-.00942624) * s_0_1;
@@ -4635,13 +4595,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu2_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu2_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv3_7 += mat4(.0035058176,.040401604,.017070122,.093909465,.14868696,-.09670436,.06268532,.021551557,.03097288,.058963742,.052142106,-.0014575386,.16762476,.024629084,.00933381,-.010027226) * s_0_0;
             conv3_7 += mat4(.018895093,.070636116,-.03610778,.022807516,.061527714,.061513506,.17807317,-.034139145,.12724797,.011852817,-.105364904,.07625907,.04336051,-.008677234,-.0319982,-.2013074) * s_0_1;
@@ -4693,25 +4653,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_0 += mat4(.0008373903,.024009014,.02743271,-.01712211,-.031555817,-.12711254,-.008051297,-.11693156,.00044356266,.0020602283,-.036573507,.044381816,-.054536417,.013923671,.005418874,-.15219916) * s_0_0;
             conv4_0 += mat4(.010004308,.03861933,-.046175618,-.21756345,.01416142,-.085210234,-.009489888,.057100944,-.06874366,-.045469616,-.020436274,-.017560313,.0258962,-.04752659,.06592506,.08226277) * s_0_1;
@@ -4726,13 +4684,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_0 += mat4(-.016930358,.006667657,-.0001436145,.007707307,.019518642,.011751358,.008201942,.00065157376,.03224613,-.028181663,.021826802,.016166894,-.002389738,.027950885,-.00024054345,.09710652) * s_0_0;
             conv4_0 += mat4(.03039675,-.13268942,-.01185556,-.27404183,-.09812348,.20890473,.00897826,.15026355,.1072467,.00968607,-.023112442,-.00010498747,-.027250318,.010902277,.0018407401,-.103256635) * s_0_1;
@@ -4747,13 +4705,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_0 += mat4(.014585003,.11220712,-.023795227,-.07490505,.053983618,.04600737,-.0011042384,.1650763,-.035337124,.09346391,-.018020244,-.08945694,-.050667316,-.009578759,.042154692,.013149835) * s_0_0;
             conv4_0 += mat4(-.07997238,.04673849,.080733724,.05528423,-.032612707,.12777197,.004195521,-.100858,-.010291149,.33097285,.06627159,.06823767,.07057995,-.11440993,.015514642,.025074417) * s_0_1;
@@ -4768,13 +4726,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_0 += mat4(-.024395332,-.04922036,.013091392,.06960053,-.033755556,-.008989747,-.005741054,-.16388993,-.014541937,-.027811507,-.018343754,-.007443169,-.02497966,-.039630458,.011963838,.1782459) * s_0_0;
             conv4_0 += mat4(.026685277,-.12439627,-.01669509,.09148896,-.10469655,.072703555,.012768516,-.027059969,-.028133795,.008276469,.013243723,-.07218658,.027226146,-.06692498,.014870177,-.09299298) * s_0_1;
@@ -4789,13 +4747,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_0 += mat4(.013234987,-.059773672,-.004531548,-.16476844,.010978578,.013867897,.008394804,.01676345,-.043040026,.060169917,.019537106,-.14304912,-.017216364,-.067938186,-.00041165826,-.048705135) * s_0_0;
             conv4_0 += mat4(-.037026323,-.051472526,-.025764363,-.18208367,.006710935,.098732784,-.047921997,.1177272,.016147232,.06981408,-.010365326,-.098521985,.053567793,-.26297775,.03363334,-.20108153) * s_0_1;
@@ -4810,13 +4768,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_0 += mat4(-.0035816447,-.0035777679,.002936549,-.0007280697,-.028205104,.0020521411,.017719276,.033848945,-.027508758,-.0317405,-.020591706,-.09510746,-.013561075,-.08818137,.024280922,-.08832117) * s_0_0;
             conv4_0 += mat4(-.0062450054,-.031257994,.006564213,.028663263,-.14708781,-.049431197,-.015635304,-.024559986,.07524214,.06433411,-.09321419,-.027778283,.06912279,-.030505462,.02998374,-.003430473) * s_0_1;
@@ -4831,13 +4789,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_0 += mat4(.024086487,-.023606708,.0058296844,-.009490832,.014068462,-.038164467,-.005123812,.08902374,.043532576,.04420488,-.006677198,-.031659253,-.06209396,-.09614763,.04874561,.14365827) * s_0_0;
             conv4_0 += mat4(-.037217434,-.00031992217,.0089183515,-.38237202,.013995722,.0062884917,.011068934,-.41342852,-.07101178,-.022677982,.007364611,-.23010027,.016188856,-.07637431,.09330662,.24466886) * s_0_1;
@@ -4852,13 +4810,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_0 += mat4(.03570288,-.29630882,-.007375669,.012947945,.009323102,-.04940769,-.008177861,-.24744166,-.008527482,-.0051586465,.012996319,-.08495107,-.033484478,.031607598,.008261095,.1314379) * s_0_0;
             conv4_0 += mat4(-.03237159,-.7000822,.045671053,-.14130881,-.022365883,-.5923233,.02217721,-.19347697,-.019545736,-.16103272,.02994889,.0634406,.0045008226,-.08888842,.06925674,.01628895) * s_0_1;
@@ -4910,25 +4868,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_1 += mat4(-.004837028,-.023610262,-.046112426,-.009294507,-.022221005,.032568768,-.027224865,.006275769,.04225465,-.04921358,-.019996686,-.039166342,-.004522979,.0039086947,-.016192688,-.03962573) * s_0_0;
             conv4_1 += mat4(.05886596,.005812226,.004037384,.14276105,-.021192936,.030707031,.009663335,.05931499,-.060404498,.050055504,-.010193922,-.056016047,-.06946118,.03227074,-.04853428,.043291915) * s_0_1;
@@ -4943,13 +4899,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_1 += mat4(-.02511515,-.027890675,-.028515177,-.0030222668,-.14342949,-.06713432,-.0119885225,.021563347,.092776455,-.03963201,.009382789,-.07888486,.07534732,-.0532742,-.0081898775,.02178717) * s_0_0;
             conv4_1 += mat4(.009080907,-.026443383,.055492185,.0658931,.044228565,.0026760732,-.040099673,-.095116846,.04143328,-.041863486,.011198901,.012131296,-.08793142,-.066642575,-.01929532,-.029625868) * s_0_1;
@@ -4964,13 +4920,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_1 += mat4(.0029329974,.029654622,.0005290877,.08012342,.036940876,.015809404,.0027045158,.060294446,-.083541445,-.039684165,-.005834252,.051379703,-.033264868,.04689642,.0044740653,.02394295) * s_0_0;
             conv4_1 += mat4(-.023040313,-.06716413,.047939006,-.09645372,-.012079553,-.006452984,.028909871,-.25193074,.18705587,.031853504,-.0024983315,.11875558,.06894656,-.036364887,.01517332,.11582656) * s_0_1;
@@ -4985,13 +4941,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_1 += mat4(.13863085,.033138745,-.008925862,-.006471222,.0031770847,-.048297144,-.0081943385,.06847499,.02777585,.020689597,-.01025016,-.0003681772,.092754684,.009744087,.0066061206,-.0155077465) * s_0_0;
             conv4_1 += mat4(-.096514545,.0175659,-.049863636,.0038230387,.03533018,-.04606567,.035728484,.015168014,-.0068383496,.036085486,.017887706,.03827074,.050615642,-.017614331,.015101279,.08520987) * s_0_1;
@@ -5006,13 +4962,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_1 += mat4(.014491208,-.026340937,.008525441,-.064455554,.014653333,-.066344544,-.027914394,.022435328,.032977413,.027724897,.028700428,-.02226632,-.04304729,-.058016557,.017807271,-.0560381) * s_0_0;
             conv4_1 += mat4(-.112111665,-.065540574,.01683851,.04554328,.11484598,-.05940238,.030593708,.017653778,-.015111637,.039643187,.05256366,-.21556138,-.05137082,-.028028514,.0032311534,-.117330566) * s_0_1;
@@ -5027,13 +4983,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_1 += mat4(.040602364,-.037877373,.0072455388,.0034094385,-.117292464,-.0522013,.0019374826,-.03280324,.04711119,.0025405642,-.016668536,-.1368067,.00459301,.016360754,.0051157475,.0325005) * s_0_0;
             conv4_1 += mat4(-.031252764,-.07836994,-.005806889,-.094170876,-.09406695,-.007725653,-.029817639,.09442855,-.014529631,.034327127,.106505565,-.010072838,.017842887,-.043536164,-.1308605,.06861854) * s_0_1;
@@ -5048,13 +5004,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_1 += mat4(.023563713,.038559113,.013189766,-.02089245,.06005408,.030209698,-.019043336,.019581635,-.12212986,.025720665,.009791612,.066872984,-.022995966,-.03344795,.06688154,-.091470025) * s_0_0;
             conv4_1 += mat4(.060400892,-.029047392,-.04109472,-.18195802,.044578392,.01615586,-.0011804501,-.02315702,.06612595,-.047853835,-.03078183,-.31400934,.0031433287,.03171194,-.022269253,.04540763) * s_0_1;
@@ -5069,13 +5025,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_1 += mat4(-.4700087,-.010812328,-.022162814,.036703583,.05385566,-.053643007,.023993142,.03958961,-.05378275,-.040190812,.010069542,-.018634168,.05793696,-.018853007,.025813442,.026559923) * s_0_0;
             conv4_1 += mat4(-.32608548,-.036912512,-.13818507,-.42662963,.098867685,-.04959729,-.026203474,-.27554554,-.058010567,-.053419486,.003748983,-.04511573,-.023887407,-.0516425,.012626126,-.091746576) * s_0_1;
@@ -5127,25 +5083,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_2 += mat4(-.03632422,.0492973,.0013685051,.004460088,-.009576281,-.12994061,.007920184,-.028666085,-.043878894,-.02252805,-.02033569,.050327457,-.047062214,-.039859846,.021682018,.013031635) * s_0_0;
             conv4_2 += mat4(.10669212,-.037273183,.03353286,.024372816,.036373757,-.117251225,-.03326059,-.09433145,-.02694258,-.018694678,.041729376,-.05553175,.028815623,-.18179895,.008218225,-.022548927) * s_0_1;
@@ -5160,13 +5114,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_2 += mat4(.017647501,-.015428276,-.031672265,.0012909179,-.016494384,-.07896062,.0004869641,.008866731,.017530248,.01173078,.034516755,-.008254133,-.011818249,-.02779077,-.04578266,.008756839) * s_0_0;
             conv4_2 += mat4(-.008158667,-.0040866407,.068175785,-.043710977,.066878855,.050170377,-.0022688094,.00473108,.017824614,.10647795,-.014742039,.03808592,.025122238,-.03550149,.017014993,.014102656) * s_0_1;
@@ -5181,13 +5135,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_2 += mat4(-.014895505,-.012462776,-.02477634,.030092204,.027123766,-.0037776786,.008655725,.012153468,-.043409005,-.017316213,.009990607,.004501546,-.01390348,-.05642127,.023188056,-.018162776) * s_0_0;
             conv4_2 += mat4(.035924386,-.0598979,.014649364,-.024938332,-.021711016,-.0044962107,-.0024359787,.024710273,-.01664827,.10003991,-.010142732,-.066560075,.012909438,-.05347675,.046130944,-.018639965) * s_0_1;
@@ -5202,13 +5156,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_2 += mat4(.009727248,.037301708,-.03272631,-.010076012,-.030209621,-.15796089,-.02697878,-.02763851,-.014932614,-.029153556,-.024522286,-.0029089465,.006358858,.005112305,.030845946,.033607084) * s_0_0;
             conv4_2 += mat4(.03286644,-.04926027,-.045510244,.03922775,.02272154,.06927532,-.03861613,-.015526728,.029417884,.008455759,-.02869947,-.0007694782,.010702629,.09217631,.000695204,-.019191919) * s_0_1;
@@ -5223,13 +5177,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_2 += mat4(.024326913,-.024229929,-.0018462945,.007053879,.016683478,.071827665,.018268362,.015799971,-.017341273,-.014101066,.009100011,.0037305714,-.014269198,-.030433757,.02331427,-.045246158) * s_0_0;
             conv4_2 += mat4(-.054057874,-.04340258,-.048472516,.044039153,.010868304,.057881605,.020019384,-.06247509,-.0006214356,-.076370485,.04456271,-.09256038,-.018202024,.10520918,.04540432,.013299247) * s_0_1;
@@ -5244,13 +5198,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_2 += mat4(-.017564228,-.012425416,.004557875,-.0047690603,-.022579627,-.06870293,-.03506942,-.027031548,.0013113596,.0150308255,-.0026833708,.0060329884,.032406688,-.04097975,-.06292907,-.03633028) * s_0_0;
             conv4_2 += mat4(.027531246,-.15190811,.0034280194,.027249064,-.02762577,.0074144355,.013985816,-.028087743,-.12698656,.1156201,.0009805461,.026435424,.035766535,-.15303957,.067581534,.0040220846) * s_0_1;
@@ -5265,13 +5219,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_2 += mat4(-.011156596,.03340186,.07026128,.0024164924,.014744464,-.041308884,.016918257,.007148739,.0069425046,.008165498,.012793644,-.030217104,.027154706,-.017347759,-.0077636996,-.026610877) * s_0_0;
             conv4_2 += mat4(-.013164435,-.05715845,.018488817,.045910913,-.018240541,-.025087908,.031876646,.014312272,-.0038150211,.04394038,.016438084,-.042841356,.0059813834,-.12613715,-.0028058523,-.0040510166) * s_0_1;
@@ -5286,13 +5240,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_2 += mat4(.017661734,-.064349465,.052401192,.021756994,-.007269718,-.052801087,-.007832465,.0016379704,-.008189993,.049011655,-.0072809993,.010222971,-.033793736,-.015493677,-.03627291,.016691843) * s_0_0;
             conv4_2 += mat4(-.046807017,.005546074,-.10011998,-.038118493,-3.965993e-05,.07270059,.027422553,.022073405,-.027838893,-.022118105,-.02963222,.0055188793,-.012311916,-.076411456,.01272897,.003192546) * s_0_1;
@@ -5344,25 +5298,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_3 += mat4(-.07290468,-.02613051,-.0014170146,-.1361748,.007747041,.04802235,.014594252,-.05585656,.02384682,-.01209757,.032512892,-.05265579,-.044317342,-.0049808137,.015177047,-.005072524) * s_0_0;
             conv4_3 += mat4(-.17452598,.0028767504,-.046616904,.040265974,.0067470064,-.0016357724,-.06646542,-.048765264,.05789362,-.025579102,-.048274796,-.015165386,-.35683718,-.01196771,.0028169476,.038513456) * s_0_1;
@@ -5377,13 +5329,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_3 += mat4(-.0010245462,.010202749,.00844675,-.016973192,.00791437,-.045939744,-.05032639,.09808854,-.04958855,.043199662,.01140368,.105364345,-6.415702e-05,.012832052,-.004216066,-.14505233) * s_0_0;
             conv4_3 += mat4(.0190969,-.07347385,.030407744,.0034741692,-.024184057,.08968832,.07205633,-.067435235,-.17089745,-.0029525529,-.0134863015,.047155052,-.018175848,.007653208,-.036099505,.041781772) * s_0_1;
@@ -5398,13 +5350,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_3 += mat4(.0117585305,.02056635,.0023770772,.024917087,1.4208032e-05,.02956897,-.03774755,.003908968,.004500693,-.058152072,.0053830324,.00535122,.038539473,.02014689,.0053663338,.060748022) * s_0_0;
             conv4_3 += mat4(-.05028338,.06335503,.011397913,.040467914,.031319823,-.013516115,-.0018850829,.037995957,-.00223365,.0047658347,.028945198,.05257189,.081988044,-.048529573,.0149594555,.092845395) * s_0_1;
@@ -5419,13 +5371,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_3 += mat4(-.0213461,.027656449,-.004103243,-.03222691,-.0035735846,-.015477172,-.004594368,-.029385246,.0020945396,-.025582405,-.0399225,.0020601826,.0013736021,.017936135,.005607556,.025340883) * s_0_0;
             conv4_3 += mat4(.058752075,-.104989484,-.029859671,-.16163579,-.047899358,.048927885,.027871538,-.135923,-.007983394,.027077934,.016634334,-.06265808,-.007898506,.033443656,-.008843444,-.011096871) * s_0_1;
@@ -5440,13 +5392,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_3 += mat4(-.043391213,.02242982,-.008478779,.034301363,-.016317762,-.003283579,.003752774,-.039602872,.008217556,.06720178,.032165863,.019483544,-.013238492,-.009025234,.027657384,-.016428726) * s_0_0;
             conv4_3 += mat4(-.057163246,.008481199,.016363852,-.20364451,-.026142517,.066664405,-.017294649,.058243454,-.019260144,.018696073,.0041380213,.014643021,-.028615117,-.021079628,.033820078,-.10352734) * s_0_1;
@@ -5461,13 +5413,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_3 += mat4(-.0061519854,-.007216183,.014240872,-.01719007,-.007250369,.046717547,.01210249,.028550474,-.03144467,-.05785787,.062008332,.000802618,.0061004767,-.055869326,.050284695,-.014986093) * s_0_0;
             conv4_3 += mat4(.020640496,-.03135571,-.0080754915,.09927881,-.014750241,-.030136213,.035120584,-.20810576,-.27483717,-.00025128794,.003170923,-.016169598,-.039804704,.10081737,.07844234,-.12849562) * s_0_1;
@@ -5482,13 +5434,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_3 += mat4(-.01703892,-.021671247,-.0115961265,.0307459,-.0004054367,-.042984456,-.039164495,.0083065815,.00440222,-.051491804,-.039094035,.034342047,.014347194,-.0051991306,-.029346177,.108256005) * s_0_0;
             conv4_3 += mat4(.004172834,.013554926,.06001789,-.092846714,-.017106323,.020108242,.021994181,.029000979,.018158386,-.014269468,.026927195,-.17410192,-.10037098,.055604998,.017442197,-.06395131) * s_0_1;
@@ -5503,13 +5455,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_3 += mat4(-.014784919,.014558792,-.0810143,.051949907,.011776654,-.013524273,-.00059049786,.05839647,-.0023792898,.012514225,.025338644,-.002970618,.010223739,-.024589274,.039766602,.055307694) * s_0_0;
             conv4_3 += mat4(.012071299,-.21141422,-.21939977,-.3392336,.003727852,-.07373131,-.008130462,-.026026139,-.009972455,-.03662368,.015865458,-.08738516,-.09116297,-.0940907,.050665922,-.044070054) * s_0_1;
@@ -5561,25 +5513,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_4 += mat4(-.040318232,-.08476058,.0036658854,.018450946,-.037894394,-.02056665,-.033668175,.034341246,.03772836,.02279255,-2.2180131e-05,-.046982102,-.043239042,.090109825,-.037800323,.025469303) * s_0_0;
             conv4_4 += mat4(-.016407873,.17407288,-.05166238,.058708508,-.108815044,-.06268546,-.04349124,.0016885718,-.024696197,-.011219322,.02242188,-.05889201,.017540514,-.016370269,.0058880113,.1287607) * s_0_1;
@@ -5594,13 +5544,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_4 += mat4(-.0038338713,.028232763,-.03289136,-.088034116,-.053181604,-.082762636,-.13755469,.129789,.032685187,.064304054,.04047309,-.02337574,-.015607457,.06046412,-.024063129,.010332555) * s_0_0;
             conv4_4 += mat4(.15700382,-.08097392,.07742021,.028450912,.006962185,.08321488,.010098279,.10808668,-.018194284,.03279315,-.017213196,-.07155423,-.09063281,.040522173,-.110371485,-.05960784) * s_0_1;
@@ -5615,13 +5565,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_4 += mat4(-.0045687607,.006494383,-.061141416,.004090646,-.010776439,-.0040390682,.010962765,.04452757,-.0036719183,-.0013311333,-.068686314,.06370247,-.021714194,.010400071,.048695363,-1.0731704e-05) * s_0_0;
             conv4_4 += mat4(.00624059,.028643383,-.011758051,-.05281606,.004825131,.07352544,.024032367,-.015440161,-.005563763,-.075627856,.015558896,-.10709678,-.048245326,-.040882092,-.017443907,-.0025537212) * s_0_1;
@@ -5636,13 +5586,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_4 += mat4(.012794571,-.0735094,-.14935058,-.008467098,.009752408,-.04057388,-.195053,-.2755228,-.003211047,-.0050051846,-.013754126,.029980687,-.012140007,.04038481,.17864875,.1503032) * s_0_0;
             conv4_4 += mat4(.020501954,-.045406483,.08529872,-.099969186,.056094293,-.0025781,-.023520345,-.008630031,.013660612,.01166293,.014836732,-.0013488776,.08943462,.12490311,-.011611043,-.30868554) * s_0_1;
@@ -5657,13 +5607,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_4 += mat4(-.011170794,-.037204247,-.10896318,-.16967346,-.006517347,.0241141,-.0015266824,.14922786,-.0005218722,.008305534,-.040060725,-.102560826,.01257095,.0004316018,-.11762942,-.014728524) * s_0_0;
             conv4_4 += mat4(.055395048,-.029744472,-.043549255,.018017175,-.021534462,.04421045,.07320691,.070512295,.048806764,.021409623,.011613112,-.018416027,.0076743755,-.11253346,.016337853,.11093806) * s_0_1;
@@ -5678,13 +5628,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_4 += mat4(.00816342,-.0045186672,.0030675363,.049115244,-.008697892,.06342366,-.025199296,-.15123382,.013790234,-.03938067,.045988727,.014420186,.009956215,-.02247291,-.07763569,-.33653507) * s_0_0;
             conv4_4 += mat4(-.023791734,-7.877868e-05,.11377606,-.0014095625,.05111348,-.10855626,-.0205486,-.051733304,.013896285,.028119594,-.11181849,.01720204,-.025207654,.014544362,.02645031,-.08815425) * s_0_1;
@@ -5699,13 +5649,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_4 += mat4(.00235541,-.068760306,-.08642683,-.07885233,-.029385682,-.017358046,-.021417873,-.011221122,-.020290392,-.026025241,.029653983,-.07877013,-.008915101,-.09363416,.036926247,-.087693565) * s_0_0;
             conv4_4 += mat4(.008314616,.03559585,.021437475,-.017162342,-.0037196982,.083700076,-.026070667,.04812586,-.006345351,-.12569533,.015914232,.10368613,-.04133818,-.029830316,-.0023546303,.0377635) * s_0_1;
@@ -5720,13 +5670,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_4 += mat4(.011867057,-.021843204,-.052901424,-.09869692,-.009243788,.014279452,-.041215364,-.14590544,.003469455,.015477811,.010083819,.017947916,.0061314786,.039117213,.098125264,-.33599496) * s_0_0;
             conv4_4 += mat4(-.060658425,-.21929298,-.055981882,-.12957196,-.008498609,-.039363526,-.0034199762,-.019499455,-.0033215901,-.048267715,.009671065,.01934611,.07831992,-.008964283,-.016271524,-.14301905) * s_0_1;
@@ -5778,25 +5728,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_5 += mat4(-.0061033783,.008302937,-.051672302,.048780255,.03788255,-.11049421,-.049936295,-.086139254,-.015733035,.048583996,-.04489219,-.0033347597,.07003672,.033269983,-.05767755,-.04289656) * s_0_0;
             conv4_5 += mat4(.14469661,-.0034090376,.021827687,.0043148957,-.040822428,.031733062,.036070585,.0071249674,.028462514,-.047362085,.017020138,-.035798635,-.08236983,.06763583,-.013489915,.039902065) * s_0_1;
@@ -5811,13 +5759,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_5 += mat4(.008396335,-.04881575,-.03516533,-.00654838,-.023731668,.049438935,-.015733033,.04949767,-.044911027,-.033250388,.0077261184,.038934465,-.03923198,-.07184344,.0009807535,-.021587852) * s_0_0;
             conv4_5 += mat4(-.01453917,.0396279,.026041044,-.1085986,-.081648156,-.01819706,-.05282343,.071021356,.10771344,-.0017754404,-.0334703,.06437802,.030634936,.10279368,.04428496,-.013886101) * s_0_1;
@@ -5832,13 +5780,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_5 += mat4(.009302459,.016002247,.015583555,.08361573,.053241286,-.03389046,-.04022434,.06455046,.015061922,.0031050898,-.07215607,-.020457469,-.0020801548,-.0045508035,.052052286,.019275306) * s_0_0;
             conv4_5 += mat4(-.04877518,.068021916,.019376414,.08996985,.050762676,.008483257,.011140158,-.0034376304,-.012550625,-.07896262,-.054361995,.012346267,.018854732,.0759862,.040324923,-.02252511) * s_0_1;
@@ -5853,13 +5801,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_5 += mat4(.0047423146,-.07445796,-.008265128,-.03463306,-.049544517,-.0016016192,-.039146606,-.06227373,-.005341384,-.028901888,-.045011397,.00012529947,.064811595,.019371828,-.0555243,.03362456) * s_0_0;
             conv4_5 += mat4(.09545637,-.13903666,-.017176602,-.16825467,.0001980965,.055777002,.009998723,.09557727,.0070320796,-.014707965,-.017923534,-.01046713,-.0016981959,-.039624207,-.035828438,-.011842372) * s_0_1;
@@ -5874,13 +5822,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_5 += mat4(.000977725,.023257704,-.052983623,-.09091377,-.046799377,.0025331054,.02046235,.0675395,-.024350418,.032702066,-.042832077,.09618367,-.033109903,-.022138743,-.039579853,-.08525369) * s_0_0;
             conv4_5 += mat4(-.22758079,.0568278,-.017854614,.025926543,-.029912865,-.031417377,.038212657,.07056584,-.11581391,.039597686,.006493963,.050787378,.039603032,-.066598326,-.011363679,-.03818903) * s_0_1;
@@ -5895,13 +5843,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_5 += mat4(-.030690929,.018466027,.016655056,-.00062048336,-.022933867,-.030486824,-.039907683,-.009109343,-.032056652,.011236331,-.0653536,.065551884,.07438551,-.089331806,-.06653081,-.12990756) * s_0_0;
             conv4_5 += mat4(-.009506882,.020004964,-.03553786,.050952952,-.09545493,-.05683332,-.048729286,-.031261567,.110672876,-.020880945,-.03287052,.039364126,-.044317566,-.064713866,-.0033135721,-.3470308) * s_0_1;
@@ -5916,13 +5864,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_5 += mat4(-.0054240855,-.068026885,.023537617,-.041329965,-.014308263,.027241798,.024437286,.007078351,-.02280719,.045338053,-.02626084,-.001365848,-.008802293,-.08039085,-.05059568,-.030668661) * s_0_0;
             conv4_5 += mat4(.019830104,-.18199016,-.002872352,-.07940895,-.04217826,-.00640817,.025677824,.040309254,-.02495638,-.06063703,.017545411,-.0047214944,-.1570399,.025911046,.0075133084,-.05153858) * s_0_1;
@@ -5937,13 +5885,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_5 += mat4(-.045330726,-.14165844,-.042083282,-.28755593,-.0062156874,.039409533,-.055758998,-.057743203,.034180623,-.04155297,-.0071491566,-.06390178,.009744677,.079400964,.006496291,.10665468) * s_0_0;
             conv4_5 += mat4(-.017187554,-.1996386,-.05043549,-.28627467,-.1509155,.0018914865,-.01918456,.023849128,.012613609,.020223657,-.05131467,-.15503085,-.10433374,.025094694,.02626829,-.007966034) * s_0_1;
@@ -5995,25 +5943,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_6 += mat4(.028922582,.029875651,.019772753,-.14343655,-.046350766,-.07004873,-.048408795,-.20279682,-.03504612,-.03517278,.024256608,-.038581464,.027769864,-.022218518,.02550366,.0076450366) * s_0_0;
             conv4_6 += mat4(-.07263737,-.15053633,.053283922,-.31768698,-.12011891,-.1030311,-.09034057,-.1413043,.031931736,-.003845597,.031150347,-.03462888,-.006570719,.0028435728,.005786503,-.039032124) * s_0_1;
@@ -6028,13 +5974,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_6 += mat4(-.022111692,-.038213953,.015313401,.0065140687,-.098567,-.021558559,-.08969668,.042129543,.09699596,.04823457,.084661834,.018822791,.031568546,.05375205,.04327103,-.015843807) * s_0_0;
             conv4_6 += mat4(.022658577,.017435681,.0873322,-.0053642876,-.053773556,.11129158,.10093762,.09320061,.10874179,-.029071221,.014947603,.06824032,-.048945196,-.034844983,.007313189,.011468371) * s_0_1;
@@ -6049,13 +5995,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_6 += mat4(-.011185237,.0044174343,-.044782285,-.0040417938,.09862025,-.03762573,-.010472811,-.025205383,-.1246206,.057792287,-.031217255,.043004848,.08253019,.05481979,.040992938,.13072903) * s_0_0;
             conv4_6 += mat4(-.004035501,-.020269651,-.033385742,.007164078,-.036570773,-.03187139,.027752372,-.067367606,-.03656193,.03812266,-.097619995,.045629684,.003738724,.060791098,-.020351056,.0406406) * s_0_1;
@@ -6070,13 +6016,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_6 += mat4(.06674772,.001619121,-.023021271,.04452451,-.009575523,-.10769088,-.09769385,.06508559,.004849505,.016631192,.013528331,-.019068632,.0448545,.0351597,.050896462,.03608238) * s_0_0;
             conv4_6 += mat4(.005927622,-.022205438,.050421212,.035319805,.041575186,-.13001849,-.08114364,-.03717654,.005787321,-.022672625,.0062065427,-.10654736,.01791838,-.0062621953,.017070767,-.053064473) * s_0_1;
@@ -6091,13 +6037,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_6 += mat4(-.07042113,-.033303212,-.11131773,.058748063,.0039242376,-.015266595,-.06656429,-.043946058,.045569368,.079972945,.011455307,.072516724,-.061865505,-.012716458,.042923864,.073613144) * s_0_0;
             conv4_6 += mat4(-.03258393,.046008606,-.0012708736,.058925703,.09443805,-.048764825,.0017474134,-.06723897,.00097453716,.017030923,.0007320157,.04363648,.025099298,.03375994,.023330836,-.008475883) * s_0_1;
@@ -6112,13 +6058,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_6 += mat4(-.022494944,.03566008,-.006254092,-.038326528,-.016872425,-.01397197,.007280936,-.14691743,-.013731705,.058396276,-.01579008,-.025540484,-.100978225,-.14768054,-.12203748,.017680109) * s_0_0;
             conv4_6 += mat4(-.05721617,.029965755,.018640684,-.0017183863,-.11917478,-.10968501,-.020719716,-.37681925,-.21665317,.10960037,-.017800743,.05625522,.07179913,.06482247,-.05253623,-.05297636) * s_0_1;
@@ -6133,13 +6079,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_6 += mat4(-.05923771,.021161014,-.06401297,.026701568,.014723803,.02062943,.021281457,.10784195,-.034826517,-.04264105,.07056116,.011075081,-.067832984,.0069149816,-.037574258,-.10069788) * s_0_0;
             conv4_6 += mat4(-.008267721,.045012254,.040007684,-.02068906,-.019055236,.06921695,.03887289,.13577054,.08551151,-.025831183,.02975532,-.044272684,.027133511,-.06038316,-.007789735,.02516785) * s_0_1;
@@ -6154,13 +6100,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_6 += mat4(-.009979634,.027247306,.0122353,-.15720613,-.036215995,-.014666452,.0058960835,.05146365,-.042829294,.00084599946,-.0007353628,-.025517618,-.012429102,-.026885437,.06799197,.06910537) * s_0_0;
             conv4_6 += mat4(-.15694797,-.23301814,-.21076298,-.26731986,.008036663,.0768879,-.010192432,.018953905,-.010877766,.025226584,.0040587294,.0011610981,.0834289,-.05227648,-.103680566,.0716424) * s_0_1;
@@ -6212,25 +6158,23 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         bool y0_in = y0 == corner.y;
         int y1 = clamp(corner.y + 1, 0, edge.y);
-        bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
         bool y2_in = y2 == corner.y + 2;
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_0_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_7 += mat4(-.12403362,.041688755,-.02974843,-.086020246,.027640196,-.02734713,-.028743027,-.043627042,-.011508968,.03608921,-.034640055,.036286656,.029207746,.004296171,.022347616,.0024607428) * s_0_0;
             conv4_7 += mat4(-.018249823,-.12365995,.14934628,-.02752975,-.059848852,-.021814467,.0070877424,.04715415,.039035954,-.0070322747,-.04179643,.05382928,-.0026736837,.0013709827,-.0693413,-.0051288707) * s_0_1;
@@ -6245,13 +6189,13 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_1_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_7 += mat4(.011045128,-.023713768,.012348547,.0033280104,.0034701054,.010088982,-.028719928,.054457292,-.06796405,.0061065755,.019288143,.011369914,.070327036,-.050783854,-.07266793,.012975535) * s_0_0;
             conv4_7 += mat4(-.028721092,-.02693343,.0039921524,.0048184097,-.035991147,.011227089,.049371485,-.088162385,-.013716257,-.036671627,.022932908,.06354,-.047705885,-.02728976,.044683985,-.012217615) * s_0_1;
@@ -6266,13 +6210,13 @@ vec4 hook() {
         // Pack 2
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_2_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_7 += mat4(.0006424434,.028689368,.058617175,-.0046469257,.03814079,.009843705,-.0019630643,-.0046005193,-.032263003,-.0364868,.0307518,-.031977817,.0032805828,.015929367,-.057626598,.0023822624) * s_0_0;
             conv4_7 += mat4(.0034616077,-.016664574,-.034282167,.005455733,.02145126,-.07113725,-.042897936,-.010426367,-.08482438,-.08027265,.019510716,.023254843,.005179037,-.025723059,.043802675,.08668994) * s_0_1;
@@ -6287,13 +6231,13 @@ vec4 hook() {
         // Pack 3
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_3_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_7 += mat4(-.05391547,.0053872243,.03258104,.032075223,.019365584,-.024628073,.012592111,.009445153,-.026834298,.00615131,-.024434578,-.032960538,.0076403874,-.021827003,-.001818994,.0009026144) * s_0_0;
             conv4_7 += mat4(.029364279,-.014732006,-.006074182,-.01543724,.0046958006,.013868569,.02023849,.015081774,-.007703786,-.0020775637,-.0033728564,-.002515468,-.017730223,-.019477798,-.020582046,.05585483) * s_0_1;
@@ -6308,13 +6252,13 @@ vec4 hook() {
         // Pack 4
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_4_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_7 += mat4(.013703254,.021349559,.009371966,-.0051046726,.07626097,-.06406287,.037149996,.023047583,.030042911,.040029485,-.00057806383,-.011732022,-.13615467,.0147862295,-.03979813,.009452227) * s_0_0;
             conv4_7 += mat4(-.038197316,.012083686,.055275828,.0079858545,.028556999,-.072198555,-.014396728,-.025443567,-.023691187,.046459023,.04170458,-.015421247,-.0422041,.031976692,.07191215,.05491981) * s_0_1;
@@ -6329,13 +6273,13 @@ vec4 hook() {
         // Pack 5
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_5_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_7 += mat4(-.00045996692,.019818544,-.019221751,.0008127253,.00041565692,-.011175202,-.0190185,-.02254691,-.024225937,.01845257,.025563752,-.037187286,-.051598884,.03409538,-.08986008,-.024509387) * s_0_0;
             conv4_7 += mat4(-.057137657,.021379158,-.02480302,-.015388523,-.0327272,-.052552134,-.07960077,-.06947119,.04271438,.08841803,.085200936,-.023160482,-.02224577,.058936954,.105284736,-.06944705) * s_0_1;
@@ -6350,13 +6294,13 @@ vec4 hook() {
         // Pack 6
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_6_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_7 += mat4(.004218366,-.0009780973,-.024416137,.07075671,-.040860124,.00867941,-.015883142,-.0017030494,-.011943049,-.0014533327,-.030248558,-.04246199,.019006358,-.04809428,-.06259021,.071117975) * s_0_0;
             conv4_7 += mat4(.01253103,.015325427,.12096207,-.016523033,-.0011301653,-.02716715,.053888056,.00969138,.0066433745,-.014580207,.017825752,.04747423,.0023807697,-.02976133,-.0787942,.0012461061) * s_0_1;
@@ -6371,13 +6315,13 @@ vec4 hook() {
         // Pack 7
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
-            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
+            vec4 s_0_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y0), 0), y0_in);
             vec4 s_0_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
-            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
-            vec4 s_1_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y1), 0), x0_in);
+            vec4 s_1_1 = texelFetch(C4F32_relu3_7_raw, ivec2(x1, y1), 0);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y1), 0), x2_in);
             vec4 s_2_0 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F32_relu3_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
             conv4_7 += mat4(.017242301,-.0074244537,-.0017511997,-.06605423,-.06489637,.0023321118,.04227683,.012231441,-.04756025,.018352661,.0057670297,.0018271384,.0010927038,-.06475795,.068776116,-.038146388) * s_0_0;
             conv4_7 += mat4(-.018172825,-.00823971,-.1962691,-.18924357,.049975257,-.034642026,.023248965,.0300051,-.07093876,.05166212,.0028250362,.015641402,-.059705213,-.10822064,-.049563546,.08762451) * s_0_1;
@@ -6457,7 +6401,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -6467,7 +6410,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -6476,27 +6418,27 @@ vec4 hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x0, y0), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x1, y0), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x2, y0), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x3, y0), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x4, y0), 0), y0_in && x4_in);
             vec4 s_1_0 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x0, y1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x2, y1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x3, y1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x4, y1), 0), y1_in && x4_in);
-            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x1, y2), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x3, y2), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x0, y2), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x1, y2), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F32_relu4_0_raw, ivec2(x2, y2), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x3, y2), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x4, y2), 0), x4_in);
             vec4 s_3_0 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x0, y3), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x1, y3), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x2, y3), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x3, y3), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x4, y3), 0), y3_in && x4_in);
             vec4 s_4_0 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x0, y4), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x1, y4), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F32_relu4_0_raw, ivec2(x4, y4), 0), y4_in && x4_in);
             conv6_relu4_whole_0 += mat4(-.0012110029,.0008035304,.00016682505,.0009601791,-2.480204e-05,5.561872e-05,4.747535e-05,-.0003145138,-.0012348427,.0007596421,-8.818357e-07,.0005963667,.00020432849,.0003499236,6.823691e-05,1.535066e-05) * s_0_0;
@@ -6529,27 +6471,27 @@ vec4 hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x0, y0), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x1, y0), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x2, y0), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x3, y0), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x4, y0), 0), y0_in && x4_in);
             vec4 s_1_0 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x0, y1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x2, y1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x3, y1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x4, y1), 0), y1_in && x4_in);
-            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x1, y2), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x3, y2), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x0, y2), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x1, y2), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F32_relu4_1_raw, ivec2(x2, y2), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x3, y2), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x4, y2), 0), x4_in);
             vec4 s_3_0 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x0, y3), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x1, y3), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x2, y3), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x3, y3), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x4, y3), 0), y3_in && x4_in);
             vec4 s_4_0 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x0, y4), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x1, y4), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F32_relu4_1_raw, ivec2(x4, y4), 0), y4_in && x4_in);
             conv6_relu4_whole_0 += mat4(.00015280752,.0003028929,-.00019590918,-.00022145089,.0036382102,.006458399,-.004470905,-.00748452,.00023341691,-1.3037141e-05,-.00022647923,.00016001015,-3.915869e-05,-7.981754e-05,2.2228194e-06,.00019937691) * s_0_0;
@@ -6582,27 +6524,27 @@ vec4 hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x0, y0), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x1, y0), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x2, y0), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x3, y0), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x4, y0), 0), y0_in && x4_in);
             vec4 s_1_0 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x0, y1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x2, y1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x3, y1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x4, y1), 0), y1_in && x4_in);
-            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x1, y2), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x3, y2), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x0, y2), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x1, y2), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F32_relu4_2_raw, ivec2(x2, y2), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x3, y2), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x4, y2), 0), x4_in);
             vec4 s_3_0 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x0, y3), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x1, y3), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x2, y3), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x3, y3), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x4, y3), 0), y3_in && x4_in);
             vec4 s_4_0 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x0, y4), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x1, y4), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F32_relu4_2_raw, ivec2(x4, y4), 0), y4_in && x4_in);
             conv6_relu4_whole_0 += mat4(-.0008700206,-.0013183305,.00040496315,.00053240685,.00014258738,-8.105407e-05,.0007532405,.00018866209,.0010590104,-.00016744084,-7.832299e-05,-.0002531594,-.000673321,.0006324122,.00033564796,-.00041219126) * s_0_0;
@@ -6635,27 +6577,27 @@ vec4 hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x0, y0), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x1, y0), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x2, y0), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x3, y0), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x4, y0), 0), y0_in && x4_in);
             vec4 s_1_0 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x0, y1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x2, y1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x3, y1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x4, y1), 0), y1_in && x4_in);
-            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x1, y2), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x3, y2), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x0, y2), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x1, y2), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F32_relu4_3_raw, ivec2(x2, y2), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x3, y2), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x4, y2), 0), x4_in);
             vec4 s_3_0 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x0, y3), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x1, y3), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x2, y3), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x3, y3), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x4, y3), 0), y3_in && x4_in);
             vec4 s_4_0 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x0, y4), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x1, y4), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F32_relu4_3_raw, ivec2(x4, y4), 0), y4_in && x4_in);
             conv6_relu4_whole_0 += mat4(.0054031117,.004269633,.0030136753,.003441428,-6.998515e-05,-.00060278596,.00030483588,-.0004684322,6.75502e-05,-.000101854734,.00013344073,.00029079118,-.00020958194,-6.127493e-05,-4.8935424e-05,3.2793912e-05) * s_0_0;
@@ -6688,27 +6630,27 @@ vec4 hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x0, y0), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x1, y0), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x2, y0), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x3, y0), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x4, y0), 0), y0_in && x4_in);
             vec4 s_1_0 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x0, y1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x2, y1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x3, y1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x4, y1), 0), y1_in && x4_in);
-            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x1, y2), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x3, y2), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x0, y2), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x1, y2), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F32_relu4_4_raw, ivec2(x2, y2), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x3, y2), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x4, y2), 0), x4_in);
             vec4 s_3_0 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x0, y3), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x1, y3), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x2, y3), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x3, y3), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x4, y3), 0), y3_in && x4_in);
             vec4 s_4_0 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x0, y4), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x1, y4), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F32_relu4_4_raw, ivec2(x4, y4), 0), y4_in && x4_in);
             conv6_relu4_whole_0 += mat4(-.00031455295,.00031883625,-.00013159592,8.723081e-05,.000462864,.00062791986,-2.233503e-05,-.00050629344,5.763685e-05,.000114779556,3.361873e-05,5.589327e-05,.00037096563,-4.4724045e-05,.0001496624,7.0029826e-05) * s_0_0;
@@ -6741,27 +6683,27 @@ vec4 hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x0, y0), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x1, y0), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x2, y0), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x3, y0), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x4, y0), 0), y0_in && x4_in);
             vec4 s_1_0 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x0, y1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x2, y1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x3, y1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x4, y1), 0), y1_in && x4_in);
-            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x1, y2), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x3, y2), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x0, y2), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x1, y2), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F32_relu4_5_raw, ivec2(x2, y2), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x3, y2), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x4, y2), 0), x4_in);
             vec4 s_3_0 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x0, y3), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x1, y3), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x2, y3), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x3, y3), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x4, y3), 0), y3_in && x4_in);
             vec4 s_4_0 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x0, y4), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x1, y4), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F32_relu4_5_raw, ivec2(x4, y4), 0), y4_in && x4_in);
             conv6_relu4_whole_0 += mat4(2.2881268e-05,-.0010283191,.0010184055,-.00096437824,.00027736835,-.00029689152,6.218742e-05,-.0001241898,.0031645072,.007972068,-.0053256257,.007457669,-.000438029,.00074630085,.0004181129,.00062009646) * s_0_0;
@@ -6794,27 +6736,27 @@ vec4 hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x0, y0), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x1, y0), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x2, y0), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x3, y0), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x4, y0), 0), y0_in && x4_in);
             vec4 s_1_0 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x0, y1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x2, y1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x3, y1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x4, y1), 0), y1_in && x4_in);
-            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x1, y2), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x3, y2), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x0, y2), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x1, y2), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F32_relu4_6_raw, ivec2(x2, y2), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x3, y2), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x4, y2), 0), x4_in);
             vec4 s_3_0 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x0, y3), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x1, y3), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x2, y3), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x3, y3), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x4, y3), 0), y3_in && x4_in);
             vec4 s_4_0 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x0, y4), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x1, y4), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F32_relu4_6_raw, ivec2(x4, y4), 0), y4_in && x4_in);
             conv6_relu4_whole_0 += mat4(-8.586701e-05,-.0010576937,-.00021034507,.00048013488,-.00031708842,-.00071497855,.00049027696,.00022003242,-.0007111267,.00065039727,8.02675e-05,.00014257529,-.0001524546,-.0001592553,-5.758713e-05,-.00017793263) * s_0_0;
@@ -6847,27 +6789,27 @@ vec4 hook() {
         {
             vec4 s_0_0 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x0, y0), 0), y0_in && x0_in);
             vec4 s_0_1 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x1, y0), 0), y0_in && x1_in);
-            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x2, y0), 0), y0_in && x2_in);
+            vec4 s_0_2 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x2, y0), 0), y0_in);
             vec4 s_0_3 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x3, y0), 0), y0_in && x3_in);
             vec4 s_0_4 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x4, y0), 0), y0_in && x4_in);
             vec4 s_1_0 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x0, y1), 0), y1_in && x0_in);
             vec4 s_1_1 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x1, y1), 0), y1_in && x1_in);
-            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x2, y1), 0), y1_in && x2_in);
+            vec4 s_1_2 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x2, y1), 0), y1_in);
             vec4 s_1_3 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x3, y1), 0), y1_in && x3_in);
             vec4 s_1_4 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x4, y1), 0), y1_in && x4_in);
-            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x0, y2), 0), y2_in && x0_in);
-            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x1, y2), 0), y2_in && x1_in);
-            vec4 s_2_2 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x3, y2), 0), y2_in && x3_in);
-            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x4, y2), 0), y2_in && x4_in);
+            vec4 s_2_0 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x0, y2), 0), x0_in);
+            vec4 s_2_1 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x1, y2), 0), x1_in);
+            vec4 s_2_2 = texelFetch(C4F32_relu4_7_raw, ivec2(x2, y2), 0);
+            vec4 s_2_3 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x3, y2), 0), x3_in);
+            vec4 s_2_4 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x4, y2), 0), x4_in);
             vec4 s_3_0 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x0, y3), 0), y3_in && x0_in);
             vec4 s_3_1 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x1, y3), 0), y3_in && x1_in);
-            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x2, y3), 0), y3_in && x2_in);
+            vec4 s_3_2 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x2, y3), 0), y3_in);
             vec4 s_3_3 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x3, y3), 0), y3_in && x3_in);
             vec4 s_3_4 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x4, y3), 0), y3_in && x4_in);
             vec4 s_4_0 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x0, y4), 0), y4_in && x0_in);
             vec4 s_4_1 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x1, y4), 0), y4_in && x1_in);
-            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x2, y4), 0), y4_in && x2_in);
+            vec4 s_4_2 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F32_relu4_7_raw, ivec2(x4, y4), 0), y4_in && x4_in);
             conv6_relu4_whole_0 += mat4(-.00022144552,.0022104776,.00080029893,1.667912e-05,-.0017084731,-.0015935207,-.0013926766,-.00049994746,-7.14506e-05,.00022250452,-.00034061904,.00021347498,-.00075985387,.00038455508,.0005478273,.00025514973) * s_0_0;
@@ -6909,7 +6851,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -6919,7 +6860,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -6927,27 +6867,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             conv6_input_whole_0 += vec4(.0020129664,-8.6717395e-05,-.0005654822,-.00082654343) * s_0_0;
@@ -6987,7 +6927,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_0 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F32_conv6_relu4_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(C4F32_conv6_relu4_rim_0w, ivec2(1, term), 0) : vec4(0.0);
@@ -7041,7 +6982,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_0 = vec4(0.0);
-            for (int term = 0; term < 8; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
                 ivec4 taps = ivec4(texelFetch(C4F32_conv6_input_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(C4F32_conv6_input_rim_0w, ivec2(1, term), 0) : vec4(0.0);

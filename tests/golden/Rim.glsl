@@ -53,7 +53,6 @@ vec4 hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -63,7 +62,6 @@ vec4 hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         bool y1_in = y1 == corner.y + 1;
         int y2 = clamp(corner.y + 2, 0, edge.y);
-        bool y2_in = y2 == corner.y + 2;
         int y3 = clamp(corner.y + 3, 0, edge.y);
         bool y3_in = y3 == corner.y + 3;
         int y4 = clamp(corner.y + 4, 0, edge.y);
@@ -71,27 +69,27 @@ vec4 hook() {
         {
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
-            float s_2_0 = padded(source(ivec2(x0, y2)), y2_in && x0_in);
-            float s_2_1 = padded(source(ivec2(x1, y2)), y2_in && x1_in);
-            float s_2_2 = padded(source(ivec2(x2, y2)), y2_in && x2_in);
-            float s_2_3 = padded(source(ivec2(x3, y2)), y2_in && x3_in);
-            float s_2_4 = padded(source(ivec2(x4, y2)), y2_in && x4_in);
+            float s_2_0 = padded(source(ivec2(x0, y2)), x0_in);
+            float s_2_1 = padded(source(ivec2(x1, y2)), x1_in);
+            float s_2_2 = source(ivec2(x2, y2));
+            float s_2_3 = padded(source(ivec2(x3, y2)), x3_in);
+            float s_2_4 = padded(source(ivec2(x4, y2)), x4_in);
             float s_3_0 = padded(source(ivec2(x0, y3)), y3_in && x0_in);
             float s_3_1 = padded(source(ivec2(x1, y3)), y3_in && x1_in);
-            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in && x2_in);
+            float s_3_2 = padded(source(ivec2(x2, y3)), y3_in);
             float s_3_3 = padded(source(ivec2(x3, y3)), y3_in && x3_in);
             float s_3_4 = padded(source(ivec2(x4, y3)), y3_in && x4_in);
             float s_4_0 = padded(source(ivec2(x0, y4)), y4_in && x0_in);
             float s_4_1 = padded(source(ivec2(x1, y4)), y4_in && x1_in);
-            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in && x2_in);
+            float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
             row_whole_0 += vec4(-.080000006,0.0,0.0,0.0) * s_0_0;
@@ -129,7 +127,8 @@ vec4 hook() {
         for (int i = interior ? 1 : 0; i < 1; i++) {
             ivec2 p = pixel;
             vec4 sum_0 = vec4(0.0);
-            for (int term = 0; term < 2; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 0))) && all(lessThan(p, size - ivec2(1, 0)));
+            for (int term = within ? 2 : 0; term < 2; term++) {
                 ivec4 taps = ivec4(texelFetch(Rim_row_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(Rim_row_rim_0w, ivec2(1, term), 0) : vec4(0.0);

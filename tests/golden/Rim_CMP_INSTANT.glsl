@@ -74,7 +74,6 @@ void hook() {
         int x1 = clamp(corner.x + 1, 0, edge.x);
         bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
-        bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
         bool x3_in = x3 == corner.x + 3;
         int x4 = clamp(corner.x + 4, 0, edge.x);
@@ -92,7 +91,7 @@ void hook() {
             bool y1_in = y1 == corner.y + ky + 1;
             float s_0_0 = padded(source(ivec2(x0, y0)), y0_in && x0_in);
             float s_0_1 = padded(source(ivec2(x1, y0)), y0_in && x1_in);
-            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in && x2_in);
+            float s_0_2 = padded(source(ivec2(x2, y0)), y0_in);
             float s_0_3 = padded(source(ivec2(x3, y0)), y0_in && x3_in);
             float s_0_4 = padded(source(ivec2(x4, y0)), y0_in && x4_in);
             float s_0_5 = padded(source(ivec2(x5, y0)), y0_in && x5_in);
@@ -100,7 +99,7 @@ void hook() {
             float s_0_7 = padded(source(ivec2(x7, y0)), y0_in && x7_in);
             float s_1_0 = padded(source(ivec2(x0, y1)), y1_in && x0_in);
             float s_1_1 = padded(source(ivec2(x1, y1)), y1_in && x1_in);
-            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in && x2_in);
+            float s_1_2 = padded(source(ivec2(x2, y1)), y1_in);
             float s_1_3 = padded(source(ivec2(x3, y1)), y1_in && x3_in);
             float s_1_4 = padded(source(ivec2(x4, y1)), y1_in && x4_in);
             float s_1_5 = padded(source(ivec2(x5, y1)), y1_in && x5_in);
@@ -171,7 +170,8 @@ void hook() {
         for (int i = interior ? 8 : 0; i < 8; i++) {
             ivec2 p = pixel + ivec2(i % 4, i / 4);
             vec4 sum_0 = vec4(0.0);
-            for (int term = 0; term < 2; term++) {
+            bool within = all(greaterThanEqual(p, ivec2(1, 0))) && all(lessThan(p, size - ivec2(1, 0)));
+            for (int term = within ? 2 : 0; term < 2; term++) {
                 ivec4 taps = ivec4(texelFetch(Rim_CMP_INSTANT_row_rim_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(Rim_CMP_INSTANT_row_rim_0w, ivec2(1, term), 0) : vec4(0.0);

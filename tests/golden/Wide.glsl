@@ -107,14 +107,13 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(Wide_relu_0_raw, ivec2(x0, y0), 0), x0_in);
-            vec4 s_0_1 = padded(texelFetch(Wide_relu_0_raw, ivec2(x1, y0), 0), x1_in);
+            vec4 s_0_1 = texelFetch(Wide_relu_0_raw, ivec2(x1, y0), 0);
             vec4 s_0_2 = padded(texelFetch(Wide_relu_0_raw, ivec2(x2, y0), 0), x2_in);
             row_0 += mat4(0.0,-.2,0.0,.4,-.3,-.2,0.0,-.1,.2,-.1,0.0,-.1,-.1,0.0,.1,0.0) * s_0_0;
             row_0 += mat4(-.1,-.1,-.1,0.0,0.0,.1,0.0,-.1,-.1,0.0,0.0,-.4,0.0,-.1,0.0,.3) * s_0_1;
@@ -123,7 +122,7 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(Wide_relu_1_raw, ivec2(x0, y0), 0), x0_in);
-            vec4 s_0_1 = padded(texelFetch(Wide_relu_1_raw, ivec2(x1, y0), 0), x1_in);
+            vec4 s_0_1 = texelFetch(Wide_relu_1_raw, ivec2(x1, y0), 0);
             vec4 s_0_2 = padded(texelFetch(Wide_relu_1_raw, ivec2(x2, y0), 0), x2_in);
             row_0 += mat4(.2,0.0,0.0,.1,.2,.1,.1,0.0,.1,-.1,-.1,-.2,.2,-.3,0.0,0.0) * s_0_0;
             row_0 += mat4(-.1,0.0,-.1,-.1,.2,.1,0.0,.1,-.1,-.1,-.2,-.1,.2,.1,.3,-.1) * s_0_1;
@@ -162,14 +161,13 @@ vec4 hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int y0 = clamp(corner.y, 0, edge.y);
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(Wide_relu_0_raw, ivec2(x0, y0), 0), x0_in);
-            vec4 s_0_1 = padded(texelFetch(Wide_relu_0_raw, ivec2(x1, y0), 0), x1_in);
+            vec4 s_0_1 = texelFetch(Wide_relu_0_raw, ivec2(x1, y0), 0);
             vec4 s_0_2 = padded(texelFetch(Wide_relu_0_raw, ivec2(x2, y0), 0), x2_in);
             row_1 += mat4(-.2,0.0,.1,.1,.1,.1,.1,.2,0.0,-.2,0.0,-.1,-.1,.1,-.1,.1) * s_0_0;
             row_1 += mat4(.1,-.1,-.2,.1,.1,.2,.2,.2,0.0,-.1,0.0,.2,.1,-.1,.1,0.0) * s_0_1;
@@ -178,7 +176,7 @@ vec4 hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(Wide_relu_1_raw, ivec2(x0, y0), 0), x0_in);
-            vec4 s_0_1 = padded(texelFetch(Wide_relu_1_raw, ivec2(x1, y0), 0), x1_in);
+            vec4 s_0_1 = texelFetch(Wide_relu_1_raw, ivec2(x1, y0), 0);
             vec4 s_0_2 = padded(texelFetch(Wide_relu_1_raw, ivec2(x2, y0), 0), x2_in);
             row_1 += mat4(0.0,.1,-.1,0.0,0.0,0.0,.1,0.0,-.2,.1,0.0,0.0,.2,-.1,-.2,.1) * s_0_0;
             row_1 += mat4(0.0,0.0,0.0,.1,-.1,0.0,.2,0.0,0.0,.1,-.1,0.0,0.0,0.0,0.0,0.0) * s_0_1;

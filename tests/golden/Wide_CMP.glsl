@@ -137,7 +137,6 @@ void hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
@@ -147,11 +146,11 @@ void hook() {
         // Pack 0
         {
             vec4 s_0_0 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x0, y0), 0), x0_in);
-            vec4 s_0_1 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x1, y0), 0), x1_in);
+            vec4 s_0_1 = texelFetch(Wide_CMP_relu_raw, ivec2(2 * x1, y0), 0);
             vec4 s_0_2 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x2, y0), 0), x2_in);
             vec4 s_0_3 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x3, y0), 0), x3_in);
             vec4 s_1_0 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x0, y1), 0), x0_in);
-            vec4 s_1_1 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x1, y1), 0), x1_in);
+            vec4 s_1_1 = texelFetch(Wide_CMP_relu_raw, ivec2(2 * x1, y1), 0);
             vec4 s_1_2 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x2, y1), 0), x2_in);
             vec4 s_1_3 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x3, y1), 0), x3_in);
             vec4 f_0_0 = s_0_0 - s_0_2;
@@ -191,11 +190,11 @@ void hook() {
         // Pack 1
         {
             vec4 s_0_0 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x0 + 1, y0), 0), x0_in);
-            vec4 s_0_1 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x1 + 1, y0), 0), x1_in);
+            vec4 s_0_1 = texelFetch(Wide_CMP_relu_raw, ivec2(2 * x1 + 1, y0), 0);
             vec4 s_0_2 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x2 + 1, y0), 0), x2_in);
             vec4 s_0_3 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x3 + 1, y0), 0), x3_in);
             vec4 s_1_0 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x0 + 1, y1), 0), x0_in);
-            vec4 s_1_1 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x1 + 1, y1), 0), x1_in);
+            vec4 s_1_1 = texelFetch(Wide_CMP_relu_raw, ivec2(2 * x1 + 1, y1), 0);
             vec4 s_1_2 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x2 + 1, y1), 0), x2_in);
             vec4 s_1_3 = padded(texelFetch(Wide_CMP_relu_raw, ivec2(2 * x3 + 1, y1), 0), x3_in);
             vec4 f_0_0 = s_0_0 - s_0_2;

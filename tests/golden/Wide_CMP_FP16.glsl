@@ -139,7 +139,6 @@ void hook() {
         int x0 = clamp(corner.x, 0, edge.x);
         bool x0_in = x0 == corner.x;
         int x1 = clamp(corner.x + 1, 0, edge.x);
-        bool x1_in = x1 == corner.x + 1;
         int x2 = clamp(corner.x + 2, 0, edge.x);
         bool x2_in = x2 == corner.x + 2;
         int x3 = clamp(corner.x + 3, 0, edge.x);
@@ -149,11 +148,11 @@ void hook() {
         // Pack 0
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x0, y0), 0), x0_in));
-            f16vec4 s_0_1 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x1, y0), 0), x1_in));
+            f16vec4 s_0_1 = f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x1, y0), 0));
             f16vec4 s_0_2 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x2, y0), 0), x2_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x3, y0), 0), x3_in));
             f16vec4 s_1_0 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x0, y1), 0), x0_in));
-            f16vec4 s_1_1 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x1, y1), 0), x1_in));
+            f16vec4 s_1_1 = f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x1, y1), 0));
             f16vec4 s_1_2 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x2, y1), 0), x2_in));
             f16vec4 s_1_3 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x3, y1), 0), x3_in));
             f16vec4 f_0_0 = s_0_0 - s_0_2;
@@ -209,11 +208,11 @@ void hook() {
         // Pack 1
         {
             f16vec4 s_0_0 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x0 + 1, y0), 0), x0_in));
-            f16vec4 s_0_1 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x1 + 1, y0), 0), x1_in));
+            f16vec4 s_0_1 = f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x1 + 1, y0), 0));
             f16vec4 s_0_2 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x2 + 1, y0), 0), x2_in));
             f16vec4 s_0_3 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x3 + 1, y0), 0), x3_in));
             f16vec4 s_1_0 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x0 + 1, y1), 0), x0_in));
-            f16vec4 s_1_1 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x1 + 1, y1), 0), x1_in));
+            f16vec4 s_1_1 = f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x1 + 1, y1), 0));
             f16vec4 s_1_2 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x2 + 1, y1), 0), x2_in));
             f16vec4 s_1_3 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x3 + 1, y1), 0), x3_in));
             f16vec4 f_0_0 = s_0_0 - s_0_2;

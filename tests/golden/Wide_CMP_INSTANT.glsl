@@ -176,7 +176,6 @@ void hook() {
             int x0 = clamp(corner.x, 0, edge.x);
             bool x0_in = x0 == corner.x;
             int x1 = clamp(corner.x + 1, 0, edge.x);
-            bool x1_in = x1 == corner.x + 1;
             int x2 = clamp(corner.x + 2, 0, edge.x);
             bool x2_in = x2 == corner.x + 2;
             int x3 = clamp(corner.x + 3, 0, edge.x);
@@ -190,13 +189,13 @@ void hook() {
             for (int pack = 0; pack < 2; pack++) {
                 ivec2 cell = ivec2(pack % 2, pack / 2);
                 vec4 s_0_0 = padded(texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x0, y0) + cell, 0), x0_in);
-                vec4 s_0_1 = padded(texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x1, y0) + cell, 0), x1_in);
+                vec4 s_0_1 = texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x1, y0) + cell, 0);
                 vec4 s_0_2 = padded(texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x2, y0) + cell, 0), x2_in);
                 vec4 s_0_3 = padded(texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x3, y0) + cell, 0), x3_in);
                 vec4 s_0_4 = padded(texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x4, y0) + cell, 0), x4_in);
                 vec4 s_0_5 = padded(texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x5, y0) + cell, 0), x5_in);
                 vec4 s_1_0 = padded(texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x0, y1) + cell, 0), x0_in);
-                vec4 s_1_1 = padded(texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x1, y1) + cell, 0), x1_in);
+                vec4 s_1_1 = texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x1, y1) + cell, 0);
                 vec4 s_1_2 = padded(texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x2, y1) + cell, 0), x2_in);
                 vec4 s_1_3 = padded(texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x3, y1) + cell, 0), x3_in);
                 vec4 s_1_4 = padded(texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x4, y1) + cell, 0), x4_in);
