@@ -1,0 +1,28 @@
+"""The command line: thin commands, a module each.
+
+Exit codes: 0 done, 1 a finding or an input that cannot be used (one line says why), 2 wrong usage, 130 interrupted.
+Modules that only some commands need are imported in those commands: `build` starts in a quarter of a second.
+"""
+
+from __future__ import annotations
+
+import click
+
+from shadergen import __version__
+from shadergen.cli.base import Group
+from shadergen.cli.bench import bench
+from shadergen.cli.build import build
+from shadergen.cli.inspect import inspect
+from shadergen.cli.lint import lint
+from shadergen.cli.upscale import upscale
+from shadergen.cli.verify import verify
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="shadergen")
+def main() -> None:
+    """Compile trained CNN upscalers into mpv shaders, and check them on the GPU."""
+
+
+for command in (build, inspect, verify, lint, bench, upscale):
+    main.add_command(command)

@@ -1,0 +1,154 @@
+"""What all commands share: parameters, how a mistake is told, and what moves while work lasts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
+
+import click
+
+from shadergen.errors import ShadergenError, TargetError
+from shadergen.target import OPTIMISATIONS, Precision, Stage, Target, Weights
+
+if TYPE_CHECKING:
+    from shadergen.graph import Graph
+
+Command = Callable[..., Any]
+
+class Pair(click.ParamType[tuple[int, int]]):
+    """WIDTHxHEIGHT."""
+
+    name = "WxH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        width, _, height = str(value).partition("x")
+        if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+            self.fail(f"found {value!r}, expected two numbers above 0 such as 640x360", param, ctx)
+        return int(width), int(height)
+
+
+def target_options(command: Command, default: Stage = "fragment") -> Command:
+    """The options that make a Target; the command gets it as `target`."""
+    mark = {default: " (default)"}
+    compute = f"Compute passes: faster; Vulkan, D3D11, GL 4.3{mark.get('compute', '')}."
+    fragment = f"Fragment passes: run everywhere{mark.get('fragment', '')}."
+
+    @click.option("--compute", "stage", flag_value="compute", help=compute)
+    @click.option("--fragment", "stage", flag_value="fragment", help=fragment)
+    @click.option("--precision", type=click.Choice(get_args(Precision)), default="fp32", show_default=True)
+    @click.option(
+        "--when",
+        type=float,
+        default=Target.when,
+        show_default=True,
+        metavar="FACTOR",
+        help=("Stay off unless the picture is shown larger than this times its size (luma and RGB models)."),
+    )
+    @click.option("--workgroup", type=Pair(), default=None, help="Threads of a compute workgroup (default 16x8).")
+    @click.option(
+        "--weights",
+        type=click.Choice(get_args(Weights)),
+        default="code",
+        show_default=True,
+        help="texture: a short shader that starts at once; code: the fastest one.",
+    )
+    @click.option(
+        "--no-opt",
+        "without",
+        type=click.Choice(list(OPTIMISATIONS)),
+        multiple=True,
+        help="Switch an optimisation off; may be repeated.",
+    )
+    @wraps(command)
+    def wrapper(
+        *arguments: Any,
+        stage: Stage | None,
+        precision: Precision,
+        when: float,
+        workgroup: Any,
+        weights: Weights,
+        without: tuple[str, ...],
+        **options: Any,
+    ) -> Any:
+        try:
+            target = Target(
+                stage or default, precision, when, workgroup or Target.workgroup, weights, frozenset(without)
+            )
+        except TargetError as error:
+            raise click.UsageError(str(error)) from None
+        return command(*arguments, target=target, **options)
+
+    return wrapper
+
+
+existing = click.Path(path_type=Path)
+model_argument = click.argument("model", type=existing)
+
+
+class Group(click.Group):
+    """Prints what a user can repair as one line, and nothing of Python."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ShadergenError as error:
+            fail(str(error))
+        except KeyboardInterrupt:
+            click.echo("shadergen: interrupted", err=True)
+            sys.exit(130)
+        except MemoryError:
+            fail("out of memory: the picture or the model is too large for this machine; try a smaller --size")
+        except BrokenPipeError:
+            sys.stderr.close()  # the reader has gone, as in `shadergen inspect model.npz | head`
+            sys.exit(1)
+
+
+def fail(message: str) -> NoReturn:
+    """End with one line and exit code 1."""
+    click.echo(f"shadergen: {message}", err=True)
+    sys.exit(1)
+
+
+def load_model(path: Path) -> Graph:
+    """The model of a file; raises ModelError."""
+    from shadergen.sources import load
+
+    return load(path)
+
+
+def read_text(file: Path) -> str:
+    """A text file; raises ShadergenError."""
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise ShadergenError(file, "found bytes that are not UTF-8, expected a text file") from None
+    except OSError as error:
+        raise ShadergenError(file, f"cannot be read: {error.strerror}") from None
+
+
+@contextmanager
+def spinner(text: str) -> Iterator[Callable[[str], None]]:
+    """Something that moves on a terminal while the work lasts, and nothing in a pipe; gives what changes its text."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda text: None
+        return
+    with console.status(text) as status:
+        yield status.update
+
+
+def shader_text(path: Path) -> str:
+    """The file's text, or the shader built from a model: compute passes, which every upscale here can run."""
+    from shadergen import compiler, hookfile
+
+    if path.suffix in (".glsl", ".hook"):
+        return read_text(path)
+    return hookfile.format(compiler.compile(load_model(path), Target("compute")))

@@ -1,0 +1,96 @@
+"""`shadergen bench`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shadergen import __version__
+from shadergen.cli.base import Pair, existing, fail, load_model, read_text, spinner, target_options
+from shadergen.errors import ShadergenError
+from shadergen.target import Target
+
+if TYPE_CHECKING:
+    from shadergen.runtime.bench import Entry
+
+
+@click.command()
+@click.argument("files", type=existing, nargs=-1, required=True, metavar="FILE_OR_MODEL...")
+@click.option("--size", type=Pair(), help="Frame size (default: 1920x1080, without a GPU 480x270).")
+@click.option("--runs", type=click.IntRange(1), default=9, show_default=True, help="Timed frames of each file.")
+@click.option("--cold-runs", type=click.IntRange(1), default=1, show_default=True, help="Times to compile anew.")
+@click.option("--passes", "show_passes", is_flag=True, help="A line for every pass.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw a bar chart: a .png or .svg file.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@partial(target_options, default="compute")
+def bench(
+    files: tuple[Path, ...],
+    size: tuple[int, int] | None,
+    runs: int,
+    cold_runs: int,
+    show_passes: bool,
+    plot: Path | None,
+    as_json: bool,
+    target: Target,
+) -> None:
+    """Time shaders on this device, side by side: frames, compiling, and the floors under both.
+
+    Any mpv shader will do; a model (.npz) is built first. Ratios are to the first file. Exit code 1 when one cannot
+    run.
+    """
+    if plot and plot.suffix.lower() not in (".png", ".svg"):
+        raise click.UsageError(f"found --plot {plot}, expected a .png or .svg file")
+    from shadergen.runtime import bench as timing
+    from shadergen.runtime.benchtable import format_report
+
+    entries = [_bench_entry(file, target) for file in files]
+    if len(entries) == 1 and entries[0].problem:
+        fail(entries[0].problem)
+    with spinner("starting") as progress:
+        options = timing.Options(size, runs, cold_runs)
+        report = timing.measure(entries, options, shared_bytes=_shared_bytes, progress=progress)
+    if len(entries) == 1 and report.files[0].problem:
+        fail(report.files[0].problem)
+    if as_json:
+        click.echo(json.dumps(_versions() | report.as_dict(), indent=1))
+    else:
+        click.echo(format_report(report, passes=show_passes), nl=False)
+    if plot:
+        from shadergen.runtime.chart import save_chart
+
+        save_chart(plot, report)
+        click.echo(plot, err=as_json)
+    sys.exit(1 if any(file.problem for file in report.files) else 0)
+
+
+def _bench_entry(file: Path, target: Target) -> Entry:
+    """A shader's text or that of a model, or why there is none: the other files are timed all the same."""
+    from shadergen import compiler, hookfile
+    from shadergen.runtime.bench import Entry
+
+    try:
+        if file.suffix in (".glsl", ".hook"):
+            return Entry(file.name, read_text(file))
+        graph = load_model(file)
+        return Entry(f"{graph.name}{target.suffix}", hookfile.format(compiler.compile(graph, target)))
+    except ShadergenError as error:
+        return Entry(file.name, problem=str(error))
+
+
+def _shared_bytes(body: str, threads: tuple[int, int]) -> int | None:
+    from shadergen.glsltext import shared_bytes, without_comments
+
+    return shared_bytes(without_comments(body), threads)
+
+
+def _versions() -> dict[str, Any]:
+    from importlib.metadata import version
+    from platform import platform, python_version
+
+    packages = {name: version(name) for name in ("moderngl", "numpy")}
+    return {"versions": {"shadergen": __version__, "python": python_version(), "system": platform()} | packages}

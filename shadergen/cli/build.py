@@ -1,0 +1,58 @@
+"""`shadergen build`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from shadergen.cli.base import Pair, load_model, model_argument, spinner, target_options
+from shadergen.target import Target
+
+if TYPE_CHECKING:
+    from shadergen.graph import Graph
+
+
+@click.command()
+@model_argument
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File or folder (default: the folder shaders/).")
+@click.option("--tune", "tuned", is_flag=True, help="Time every way to write it on this GPU, and write the fastest.")
+@click.option("--tune-size", type=Pair(), help="Frame size for --tune (default: 1920x1080, without a GPU 480x270).")
+@target_options
+def build(model: Path, output: Path | None, tuned: bool, tune_size: tuple[int, int] | None, target: Target) -> None:
+    """Write MODEL (.npz) as an mpv shader."""
+    from shadergen import compiler, hookfile
+    from shadergen.files import write_whole
+
+    graph = load_model(model)
+    if tuned:
+        target = _tuned(graph, target, tune_size)
+    text = hookfile.format(compiler.compile(graph, target))
+    path = _output_path(output, f"{graph.name}{target.suffix}.glsl")
+    write_whole(path, text.encode())
+    click.echo(path)
+
+
+def _tuned(graph: Graph, target: Target, size: tuple[int, int] | None) -> Target:
+    """The fastest way to write the model on this device; what was tried goes to the standard error."""
+    from shadergen.tune import tune
+
+    if target.stage == "fragment":
+        raise click.UsageError("found --tune with --fragment, expected --compute: fragment passes have no choices")
+    with spinner("starting") as progress:
+        found = tune(graph, target, size, progress=progress)
+    for candidate in found:
+        if candidate.seconds is None:
+            click.echo(f"  does not run  {candidate.name}: {candidate.problem}", err=True)
+        else:
+            cold = f"compiles in {candidate.compile_seconds or 0:.2f} s"
+            click.echo(f"  {candidate.seconds * 1e3:9.2f} ms  {cold}  {candidate.name}", err=True)
+    return found[0].target
+
+
+def _output_path(output: Path | None, name: str) -> Path:
+    """A folder is one that exists, or is written with a slash at the end or without a suffix."""
+    if output is None:
+        return Path("shaders") / name
+    return output / name if output.is_dir() or not output.suffix else output

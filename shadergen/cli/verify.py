@@ -1,0 +1,86 @@
+"""`shadergen verify`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shadergen.cli.base import Pair, existing, load_model, model_argument, read_text, spinner, target_options
+from shadergen.target import Target
+
+if TYPE_CHECKING:
+    from shadergen.graph import Array
+    from shadergen.verify import Check
+
+
+@click.command()
+@model_argument
+@click.option("--shader", type=existing, help="Check this file instead of building one.")
+@click.option("--runner", type=click.Choice(["gl", "libplacebo"]), help="Default: gl, and libplacebo for fp16.")
+@click.option("--size", "sizes", type=Pair(), multiple=True, help="Frame size; may be repeated.")
+@click.option("--image", type=existing, help="A picture instead of the test picture.")
+@click.option("--layers", is_flag=True, help="Compare every texture and name the first that departs.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@target_options
+def verify(
+    model: Path,
+    shader: Path | None,
+    runner: Any,
+    sizes: tuple[tuple[int, int], ...],
+    image: Path | None,
+    layers: bool,
+    as_json: bool,
+    target: Target,
+) -> None:
+    """Run MODEL's shader on the GPU and compare the picture with what the network means."""
+    from shadergen import verify as verification
+
+    graph = load_model(model)
+    text = read_text(shader) if shader else None
+    picture = _load_rgb(image) if image else None
+    where = str(shader) if shader else f"{graph.name}{target.suffix}"
+    if not as_json:
+        click.echo(f"{where}: {graph.plane} model against its reference")
+    with spinner(f"verifying {where}"):
+        report = verification.verify(
+            graph,
+            target,
+            text=text,
+            where=where,
+            runner=runner,
+            sizes=sizes or verification.SIZES,
+            picture=picture,
+            layers=layers,
+            on_check=lambda check: None if as_json else _print_check(check),
+        )
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), indent=1))
+    else:
+        reason = f": {report.reason}" if report.reason else f" on {report.device}" if report.device else ""
+        click.echo(f"{report.status}{reason}")
+    sys.exit(0 if report.status == "passed" else 1)
+
+
+def _print_check(check: Check) -> None:
+    size = f"{check.size[0]}x{check.size[1]}"
+    mark = "ok    " if check.passed else "FAILED"
+    click.echo(f"  {mark} {check.runner:<10} {check.storage} {size:>9} {check.siting or '':<6} ", nl=False)
+    click.echo(check.problem or str(check.comparison))
+    for layer in check.layers:
+        click.echo(f"         {'departs' if layer.departs else 'equal  '} {layer.error:8.2e} {layer.texture}")
+    if check.departing:
+        click.echo(f"         the first texture that departs is {check.departing}")
+
+
+def _load_rgb(path: Path) -> Array:
+    """A picture as RGB (3, height, width)."""
+    import numpy as np
+
+    from shadergen.runtime.images import load
+
+    pixels = load(path).pixels
+    return np.repeat(pixels, 3, 0) if len(pixels) == 1 else pixels[:3]
