@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
+
 class Pair(click.ParamType[tuple[int, int]]):
     """WIDTHxHEIGHT."""
 
