@@ -19,6 +19,7 @@ from shadergen import blocking, glsl, tables
 from shadergen.blocking import Axis
 from shadergen.errors import TargetError
 from shadergen.glsl import FP16, FP32, Types
+from shadergen.packing import Texture
 from shadergen.places import Places
 from shadergen.schedule import ConvStep
 from shadergen.tables import Table
@@ -50,9 +51,8 @@ class Convolution:
             "columns": self._cells("x", step.x.window),
             "rows": self._cells("y", self._y.window),
             "sums": self._sums(),
-            "loop": self._loop,
             "row_loop": self._row_loop,
-            "packs": [self._pack(pack) for pack in self._source_packs()],
+            "packs": [self._pack(group) for group in self._groups],
             "results": self._results(),
         }
 
@@ -72,12 +72,13 @@ class Convolution:
 
     @property
     def _in_code(self) -> bool:
-        return self.places.schedule.target.weights == "code"
+        return self.places.schedule.weights == "code"
 
-    @property
-    def _loop(self) -> int:
-        """The source's packs, where a loop goes over them; else 0."""
-        return 0 if self._in_code or self._lanes < 4 else self.places.loops_over(self.step.source)
+    @cached_property
+    def _groups(self) -> Sequence[Texture | int]:
+        """The source's packs: one after the other, or loops over all that are in a texture."""
+        step = self.step
+        return step.sources if self._in_code else self.places.groups(step.source, step.sources)
 
     @property
     def _row_loop(self) -> int:
@@ -92,9 +93,6 @@ class Convolution:
     def _y(self) -> Axis:
         """The axis within the loop over the rows: one tap."""
         return blocking.direct(self.step.y.block, 1) if self._row_loop else self.step.y
-
-    def _source_packs(self) -> Sequence[int | str]:
-        return ["pack"] if self._loop else range(self.places.schedule.types[self.step.source].packs)
 
     @property
     def _lanes(self) -> int:
@@ -147,36 +145,38 @@ class Convolution:
         larger = before + after >= (self.step.x if axis == "x" else self.step.y).taps
         return looped or larger or cell != before
 
-    def _lane_number(self, pack: int | str) -> int:
+    def _lane_number(self, group: Texture | int) -> int:
         """Of a pack's texels: its live lanes; with a table, the first pack's."""
-        return self._lanes if pack == "pack" else self.places.lane_count(self.step.source, int(pack))
+        return self.places.lane_count(self.step.source, group) if isinstance(group, int) else self._lanes
 
-    def _texel(self, pack: int | str, row: int, column: int) -> str:
+    def _texel(self, group: Texture | int, row: int, column: int) -> str:
         """The window's texel of a pack."""
         step = self.step
-        type_, at = self.types.vec(self._lane_number(pack)), (f"x{column}", f"y{row}")
-        if pack == "pack":
-            texel = self.places.fetch_loop(step.source, *at)
+        type_, at = self.types.vec(self._lane_number(group)), (f"x{column}", f"y{row}")
+        if isinstance(group, Texture):
+            texel = self.places.fetch_loop(group, *at)
         elif self._in_code:
-            texel = self.places.fetch(step.source, int(pack), *at)
+            texel = self.places.fetch(step.source, group, *at)
         else:
-            texel = self.places.widened(step.source, int(pack), *at, lanes=self._lanes)
+            texel = self.places.widened(step.source, group, *at, lanes=self._lanes)
         tests = [f"{axis}{i}_in" for axis, i in (("y", row), ("x", column)) if self._is_tested(axis, i)]
         if tests:
             texel = f"padded({texel}, {' && '.join(tests)})"
         return f"{type_}({texel})" if self.types is FP16 else texel
 
-    def _pack(self, pack: int | str) -> dict[str, Any]:
-        step, type_ = self.step, self.types.vec(self._lane_number(pack))
-        lines = [f"ivec2 cell = {self.places.cell(step.source)};"] if pack == "pack" else []
+    def _pack(self, group: Texture | int) -> dict[str, Any]:
+        step, type_ = self.step, self.types.vec(self._lane_number(group))
+        lines = [f"ivec2 cell = {self.places.cell(group)};"] if isinstance(group, Texture) else []
         lines += [
-            f"{type_} s_{row}_{column} = {self._texel(pack, row, column)};"
+            f"{type_} s_{row}_{column} = {self._texel(group, row, column)};"
             for row in range(self._y.window)
             for column in range(step.x.window)
         ]
         lines += self._factors(type_)
-        lines += self._products(pack)
-        return {"number": pack, "lines": lines}
+        lines += self._products(group)
+        if isinstance(group, Texture):
+            return {"title": "", "loop": (group.first, group.first + group.packs), "lines": lines}
+        return {"title": f"Pack {group}" if len(self._groups) > 1 else "", "loop": None, "lines": lines}
 
     def _factors(self, type_: str) -> Iterator[str]:
         """Along x only; along y every axis here is direct."""
@@ -242,11 +242,14 @@ class Convolution:
             if k == weight_column
         ]
 
-    def _products(self, pack: int | str) -> Iterator[str]:
+    def _products(self, group: Texture | int) -> Iterator[str]:
         """Add the products of one source pack to the sums, for one result pack after the other."""
-        matrices = self._literals(int(pack)) if self._in_code else self._fetched(pack)
+        if isinstance(group, int) and self._in_code:
+            matrices = self._literals(group)
+        else:
+            matrices = self._fetched("pack" if isinstance(group, Texture) else group)
         if len(self._uses(0, 0)) > 1:
-            yield f"{self.types.mat(self._lane_number(pack))} w;"
+            yield f"{self.types.mat(self._lane_number(group))} w;"
         for result, _ in self._packs:
             begun: dict[str, None] = {}
             for (row, column), matrix in matrices[result].items():

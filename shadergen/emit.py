@@ -12,10 +12,10 @@ from typing import Any
 
 import jinja2
 
-from shadergen import __version__, glsl
+from shadergen import __version__, glsl, tables
 from shadergen.convolution import Convolution
 from shadergen.glsl import FP16, FP32, LANES
-from shadergen.graph import Conv, Graph, Node, Plane
+from shadergen.graph import Conv, Graph, Node, Plane, PRelu
 from shadergen.hookfile import Block, Compute, HookFile, HookPass, Rpn
 from shadergen.places import Pixel, Places
 from shadergen.rim import RimText
@@ -31,6 +31,7 @@ from shadergen.schedule import (
     ScheduledPass,
     Step,
 )
+from shadergen.tables import Table
 
 HOOKS: dict[Plane, str] = {"luma": "LUMA", "chroma": "CHROMA", "rgb": "MAIN"}
 
@@ -75,7 +76,7 @@ def _header(schedule: Schedule) -> dict[str, Any]:
         "scale": schedule.types[graph.output].width.scale,
         "stage": target.stage,
         "precision": target.precision,
-        "weights": target.weights,
+        "weights": schedule.weights,
         "licence": graph.record.licence or "not stated",
         "sha256": graph.record.sha256 or "none (the graph was not read from a file)",
         "version": __version__,
@@ -153,7 +154,8 @@ class _Emitter:
         self.convolutions = [Convolution(step, self.places) for step in scheduled.steps if isinstance(step, ConvStep)]
         rims = [RimText(step, self.places) for step in scheduled.steps if isinstance(step, RimStep)]
         weights = [text.table for text in self.convolutions if text.table]
-        self.tables = [*weights, *(text.table for text in rims)]
+        slopes = [table for step in scheduled.steps if (table := self._slopes(step))]
+        self.tables = [*weights, *slopes, *(text.table for text in rims)]
 
     def emit(self) -> HookPass:
         """The hook pass."""
@@ -215,6 +217,8 @@ class _Emitter:
             "weights": [function for text in convolutions if (function := text.function())],
             "has_rim": any(isinstance(step, RimStep) for step in scheduled.steps),
             "results": scheduled.results,
+            "planar": bool(scheduled.writes and scheduled.writes.planar),
+            "packs": scheduled.writes.packs if scheduled.writes else 1,
             "plane": self.graph.plane,
             "reads_input": self.graph.input in scheduled.reads,
             "passes_alpha": self.places.passes_alpha(),
@@ -258,9 +262,16 @@ class _Emitter:
                 cell = (f"result % {writes.columns}", f"result / {writes.columns}")
                 return [{"cell": cell, "value": self.places.register(root, writes.first, pixel)}]
             packs = range(writes.first, writes.first + writes.packs)
+            if writes.planar:
+                return [{"cell": (0, 0), "value": self._chosen(root, packs, pixel)}]
             return [{"cell": writes.cell(pack), "value": self.places.register(root, pack, pixel)} for pack in packs]
         rest = {"luma": ".x, 0.0, 0.0, 1.0", "chroma": ".xy, 0.0, 1.0", "rgb": ".xyz, alpha"}[self.graph.plane]
         return [{"cell": (0, 0), "value": f"vec4({self.places.register(root, 0, pixel)}{rest})"}]
+
+    def _chosen(self, root: str, packs: Sequence[int], pixel: Pixel) -> str:
+        """The pack that the variable `result` numbers, of several in registers."""
+        *others, last = (self.places.register(root, pack, pixel) for pack in packs)
+        return "".join(f"result == {number} ? {name} : " for number, name in enumerate(others)) + last
 
     def _anchor(self) -> str:
         """A bound texture whose position says which pixel a fragment is; HOOKED's may be moved by OFFSET ALIGN."""
@@ -296,6 +307,11 @@ class _Emitter:
     def _read(self, step: ReadStep, pixel: Pixel) -> Iterator[str]:
         at = f"{step.node}_at{pixel.letter}"
         yield f"ivec2 {at} = {self.places.inside('at' if step in self.scheduled.block_steps else pixel.at, step.node)};"
+        if self.scheduled.results > 1:
+            texture = self.places.texture(step.node, step.packs[0])
+            texel = self.places.fetch_loop(texture, f"{at}.x", f"{at}.y", self.places.cell(texture, "result"))
+            yield f"vec4 {self.places.register(step.node, step.packs[0], pixel)} = {texel};"
+            return
         for pack in step.packs:
             texel = self.places.widened(step.node, pack, f"{at}.x", f"{at}.y")
             yield f"vec4 {self.places.register(step.node, pack, pixel)} = {texel};"
@@ -303,8 +319,15 @@ class _Emitter:
     def _pointwise(self, step: PointwiseStep, pixel: Pixel) -> Iterator[str]:
         for pack, _ in self.places.packs(step.packs):
             operands = [self.places.register(operand, pack, pixel) for operand in step.inputs]
-            value = glsl.pointwise(step.op, operands, pack, FP32)
+            slopes = self._slopes(step)
+            value = glsl.pointwise(step.op, operands, pack, FP32, slopes and slopes.fetch("result", 0))
             yield f"vec4 {self.places.register(step.node, pack, pixel)} = {value};"
+
+    def _slopes(self, step: Step) -> Table | None:
+        """A PRelu's slopes, a texel for each of the step's packs, where the code is for any pack."""
+        if self.scheduled.results == 1 or not isinstance(step, PointwiseStep) or not isinstance(step.op, PRelu):
+            return None
+        return Table(self.places.table_name(step.node, step.packs), tables.packs(step.op.slope)[list(step.packs)][None])
 
     def _lanes(self, step: LaneStep, pixel: Pixel, place: int) -> Iterator[str]:
         offset = place if step.block > 1 else 0

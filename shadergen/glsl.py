@@ -105,8 +105,8 @@ def matrix(columns: npt.NDArray[np.str_], types: Types) -> str:
     return f"{types.mat(len(columns))}({','.join(columns.flat)})"
 
 
-def pointwise(op: Pointwise, operands: Sequence[str], pack: int, types: Types) -> str:
-    """The operator applied to vec4 expressions; `pack` picks the channels of per-channel parameters."""
+def pointwise(op: Pointwise, operands: Sequence[str], pack: int, types: Types, slope: str | None = None) -> str:
+    """The operator applied to vec4 expressions; `pack` picks a PRelu's slopes where `slope` does not say them."""
     x = operands[0]
     zero = splat(0.0, types)
     match op:
@@ -114,8 +114,9 @@ def pointwise(op: Pointwise, operands: Sequence[str], pack: int, types: Types) -
             return f"max({x}, {zero})"
         case LeakyRelu(alpha):
             return f"max({x}, {zero}) + {splat(alpha, types)} * min({x}, {zero})"
-        case PRelu(slope):
-            return f"max({x}, {zero}) + {vector(slope[4 * pack : 4 * pack + 4], types)} * min({x}, {zero})"
+        case PRelu(slopes):
+            slope = slope or vector(slopes[4 * pack : 4 * pack + 4], types)
+            return f"max({x}, {zero}) + {slope} * min({x}, {zero})"
         case Elu(alpha):
             return f"max({x}, {zero}) + {splat(alpha, types)} * (exp(min({x}, {zero})) - {splat(1.0, types)})"
         case Selu(alpha, gamma):

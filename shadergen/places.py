@@ -117,32 +117,48 @@ class Places:
             return f"source(ivec2({x}, {y}))"
         texture = self.texture(value, pack)
         column, row = texture.cell(pack)
-        at = f"ivec2({_tiled(x, texture.columns, column)}, {_tiled(y, texture.rows, row)})"
+        if texture.planar:
+            at = f"ivec2({x}, {y}){_offset(column, row, self._image(texture))}"
+        else:
+            at = f"ivec2({_tiled(x, texture.columns, column)}, {_tiled(y, texture.rows, row)})"
         count = self.lane_count(value, pack)
         swizzle = "" if count == 4 else f".{LANES[:count]}"
         return f"texelFetch({texture.name}_raw, {at}, 0){swizzle}"
 
-    def loops_over(self, value: str) -> int:
-        """How many packs of a kept value a loop can go over: all, where they are in one texture; else 0."""
-        packs = self.schedule.types[value].packs
-        return packs if packs > 1 and len(self.schedule.textures[value]) == 1 else 0
+    def groups(self, value: str, packs: Sequence[int]) -> list[Texture | int]:
+        """Some of a value's packs as textures, for loops over all their packs, and as single ones."""
+        groups: dict[Texture | int, None] = {}
+        for pack in packs:
+            texture = None if value == self.graph.input else self.texture(value, pack)
+            groups[texture if texture and texture.packs > 1 else pack] = None
+        return list(groups)
 
-    def fetch_loop(self, value: str, x: str, y: str) -> str:
-        """The texel of the pack whose cell of the tile is in the variable `cell`, as a vec4."""
-        texture = self.texture(value, 0)
-        at = f"ivec2({_tiled(x, texture.columns, 0)}, {_tiled(y, texture.rows, 0)}) + cell"
+    def fetch_loop(self, texture: Texture, x: str, y: str, cell: str = "cell") -> str:
+        """The texel of the pack that lies at `cell` in the tile, as a vec4."""
+        columns, rows = (1, 1) if texture.planar else (texture.columns, texture.rows)
+        at = f"ivec2({_tiled(x, columns, 0)}, {_tiled(y, rows, 0)}) + {cell}"
         return f"texelFetch({texture.name}_raw, {at}, 0)"
 
-    def cell(self, value: str) -> str:
-        """The tile's cell of the pack whose number is in the variable `pack`, for `fetch_loop`."""
-        columns = self.texture(value, 0).columns
-        return f"ivec2(pack % {columns}, pack / {columns})"
+    def cell(self, texture: Texture, pack: str = "pack") -> str:
+        """The place in the tile of the pack whose number is in the variable `pack`, for `fetch_loop`."""
+        number = f"({pack} - {texture.first})" if texture.first and pack == "pack" else pack
+        cell = f"ivec2({number} % {texture.columns}, {number} / {texture.columns})"
+        return f"{cell} * ({self._image(texture)})" if texture.planar else cell
+
+    def _image(self, texture: Texture) -> str:
+        """The size of one image of a planar texture."""
+        return f"ivec2({texture.name}_size) / ivec2({texture.columns}, {texture.rows})"
 
     def widened(self, value: str, pack: int, x: str, y: str, lanes: int = 4) -> str:
         """The texel, filled up with zeros to a vector of `lanes` lanes."""
         missing = lanes - self.lane_count(value, pack)
         fetch = self.fetch(value, pack, x, y)
         return f"vec{lanes}({fetch}{', 0.0' * missing})" if missing else fetch
+
+
+def _offset(column: int, row: int, image: str) -> str:
+    """What leads to an image of a planar texture."""
+    return f" + ivec2({column}, {row}) * ({image})" if column or row else ""
 
 
 def _tiled(at: str, texels: int, cell: int) -> str:

@@ -83,8 +83,6 @@ class RimText:
             "term": self.table.fetch(0, "term"),
             "offset": self.table.fetch(0, "tap"),
             "sums": [(f"sum_{pack}", self._bias(place)) for pack, place in self._packs],
-            "loop": places.loops_over(step.source),
-            "cell": places.cell(step.source) if places.loops_over(step.source) else "",
             "products": list(self._products()),
             "assignments": [self._assignment(index) for index in range(len(places.pixels))],
         }
@@ -99,17 +97,21 @@ class RimText:
     def _products(self) -> Iterator[dict[str, Any]]:
         """For a source pack (each, or the loop's): its texel, and the matrix for each sum."""
         step, places = self.step, self.places
-        loop = places.loops_over(step.source)
-        for pack in ["pack"] if loop else range(places.schedule.types[step.source].packs):
+        every = range(places.schedule.types[step.source].packs)
+        for group in places.groups(step.source, every):
+            pack = group if isinstance(group, int) else "pack"
             products = []
             for result, place in self._packs:
                 fetches = [self._column(pack, place, lane) for lane in range(self.lanes)]
                 products.append((f"sum_{result}", tables.matrix(FP32.mat(self.lanes), fetches)))
-            if loop:
-                texel = places.fetch_loop(step.source, "q.x", "q.y")
+            view = {"type": FP32.vec(self.lanes), "products": products}
+            if isinstance(group, int):
+                texel = places.widened(step.source, group, "q.x", "q.y", self.lanes)
+                yield view | {"texel": texel, "loop": None}
             else:
-                texel = places.widened(step.source, int(pack), "q.x", "q.y", self.lanes)
-            yield {"texel": texel, "type": FP32.vec(self.lanes), "products": products}
+                loop = (group.first, group.first + group.packs)
+                texel = places.fetch_loop(group, "q.x", "q.y")
+                yield view | {"texel": texel, "loop": loop, "cell": places.cell(group)}
 
     def _column(self, pack: str | int, place: str | int, lane: int) -> str:
         """One column of the matrix for a source pack and the result pack at `place`."""

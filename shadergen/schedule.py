@@ -11,17 +11,19 @@ the result, it is an index into a kept value.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
+
+import numpy as np
 
 from shadergen import graph as ir
 from shadergen.blocking import WINOGRAD, Axis, direct
 from shadergen.errors import TargetError
 from shadergen.glsl import identifier
-from shadergen.graph import Concat, Conv, DepthToSpace, Graph, Node, Rim, Slice, SpaceToDepth, TensorType
+from shadergen.graph import Concat, Conv, DepthToSpace, Graph, Node, PRelu, Rim, Slice, SpaceToDepth, TensorType
 from shadergen.packing import Texture, lanes, pack_value
-from shadergen.target import Target
+from shadergen.target import Target, Weights
 
 Item = TypeVar("Item")
 
@@ -58,6 +60,8 @@ class ConvStep:
     node: str
     op: Conv
     source: str
+    sources: tuple[int, ...]
+    """Packs of the source that are read: those whose weights are not all zero."""
     packs: tuple[int, ...]
     x: Axis
     y: Axis
@@ -69,7 +73,8 @@ class ConvStep:
 
     def products(self) -> int:
         """Products of vec4 with scalars: the length of the code, where the weights are in it."""
-        return len(self.packs) * int(self.op.weight.shape[1]) * len(self.x.products) * len(self.y.products)
+        channels = min(4 * len(self.sources), int(self.op.weight.shape[1]))
+        return len(self.packs) * channels * len(self.x.products) * len(self.y.products)
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,8 @@ class ScheduledPass:
     pixels: tuple[int, int]
     """Width and height of the invocation's pixels, in front of the block."""
     results: int
-    """Packs of the result that a loop of the pass goes over, one at a time; 1 where there is no loop."""
+    """Packs of the result that the code is written once for: a compute pass loops over them, and a fragment is one of
+    them. 1 where every pack has code of its own."""
     cost: Cost
 
 
@@ -192,6 +198,8 @@ class Schedule:
 
     graph: Graph
     target: Target
+    weights: Weights
+    """Where the weights are, which may be another place than the target names."""
     types: dict[str, TensorType]
     textures: dict[str, tuple[Texture, ...]]
     """By kept value, the graph's input and output left out."""
@@ -217,27 +225,39 @@ class Schedule:
 # Deciding
 
 
-def schedule(graph: Graph, target: Target) -> Schedule:
-    """The hook passes for a valid graph. Raises TargetError where the target cannot express it."""
+def schedule(graph: Graph, target: Target, weights: Weights | None = None) -> Schedule:
+    """The hook passes for a valid graph, with the weights where the target says or elsewhere.
+
+    Raises TargetError where the target cannot express it.
+    """
+    weights = weights or target.weights
     types = ir.verify(graph)
-    kept = _kept_values(graph, target)
+    planar = target.stage == "fragment" and weights == "texture"
     prefix = identifier(graph.name + target.suffix)
-    per_texture = 1 if target.stage == "fragment" else target.max_packs_per_texture
+    per_texture = 1 if target.stage == "fragment" and not planar else target.max_packs_per_texture
     textures = {
-        name: pack_value(f"{prefix}_{name}", name, types[name], per_texture)
-        for name in (node.name for node in graph.nodes)
-        if name in kept and name != graph.output
+        node.name: pack_value(f"{prefix}_{node.name}", node.name, types[node.name], per_texture, planar)
+        for node in graph.nodes
     }
-    planner = _Planner(graph, target, types, textures, kept)
+    kept = _kept_values(graph, target, planar)
+    textures = {name: found for name, found in textures.items() if name in kept and name != graph.output}
+    planner = _Planner(graph, target, weights, types, textures, kept)
     passes = [planner.plan(node.name) for node in graph.nodes if node.name in kept]
-    return Schedule(graph, target, types, textures, tuple(scheduled for group in passes for scheduled in group))
+    found = tuple(scheduled for group in passes for scheduled in group)
+    return Schedule(graph, target, weights, types, textures, found)
 
 
-def _kept_values(graph: Graph, target: Target) -> frozenset[str]:
-    """The nodes whose value is kept in textures (the graph's output counts as one)."""
+def _kept_values(graph: Graph, target: Target, planar: bool) -> frozenset[str]:
+    """The nodes whose value is kept in textures (the graph's output counts as one).
+
+    Where textures are planar, a fragment is any pack of the result: one computed convolution must not become several
+    packs' lanes, or every fragment would compute all of it.
+    """
     kept = {graph.output}
     for node in graph.nodes:
-        if isinstance(node.op, Neighbourhood) or (isinstance(node.op, DepthToSpace) and target.stage == "fragment"):
+        moves = isinstance(node.op, DepthToSpace) and target.stage == "fragment"
+        moves = moves or (isinstance(node.op, Slice | Concat) and planar)
+        if isinstance(node.op, Neighbourhood) or moves:
             kept.update(node.inputs)
     kept.discard(graph.input)
     while True:
@@ -305,12 +325,14 @@ class _Planner:
         self,
         graph: Graph,
         target: Target,
+        weights: Weights,
         types: dict[str, TensorType],
         textures: dict[str, tuple[Texture, ...]],
         kept: frozenset[str],
     ) -> None:
         self.graph = graph
         self.target = target
+        self.weights = weights
         self.types = types
         self.textures = textures
         self.kept = kept | {graph.input}
@@ -447,19 +469,22 @@ class _Planner:
 
     def _is_short(self, steps: list[ConvStep], pixels: tuple[int, int], one_pack: bool) -> bool:
         """Whether the convolutions' code may have so many pixels. Loops over a table keep it short anyway."""
-        if self.target.weights == "texture":
+        if self.weights == "texture":
             return True
         limit = MAX_PRODUCTS if one_pack or pixels == (2, 1) else MAX_PRODUCTS // 4
         return pixels != (4, 2) and sum(step.products() for step in steps) <= limit
 
     def _results(self, region: tuple[Node, ...], computed: set[str], writes: Texture | None) -> int:
-        """How many packs the pass's code loops over: all, where it does the same with each and has no literals."""
-        if self.target.weights == "code" or writes is None:
+        """How many packs the pass's code is for, one at a time: all, where it does the same with each of them."""
+        if self.weights == "code" or writes is None:
             return 1
         for node in region:
-            convolves = isinstance(node.op, Conv | Rim)
-            pointwise = isinstance(node.op, ir.Pointwise) and not isinstance(node.op, ir.PRelu)
-            if not convolves and not (pointwise and computed.issuperset(node.inputs)):
+            if isinstance(node.op, Conv | Rim):
+                continue
+            if not isinstance(node.op, ir.Pointwise):
+                return 1
+            read = [name for name in node.inputs if name not in computed]
+            if any(name == self.graph.input or self.types[name].packs != self.types[node.name].packs for name in read):
                 return 1
         return writes.packs
 
@@ -469,11 +494,18 @@ class _Planner:
         x, y = direct(pixels[0], kw), direct(pixels[1], kh)
         fits = pixels[0] == WINOGRAD.block and kw == WINOGRAD.taps
         wide = min(op.weight.shape[:2]) >= MIN_WINOGRAD_CHANNELS
-        if fits and wide and self.target.weights == "code" and "winograd" not in self.target.without:
-            winograd = ConvStep(node.name, op, node.inputs[0], packs, WINOGRAD, y)
+        step = ConvStep(node.name, op, node.inputs[0], self._live(op, packs), packs, x, y)
+        if fits and wide and self.weights == "code" and "winograd" not in self.target.without:
+            winograd = replace(step, x=WINOGRAD)
             if winograd.sums() <= MAX_SUMS:
                 return winograd
-        return ConvStep(node.name, op, node.inputs[0], packs, x, y)
+        return step
+
+    def _live(self, op: Conv, packs: tuple[int, ...]) -> tuple[int, ...]:
+        """The source's packs that count for some result packs; one at least, so that there is something to add up."""
+        channels = [channel for pack in packs for channel in range(4 * pack, min(4 * pack + 4, len(op.bias)))]
+        used = np.flatnonzero(op.weight[channels].any(axis=(0, 2, 3)))
+        return tuple(sorted({int(channel) // 4 for channel in used})) or (0,)
 
     def _binds(
         self, region: tuple[Node, ...], demand: dict[str, tuple[int, ...]], computed: set[str]
@@ -485,8 +517,12 @@ class _Planner:
                 if not self._is_read(node, name, computed, demand):
                     continue
                 textures = self.textures.get(name, ())
-                whole = isinstance(node.op, Neighbourhood | DepthToSpace)
-                needed = range(self.types[name].packs) if whole else demand.get(name, ())
+                if isinstance(node.op, Conv):
+                    needed: Iterable[int] = self._live(node.op, demand[node.name])
+                elif isinstance(node.op, Neighbourhood | DepthToSpace):
+                    needed = range(self.types[name].packs)
+                else:
+                    needed = demand.get(name, ())
                 binds += [texture for texture in textures if any(texture.holds(pack) for pack in needed)]
         return _unique(binds)
 
@@ -503,11 +539,12 @@ class _Planner:
         for step in steps + block_steps:
             pixels = self.types[step.node].pixels()
             match step:
-                case ConvStep(node, op, source, packs, x, y):
+                case ConvStep(node, _, source, sources, packs, x, y):
                     live = sum(lanes(self.types[node].channels, pack) for pack in packs)
+                    read = sum(lanes(self.types[source].channels, pack) for pack in sources)
                     products = Fraction(len(x.products) * len(y.products), x.block * y.block)
-                    macs += pixels * live * op.weight.shape[1] * products
-                    fetches += pixels * Fraction(x.window * y.window, x.block * y.block) * self.types[source].packs
+                    macs += pixels * live * read * products
+                    fetches += pixels * Fraction(x.window * y.window, x.block * y.block) * len(sources)
                 case ReadStep(_, packs):
                     fetches += pixels * len(packs)
                 case GatherStep(_, block, source, packs):
@@ -523,8 +560,10 @@ class _Planner:
 
     def _check(self, scheduled: ScheduledPass) -> None:
         where = f"{self.graph.name}: pass for {scheduled.root!r}"
-        stored = RimStep if self.target.weights == "code" else ConvStep | RimStep
+        stored = RimStep if self.weights == "code" else ConvStep | RimStep
         tables = sum(isinstance(step, stored) for step in scheduled.steps)
+        if scheduled.results > 1:
+            tables += sum(isinstance(step, PointwiseStep) and isinstance(step.op, PRelu) for step in scheduled.steps)
         binds = len(scheduled.binds) + tables + 2  # the graph's input is up to two: HOOKED, and LUMA for a chroma model
         if binds > self.target.max_binds:
             problem = f"found {binds} textures to bind, expected at most {self.target.max_binds}"

@@ -34,8 +34,9 @@ class Target:
     workgroup: tuple[int, int] = (16, 8)
     """Threads of a compute workgroup, (width, height)."""
     weights: Weights = "code"
-    """Where the weights are: numbers in the code, which makes the fastest shader, or a texture that loops read from,
-    which makes a short one that starts at once; the latter needs the stage `compute`."""
+    """Where the weights are: numbers in the code, which makes the fastest shader, or textures that loops read from,
+    which makes a short one that starts at once. Where the code would be too long, or a pass bind too much, the
+    weights are in textures anyway."""
     without: frozenset[str] = frozenset()
     """Names of OPTIMISATIONS that are switched off."""
     max_binds: int = 12
@@ -49,8 +50,6 @@ class Target:
             raise TargetError("--workgroup", f"found {width}x{height}, expected 1 to 1024 threads in all")
         if self.precision == "fp16" and self.stage == "fragment":
             raise TargetError("--precision", "found fp16 with --fragment, expected --compute", "add --compute")
-        if self.weights == "texture" and self.stage == "fragment":
-            raise TargetError("--weights", "found texture with --fragment, expected --compute", "add --compute")
         unknown = sorted(self.without - set(OPTIMISATIONS))
         if unknown:
             raise TargetError("--no-opt", f"found {unknown[0]!r}, expected one of {', '.join(OPTIMISATIONS)}")
