@@ -12,8 +12,11 @@ import numpy.typing as npt
 
 from shadergen.graph import (
     Add,
+    Affine,
     Clip,
+    Div,
     Elu,
+    Erf,
     LeakyRelu,
     Mul,
     Pointwise,
@@ -21,6 +24,9 @@ from shadergen.graph import (
     Relu,
     Selu,
     Sigmoid,
+    Softplus,
+    Sqrt,
+    Sub,
     Tanh,
 )
 
@@ -132,5 +138,7 @@ def pointwise(op: Pointwise, operands: Sequence[str], pack: int, types: Types) -
             return f"{x} + {operands[1]}"
         case Mul():
             return f"{x} * {operands[1]}"
+        case Affine() | Sub() | Div() | Softplus() | Erf() | Sqrt():
+            raise NotImplementedError("the schedule refuses it")
         case _:
             assert_never(op)

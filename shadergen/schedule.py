@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isfinite
 from typing import TypeVar
 
 from shadergen import graph as ir
@@ -220,6 +221,8 @@ class Schedule:
 def schedule(graph: Graph, target: Target) -> Schedule:
     """The hook passes for a valid graph. Raises TargetError where the target cannot express it."""
     types = ir.verify(graph)
+    for node in graph.nodes:
+        _expect_supported(graph, node, types)
     kept = _kept_values(graph, target)
     prefix = identifier(graph.name + target.suffix)
     per_texture = 1 if target.stage == "fragment" else target.max_packs_per_texture
@@ -231,6 +234,24 @@ def schedule(graph: Graph, target: Target) -> Schedule:
     planner = _Planner(graph, target, types, textures, kept)
     passes = [planner.plan(node.name) for node in graph.nodes if node.name in kept]
     return Schedule(graph, target, types, textures, tuple(scheduled for group in passes for scheduled in group))
+
+
+def _expect_supported(graph: Graph, node: Node, types: dict[str, TensorType]) -> None:
+    """Raise TargetError for what no pass can do yet."""
+    problem = ""
+    match node.op:
+        case Conv() if not node.op.plain:
+            problem = f"strides {node.op.strides}, dilations {node.op.dilations}, {node.op.group} groups, expected none"
+        case ir.Clip(minimum, maximum) if not (isfinite(minimum) and isfinite(maximum)):
+            problem = f"bounds {minimum:g} and {maximum:g}, expected finite ones"
+        case ir.Add() | ir.Mul() if len({types[name] for name in node.inputs}) > 1:
+            problem = f"operands of {' and '.join(str(types[name]) for name in node.inputs)}, expected equal types"
+        case ir.ConvTranspose() | ir.Pad() | ir.Fit() | ir.Resize() | ir.MaxPool() | ir.AveragePool() | ir.Gather():
+            problem = "an operator that shaders cannot do yet"
+        case ir.GlobalAveragePool() | ir.Affine() | ir.Sub() | ir.Div() | ir.Softplus() | ir.Erf() | ir.Sqrt():
+            problem = "an operator that shaders cannot do yet"
+    if problem:
+        raise TargetError(f"{graph.name}: node {node.name!r} ({type(node.op).__name__})", f"found {problem}")
 
 
 def _kept_values(graph: Graph, target: Target) -> frozenset[str]:
@@ -422,6 +443,7 @@ class _Planner:
                 moved = [[self._moved(node, c) for c in self._channels(node.name, p)] for p in packs]
                 return LaneStep(node.name, packs, tuple(map(tuple, moved)))
             case op:
+                assert isinstance(op, ir.Pointwise), "others are refused"
                 return PointwiseStep(node.name, op, node.inputs, packs)
 
     def _channels(self, name: str, pack: int) -> range:
