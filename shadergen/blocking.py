@@ -1,9 +1,9 @@
 """How a convolution is computed for a block of pixels at once, along one axis.
 
 An invocation that computes several neighbouring pixels reads each texel and each weight once for all of them. Along an
-axis the work is: a window of `block + taps - 1` texels gives the factors, the taps give the weights, products of
-factors and weights are added up into sums, and the sums give the block's pixels. The first and the last step are
-linear, and so is what is done to the weights, at build time:
+axis the work is: a window of texels (`block + taps - 1` at stride 1) gives the factors, the taps give the weights,
+products of factors and weights are added up into sums, and the sums give the block's pixels. The first and the last
+step are linear, and so is what is done to the weights, at build time:
 
     factors = input @ window;  weights = weight @ taps;  sums[k] += factors[i] * weights[j];  pixels = output @ sums
 
@@ -41,8 +41,14 @@ class Axis:
 
     @property
     def window(self) -> int:
-        """Texels that the block reads."""
-        return self.block + self.taps - 1
+        """Texels from the first to the last that the block reads."""
+        return len(self.input[0])
+
+    @property
+    def read(self) -> tuple[int, ...]:
+        """Those texels of the window that count: with dilations, or strides wider than the taps, not all."""
+        factors = {factor for factor, _, _ in self.products}
+        return tuple(cell for cell in range(self.window) if any(self.input[factor][cell] for factor in factors))
 
     @property
     def sums(self) -> int:
@@ -59,10 +65,11 @@ def _identity(size: int) -> Matrix:
     return tuple(tuple(float(row == column) for column in range(size)) for row in range(size))
 
 
-def direct(block: int, taps: int) -> Axis:
+def direct(block: int, taps: int, stride: int = 1, dilation: int = 1) -> Axis:
     """Every pixel of the block times every tap."""
-    products = tuple((pixel + tap, tap, pixel) for tap in range(taps) for pixel in range(block))
-    return Axis(block, taps, _identity(block + taps - 1), _identity(taps), _identity(block), products)
+    products = tuple((pixel * stride + tap * dilation, tap, pixel) for tap in range(taps) for pixel in range(block))
+    window = (block - 1) * stride + (taps - 1) * dilation + 1
+    return Axis(block, taps, _identity(window), _identity(taps), _identity(block), products)
 
 
 WINOGRAD = Axis(

@@ -46,10 +46,11 @@ class Convolution:
             "name": step.node,
             "title": f"{step.node}: {kw}x{kh} kernel, {in_} to {out} channels{size}",
             "edge": f"{places.size(step.source)} - 1",
+            "strides": step.op.strides[::-1],
             "left": left,
             "top": top,
-            "columns": self._cells("x", step.x.window),
-            "rows": self._cells("y", self._y.window),
+            "columns": self._cells("x", step.x),
+            "rows": self._cells("y", self._y),
             "sums": self._sums(),
             "row_loop": self._row_loop,
             "packs": [self._pack(group) for group in self._groups],
@@ -92,7 +93,7 @@ class Convolution:
     @property
     def _y(self) -> Axis:
         """The axis within the loop over the rows: one tap."""
-        return blocking.direct(self.step.y.block, 1) if self._row_loop else self.step.y
+        return blocking.direct(self.step.y.block, 1, self.step.op.strides[0]) if self._row_loop else self.step.y
 
     @property
     def _lanes(self) -> int:
@@ -114,12 +115,12 @@ class Convolution:
 
     # The window
 
-    def _cells(self, axis: str, window: int) -> list[dict[str, Any]]:
+    def _cells(self, axis: str, how: Axis) -> list[dict[str, Any]]:
         """The columns (or rows) of the window: where each is read, and whether the padding must be zero there."""
         padded = any(self._pads(axis))
         cells = []
-        first = f"corner.{axis} + ky" if axis == "y" and self._row_loop else f"corner.{axis}"
-        for i in range(window):
+        first = f"corner.{axis} + {self._row_offset}" if axis == "y" and self._row_loop else f"corner.{axis}"
+        for i in how.read:
             at = f"{first} + {i}" if i else first
             inside = f"clamp({at}, 0, edge.{axis})"
             mirrored = f"mirror({at}, edge.{axis})"
@@ -127,6 +128,11 @@ class Convolution:
             read = mirrored if self.step.op.pad_mode == "reflect" and padded else inside
             cells.append({"name": name, "read": read, "test": f"{name} == {at}" if self._is_tested(axis, i) else ""})
         return cells
+
+    @property
+    def _row_offset(self) -> str:
+        dilation = self.step.op.dilations[0]
+        return f"ky * {dilation}" if dilation > 1 else "ky"
 
     def _pads(self, axis: str) -> tuple[int, int]:
         """Before and after the image."""
@@ -142,7 +148,8 @@ class Convolution:
         if not (before or after) or self.step.op.pad_mode != "zero":
             return False
         looped = axis == "y" and self._row_loop > 0
-        larger = before + after >= (self.step.x if axis == "x" else self.step.y).taps
+        taps, dilation = (self.step.op.weight.shape[3 if axis == "x" else 2], self.step.op.dilations[axis == "x"])
+        larger = before + after > (taps - 1) * dilation
         return looped or larger or cell != before
 
     def _lane_number(self, group: Texture | int) -> int:
@@ -169,8 +176,8 @@ class Convolution:
         lines = [f"ivec2 cell = {self.places.cell(group)};"] if isinstance(group, Texture) else []
         lines += [
             f"{type_} s_{row}_{column} = {self._texel(group, row, column)};"
-            for row in range(self._y.window)
-            for column in range(step.x.window)
+            for row in self._y.read
+            for column in step.x.read
         ]
         lines += self._factors(type_)
         lines += self._products(group)

@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 
 from shadergen import __version__, glsl, tables
 from shadergen.convolution import Convolution
+from shadergen.errors import TargetError
+from shadergen.extent import Extent
 from shadergen.glsl import FP16, FP32, LANES
-from shadergen.graph import Conv, Graph, Node, Plane, PRelu
+from shadergen.graph import Affine, Conv, Erf, Graph, Node, Pad, Plane, PRelu
 from shadergen.hookfile import Block, Compute, HookFile, HookPass, Rpn
 from shadergen.places import Pixel, Places
 from shadergen.rim import RimText
+from shadergen.sampling import Sampler
 from shadergen.schedule import (
     ConvStep,
     GatherStep,
@@ -26,6 +30,7 @@ from shadergen.schedule import (
     PointwiseStep,
     ReadStep,
     RimStep,
+    SampleStep,
     ScatterStep,
     Schedule,
     ScheduledPass,
@@ -34,6 +39,9 @@ from shadergen.schedule import (
 from shadergen.tables import Table
 
 HOOKS: dict[Plane, str] = {"luma": "LUMA", "chroma": "CHROMA", "rgb": "MAIN"}
+
+MAX_RPN_WORDS = 31
+"""mpv and older libplacebo read 32, the end included."""
 
 CHROMA_GUARD = "HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < *"
 """True for 4:2:0, odd sizes included, and false for 4:4:4 and 4:2:2; bounds, since odd sizes break equality."""
@@ -142,6 +150,20 @@ def describe(nodes: Sequence[Node]) -> str:
     return " + ".join(words)
 
 
+def _words(extent: Extent, axis: str) -> list[str]:
+    """A size in RPN, from HOOKED's, which has the size of the graph's input."""
+    if extent.constant:
+        return [str(extent.offset)]
+    words = [f"HOOKED.{axis}"]
+    if extent.of:  # RPN cannot round down, but has the remainder
+        inner, divisor = _words(extent.of.extent, axis), str(extent.of.divisor)
+        words = [*inner, *inner, divisor, "%", "-", divisor, "/"]
+    words += [str(extent.ratio.numerator), "*"] if extent.ratio.numerator != 1 else []
+    words += [str(extent.ratio.denominator), "/"] if extent.ratio.denominator != 1 else []
+    words += [str(abs(extent.offset)), "+" if extent.offset > 0 else "-"] if extent.offset else []
+    return words
+
+
 class _Emitter:
     """Writes one scheduled pass."""
 
@@ -154,8 +176,8 @@ class _Emitter:
         self.convolutions = [Convolution(step, self.places) for step in scheduled.steps if isinstance(step, ConvStep)]
         rims = [RimText(step, self.places) for step in scheduled.steps if isinstance(step, RimStep)]
         weights = [text.table for text in self.convolutions if text.table]
-        slopes = [table for step in scheduled.steps if (table := self._slopes(step))]
-        self.tables = [*weights, *slopes, *(text.table for text in rims)]
+        parameters = [table for step in scheduled.steps if (table := self._parameters(step))]
+        self.tables = [*weights, *parameters, *(text.table for text in rims)]
 
     def emit(self) -> HookPass:
         """The hook pass."""
@@ -186,13 +208,13 @@ class _Emitter:
         extent = type_.width if axis == "w" else type_.height
         writes = self.scheduled.writes
         texels = 1 if writes is None else writes.columns if axis == "w" else writes.rows
-        scale = extent.scale if extent.offset else extent.scale * texels
-        words = [f"HOOKED.{axis}"]
-        words += [str(scale.numerator), "*"] if scale.numerator != 1 else []
-        words += [str(scale.denominator), "/"] if scale.denominator != 1 else []
-        if extent.offset:
-            words += [str(abs(extent.offset)), "+" if extent.offset > 0 else "-"]
-            words += [str(texels), "*"] if texels != 1 else []
+        if extent.offset or extent.of:
+            words = [*_words(extent, axis), *([str(texels), "*"] if texels > 1 else [])]
+        else:
+            words = _words(extent.times(texels), axis)
+        if len(words) > MAX_RPN_WORDS:
+            where = f"{self.graph.name}: pass for {self.scheduled.root!r}"
+            raise TargetError(where, f"found size {extent}, too long for the {MAX_RPN_WORDS} words that a player reads")
         return Rpn.parse(" ".join(words))
 
     def _compute(self) -> Compute | None:
@@ -222,7 +244,9 @@ class _Emitter:
             "plane": self.graph.plane,
             "reads_input": self.graph.input in scheduled.reads,
             "passes_alpha": self.places.passes_alpha(),
-            "reflects": any(any(c.step.op.pads) and c.step.op.pad_mode == "reflect" for c in convolutions),
+            "reflects": any(any(c.step.op.pads) and c.step.op.pad_mode == "reflect" for c in convolutions)
+            or any(isinstance(node.op, Pad) and node.op.mode == "reflect" for node in scheduled.nodes),
+            "has_erf": any(isinstance(node.op, Erf) for node in scheduled.nodes),
             "pixels": scheduled.pixels,
             "steps": [self._step(step) for step in scheduled.steps],
             "outputs": [
@@ -296,6 +320,8 @@ class _Emitter:
             case ScatterStep():
                 title = f"{step.node}: this pixel's place in the block picks the lane"
                 lines = self._scatter(step, pixel)
+            case SampleStep():
+                title, lines = f"{step.node}: {type(step.op).__name__}", Sampler(step, self.places).lines(pixel)
             case PointwiseStep():
                 title, lines = type(step.op).__name__, self._pointwise(step, pixel)
             case LaneStep():
@@ -306,7 +332,8 @@ class _Emitter:
 
     def _read(self, step: ReadStep, pixel: Pixel) -> Iterator[str]:
         at = f"{step.node}_at{pixel.letter}"
-        yield f"ivec2 {at} = {self.places.inside('at' if step in self.scheduled.block_steps else pixel.at, step.node)};"
+        own = "at" if step in self.scheduled.block_steps else pixel.at
+        yield f"ivec2 {at} = {self.places.inside(own, step.node)};"
         if self.scheduled.results > 1:
             texture = self.places.texture(step.node, step.packs[0])
             texel = self.places.fetch_loop(texture, f"{at}.x", f"{at}.y", self.places.cell(texture, "result"))
@@ -318,16 +345,30 @@ class _Emitter:
 
     def _pointwise(self, step: PointwiseStep, pixel: Pixel) -> Iterator[str]:
         for pack, _ in self.places.packs(step.packs):
-            operands = [self.places.register(operand, pack, pixel) for operand in step.inputs]
-            slopes = self._slopes(step)
-            value = glsl.pointwise(step.op, operands, pack, FP32, slopes and slopes.fetch("result", 0))
+            operands = [self._operand(operand, step.node, pack, pixel) for operand in step.inputs]
+            table = self._parameters(step)
+            parameters = [table.fetch("result", row) for row in range(len(table.texels))] if table else []
+            value = glsl.pointwise(step.op, operands, pack, FP32, parameters)
             yield f"vec4 {self.places.register(step.node, pack, pixel)} = {value};"
 
-    def _slopes(self, step: Step) -> Table | None:
-        """A PRelu's slopes, a texel for each of the step's packs, where the code is for any pack."""
-        if self.scheduled.results == 1 or not isinstance(step, PointwiseStep) or not isinstance(step.op, PRelu):
+    def _operand(self, value: str, node: str, pack: int, pixel: Pixel) -> str:
+        """A pack of an operand; the only channel of one counts for all of the result's."""
+        alone = self.schedule.types[value].channels == 1 < self.schedule.types[node].channels
+        return f"{self.places.register(value, 0, pixel)}.xxxx" if alone else self.places.register(value, pack, pixel)
+
+    def _parameters(self, step: Step) -> Table | None:
+        """What a pointwise operator has for each channel, a column per pack, where the code is for any pack."""
+        if self.scheduled.results == 1 or not isinstance(step, PointwiseStep):
             return None
-        return Table(self.places.table_name(step.node, step.packs), tables.packs(step.op.slope)[list(step.packs)][None])
+        match step.op:
+            case PRelu(slope):
+                rows = [slope]
+            case Affine(scale, shift):
+                rows = [scale, shift]
+            case _:
+                return None
+        texels = np.stack([tables.packs(row)[list(step.packs)] for row in rows])
+        return Table(self.places.table_name(step.node, step.packs), texels)
 
     def _lanes(self, step: LaneStep, pixel: Pixel, place: int) -> Iterator[str]:
         offset = place if step.block > 1 else 0

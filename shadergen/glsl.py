@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, assert_never
 
 import numpy as np
@@ -12,8 +13,12 @@ import numpy.typing as npt
 
 from shadergen.graph import (
     Add,
+    Affine,
+    Binary,
     Clip,
+    Div,
     Elu,
+    Erf,
     LeakyRelu,
     Mul,
     Pointwise,
@@ -21,7 +26,11 @@ from shadergen.graph import (
     Relu,
     Selu,
     Sigmoid,
+    Softplus,
+    Sqrt,
+    Sub,
     Tanh,
+    Unary,
 )
 
 LANES = "xyzw"
@@ -105,33 +114,57 @@ def matrix(columns: npt.NDArray[np.str_], types: Types) -> str:
     return f"{types.mat(len(columns))}({','.join(columns.flat)})"
 
 
-def pointwise(op: Pointwise, operands: Sequence[str], pack: int, types: Types, slope: str | None = None) -> str:
-    """The operator applied to vec4 expressions; `pack` picks a PRelu's slopes where `slope` does not say them."""
-    x = operands[0]
-    zero = splat(0.0, types)
+def pointwise(op: Pointwise, operands: Sequence[str], pack: int, types: Types, parameters: Sequence[str] = ()) -> str:
+    """The operator applied to vec4 expressions.
+
+    What it has for each channel are literals for the channels of `pack`, or expressions where `parameters` has them.
+    """
+    if isinstance(op, Binary):
+        symbol = {Add: "+", Sub: "-", Mul: "*", Div: "/"}[type(op)]
+        return f"{operands[0]} {symbol} {operands[1]}"
+    return _unary(op, operands[0], pack, types, parameters)
+
+
+def _unary(op: Unary, x: str, pack: int, types: Types, parameters: Sequence[str]) -> str:
+    zero, one = splat(0.0, types), splat(1.0, types)
+
+    def of_channels(number: int, values: npt.NDArray[Any]) -> str:
+        return parameters[number] if parameters else vector(values[4 * pack : 4 * pack + 4], types)
+
     match op:
         case Relu():
             return f"max({x}, {zero})"
         case LeakyRelu(alpha):
             return f"max({x}, {zero}) + {splat(alpha, types)} * min({x}, {zero})"
-        case PRelu(slopes):
-            slope = slope or vector(slopes[4 * pack : 4 * pack + 4], types)
-            return f"max({x}, {zero}) + {slope} * min({x}, {zero})"
+        case PRelu(slope):
+            return f"max({x}, {zero}) + {of_channels(0, slope)} * min({x}, {zero})"
         case Elu(alpha):
-            return f"max({x}, {zero}) + {splat(alpha, types)} * (exp(min({x}, {zero})) - {splat(1.0, types)})"
+            return f"max({x}, {zero}) + {splat(alpha, types)} * (exp(min({x}, {zero})) - {one})"
         case Selu(alpha, gamma):
-            negative = f"{splat(alpha, types)} * (exp(min({x}, {zero})) - {splat(1.0, types)})"
+            negative = f"{splat(alpha, types)} * (exp(min({x}, {zero})) - {one})"
             return f"{splat(gamma, types)} * (max({x}, {zero}) + {negative})"
         case Sigmoid():
-            return f"{splat(1.0, types)} / ({splat(1.0, types)} + exp(-{x}))"
+            return f"{one} / ({one} + exp(-{x}))"
         case Tanh():
             # Beyond 10 tanh is 1 in fp32; drivers that compute it from exp give NaN for large arguments.
             return f"tanh(clamp({x}, {splat(-10.0, types)}, {splat(10.0, types)}))"
+        case Softplus():
+            return f"max({x}, {zero}) + log({one} + exp(-abs({x})))"
+        case Erf():
+            return f"erf({x})"
+        case Sqrt():
+            return f"sqrt({x})"
         case Clip(minimum, maximum):
-            return f"clamp({x}, {splat(minimum, types)}, {splat(maximum, types)})"
-        case Add():
-            return f"{x} + {operands[1]}"
-        case Mul():
-            return f"{x} * {operands[1]}"
+            return _clipped(x, minimum, maximum, types)
+        case Affine(scale, shift):
+            return f"{x} * {of_channels(0, scale)} + {of_channels(1, shift)}"
         case _:
             assert_never(op)
+
+
+def _clipped(x: str, minimum: float, maximum: float, types: Types) -> str:
+    if isfinite(minimum) and isfinite(maximum):
+        return f"clamp({x}, {splat(minimum, types)}, {splat(maximum, types)})"
+    if isfinite(minimum):
+        return f"max({x}, {splat(minimum, types)})"
+    return f"min({x}, {splat(maximum, types)})" if isfinite(maximum) else x

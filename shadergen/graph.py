@@ -1,17 +1,20 @@
 """The network as data: tensor types, operators, nodes, graphs.
 
 Operators have ONNX's names and meanings, restricted to one image of shape (channels, height, width). Two differ, and
-say so: DepthToSpace is always CRD and SpaceToDepth is its inverse. A node's name is also the name of the one value it
-gives. Everything is frozen; a rewrite makes a new graph.
+say so: DepthToSpace is always CRD and SpaceToDepth is its inverse. What ONNX lacks is Rim, Fit, Affine and
+MeanOfMeans. A node's
+name is also the name of the one value it gives. Everything is frozen; a rewrite makes a new graph.
 
-Sizes are known only at playback, so an extent is affine in that of the graph's input: `scale * n + offset`.
+Sizes are known only at playback, so an extent is a function of that of the graph's input (extent.py).
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import reprlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any, Literal, assert_never
 
@@ -19,65 +22,22 @@ import numpy as np
 import numpy.typing as npt
 
 from shadergen.errors import ModelError
+from shadergen.extent import Extent as Extent  # types are made of them
+from shadergen.extent import TensorType as TensorType
+from shadergen.extent import fixed
 
 Array = npt.NDArray[np.float32]
 Plane = Literal["luma", "chroma", "rgb"]
 PadMode = Literal["zero", "edge", "reflect"]
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Types
-
-
-@dataclass(frozen=True)
-class Extent:
-    """The size along one axis: `scale * n + offset` for an input of size n."""
-
-    scale: Fraction = Fraction(1)
-    offset: int = 0
-
-    def __str__(self) -> str:
-        offset = f"{self.offset:+d}" if self.offset else ""
-        return f"{'' if self.scale == 1 else self.scale}n{offset}"
-
-    def at(self, n: int) -> int:
-        """The size for an input of size `n`."""
-        size = self.scale * n + self.offset
-        if size.denominator != 1:
-            raise ValueError(f"{self} is not an integer at n = {n}")
-        return int(size)
-
-    def times(self, factor: Fraction) -> Extent:
-        """The extent after scaling by `factor`; the offset must stay an integer."""
-        offset = self.offset * factor
-        if offset.denominator != 1:
-            raise ValueError(f"{self} times {factor} has no integer offset")
-        return Extent(self.scale * factor, int(offset))
-
-    def plus(self, texels: int) -> Extent:
-        """The extent with `texels` more."""
-        return Extent(self.scale, self.offset + texels)
-
-
-@dataclass(frozen=True)
-class TensorType:
-    """What is known of a value before playback."""
-
-    channels: int
-    height: Extent = Extent()
-    width: Extent = Extent()
-
-    def __str__(self) -> str:
-        return f"{self.channels} x {self.height} x {self.width}"
-
-    @property
-    def packs(self) -> int:
-        """Groups of four channels, the last perhaps partly filled."""
-        return -(-self.channels // 4)
-
-    def pixels(self) -> Fraction:
-        """Pixels per pixel of the graph's input, offsets left out."""
-        return self.height.scale * self.width.scale
-
+Filter = Literal["nearest", "linear", "cubic"]
+Coordinates = Literal["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"]
+Rounding = Literal["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]
+Pair = tuple[int, int]
+"""Down and right."""
+Sides = tuple[int, int, int, int]
+"""Top, left, bottom, right, as in ONNX."""
+Bound = float
+"""May be infinite."""
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Operators
@@ -85,18 +45,48 @@ class TensorType:
 
 @dataclass(frozen=True, eq=False)
 class Conv:
-    """Cross-correlation at stride 1: y[o] = bias[o] + sum over i, ky, kx of weight[o, i, ky, kx] * x[i, y+ky, x+kx].
+    """Cross-correlation: y[o, r, c] = bias[o] + sum over i, ky, kx of weight[o, i, ky, kx] * x[i, r', c'].
 
-    `x` is first padded by `pads`, with the values that `pad_mode` says.
+    With strides s and dilations d, the pixel read is r' = s * r + d * ky, c' = s * c + d * kx. `x` is first padded by
+    `pads`, with the values that `pad_mode` says. With groups, an output channel sums over the input channels of its own
+    group only.
     """
 
     weight: Array
-    """(out, in, kh, kw), finite."""
+    """(out, in / group, kh, kw), finite."""
     bias: Array
     """(out,), finite."""
-    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
-    """Top, left, bottom, right, as in ONNX."""
+    pads: Sides = (0, 0, 0, 0)
+    """Top, left, bottom, right, as in ONNX; 0 or more."""
     pad_mode: PadMode = "zero"
+    strides: Pair = (1, 1)
+    """Down and right; 1 or more, as are the dilations."""
+    dilations: Pair = (1, 1)
+    group: int = 1
+    """Divides the numbers of channels."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether every pixel reads the pixels next to its own, all channels of them."""
+        return (self.strides, self.dilations, self.group) == ((1, 1), (1, 1), 1)
+
+
+@dataclass(frozen=True, eq=False)
+class ConvTranspose:
+    """The adjoint of a convolution: x[i, y, x] * weight[i, o, ky, kx] is added to y[o, y*sy+ky, x*sx+kx], then bias[o].
+
+    The result is then cropped by `pads`. With groups, an input channel adds to the output channels of its own group.
+    """
+
+    weight: Array
+    """(in, out / group, kh, kw), finite."""
+    bias: Array
+    """(out,), finite."""
+    pads: Sides = (0, 0, 0, 0)
+    """Top, left, bottom, right. Bottom and right may be below zero, for rows and columns that have the bias alone:
+    ONNX's output_padding is subtracted from them."""
+    strides: Pair = (1, 1)
+    group: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,21 +170,56 @@ class Tanh:
 
 
 @dataclass(frozen=True)
+class Softplus:
+    """log(1 + exp(x)). Mish is x * tanh(softplus(x))."""
+
+
+@dataclass(frozen=True)
+class Erf:
+    """The error function. Gelu is x / 2 * (1 + erf(x / sqrt(2)))."""
+
+
+@dataclass(frozen=True)
+class Sqrt:
+    """The square root; not a number below zero."""
+
+
+@dataclass(frozen=True)
 class Clip:
     """min(max(x, minimum), maximum)."""
 
-    minimum: float = 0.0
-    maximum: float = 1.0
+    minimum: Bound = 0.0
+    maximum: Bound = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """scale * x + shift, with one of each per channel: a constant's Add, Mul, Sub and Div, and BatchNormalization."""
+
+    scale: Array
+    """(channels,), finite."""
+    shift: Array
+    """(channels,), finite."""
 
 
 @dataclass(frozen=True)
 class Add:
-    """a + b, of equal types."""
+    """a + b. Along each axis, of channels, rows and columns, an operand of size 1 counts everywhere."""
+
+
+@dataclass(frozen=True)
+class Sub:
+    """a - b; sizes as for Add."""
 
 
 @dataclass(frozen=True)
 class Mul:
-    """a * b, of equal types."""
+    """a * b; sizes as for Add."""
+
+
+@dataclass(frozen=True)
+class Div:
+    """a / b; sizes as for Add."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +236,13 @@ class Slice:
 
 
 @dataclass(frozen=True)
+class Gather:
+    """Channel c is the input's channel indices[c]: a permutation, a repetition, any choice."""
+
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class DepthToSpace:
     """Channel c * block^2 + dy * block + dx becomes channel c at (y * block + dy, x * block + dx).
 
@@ -222,13 +254,101 @@ class DepthToSpace:
 
 @dataclass(frozen=True)
 class SpaceToDepth:
-    """The inverse of DepthToSpace, PyTorch's PixelUnshuffle (ONNX's SpaceToDepth orders channels otherwise)."""
+    """The inverse of DepthToSpace, PyTorch's PixelUnshuffle (ONNX's SpaceToDepth orders channels otherwise).
+
+    The size must be a multiple of the block.
+    """
+
+    block: int
+
+
+@dataclass(frozen=True)
+class Pad:
+    """More rows and columns around the image, or fewer.
+
+    Where a number is below zero, so many are cropped, before others are padded.
+    """
+
+    pads: Sides
+    mode: PadMode = "zero"
+    value: float = 0.0
+    """What mode `zero` pads with; finite."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The first input, cropped at the bottom and right or continued by its last row and column, to a size.
+
+    The size is the second input's times `scale`, rounded up to a multiple of `multiple`. In front of a network that
+    needs a multiple of its strides, and behind it, it makes every size possible.
+    """
+
+    scale: int = 1
+    multiple: int = 1
+
+
+@dataclass(frozen=True)
+class Resize:
+    """Resampling by fixed factors; the size is rounded down. Each axis on its own.
+
+    Pixel i reads at the coordinate x of the input: half_pixel (i + 0.5) / scale - 0.5; pytorch_half_pixel the same, but
+    0 where the result has one pixel; asymmetric i / scale; align_corners i * (input - 1) / (result - 1), or 0 where the
+    result has one pixel. What a filter reads outside of the image is the nearest pixel of it.
+    """
+
+    scales: tuple[Fraction, Fraction]
+    """Down and right."""
+    filter: Filter
+    """linear: between the two pixels around x. cubic: Keys' kernel over four. nearest: the pixel at x, rounded."""
+    coordinates: Coordinates = "half_pixel"
+    rounding: Rounding = "round_prefer_floor"
+    """For nearest; `round_prefer_floor` takes the lower of two pixels equally near."""
+    cubic: float = -0.75
+    """For cubic: the kernel's parameter a. ONNX's and PyTorch's is -0.75; -0.5 is Catmull and Rom's."""
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    """The maximum of each kernel's pixels; padding does not count."""
+
+    kernel: Pair
+    """Height and width."""
+    strides: Pair = (1, 1)
+    pads: Sides = (0, 0, 0, 0)
+    """Each less than the kernel."""
+
+
+@dataclass(frozen=True)
+class AveragePool:
+    """The mean of each kernel's pixels; padding does not count."""
+
+    kernel: Pair
+    """Height and width."""
+    strides: Pair = (1, 1)
+    pads: Sides = (0, 0, 0, 0)
+    """Each less than the kernel."""
+
+
+@dataclass(frozen=True)
+class GlobalAveragePool:
+    """The mean of each channel: an image of one pixel."""
+
+
+@dataclass(frozen=True)
+class MeanOfMeans:
+    """The mean of each channel of an image, from the means of its blocks: an image of one pixel.
+
+    The first input has the means that an AveragePool of `block` pixels and strides gave, with `block` - 1 padding at
+    the bottom and right; of the second, the image, only the size counts, for the blocks that are cut off. No file has
+    it.
+    """
 
     block: int
 
 
 Op = (
     Conv
+    | ConvTranspose
     | Rim
     | Relu
     | LeakyRelu
@@ -237,15 +357,31 @@ Op = (
     | Selu
     | Sigmoid
     | Tanh
+    | Softplus
+    | Erf
+    | Sqrt
     | Clip
+    | Affine
     | Add
+    | Sub
     | Mul
+    | Div
     | Concat
     | Slice
+    | Gather
     | DepthToSpace
     | SpaceToDepth
+    | Pad
+    | Fit
+    | Resize
+    | MaxPool
+    | AveragePool
+    | GlobalAveragePool
+    | MeanOfMeans
 )
-Pointwise = Relu | LeakyRelu | PRelu | Elu | Selu | Sigmoid | Tanh | Clip | Add | Mul
+Binary = Add | Sub | Mul | Div
+Unary = Relu | LeakyRelu | PRelu | Elu | Selu | Sigmoid | Tanh | Softplus | Erf | Sqrt | Clip | Affine
+Pointwise = Unary | Binary
 """Operators whose value at a channel and pixel needs only the operands at that channel and pixel."""
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -281,6 +417,9 @@ class Graph:
 
     plane `luma`: 1 channel to 1. plane `rgb`: 3 channels to 3. plane `chroma`: 3 channels (Y, Cb, Cr, all at luma's
     resolution, chroma interpolated bilinearly at its siting) to 2 (Cb, Cr) of the same size.
+
+    Players stretch whatever size comes out to the picture's frame: one that is not the input's times a factor, such as
+    that of a valid convolution, is shown a little too large.
     """
 
     name: str
@@ -313,6 +452,7 @@ class Graph:
 MAX_CHANNELS = 65536
 """Ten times what fits into a texture at all: a limit so that a hostile file is an error and not a long computation."""
 MAX_SCALE = 64
+MAX_OFFSET = 4096
 
 
 def verify(graph: Graph) -> dict[str, TensorType]:
@@ -329,7 +469,7 @@ def verify(graph: Graph) -> dict[str, TensorType]:
             if name not in types:
                 raise ModelError(where, f"found input {name!r}, expected an earlier node or {graph.input!r}")
         try:
-            types[node.name] = _checked(infer(node.op, [types[name] for name in node.inputs]))
+            types[node.name] = infer(node.op, [types[name] for name in node.inputs])
         except ValueError as error:
             raise ModelError(where, str(error)) from None
     if graph.output not in types:
@@ -359,76 +499,163 @@ def _verify_output(graph: Graph, output: TensorType) -> None:
     if output.channels != graph.output_channels:
         problem = f"found {output.channels} channels, expected {graph.output_channels} for a {graph.plane} model"
         raise ModelError(where, problem)
-    if output.height != output.width or output.height.offset or output.height.scale < 1:
-        raise ModelError(where, f"found size {output.height} x {output.width}, expected the input's times 1, 2, 3, ...")
-    if graph.plane == "chroma" and output.height.scale != 1:
-        raise ModelError(where, f"found size {output.height}, expected the input's: a chroma model keeps luma's size")
+    if min(output.height.scale, output.width.scale) < 1:
+        raise ModelError(where, f"found size {output.height} x {output.width}, expected the input's or a larger one")
+    if graph.plane == "chroma" and (output.height, output.width) != (Extent(), Extent()):
+        problem = f"found size {output.height} x {output.width}, expected the input's: a chroma model keeps luma's size"
+        raise ModelError(where, problem)
+
+
+def infer(op: Op, inputs: list[TensorType]) -> TensorType:
+    """The type of `op`'s value. Raises ValueError with what was found and expected."""
+    return _checked(_inferred(op, inputs))
 
 
 def _checked(type_: TensorType) -> TensorType:
-    if type_.channels > MAX_CHANNELS or max(type_.height.scale.numerator, type_.height.scale.denominator) > MAX_SCALE:
+    scales = (type_.height.scale, type_.width.scale)
+    limits = max(max(scale.numerator, scale.denominator) for scale in scales)
+    if type_.channels > MAX_CHANNELS or limits > MAX_SCALE:
         raise ValueError(
             f"found more than {MAX_CHANNELS} channels or a size of more than {MAX_SCALE} times the input's"
+        )
+    offsets = max(abs(type_.height.offset), abs(type_.width.offset))
+    if offsets > MAX_OFFSET or any(size.constant and size.offset < 1 for size in (type_.height, type_.width)):
+        raise ValueError(
+            f"found size {type_.height} x {type_.width}, expected pixels, and up to {MAX_OFFSET} of padding"
         )
     return type_
 
 
-def infer(op: Op, inputs: list[TensorType]) -> TensorType:  # noqa: C901  # one case per operator
-    """The type of `op`'s value. Raises ValueError with what was found and expected."""
-    binary = isinstance(op, Add | Mul)
-    expected = 2 if binary else 1
+def _inferred(op: Op, inputs: list[TensorType]) -> TensorType:  # noqa: C901  # one case per operator
+    expected = 2 if isinstance(op, Binary | Fit | MeanOfMeans) else 1
     if len(inputs) != expected and not (isinstance(op, Concat) and inputs):
         raise ValueError(f"found {len(inputs)} inputs, expected {expected}")
     x = inputs[0]
     match op:
         case Conv():
             return _infer_conv(op, x)
+        case ConvTranspose():
+            return _infer_conv_transpose(op, x)
         case Rim():
             return _infer_rim(op, x)
-        case PRelu(slope):
-            if slope.shape != (x.channels,):
-                raise ValueError(f"found slope of shape {slope.shape}, expected ({x.channels},)")
-            _expect_finite(slope, "slope")
-            return x
-        case Clip(minimum, maximum):
-            if not minimum <= maximum:
-                raise ValueError(f"found minimum {minimum:g} and maximum {maximum:g}, expected them in order")
-            return x
-        case Relu() | LeakyRelu() | Elu() | Selu() | Sigmoid() | Tanh():
-            return x
-        case Add() | Mul():
-            if inputs[1] != x:
-                raise ValueError(f"found operands of {x} and {inputs[1]}, expected equal types")
-            return x
+        case Relu() | LeakyRelu() | PRelu() | Elu() | Selu() | Sigmoid() | Tanh() | Softplus() | Erf() | Sqrt():
+            return _infer_unary(op, x)
+        case Clip() | Affine():
+            return _infer_unary(op, x)
+        case Add() | Sub() | Mul() | Div():
+            return _infer_binary(x, inputs[1])
         case Concat():
             if any((other.height, other.width) != (x.height, x.width) for other in inputs):
-                raise ValueError("found inputs of different sizes, expected equal ones")
+                raise ValueError(f"found inputs of different sizes, {_sizes(inputs)}, expected equal ones")
             return TensorType(sum(other.channels for other in inputs), x.height, x.width)
         case Slice(start, stop):
             if not 0 <= start < stop <= x.channels:
                 raise ValueError(f"found channels {start} to {stop}, expected a range within {x.channels}")
             return TensorType(stop - start, x.height, x.width)
+        case Gather(indices):
+            if not indices or not 0 <= min(indices) <= max(indices) < x.channels:
+                raise ValueError(f"found channels {reprlib.repr(indices)}, expected some of {x.channels}")
+            return TensorType(len(indices), x.height, x.width)
         case DepthToSpace(block):
             if block < 1 or x.channels % block**2:
                 raise ValueError(f"found {x.channels} channels, expected a multiple of {block**2} for block {block}")
-            factor = Fraction(block)
-            return TensorType(x.channels // block**2, x.height.times(factor), x.width.times(factor))
+            return TensorType(x.channels // block**2, x.height.times(block), x.width.times(block))
         case SpaceToDepth(block):
             if block < 1:
                 raise ValueError(f"found block {block}, expected 1 or more")
             factor = Fraction(1, block)
             return TensorType(x.channels * block**2, x.height.times(factor), x.width.times(factor))
+        case Pad():
+            return _infer_pad(op, x)
+        case Fit(scale, multiple):
+            if not (0 < scale <= MAX_SCALE and 0 < multiple <= MAX_SCALE):
+                raise ValueError(f"found scale {scale} and multiple {multiple}, expected 1 to {MAX_SCALE}")
+            height, width = (size.times(scale).up_to(multiple) for size in (inputs[1].height, inputs[1].width))
+            return TensorType(x.channels, height, width)
+        case Resize(scales):
+            if min(scales) <= 0 or max(max(scale.numerator, scale.denominator) for scale in scales) > MAX_SCALE:
+                raise ValueError(f"found factors {scales[0]} and {scales[1]}, expected some up to {MAX_SCALE}")
+            if not math.isfinite(op.cubic):
+                raise ValueError(f"found the cubic kernel's parameter {op.cubic}, expected a finite number")
+            return TensorType(x.channels, x.height.scaled(scales[0]), x.width.scaled(scales[1]))
+        case MaxPool(kernel, strides, pads) | AveragePool(kernel, strides, pads):
+            if min(pads) < 0 or any(pad >= side for pad, side in zip(pads, kernel * 2, strict=True)):
+                raise ValueError(f"found pads {pads}, expected 0 or more, each less than the kernel {kernel}")
+            return TensorType(x.channels, *_strided(x, kernel, strides, pads))
+        case GlobalAveragePool() | MeanOfMeans():
+            return TensorType(x.channels, fixed(1), fixed(1))
         case _:
             assert_never(op)
 
 
+def _sizes(types: Iterable[TensorType]) -> str:
+    return " and ".join(dict.fromkeys(f"{type_.height} x {type_.width}" for type_ in types))
+
+
+def _infer_unary(op: Unary, x: TensorType) -> TensorType:
+    match op:
+        case PRelu(slope):
+            _expect_per_channel(slope, "slope", x)
+        case Affine(scale, shift):
+            _expect_per_channel(scale, "scale", x)
+            _expect_per_channel(shift, "shift", x)
+        case Clip(minimum, maximum):
+            if not minimum <= maximum:
+                raise ValueError(f"found minimum {minimum:g} and maximum {maximum:g}, expected them in order")
+    return x
+
+
+def _infer_binary(a: TensorType, b: TensorType) -> TensorType:
+    """Along each axis the sizes are equal, or one of them is 1."""
+    axes = [(a.channels, b.channels, 1), (a.height, b.height, fixed(1)), (a.width, b.width, fixed(1))]
+    if any(one not in (left, right) and left != right for left, right, one in axes):
+        raise ValueError(f"found operands of {a} and {b}, expected equal types, or 1 along an axis")
+    channels, height, width = (right if left == one else left for left, right, one in axes)
+    return TensorType(channels, height, width)  # type: ignore[arg-type]  # three axes of two kinds
+
+
 def _infer_conv(op: Conv, x: TensorType) -> TensorType:
-    _expect_kernel(op, x)
+    _expect_kernel(op, x, op.group)
     if min(op.pads) < 0:
         raise ValueError(f"found pads {op.pads}, expected none below 0")
+    if min(op.dilations) < 1:
+        raise ValueError(f"found dilations {op.dilations}, expected 1 or more")
     out, _, kh, kw = op.weight.shape
+    reach = ((kh - 1) * op.dilations[0] + 1, (kw - 1) * op.dilations[1] + 1)
+    return TensorType(out, *_strided(x, reach, op.strides, op.pads))
+
+
+def _strided(x: TensorType, reach: Pair, strides: Pair, pads: Sides) -> tuple[Extent, Extent]:
+    """Height and width of what a window of so many rows and columns gives."""
+    if min(reach) < 1 or min(strides) < 1 or max(*reach, *strides) > MAX_OFFSET:
+        raise ValueError(f"found kernel {reach} and strides {strides}, expected 1 or more")
+    top, left, bottom, right = pads
+    height = x.height.plus(top + bottom - reach[0]).over(strides[0]).plus(1)
+    return height, x.width.plus(left + right - reach[1]).over(strides[1]).plus(1)
+
+
+def _infer_conv_transpose(op: ConvTranspose, x: TensorType) -> TensorType:
+    if op.weight.ndim != 4 or not op.weight.size:
+        raise ValueError(f"found weight of shape {op.weight.shape}, expected (in, out, kh, kw)")
+    in_, out, kh, kw = op.weight.shape
+    if in_ != x.channels or op.group < 1 or in_ % op.group:
+        raise ValueError(f"found weight for {in_} input channels in {op.group} groups, expected {x.channels}")
+    if op.bias.shape != (out * op.group,):
+        raise ValueError(f"found bias of shape {op.bias.shape}, expected ({out * op.group},)")
+    _expect_finite(op.weight, "weight")
+    _expect_finite(op.bias, "bias")
+    if min(op.strides) < 1 or min(op.pads[:2]) < 0:
+        raise ValueError(f"found strides {op.strides} and pads {op.pads}, expected 1 or more, and 0 or more before")
     top, left, bottom, right = op.pads
-    return TensorType(out, x.height.plus(top + bottom + 1 - kh), x.width.plus(left + right + 1 - kw))
+    height = x.height.plus(-1).times(op.strides[0]).plus(kh - top - bottom)
+    return TensorType(out * op.group, height, x.width.plus(-1).times(op.strides[1]).plus(kw - left - right))
+
+
+def _infer_pad(op: Pad, x: TensorType) -> TensorType:
+    if not math.isfinite(op.value) or (op.value and op.mode != "zero"):
+        raise ValueError(f"found value {op.value:g} for mode {op.mode}, expected a finite one, and 0 but for zero")
+    top, left, bottom, right = op.pads
+    return TensorType(x.channels, x.height.plus(top + bottom), x.width.plus(left + right))
 
 
 def _infer_rim(op: Rim, x: TensorType) -> TensorType:
@@ -444,23 +671,31 @@ def _infer_rim(op: Rim, x: TensorType) -> TensorType:
     return TensorType(outs.pop(), x.height, x.width)
 
 
-def _expect_kernel(op: Conv | RimTerm, x: TensorType) -> None:
+def _expect_kernel(op: Conv | RimTerm, x: TensorType, group: int = 1) -> None:
     if op.weight.ndim != 4 or not op.weight.size:
         raise ValueError(f"found weight of shape {op.weight.shape}, expected (out, in, kh, kw)")
     out, in_, _, _ = op.weight.shape
-    if in_ != x.channels:
-        raise ValueError(f"found weight for {in_} input channels, expected {x.channels}")
+    if group < 1 or out % group:
+        raise ValueError(f"found {group} groups of {out} output channels, expected a divisor")
+    if in_ * group != x.channels:
+        raise ValueError(f"found weight for {in_ * group} input channels, expected {x.channels}")
     if op.bias.shape != (out,):
         raise ValueError(f"found bias of shape {op.bias.shape}, expected ({out},)")
     _expect_finite(op.weight, "weight")
     _expect_finite(op.bias, "bias")
 
 
+def _expect_per_channel(array: Array, what: str, x: TensorType) -> None:
+    if array.shape != (x.channels,):
+        raise ValueError(f"found {what} of shape {array.shape}, expected ({x.channels},)")
+    _expect_finite(array, what)
+
+
 def _expect_finite(array: Array, what: str) -> None:
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        index = tuple(int(i) for i in bad[0])
-        raise ValueError(f"found {array[index]} in {what}{list(index)}, expected finite numbers")
+    if np.isfinite(array).all():
+        return
+    index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+    raise ValueError(f"found {array[index]} in {what}{list(index)}, expected finite numbers")
 
 
 def dump(graph: Graph) -> str:
@@ -474,14 +709,30 @@ def dump(graph: Graph) -> str:
 
 
 def describe(op: Op) -> str:
-    """The operator with its attributes, weights as their shape."""
-    if isinstance(op, Conv):
-        out, in_, kh, kw = op.weight.shape
-        padding = f" pads {op.pads} {op.pad_mode}" if any(op.pads) else ""
-        return f"Conv {out}x{kh}x{kw}x{in_}{padding}"
-    if isinstance(op, Rim):
-        out, in_, _, _ = op.terms[0].weight.shape
-        return f"Rim {out}x{in_}, terms {len(op.terms)}"
-    name = type(op).__name__
-    attributes = [f"{value:g}" for value in vars(op).values() if isinstance(value, int | float)]
-    return f"{name}({', '.join(attributes)})" if attributes else name
+    """The operator with its attributes where they are not the default, weights as their shape."""
+    match op:
+        case Conv():
+            out, in_, kh, kw = op.weight.shape
+            padding = f" pads {op.pads} {op.pad_mode}" if any(op.pads) else ""
+            return f"Conv {out}x{kh}x{kw}x{in_}{padding}{_more(op, 'strides', 'dilations', 'group')}"
+        case ConvTranspose():
+            in_, out, kh, kw = op.weight.shape
+            return f"ConvTranspose {out}x{kh}x{kw}x{in_}{_more(op, 'pads', 'strides', 'group')}"
+        case Rim():
+            out, in_, _, _ = op.terms[0].weight.shape
+            return f"Rim {out}x{in_}, terms {len(op.terms)}"
+        case Gather(indices):
+            return f"Gather({reprlib.repr(indices)[1:-1]})"
+        case Resize(scales, filter):
+            return f"Resize {filter} {scales[0]} {scales[1]}{_more(op, 'coordinates', 'rounding', 'cubic')}"
+        case Pad() | MaxPool() | AveragePool() | Fit():
+            return type(op).__name__ + _more(op, *(field.name for field in fields(op)))
+        case _:
+            numbers = [f"{value:g}" for value in vars(op).values() if isinstance(value, int | float)]
+            return type(op).__name__ + (f"({', '.join(numbers)})" if numbers else "")
+
+
+def _more(op: Op, *names: str) -> str:
+    """These attributes, where they differ from their default."""
+    defaults = {field.name: field.default for field in fields(op)}
+    return "".join(f" {name} {getattr(op, name)}" for name in names if getattr(op, name) != defaults[name])

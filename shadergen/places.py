@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shadergen import tables
+from shadergen.extent import Extent, TensorType
 from shadergen.graph import Graph
 from shadergen.packing import LANES, Texture, lanes
 from shadergen.schedule import Schedule, ScheduledPass
@@ -73,11 +74,21 @@ class Places:
     def binds(self) -> tuple[str, ...]:
         """The textures of pictures that the pass binds: HOOKED (and LUMA) first, where it needs them."""
         names = [texture.name for texture in self.scheduled.binds]
-        if self.graph.input in self.scheduled.reads or self.passes_alpha():
+        if self.graph.input in self.scheduled.reads or self.passes_alpha() or self._derives_sizes():
             names.insert(0, "HOOKED")
             if self.graph.plane == "chroma":
                 names.insert(1, "LUMA")
         return tuple(names)
+
+    def _derives_sizes(self) -> bool:
+        """Whether the pass needs a size that is not in proportion to a bound texture's."""
+        types = self.schedule.types
+        values = {
+            self.scheduled.root,
+            *self.scheduled.reads,
+            *(name for node in self.scheduled.nodes for name in node.inputs),
+        }
+        return any(self._size_from_bound(types[value], hooked=False) is None for value in sorted(values))
 
     def passes_alpha(self) -> bool:
         """Whether the pass writes the plane itself and there is alpha to pass on."""
@@ -89,19 +100,20 @@ class Places:
 
     def size(self, value: str) -> str:
         """The size of a value in pixels, from a texture that the pass binds."""
-        wanted = self.schedule.types[value]
-        if self.binds()[0] == "HOOKED":
-            base, type_ = "ivec2(HOOKED_size)", self.graph.input_type
-        else:
-            texture = self.scheduled.binds[0]
+        found = self._size_from_bound(self.schedule.types[value])
+        assert found, "binds() has HOOKED wherever nothing else will do"
+        return found
+
+    def _size_from_bound(self, wanted: TensorType, hooked: bool | None = None) -> str | None:
+        """A size from HOOKED's, where it is bound, or else from that of a texture it is in proportion to."""
+        if self.binds()[:1] == ("HOOKED",) if hooked is None else hooked:
+            return _scaled("ivec2(HOOKED_size)", self.graph.input_type, wanted) or _computed(wanted)
+        for texture in self.scheduled.binds:
             tile = f" / ivec2({texture.columns}, {texture.rows})" if texture.texels() > 1 else ""
-            base, type_ = f"ivec2({texture.name}_size){tile}", texture.type
-        ratio = wanted.width.scale / type_.width.scale
-        extra_x = wanted.width.offset - type_.width.offset * ratio
-        extra_y = wanted.height.offset - type_.height.offset * ratio
-        base += f" * {ratio.numerator}" if ratio.numerator != 1 else ""
-        base += f" / {ratio.denominator}" if ratio.denominator != 1 else ""
-        return f"{base} + ivec2({extra_x}, {extra_y})" if extra_x or extra_y else base
+            found = _scaled(f"ivec2({texture.name}_size){tile}", texture.type, wanted)
+            if found:
+                return found
+        return None
 
     def inside(self, at: str, value: str) -> str:
         """Pixel `at` of a kept value, moved inside: the last workgroups of a compute pass reach beyond the edge."""
@@ -154,6 +166,39 @@ class Places:
         missing = lanes - self.lane_count(value, pack)
         fetch = self.fetch(value, pack, x, y)
         return f"vec{lanes}({fetch}{', 0.0' * missing})" if missing else fetch
+
+
+def _scaled(base: str, type_: TensorType, wanted: TensorType) -> str | None:
+    """A size from the size `base` of a value of `type_`, where one is affine in the other alike along both axes."""
+    same = (wanted.width.of, wanted.height.of) == (type_.width.of, type_.height.of)
+    if not same or any(size.constant for size in (wanted.width, wanted.height, type_.width, type_.height)):
+        return base if (wanted.width, wanted.height) == (type_.width, type_.height) else None
+    ratio = wanted.width.scale / type_.width.scale
+    if wanted.height.scale / type_.height.scale != ratio:
+        return None
+    extra_x = wanted.width.offset - type_.width.offset * ratio
+    extra_y = wanted.height.offset - type_.height.offset * ratio
+    if {extra_x.denominator, extra_y.denominator} != {1}:
+        return None
+    base += f" * {ratio.numerator}" if ratio.numerator != 1 else ""
+    base += f" / {ratio.denominator}" if ratio.denominator != 1 else ""
+    return f"{base} + ivec2({extra_x}, {extra_y})" if extra_x or extra_y else base
+
+
+def _computed(type_: TensorType) -> str:
+    """A size from HOOKED's, axis by axis."""
+    return f"ivec2({_extent(type_.width, 'x')}, {_extent(type_.height, 'y')})"
+
+
+def _extent(extent: Extent, axis: str) -> str:
+    if extent.constant:
+        return str(extent.offset)
+    text = f"int(HOOKED_size.{axis})"
+    if extent.of:
+        text = f"({_extent(extent.of.extent, axis)}) / {extent.of.divisor}"
+    text += f" * {extent.ratio.numerator}" if extent.ratio.numerator != 1 else ""
+    text += f" / {extent.ratio.denominator}" if extent.ratio.denominator != 1 else ""
+    return f"{text} {'+' if extent.offset > 0 else '-'} {abs(extent.offset)}" if extent.offset else text
 
 
 def _offset(column: int, row: int, image: str) -> str:

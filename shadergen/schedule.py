@@ -21,13 +21,34 @@ from shadergen import graph as ir
 from shadergen.blocking import WINOGRAD, Axis, direct
 from shadergen.errors import TargetError
 from shadergen.glsl import identifier
-from shadergen.graph import Concat, Conv, DepthToSpace, Graph, Node, PRelu, Rim, Slice, SpaceToDepth, TensorType
+from shadergen.graph import (
+    Affine,
+    AveragePool,
+    Concat,
+    Conv,
+    DepthToSpace,
+    Fit,
+    Gather,
+    Graph,
+    MaxPool,
+    MeanOfMeans,
+    Node,
+    Pad,
+    PRelu,
+    Resize,
+    Rim,
+    Slice,
+    SpaceToDepth,
+    TensorType,
+)
 from shadergen.packing import Texture, lanes, pack_value
 from shadergen.target import Target, Weights
 
 Item = TypeVar("Item")
 
-Neighbourhood = Conv | Rim | SpaceToDepth
+Sampling = Pad | Fit | Resize | MaxPool | AveragePool | MeanOfMeans
+"""Operators that read their input anywhere, each channel by itself; a second input gives its size alone."""
+Neighbourhood = Conv | Rim | SpaceToDepth | Sampling
 """Operators that read their input at other pixels than their own."""
 
 BYTES_PER_TEXEL = 8
@@ -116,6 +137,21 @@ class ScatterStep:
 
 
 @dataclass(frozen=True)
+class SampleStep:
+    """Packs of a kept value, resampled, padded or reduced."""
+
+    node: str
+    op: Sampling
+    inputs: tuple[str, ...]
+    packs: tuple[int, ...]
+
+    @property
+    def source(self) -> str:
+        """What is read."""
+        return self.inputs[0]
+
+
+@dataclass(frozen=True)
 class PointwiseStep:
     """A pointwise operator on packs in registers."""
 
@@ -135,7 +171,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class LaneStep:
-    """Packs put together from lanes of other values in registers: Slice, Concat, and DepthToSpace in a compute pass."""
+    """Packs put together from lanes of other values in registers: Slice, Gather, Concat; in compute DepthToSpace."""
 
     node: str
     packs: tuple[int, ...]
@@ -144,7 +180,7 @@ class LaneStep:
     block: int = 1
 
 
-Step = ConvStep | RimStep | ReadStep | GatherStep | ScatterStep | PointwiseStep | LaneStep
+Step = ConvStep | RimStep | ReadStep | GatherStep | ScatterStep | SampleStep | PointwiseStep | LaneStep
 
 
 @dataclass(frozen=True)
@@ -239,7 +275,7 @@ def schedule(graph: Graph, target: Target, weights: Weights | None = None) -> Sc
         node.name: pack_value(f"{prefix}_{node.name}", node.name, types[node.name], per_texture, planar)
         for node in graph.nodes
     }
-    kept = _kept_values(graph, target, planar)
+    kept = _kept_values(graph, target, types, planar)
     textures = {name: found for name, found in textures.items() if name in kept and name != graph.output}
     planner = _Planner(graph, target, weights, types, textures, kept)
     passes = [planner.plan(node.name) for node in graph.nodes if node.name in kept]
@@ -247,7 +283,17 @@ def schedule(graph: Graph, target: Target, weights: Weights | None = None) -> Sc
     return Schedule(graph, target, weights, types, textures, found)
 
 
-def _kept_values(graph: Graph, target: Target, planar: bool) -> frozenset[str]:
+def _sources(node: Node) -> tuple[str, ...]:
+    """The inputs whose values are read; of others the size is enough."""
+    return node.inputs[:1] if isinstance(node.op, Neighbourhood) else node.inputs
+
+
+def _covers(operand: TensorType, result: TensorType) -> bool:
+    """Whether an operand has a pixel for each of the result's."""
+    return (operand.height, operand.width) == (result.height, result.width)
+
+
+def _kept_values(graph: Graph, target: Target, types: dict[str, TensorType], planar: bool) -> frozenset[str]:
     """The nodes whose value is kept in textures (the graph's output counts as one).
 
     Where textures are planar, a fragment is any pack of the result: one computed convolution must not become several
@@ -256,9 +302,11 @@ def _kept_values(graph: Graph, target: Target, planar: bool) -> frozenset[str]:
     kept = {graph.output}
     for node in graph.nodes:
         moves = isinstance(node.op, DepthToSpace) and target.stage == "fragment"
-        moves = moves or (isinstance(node.op, Slice | Concat) and planar)
+        moves = moves or (isinstance(node.op, Slice | Gather | Concat) and planar)
         if isinstance(node.op, Neighbourhood) or moves:
-            kept.update(node.inputs)
+            kept.update(_sources(node))
+        if isinstance(node.op, ir.Binary):  # what counts for many pixels is not at the pixel
+            kept.update(name for name in node.inputs if not _covers(types[name], types[node.name]))
     kept.discard(graph.input)
     while True:
         more = _must_be_kept(graph, kept)
@@ -274,7 +322,7 @@ def _must_be_kept(graph: Graph, kept: set[str]) -> str | None:
         region = _region(graph, root, kept)
         for node in region:
             # Two passes would both compute it. Pointwise work and rims are cheaper again than a texture's round trip.
-            costly = isinstance(node.op, Conv | SpaceToDepth) and not _is_recomputed(graph, node)
+            costly = isinstance(node.op, Conv | SpaceToDepth | Sampling) and not _is_recomputed(graph, node)
             if costly and owner.setdefault(node.name, root) != root:
                 return node.name
         below = _before_shuffle(graph, region)
@@ -291,7 +339,9 @@ def _must_be_kept(graph: Graph, kept: set[str]) -> str | None:
 
 def _is_recomputed(graph: Graph, node: Node) -> bool:
     """Whether a pass that wants the node's value at its pixel computes it, although it may be kept."""
-    return isinstance(node.op, Conv) and node.inputs == (graph.input,) and node.op.weight[0].size <= RECOMPUTE_MACS
+    if not isinstance(node.op, Conv) or node.inputs != (graph.input,):
+        return False
+    return node.op.plain and node.op.weight[0].size <= RECOMPUTE_MACS
 
 
 def _region(graph: Graph, root: str, kept: Iterable[str]) -> tuple[Node, ...]:
@@ -302,7 +352,8 @@ def _region(graph: Graph, root: str, kept: Iterable[str]) -> tuple[Node, ...]:
         if node.name in wanted and (node.name == root or node.name not in kept or _is_recomputed(graph, node)):
             region.append(node)
             # What a neighbourhood is read from comes from textures, even where it could be computed at the pixel.
-            wanted.update(name for name in node.inputs if not (isinstance(node.op, Conv | Rim) and name in kept))
+            at_pixel = not isinstance(node.op, Neighbourhood)
+            wanted.update(name for name in _sources(node) if at_pixel or name not in kept)
     return tuple(reversed(region))
 
 
@@ -355,13 +406,15 @@ class _Planner:
         steps: list[Step] = []
         block_steps: list[Step] = []
         for node in region:
-            for name in node.inputs:
+            for name in _sources(node):
                 if name in demand and name not in computed and not _reads(steps + block_steps, name):
                     above = block > 1 and self.types[name].width == self.types[root].width
                     (block_steps if above else steps).append(ReadStep(name, demand[name]))
             above = block > 1 and self.types[node.name].width == self.types[root].width
             (block_steps if above else steps).append(self._step(node, demand[node.name], pixels))
-        reads = _unique(name for node in region for name in node.inputs if self._is_read(node, name, computed, demand))
+        reads = _unique(
+            name for node in region for name in _sources(node) if self._is_read(node, name, computed, demand)
+        )
         binds = self._binds(region, demand, computed)
         result = ScheduledPass(
             root=root,
@@ -396,20 +449,23 @@ class _Planner:
         """What a pack of `node` needs of its operands in registers."""
         channels = range(4 * pack, 4 * pack + lanes(self.types[node.name].channels, pack))
         match node.op:
-            case Conv() | Rim() | SpaceToDepth():
+            case Conv() | Rim() | SpaceToDepth() | Pad() | Fit() | Resize() | MaxPool() | AveragePool() | MeanOfMeans():
                 return []
             case DepthToSpace(block):
                 if not self._is_register_shuffle(node):
                     return []
                 size = block**2
                 return [Lane(node.inputs[0], channel * size + i) for channel in channels for i in range(size)]
-            case Slice() | Concat():
+            case Slice() | Gather() | Concat():
                 return [self._moved(node, channel) for channel in channels]
             case _:
-                return [Lane(name, channel) for name in node.inputs for channel in channels]
+                every = [(name, self.types[name].channels) for name in node.inputs]
+                return [Lane(name, channel if count > 1 else 0) for name, count in every for channel in channels]
 
     def _moved(self, node: Node, channel: int) -> Lane:
-        """Where a channel of a Slice or Concat comes from."""
+        """Where a channel of a Slice, Gather or Concat comes from."""
+        if isinstance(node.op, Gather):
+            return Lane(node.inputs[0], node.op.indices[channel])
         if isinstance(node.op, Slice):
             return Lane(node.inputs[0], channel + node.op.start)
         for name in node.inputs:
@@ -440,10 +496,14 @@ class _Planner:
                     return ScatterStep(node.name, block, node.inputs[0], packs)
                 first = [[Lane(node.inputs[0], c * block**2) for c in self._channels(node.name, p)] for p in packs]
                 return LaneStep(node.name, packs, tuple(map(tuple, first)), block)
-            case Slice() | Concat():
+            case Pad() | Fit() | Resize() | MaxPool() | AveragePool() | MeanOfMeans() as op:
+                return SampleStep(node.name, op, node.inputs, packs)
+            case Slice() | Gather() | Concat():
                 moved = [[self._moved(node, c) for c in self._channels(node.name, p)] for p in packs]
                 return LaneStep(node.name, packs, tuple(map(tuple, moved)))
             case op:
+                assert isinstance(op, ir.Pointwise), "others are refused"
+                assert isinstance(op, ir.Pointwise), "the others are lowered"
                 return PointwiseStep(node.name, op, node.inputs, packs)
 
     def _channels(self, name: str, pack: int) -> range:
@@ -479,7 +539,7 @@ class _Planner:
         if self.weights == "code" or writes is None:
             return 1
         for node in region:
-            if isinstance(node.op, Conv | Rim):
+            if isinstance(node.op, Conv | Rim | Sampling):
                 continue
             if not isinstance(node.op, ir.Pointwise):
                 return 1
@@ -491,8 +551,9 @@ class _Planner:
     def _conv_step(self, node: Node, op: Conv, packs: tuple[int, ...], pixels: tuple[int, int]) -> ConvStep:
         """The convolution for a block of pixels: along x as two pixels from four products where that pays."""
         kh, kw = op.weight.shape[2:]
-        x, y = direct(pixels[0], kw), direct(pixels[1], kh)
-        fits = pixels[0] == WINOGRAD.block and kw == WINOGRAD.taps
+        x = direct(pixels[0], kw, op.strides[1], op.dilations[1])
+        y = direct(pixels[1], kh, op.strides[0], op.dilations[0])
+        fits = x == direct(WINOGRAD.block, WINOGRAD.taps)
         wide = min(op.weight.shape[:2]) >= MIN_WINOGRAD_CHANNELS
         step = ConvStep(node.name, op, node.inputs[0], self._live(op, packs), packs, x, y)
         if fits and wide and self.weights == "code" and "winograd" not in self.target.without:
@@ -513,12 +574,14 @@ class _Planner:
         """The textures with the packs that the pass reads, in the order of the nodes that read them."""
         binds: list[Texture] = []
         for node in region:
-            for name in node.inputs:
+            for name in _sources(node):
                 if not self._is_read(node, name, computed, demand):
                     continue
                 textures = self.textures.get(name, ())
                 if isinstance(node.op, Conv):
                     needed: Iterable[int] = self._live(node.op, demand[node.name])
+                elif isinstance(node.op, Sampling):
+                    needed = demand[node.name]
                 elif isinstance(node.op, Neighbourhood | DepthToSpace):
                     needed = range(self.types[name].packs)
                 else:
@@ -544,13 +607,15 @@ class _Planner:
                     read = sum(lanes(self.types[source].channels, pack) for pack in sources)
                     products = Fraction(len(x.products) * len(y.products), x.block * y.block)
                     macs += pixels * live * read * products
-                    fetches += pixels * Fraction(x.window * y.window, x.block * y.block) * len(sources)
+                    fetches += pixels * Fraction(len(x.read) * len(y.read), x.block * y.block) * len(sources)
                 case ReadStep(_, packs):
                     fetches += pixels * len(packs)
                 case GatherStep(_, block, source, packs):
                     fetches += pixels * block**2 * self.types[source].packs
                 case ScatterStep(_, _, source, _):
                     fetches += pixels * self.types[source].packs
+                case SampleStep(_, op, _, packs):
+                    fetches += pixels * len(packs) * _texels(op)
                 case RimStep() | PointwiseStep() | LaneStep():
                     pass  # a rim is a vanishing part of the picture
         texels = sum((texture.type.pixels() * texture.texels() for texture in binds), Fraction(0))
@@ -563,11 +628,26 @@ class _Planner:
         stored = RimStep if self.weights == "code" else ConvStep | RimStep
         tables = sum(isinstance(step, stored) for step in scheduled.steps)
         if scheduled.results > 1:
-            tables += sum(isinstance(step, PointwiseStep) and isinstance(step.op, PRelu) for step in scheduled.steps)
+            parametric = (
+                isinstance(step, PointwiseStep) and isinstance(step.op, PRelu | Affine) for step in scheduled.steps
+            )
+            tables += sum(parametric)
         binds = len(scheduled.binds) + tables + 2  # the graph's input is up to two: HOOKED, and LUMA for a chroma model
         if binds > self.target.max_binds:
             problem = f"found {binds} textures to bind, expected at most {self.target.max_binds}"
             raise TargetError(where, problem, "use --compute, which keeps a value in one texture")
+
+
+def _texels(op: Sampling) -> int:
+    """Texels read for each pixel of the result; a mean's are a vanishing part."""
+    match op:
+        case MaxPool(kernel) | AveragePool(kernel):
+            return kernel[0] * kernel[1]
+        case Resize(scales, filter):
+            taps = {"nearest": 1, "linear": 2, "cubic": 4}[filter]
+            return (taps if scales[0] != 1 else 1) * (taps if scales[1] != 1 else 1)
+        case _:
+            return 1
 
 
 def _reads(steps: list[Step], name: str) -> bool:

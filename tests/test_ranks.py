@@ -16,12 +16,12 @@ CLI = {"cli", *(f"cli.{path.stem}" for path in (PACKAGE / "cli").glob("[a-z]*.py
 PASSES = {"passes", *(f"passes.{path.stem}" for path in (PACKAGE / "passes").glob("[a-z]*.py"))}
 
 RANKS: list[set[str]] = [
-    {"", "errors", "files"},
+    {"", "errors", "extent", "files"},
     {"target", "graph", "hookfile"},
     {"glsl", "reference", "packing", "blocking", "tables"} | SOURCES | PASSES | LINT | RUNTIME,
     {"schedule"},
     {"places"},
-    {"convolution", "rim"},
+    {"convolution", "rim", "sampling"},
     {"emit"},
     {"compiler"},
     {"verify", "tune"},
@@ -30,7 +30,7 @@ RANKS: list[set[str]] = [
 ]
 """From those that import nothing to the one that may import everything; `` is the package itself (its version)."""
 
-SIBLINGS = ({"errors", "files"}, LINT, RUNTIME, SOURCES, PASSES, CLI)
+SIBLINGS = ({"errors", "extent", "files"}, LINT, RUNTIME, SOURCES, PASSES, CLI)
 """Modules of one rank that may import one another."""
 
 WALLED = LINT | RUNTIME

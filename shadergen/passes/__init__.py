@@ -10,11 +10,14 @@ from collections.abc import Callable
 from shadergen.graph import Graph
 from shadergen.passes.compose import compose_linear
 from shadergen.passes.dead import remove_dead
+from shadergen.passes.lower import lower
 
 Pass = Callable[[Graph], Graph]
 
 DEFAULT_PASSES: tuple[Pass, ...] = (
     remove_dead,  # first, so that no later pass and no hook pass is spent on what nobody sees
+    lower,  # before those that know convolutions only
+    remove_dead,  # what lowering left
 )
 
 OPTIMISATIONS: dict[str, Pass] = {"compose": compose_linear}

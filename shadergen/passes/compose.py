@@ -70,7 +70,7 @@ def _better(graph: Graph) -> Graph | None:
     rewriter = _Rewriter(graph)
     before = macs(graph)
     for node in reversed(graph.nodes):
-        if isinstance(node.op, Conv):
+        if isinstance(node.op, Conv) and node.op.plain:
             costs = {choice: rewriter.cost(node, choice) for choice in rewriter.choices[node.inputs[0]] if choice}
             for choice in sorted((choice for choice in costs if costs[choice] < before), key=costs.__getitem__):
                 rewritten = rewriter.rewritten(node, choice)
@@ -250,15 +250,16 @@ Choice = frozenset[str]
 
 def _choices(graph: Graph) -> dict[str, list[Choice]]:
     """For every value, what of its linear expression may be composed with a convolution that reads it."""
+    types = verify(graph)
     choices: dict[str, list[Choice]] = {graph.input: [frozenset()]}
     for node in graph.nodes:
         found: list[Choice] = [frozenset()]
         match node.op:
-            case Conv():
+            case Conv() if node.op.plain:
                 found += [choice | {node.name} for choice in choices[node.inputs[0]]]
             case Rim():
                 found += [frozenset({node.name})]
-            case Add():
+            case Add() if len({types[name] for name in node.inputs}) == 1:
                 pairs = product(*(choices[name] for name in node.inputs))
                 found += [a | b | {node.name} for a, b in pairs if a or b]
         found = [choice for choice in dict.fromkeys(found) if len(choice) <= _MAX_NODES]

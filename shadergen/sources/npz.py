@@ -17,7 +17,10 @@ import math
 import re
 import reprlib
 import zipfile
+from collections.abc import Callable
 from dataclasses import fields
+from fractions import Fraction
+from math import inf
 from pathlib import Path
 from typing import Any, get_args
 
@@ -27,14 +30,14 @@ import numpy.typing as npt
 from shadergen import graph as ir
 from shadergen.errors import ModelError
 from shadergen.files import write_whole
-from shadergen.graph import Graph, Node, Op, Plane, Record, Rim
+from shadergen.graph import Graph, MeanOfMeans, Node, Op, Plane, Record, Rim
 from shadergen.sources import cmodel
 
 FORMAT = 1
 MAX_BYTES = 512 << 20
 """Of all arrays together, unpacked: 1000 times C4F32, and what keeps a hostile file from filling the memory."""
 
-_OPS: dict[str, type[Op]] = {op.__name__: op for op in get_args(Op) if op is not Rim}
+_OPS: dict[str, type[Op]] = {op.__name__: op for op in get_args(Op) if op not in (Rim, MeanOfMeans)}
 """A Rim is the work of a rewrite; a file has the network as it was trained."""
 
 
@@ -149,7 +152,10 @@ def _read_bare(path: Path, arrays: dict[str, npt.NDArray[Any]], sha256: str) -> 
 # ---------------------------------------------------------------------------------------------------------------------
 # Native
 
-_RANKS = {"weight": 4, "bias": 1, "slope": 1}
+
+def _arrays_of(op: type[Op]) -> dict[str, int]:
+    """The operator's fields that are arrays, and how many axes each has."""
+    return {field.name: 4 if field.name == "weight" else 1 for field in fields(op) if field.type == "Array"}
 
 
 class _NativeReader:
@@ -221,15 +227,16 @@ class _NativeReader:
         if kind not in _OPS:
             raise ModelError(where, f"found operator {kind!r}, expected one of {', '.join(_OPS)}")
         arguments: dict[str, Any] = {}
+        ranks = _arrays_of(_OPS[kind])
         for field in fields(_OPS[kind]):
-            if field.name in _RANKS:
+            if field.name in ranks:
                 array = self.arrays.get(f"{name}.{field.name}")
                 if array is None:
                     raise ModelError(where, f"found no array '{name}.{field.name}', expected one")
-                arguments[field.name] = _weights(f"{where} {field.name}", array, _RANKS[field.name])
+                arguments[field.name] = _weights(f"{where} {field.name}", array, ranks[field.name])
             elif field.name in attributes:
                 arguments[field.name] = _attribute(where, field.name, str(field.type), attributes[field.name])
-        unknown = sorted(set(attributes) - (set(arguments) - set(_RANKS)))
+        unknown = sorted(set(attributes) - (set(arguments) - set(ranks)))
         if unknown:
             raise ModelError(where, f"found attribute {unknown[0]!r}, expected those of {kind}")
         try:
@@ -239,22 +246,53 @@ class _NativeReader:
 
 
 def _attribute(where: str, name: str, annotation: str, value: Any) -> Any:
-    """A JSON value as the field's type; the annotations of graph.py are these few."""
-
-    def is_number(item: Any, *kinds: type) -> bool:
-        return isinstance(item, kinds) and not isinstance(item, bool) and -(2**31) < item < 2**31  # type: ignore[operator]
-
-    valid = {
-        "int": lambda: is_number(value, int),
-        "float": lambda: is_number(value, int, float),
-        "PadMode": lambda: value in get_args(ir.PadMode),
-        "tuple[int, int, int, int]": lambda: (
-            isinstance(value, list) and len(value) == 4 and all(is_number(item, int) for item in value)
-        ),
-    }[annotation]()
+    """A JSON value as the field's type; the annotations of graph.py are these few. A fraction is the string `3/2`."""
+    if annotation in _WORDS:
+        valid, result = value in get_args(_WORDS[annotation]), value
+    elif annotation in _TUPLES:
+        length, read = _TUPLES[annotation]
+        items = [read(item) for item in value] if isinstance(value, list) else []
+        valid, result = None not in items and len(items) == (length or len(items) or 1), tuple(items)
+    else:
+        result = {"int": _integer, "float": _number, "Bound": _bound}[annotation](value)
+        valid = result is not None
     if not valid:
         raise ModelError(where, f"found {name} = {reprlib.repr(value)}, expected {annotation}")
-    return tuple(value) if isinstance(value, list) else float(value) if annotation == "float" else value
+    return result
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and -(2**31) < value < 2**31 else None
+
+
+def _number(value: object) -> float | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and -(2**31) < value < 2**31
+    return float(value) if number else None  # type: ignore[arg-type]
+
+
+def _bound(value: object) -> float | None:
+    """A number, or infinity, which JSON lacks: Python writes it as `Infinity`."""
+    return value if value in (inf, -inf) and isinstance(value, float) else _number(value)
+
+
+def _fraction(value: object) -> Fraction | None:
+    match = re.fullmatch(r"([0-9]{1,9})(?:/([1-9][0-9]{0,8}))?", value) if isinstance(value, str) else None
+    return Fraction(int(match[1]), int(match[2] or 1)) if match else None
+
+
+_WORDS: dict[str, Any] = {
+    "PadMode": ir.PadMode,
+    "Filter": ir.Filter,
+    "Coordinates": ir.Coordinates,
+    "Rounding": ir.Rounding,
+}
+_TUPLES: dict[str, tuple[int, Callable[[object], Any]]] = {
+    "Sides": (4, _integer),
+    "Pair": (2, _integer),
+    "tuple[Fraction, Fraction]": (2, _fraction),
+    "tuple[int, ...]": (0, _integer),
+}
+"""By annotation, how many items, 0 for any number above none, and how each is read."""
 
 
 def save(graph: Graph, path: Path) -> None:
@@ -265,13 +303,14 @@ def save(graph: Graph, path: Path) -> None:
     arrays: dict[str, npt.NDArray[Any]] = {}
     nodes = []
     for node in graph.nodes:
-        if isinstance(node.op, Rim):
-            problem = f"found operator 'Rim', expected one of {', '.join(_OPS)}"
+        if type(node.op) not in _OPS.values():
+            problem = f"found operator {type(node.op).__name__!r}, expected one of {', '.join(_OPS)}"
             raise ModelError(f"{graph.name}: node {node.name!r}", problem, "save the graph before it is rewritten")
         attributes = {}
+        ranks = _arrays_of(type(node.op))
         for field in fields(node.op):
             value = getattr(node.op, field.name)
-            if field.name in _RANKS:
+            if field.name in ranks:
                 arrays[f"{node.name}.{field.name}"] = value
             else:
                 attributes[field.name] = value
@@ -289,6 +328,6 @@ def save(graph: Graph, path: Path) -> None:
         "scores": dict(graph.record.scores),
     }
     stream = io.BytesIO()
-    arrays["graph"] = np.array(json.dumps(document))
+    arrays["graph"] = np.array(json.dumps(document, default=str))  # a fraction is a string
     np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # the stubs take the names for allow_pickle
     write_whole(path, stream.getvalue())

@@ -1,0 +1,166 @@
+"""Operators that no hook pass computes as they are, by those that do.
+
+- ConvTranspose: each residue of the stride is a convolution of its own, and DepthToSpace puts them side by side.
+- Conv in groups: the weights between groups are zeros, which the passes leave out.
+- Pad in front of convolutions: padding of their own.
+- GlobalAveragePool: the mean of blocks' means, since one invocation would read a whole frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from shadergen.errors import TargetError
+from shadergen.graph import (
+    Array,
+    AveragePool,
+    Conv,
+    ConvTranspose,
+    DepthToSpace,
+    GlobalAveragePool,
+    Graph,
+    MeanOfMeans,
+    Node,
+    Pad,
+    Sides,
+)
+
+MEAN_BLOCK = 32
+"""Of 3840x2160 pixels, 120x68 blocks are left for the one invocation that gives the mean."""
+
+
+def lower(graph: Graph) -> Graph:
+    """The graph in operators that hook passes compute. Raises TargetError for strides that differ down and right."""
+    names = {graph.input, *(node.name for node in graph.nodes)}
+    nodes = [lowered for node in graph.nodes for lowered in _lowered(graph, node, names)]
+    return _padded(replace(graph, nodes=tuple(nodes)))
+
+
+def _lowered(graph: Graph, node: Node, names: set[str]) -> Iterator[Node]:
+    """What stands for a node: the last has its name."""
+    match node.op:
+        case Conv() as op if op.group > 1:
+            yield replace(node, op=replace(op, weight=_dense(op.weight, op.group), group=1))
+        case ConvTranspose() as op:
+            if op.strides[0] != op.strides[1]:
+                where = f"{graph.name}: node {node.name!r} (ConvTranspose)"
+                raise TargetError(where, f"found strides {op.strides}, expected the same down and right")
+            yield from _transposed(node, op, names)
+        case GlobalAveragePool():
+            means = _fresh(f"{node.name}_blocks", names)
+            pads = (0, 0, MEAN_BLOCK - 1, MEAN_BLOCK - 1)
+            yield Node(means, AveragePool((MEAN_BLOCK,) * 2, (MEAN_BLOCK,) * 2, pads), node.inputs)
+            yield Node(node.name, MeanOfMeans(MEAN_BLOCK), (means, *node.inputs))
+        case _:
+            yield node
+
+
+def _fresh(name: str, names: set[str]) -> str:
+    """The name, or with letters behind it one that no value has."""
+    while name in names:
+        name += "x"
+    names.add(name)
+    return name
+
+
+def _dense(weight: Array, group: int) -> Array:
+    """Weights in groups, (out, in / group, kh, kw), as (out, in, kh, kw)."""
+    out, per_group = weight.shape[:2]
+    dense = np.zeros((out, per_group * group, *weight.shape[2:]), np.float32)
+    for number in range(group):
+        rows = slice(number * out // group, (number + 1) * out // group)
+        dense[rows, number * per_group : (number + 1) * per_group] = weight[rows]
+    return dense
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# ConvTranspose
+
+
+@dataclass(frozen=True)
+class _Phases:
+    """A transposed convolution along one axis, as a convolution that gives `stride` pixels for each of its own.
+
+    With p pixels cropped in front, pixel q * stride + r is the sum over t of weight[t] * x[q + (r + p - t) / stride],
+    where that is an integer.
+    """
+
+    first: int
+    """Where the convolution's window begins, from its pixel; 0 or less."""
+    taps: tuple[tuple[int | None, ...], ...]
+    """(stride, window): which tap of the kernel each is, if any."""
+    pads: tuple[int, int]
+    crop: int
+    """Pixels that the last block has too many."""
+
+
+def _phases(kernel: int, stride: int, before: int, after: int) -> _Phases:
+    offsets = {
+        (phase, (phase + before - tap) // stride): tap
+        for phase in range(stride)
+        for tap in range(kernel)
+        if (phase + before - tap) % stride == 0
+    }
+    reached = [offset for _, offset in offsets] or [0]
+    first, last = min(0, *reached), max(0, *reached)
+    surplus = kernel - stride - before - after  # the result has stride * n + surplus pixels
+    blocks = -(-surplus // stride)  # beyond n
+    last = max(last, -blocks)  # padding is not below zero: a longer window instead
+    window = last - first + 1
+    taps = tuple(tuple(offsets.get((phase, first + i)) for i in range(window)) for phase in range(stride))
+    return _Phases(first, taps, (-first, blocks + first + window - 1), blocks * stride - surplus)
+
+
+def _transposed(node: Node, op: ConvTranspose, names: set[str]) -> Iterator[Node]:
+    stride = op.strides[0]
+    weight = _dense(op.weight.swapaxes(0, 1), 1) if op.group == 1 else _transposed_dense(op)
+    out, in_, kh, kw = weight.shape
+    rows, columns = (_phases(kh, stride, op.pads[0], op.pads[2]), _phases(kw, stride, op.pads[1], op.pads[3]))
+    spread = np.zeros((out, stride, stride, in_, len(rows.taps[0]), len(columns.taps[0])), np.float32)
+    for y, x, i, j in np.ndindex(stride, stride, *spread.shape[4:]):
+        ky, kx = rows.taps[y][i], columns.taps[x][j]
+        if ky is not None and kx is not None:
+            spread[:, y, x, :, i, j] = weight[:, :, ky, kx]
+    pads: Sides = (rows.pads[0], columns.pads[0], rows.pads[1], columns.pads[1])
+    conv = Conv(spread.reshape(-1, *spread.shape[3:]), np.repeat(op.bias, stride**2), pads)
+    crops = (0, 0, -rows.crop, -columns.crop)
+    phases = _fresh(f"{node.name}_phases", names)
+    whole = _fresh(f"{node.name}_uncropped", names) if any(crops) else node.name
+    yield Node(phases, conv, node.inputs)
+    yield Node(whole, DepthToSpace(stride), (phases,))
+    if any(crops):
+        yield Node(node.name, Pad(crops), (whole,))
+
+
+def _transposed_dense(op: ConvTranspose) -> Array:
+    """(in, out / group, kh, kw) as (out, in, kh, kw), zero between the groups."""
+    in_, per_group, kh, kw = op.weight.shape
+    grouped = op.weight.reshape(op.group, in_ // op.group, per_group, kh, kw).swapaxes(1, 2)
+    return _dense(grouped.reshape(op.group * per_group, in_ // op.group, kh, kw), op.group)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Pad
+
+
+def _padded(graph: Graph) -> Graph:
+    """Convolutions that read a Pad by zeros read what it pads instead; a Pad that nobody reads is left to others."""
+    pads = {
+        node.name: (node.inputs[0], node.op)
+        for node in graph.nodes
+        if isinstance(node.op, Pad) and min(node.op.pads) >= 0 and not node.op.value
+    }
+    nodes = []
+    for node in graph.nodes:
+        found = pads.get(node.inputs[0])
+        if isinstance(node.op, Conv) and found and not (any(node.op.pads) and node.op.pad_mode != found[1].mode):
+            source, pad = found
+            if pad.mode == "zero" or not any(node.op.pads):
+                (a, b, c, d), (e, f, g, h) = node.op.pads, pad.pads
+                op = replace(node.op, pads=(a + e, b + f, c + g, d + h), pad_mode=pad.mode)
+                node = Node(node.name, op, (source,))  # the node's place in the order stays
+        nodes.append(node)
+    return replace(graph, nodes=tuple(nodes))
