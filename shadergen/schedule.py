@@ -10,7 +10,7 @@ the result, it is an index into a kept value.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
@@ -59,6 +59,9 @@ RECOMPUTE_MACS = 27
 where its value is wanted at the pixel, instead of read back: 4 channels are 8 bytes, for which a GPU does a hundred
 operations. It also spares the skip connection the rounding to 16 bits, a third of C4F32's error on a driver that rounds
 towards zero (mean 4.8e-4 before, 3.2e-4 after, on a photograph)."""
+
+INPUT_BINDS = 2
+"""What the graph's input may take: HOOKED, and LUMA for a chroma model."""
 
 MAX_SUMS = 32
 """vec4 registers for the sums of a compute pass. With the texels and the products' factors this stays within the 255
@@ -268,19 +271,29 @@ def schedule(graph: Graph, target: Target, weights: Weights | None = None) -> Sc
     """
     weights = weights or target.weights
     types = ir.verify(graph)
-    planar = target.stage == "fragment" and weights == "texture"
+    planar = _is_planar(target, weights)
     prefix = identifier(graph.name + target.suffix)
     per_texture = 1 if target.stage == "fragment" and not planar else target.max_packs_per_texture
     textures = {
         node.name: pack_value(f"{prefix}_{node.name}", node.name, types[node.name], per_texture, planar)
         for node in graph.nodes
     }
-    kept = _kept_values(graph, target, types, planar)
+    kept = _kept_values(graph, target, weights, types, textures)
     textures = {name: found for name, found in textures.items() if name in kept and name != graph.output}
     planner = _Planner(graph, target, weights, types, textures, kept)
     passes = [planner.plan(node.name) for node in graph.nodes if node.name in kept]
     found = tuple(scheduled for group in passes for scheduled in group)
     return Schedule(graph, target, weights, types, textures, found)
+
+
+def _is_planar(target: Target, weights: Weights) -> bool:
+    """Whether a value's packs are images side by side in a texture."""
+    return target.stage == "fragment" and weights == "texture"
+
+
+def _stored(weights: Weights) -> tuple[type, ...]:
+    """The operators whose numbers are in a table of their own."""
+    return (Rim,) if weights == "code" else (Conv, Rim)
 
 
 def _sources(node: Node) -> tuple[str, ...]:
@@ -293,12 +306,19 @@ def _covers(operand: TensorType, result: TensorType) -> bool:
     return (operand.height, operand.width) == (result.height, result.width)
 
 
-def _kept_values(graph: Graph, target: Target, types: dict[str, TensorType], planar: bool) -> frozenset[str]:
+def _kept_values(
+    graph: Graph,
+    target: Target,
+    weights: Weights,
+    types: dict[str, TensorType],
+    textures: dict[str, tuple[Texture, ...]],
+) -> frozenset[str]:
     """The nodes whose value is kept in textures (the graph's output counts as one).
 
     Where textures are planar, a fragment is any pack of the result: one computed convolution must not become several
     packs' lanes, or every fragment would compute all of it.
     """
+    planar = _is_planar(target, weights)
     kept = {graph.output}
     for node in graph.nodes:
         moves = isinstance(node.op, DepthToSpace) and target.stage == "fragment"
@@ -309,7 +329,7 @@ def _kept_values(graph: Graph, target: Target, types: dict[str, TensorType], pla
             kept.update(name for name in node.inputs if not _covers(types[name], types[node.name]))
     kept.discard(graph.input)
     while True:
-        more = _must_be_kept(graph, kept)
+        more = _must_be_kept(graph, kept) or _splits_binds(graph, kept, textures, _stored(weights), target.max_binds)
         if more is None:
             return frozenset(kept)
         kept.add(more)
@@ -335,6 +355,37 @@ def _must_be_kept(graph: Graph, kept: set[str]) -> str | None:
             if isinstance(node.op, DepthToSpace) and node.name in below:
                 return node.name
     return None
+
+
+def _splits_binds(graph: Graph, kept: set[str], textures: dict[str, tuple[Texture, ...]], max_binds: int) -> str | None:
+    """A value that parts a pass which would bind too many textures: what it computes before they are too many."""
+    for root in sorted(kept):
+        bound: set[Texture] = set()
+        tables, before = 0, None
+        for node in _region(graph, root, kept):
+            bound.update(_bound(node, kept, textures))
+            tables += isinstance(node.op, stored)
+            if len(bound) + tables + INPUT_BINDS > max_binds and before:
+                return before
+            if node.name != root and node.name not in kept:
+                before = node.name
+    return None
+
+
+def _bound(node: Node, kept: set[str], textures: dict[str, tuple[Texture, ...]]) -> Iterable[Texture]:
+    """The textures that a node reads."""
+    for name in _sources(node):
+        if name in kept:
+            live = live_packs(node.op) if isinstance(node.op, Conv) else None
+            yield from (
+                texture for texture in textures[name] if live is None or any(texture.holds(pack) for pack in live)
+            )
+
+
+def live_packs(op: Conv, channels: Sequence[int] | slice = slice(None)) -> tuple[int, ...]:
+    """The source's packs that count for some result channels; one at least, so that there is something to add up."""
+    used = np.flatnonzero(op.weight[channels].any(axis=(0, 2, 3)))
+    return tuple(sorted({int(channel) // 4 for channel in used})) or (0,)
 
 
 def _is_recomputed(graph: Graph, node: Node) -> bool:
@@ -539,6 +590,8 @@ class _Planner:
         if self.weights == "code" or writes is None:
             return 1
         for node in region:
+            if self.types[node.name].packs != writes.type.packs:
+                return 1
             if isinstance(node.op, Conv | Rim | Sampling):
                 continue
             if not isinstance(node.op, ir.Pointwise):
@@ -563,10 +616,7 @@ class _Planner:
         return step
 
     def _live(self, op: Conv, packs: tuple[int, ...]) -> tuple[int, ...]:
-        """The source's packs that count for some result packs; one at least, so that there is something to add up."""
-        channels = [channel for pack in packs for channel in range(4 * pack, min(4 * pack + 4, len(op.bias)))]
-        used = np.flatnonzero(op.weight[channels].any(axis=(0, 2, 3)))
-        return tuple(sorted({int(channel) // 4 for channel in used})) or (0,)
+        return live_packs(op, [c for pack in packs for c in range(4 * pack, min(4 * pack + 4, len(op.bias)))])
 
     def _binds(
         self, region: tuple[Node, ...], demand: dict[str, tuple[int, ...]], computed: set[str]
@@ -625,17 +675,16 @@ class _Planner:
 
     def _check(self, scheduled: ScheduledPass) -> None:
         where = f"{self.graph.name}: pass for {scheduled.root!r}"
-        stored = RimStep if self.weights == "code" else ConvStep | RimStep
-        tables = sum(isinstance(step, stored) for step in scheduled.steps)
+        tables = sum(isinstance(node.op, _stored(self.weights)) for node in scheduled.nodes)
         if scheduled.results > 1:
             parametric = (
                 isinstance(step, PointwiseStep) and isinstance(step.op, PRelu | Affine) for step in scheduled.steps
             )
             tables += sum(parametric)
-        binds = len(scheduled.binds) + tables + 2  # the graph's input is up to two: HOOKED, and LUMA for a chroma model
+        binds = len(scheduled.binds) + tables + INPUT_BINDS
         if binds > self.target.max_binds:
             problem = f"found {binds} textures to bind, expected at most {self.target.max_binds}"
-            raise TargetError(where, problem, "use --compute, which keeps a value in one texture")
+            raise TargetError(where, problem)
 
 
 def _texels(op: Sampling) -> int:

@@ -2,6 +2,7 @@
 
 - ConvTranspose: each residue of the stride is a convolution of its own, and DepthToSpace puts them side by side.
 - Conv in groups: the weights between groups are zeros, which the passes leave out.
+- Conv of very many channels: a sum of convolutions of some of them, since a pass binds a dozen textures.
 - Pad in front of convolutions: padding of their own.
 - GlobalAveragePool: the mean of blocks' means, since one invocation would read a whole frame.
 """
@@ -15,6 +16,7 @@ import numpy as np
 
 from shadergen.errors import TargetError
 from shadergen.graph import (
+    Add,
     Array,
     AveragePool,
     Conv,
@@ -28,6 +30,8 @@ from shadergen.graph import (
     Sides,
 )
 
+MAX_CHANNELS = 512
+"""Eight textures of 16 packs."""
 MEAN_BLOCK = 32
 """Of 3840x2160 pixels, 120x68 blocks are left for the one invocation that gives the mean."""
 
@@ -42,8 +46,8 @@ def lower(graph: Graph) -> Graph:
 def _lowered(graph: Graph, node: Node, names: set[str]) -> Iterator[Node]:
     """What stands for a node: the last has its name."""
     match node.op:
-        case Conv() as op if op.group > 1:
-            yield replace(node, op=replace(op, weight=_dense(op.weight, op.group), group=1))
+        case Conv() as op:
+            yield from _parts(replace(node, op=replace(op, weight=_dense(op.weight, op.group), group=1)), names)
         case ConvTranspose() as op:
             if op.strides[0] != op.strides[1]:
                 where = f"{graph.name}: node {node.name!r} (ConvTranspose)"
@@ -56,6 +60,25 @@ def _lowered(graph: Graph, node: Node, names: set[str]) -> Iterator[Node]:
             yield Node(node.name, MeanOfMeans(MEAN_BLOCK), (means, *node.inputs))
         case _:
             yield node
+
+
+def _parts(node: Node, names: set[str]) -> Iterator[Node]:
+    """A convolution of one group, a part of the channels at a time."""
+    op = node.op
+    assert isinstance(op, Conv)
+    total: str | None = None
+    starts = range(0, op.weight.shape[1], MAX_CHANNELS)
+    for start in starts:
+        weight = np.zeros_like(op.weight)
+        weight[:, start : start + MAX_CHANNELS] = op.weight[:, start : start + MAX_CHANNELS]
+        bias = op.bias if total is None else np.zeros_like(op.bias)
+        name = node.name if len(starts) == 1 else _fresh(f"{node.name}_part", names)
+        yield Node(name, replace(op, weight=weight, bias=bias), node.inputs)
+        if total is not None:
+            added = node.name if start == starts[-1] else _fresh(f"{node.name}_sum", names)
+            yield Node(added, Add(), (total, name))
+            name = added
+        total = name
 
 
 def _fresh(name: str, names: set[str]) -> str:
