@@ -357,7 +357,9 @@ def _must_be_kept(graph: Graph, kept: set[str]) -> str | None:
     return None
 
 
-def _splits_binds(graph: Graph, kept: set[str], textures: dict[str, tuple[Texture, ...]], max_binds: int) -> str | None:
+def _splits_binds(
+    graph: Graph, kept: set[str], textures: dict[str, tuple[Texture, ...]], stored: tuple[type, ...], max_binds: int
+) -> str | None:
     """A value that parts a pass which would bind too many textures: what it computes before they are too many."""
     for root in sorted(kept):
         bound: set[Texture] = set()
