@@ -82,6 +82,7 @@ def _graph(file: File, plane: Plane | None, ours: dict[str, Any] | None, multipl
         return fold(graph)
     licence, training, scores = ours.get("licence", ""), ours.get("training", {}), ours.get("scores", {})
     record = Record(licence, file.sha256, training, scores)
+    graph = fold(graph, spelled=True)
     return replace(graph, name=ours.get("name", graph.name), plane=plane or ours.get("plane", found), record=record)
 
 

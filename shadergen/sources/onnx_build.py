@@ -82,7 +82,7 @@ def word(name: str) -> str:
     parts = re.findall(r"[A-Za-z0-9]+", name)
     joined = "".join(part if part[0].isdigit() else f"_{part}" for part in parts).lstrip("_")
     joined = joined if joined and joined[0].isalpha() and not joined.startswith("gl_") else f"n{joined}"
-    return joined if len(joined) <= 48 else f"{joined[:24].rstrip('_')}_x{joined[-20:].lstrip('_')}"
+    return joined if len(joined) <= 64 else f"{joined[:24].rstrip('_')}_x{joined[-20:].lstrip('_')}"
 
 
 def _free(name: str, taken: dict[str, Any]) -> str:
@@ -174,6 +174,8 @@ class Call:
                 if attribute.type == onnx.AttributeProto.TENSOR:
                     return to_array(f"{self.where} {name}", attribute.t)
                 value = onnx.helper.get_attribute_value(attribute)
+                if attribute.type == onnx.AttributeProto.FLOAT:
+                    return shortest(value)
                 return value.decode(errors="replace") if isinstance(value, bytes) else value
         return default
 
@@ -228,6 +230,11 @@ class Call:
         for op in ops:
             value = self.emit(op, value, tag="" if op is ops[-1] else "order")
         return simple_view(value, self.builder.types[value], kinds)
+
+
+def shortest(value: Any) -> float:
+    """The decimal number that a float32 stands for: 0.2 and not 0.20000000298."""
+    return float(str(np.float32(value)))
 
 
 def weights(array: Constant) -> Array:

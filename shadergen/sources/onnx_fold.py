@@ -12,22 +12,26 @@ from typing import Any
 
 import numpy as np
 
-from shadergen.graph import Affine, Array, Conv, ConvTranspose, Gather, Graph, Node, Op, Pad
+from shadergen.graph import Affine, Array, Conv, ConvTranspose, DepthToSpace, Gather, Graph, Node, Op, Pad, SpaceToDepth
 
 MAX_PASSES = 100
 
 
-def fold(graph: Graph) -> Graph:
-    """The graph with neighbours merged until there is nothing to merge."""
+def fold(graph: Graph, spelled: bool = False) -> Graph:
+    """The graph with neighbours merged until there is nothing to merge.
+
+    With `spelled`, only what one node of a graph was written as: the first node's name is the second's with a word
+    behind.
+    """
     for _ in range(MAX_PASSES):
-        smaller = _folded(graph)
+        smaller = _folded(graph, spelled)
         if len(smaller.nodes) == len(graph.nodes):
             return smaller
         graph = smaller
     return graph
 
 
-def _folded(graph: Graph) -> Graph:
+def _folded(graph: Graph, spelled: bool) -> Graph:
     """One round over the nodes, each merged with the node it reads where that has no other reader, or left out where
     nothing reads it."""
     uses = Counter(name for node in graph.nodes for name in node.inputs)
@@ -37,7 +41,8 @@ def _folded(graph: Graph) -> Graph:
         if not uses[node.name]:
             continue
         before = kept.get(node.inputs[0]) if len(node.inputs) == 1 else None
-        op = _merged(before.op, node.op) if before and uses[before.name] == 1 else None
+        near = before and uses[before.name] == 1 and (not spelled or before.name.startswith(f"{node.name}_"))
+        op = _merged(before.op, node.op) if before and near else None
         if before and op is not None:
             del kept[before.name]
             kept[node.name] = Node(node.name, op, before.inputs)
@@ -59,6 +64,8 @@ def _merged(first: Op, second: Op) -> Op | None:
             return replace(first, weight=first.weight[list(indices)], bias=first.bias[list(indices)])
         case Gather(a), Gather(b):
             return Gather(tuple(a[i] for i in b))
+        case SpaceToDepth() | DepthToSpace(), Gather(indices) if indices == tuple(range(len(indices))):
+            return first
         case Pad(), Conv():
             return _padded(first, second)
     return None

@@ -45,7 +45,7 @@ from shadergen.graph import (
     Sub,
     Tanh,
 )
-from shadergen.sources.onnx_build import Call, Sizes, Tensor, weights
+from shadergen.sources.onnx_build import Call, Sizes, Tensor, shortest, weights
 from shadergen.sources.onnx_view import Dim, Size, SizeError, View, reshaped, words
 
 Handler = Callable[[Call], Tensor | list[Tensor]]
@@ -230,7 +230,7 @@ def _scaled(call: Call, view: View, scale: float, shift: float, tag: str = "") -
 def _clip(call: Call) -> Tensor:
     bounds = []
     for index, name, default in ((1, "min", -math.inf), (2, "max", math.inf)):
-        given = float(call.constant(index).reshape(())) if call.has(index) else call.attribute(name, default)
+        given = shortest(call.constant(index).reshape(())) if call.has(index) else call.attribute(name, default)
         bounds.append(given if abs(given) < 3.4e38 else default)  # float32's largest number means no bound
     view = call.view()
     if bounds[0] == -math.inf and bounds[1] == math.inf:
@@ -536,7 +536,7 @@ def _split(call: Call) -> list[Tensor]:
     if len(parts) != count or min(parts) < 1 or ends[-1] != size:
         raise ValueError(f"found {size} split into {parts}, expected {count} parts of it")
     return [
-        _cut(call, view, axis, end - part, end, 1, tag=f"part{i}")
+        _cut(call, view, [(axis, end - part, end, 1)], tag=f"part{'abcdefghijklmnopqrstuvwxyz'[i % 26]}")
         for i, (end, part) in enumerate(zip(ends, parts, strict=True))
     ]
 
@@ -552,35 +552,35 @@ def _slice(call: Call) -> Tensor:
     steps = call.integers(4) if call.has(4) else [1] * len(starts)
     if not len(starts) == len(ends) == len(axes) == len(steps):
         raise ValueError("found starts, ends, axes and steps of different lengths, expected equal ones")
-    for i, (start, end, axis, step) in enumerate(zip(starts, ends, axes, steps, strict=True)):
-        last = i == len(starts) - 1
-        view = _cut(call, view, axis % len(view.axes), start, end, step, tag="" if last else f"axis{axis % 4}")
-    return view
+    cuts = [(axis % len(view.axes), *cut) for axis, *cut in zip(axes, starts, ends, steps, strict=True)]
+    if len({axis for axis, *_ in cuts}) < len(cuts) or min(steps, default=1) < 1:
+        raise ValueError(f"found axes {axes} and steps {steps}, expected each axis once, and 1 or more")
+    return _cut(call, view, cuts)
 
 
-def _cut(call: Call, view: View, axis: int, start: Dim, end: Dim, step: int, tag: str) -> View:
-    """Elements `start` to `end` (exclusive) of one axis."""
-    letter, size = view.layout[axis], view.dims()[axis]
-    if step < 1:
-        raise ValueError(f"found step {step}, expected 1 or more")
-    front, back = _from_start(start, size), _from_end(end, size)
-    if letter in "nc":
-        if not isinstance(size, int):
-            raise ValueError(f"found axis {axis} of size {size}, expected channels")
-        op: Op = Slice(front, size - back) if step == 1 else Gather(tuple(range(front, size - back, step)))
-        if (front, back, step) == (0, 0, 1):
-            return view
-        return call.laid(call.emit(op, view.value, tag=tag), view.layout)
-    pads = (-front, 0, -back, 0) if letter == "h" else (0, -front, 0, -back)
-    value = view.value
-    if any(pads):
-        value = call.emit(Pad(pads), value, tag=tag if step == 1 else f"{tag}_crop".lstrip("_"))
-    if step > 1:
-        channels = call.type(view).channels
-        strides = (step, 1) if letter == "h" else (1, step)
+def _cut(call: Call, view: View, cuts: Sequence[Any], tag: str = "") -> View:
+    """Some elements along some axes, each given as (axis, start, end, step)."""
+    crops, strides = {"h": (0, 0), "w": (0, 0)}, {"h": 1, "w": 1}
+    ops: list[Op] = []
+    channels = call.type(view).channels
+    for axis, start, end, step in cuts:
+        letter, size = view.layout[axis], view.dims()[axis]
+        front, back = _from_start(start, size), _from_end(end, size)
+        if letter in crops:
+            crops[letter], strides[letter] = (front, back), step
+        elif letter == "c" and (front, back, step) != (0, 0, 1):
+            kept = range(front, channels - back, step)
+            ops.append(Slice(front, channels - back) if step == 1 else Gather(tuple(kept)))
+            channels = len(kept)
+    if any(map(any, crops.values())):
+        ops.append(Pad((-crops["h"][0], -crops["w"][0], -crops["h"][1], -crops["w"][1])))
+    if max(strides.values()) > 1:
         ones, zeros = np.ones((channels, 1, 1, 1), np.float32), np.zeros(channels, np.float32)
-        value = call.emit(Conv(ones, zeros, strides=strides, group=channels), value, tag=tag)
-    return call.laid(value, view.layout)
+        ops.append(Conv(ones, zeros, strides=(strides["h"], strides["w"]), group=channels))
+    value = view.value
+    for op in ops:
+        value = call.emit(op, value, tag=tag if op is ops[-1] else f"{tag}_{type(op).__name__.lower()}".lstrip("_"))
+    return call.laid(value, view.layout) if ops else view
 
 
 def _from_start(start: Dim, size: Dim) -> int:
@@ -616,16 +616,9 @@ def _gather(call: Call) -> Tensor:
             f"found axis {axis} of {view.layout} with indices {indices.shape}, expected channels by a list"
         )
     chosen = tuple(int(i) % size for i in indices.ravel())
-    value = view.value if chosen == tuple(range(size)) else call.emit(_choice(chosen), view.value)
+    value = view.value if chosen == tuple(range(size)) else call.emit(Gather(chosen), view.value)
     layout = view.layout if indices.ndim else view.layout.replace(view.layout[axis], "")
     return call.laid(value, layout)
-
-
-def _choice(indices: tuple[int, ...]) -> Op:
-    """Consecutive channels are a Slice."""
-    if indices == tuple(range(indices[0], indices[0] + len(indices))):
-        return Slice(indices[0], indices[0] + len(indices))
-    return Gather(indices)
 
 
 @handles("Expand", "Tile")
@@ -661,7 +654,7 @@ def _pad(call: Call) -> Tensor:
     mode = call.expect("mode", "constant", "edge", "reflect")
     if numbers is None or len(numbers) != 2 * len(axes):
         raise ValueError(f"found pads {numbers}, expected two for each of {len(axes)} axes")
-    value = float(call.constant(2).reshape(())) if call.has(2) else float(call.attribute("value", 0.0))
+    value = shortest(call.constant(2).reshape(())) if call.has(2) else call.attribute("value", 0.0)
     before = {view.layout[axis]: number for axis, number in zip(axes, numbers, strict=False)}
     behind = {view.layout[axis]: number for axis, number in zip(axes, numbers[len(axes) :], strict=True)}
     if any(sides.get(letter) for sides in (before, behind) for letter in "nc"):
