@@ -228,6 +228,8 @@ class _Writer:
     def space_to_depth(self, name: str, block: int, x: list[str]) -> str:
         """ONNX has the place in the block before the channel."""
         channels = self.types[name].channels // block**2
+        if channels == 1:
+            return self.node("SpaceToDepth", x, name, blocksize=block)
         order = np.arange(channels * block**2).reshape(block**2, channels).T.ravel()
         blocks = self.node("SpaceToDepth", x, f"{name}_blocks", blocksize=block)
         return self.node("Gather", [blocks, self.constant(f"{name}.order", order)], name, axis=1)
