@@ -5,21 +5,41 @@ from __future__ import annotations
 from pathlib import Path
 
 from shadergen.errors import ModelError
-from shadergen.graph import Graph
+from shadergen.graph import Graph, Plane
 from shadergen.sources import npz
 
+SUFFIXES = (".npz", ".onnx")
 
-def load(path: Path) -> Graph:
-    """The graph in a model file. Raises ModelError with one line for whatever is wrong with it."""
+
+def load(path: Path, plane: Plane | None = None) -> Graph:
+    """The graph in a model file. Raises ModelError with one line for whatever is wrong with it.
+
+    `plane` is for ONNX models, which do not say it; None guesses by their channels.
+    """
     if path.is_dir():
-        raise ModelError(path, "found a directory, expected a .npz file")
-    if path.suffix == ".npz":
-        return npz.load(path)
-    raise ModelError(path, f"found suffix {path.suffix!r}, expected .npz")
+        raise ModelError(path, "found a directory, expected a .npz or .onnx file")
+    match path.suffix.lower():
+        case ".npz":
+            graph = npz.load(path)
+        case ".onnx":
+            from shadergen.sources import onnx  # takes a quarter of a second
+
+            graph = onnx.load(path, plane)
+        case suffix:
+            raise ModelError(path, f"found suffix {suffix!r}, expected {' or '.join(SUFFIXES)}")
+    if plane and graph.plane != plane:
+        raise ModelError(path, f"found a {graph.plane} model, expected {plane}", "leave --plane out")
+    return graph
 
 
-def save(graph: Graph, path: Path) -> None:
-    """Write the graph in the format of the path's suffix."""
-    if path.suffix != ".npz":
-        raise ModelError(path, f"found suffix {path.suffix!r}, expected .npz")
-    npz.save(graph, path)
+def save(graph: Graph, path: Path, fp16: bool = False) -> None:
+    """Write the graph in the format of the path's suffix; `fp16` is for ONNX."""
+    match path.suffix.lower():
+        case ".npz":
+            npz.save(graph, path)
+        case ".onnx":
+            from shadergen.sources import onnx_write
+
+            onnx_write.save(graph, path, fp16)
+        case suffix:
+            raise ModelError(path, f"found suffix {suffix!r}, expected {' or '.join(SUFFIXES)}")

@@ -1,0 +1,199 @@
+"""ONNX files: parsed, checked, and with their weights as arrays. Nothing in a file is trusted.
+
+Weights beside the file are read only from its own folder, and only as many bytes as their shapes need. onnx's checker
+and shape inference come first, because what they say names the node.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from google.protobuf.message import DecodeError, EncodeError
+from onnx import external_data_helper, numpy_helper, shape_inference
+
+from shadergen.errors import ModelError
+
+Constant = npt.NDArray[Any]
+
+MAX_BYTES = 512 << 20
+"""Of the file, and of all weights together: 10 times an R16F96 in float32."""
+MIN_OPSET, MAX_OPSET = 7, 26
+"""Those whose operators the importer knows the meaning of. Before 7, broadcasting was an attribute."""
+MAX_NODES = 20000
+
+
+@dataclass(frozen=True, eq=False)
+class File:
+    """A checked model."""
+
+    path: Path
+    model: onnx.ModelProto
+    opset: int
+    constants: dict[str, Constant]
+    """The initialisers by name."""
+    sha256: str
+
+
+def read(path: Path) -> File:
+    """The model in a file. Raises ModelError with one line for whatever is wrong with it."""
+    content = _content(path)
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except (DecodeError, ValueError, RuntimeError):
+        problem = "found no ONNX model, expected one as torch.onnx or tf2onnx write it"
+        raise ModelError(path, problem, "is it truncated, or a different format?") from None
+    _expect_sane(path, model)
+    opset = _opset(path, model)
+    weights = list(_tensors(model))
+    for tensor in weights:
+        _load_external(path, tensor)
+    constants = {
+        tensor.name: to_array(f"{path}: initialiser {tensor.name!r}", tensor) for tensor in _initialisers(model)
+    }
+    if sum(array.nbytes for array in constants.values()) > MAX_BYTES:
+        raise ModelError(path, f"found weights of more than {MAX_BYTES} bytes, expected fewer")
+    _check(path, model)
+    return File(path, model, opset, constants, hashlib.sha256(content).hexdigest())
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ModelError(path, f"found {path.stat().st_size} bytes, expected at most {MAX_BYTES}")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(path, f"found no readable file ({error.strerror}), expected an ONNX model") from None
+    if not content:
+        raise ModelError(path, "found an empty file, expected an ONNX model")
+    return content
+
+
+def _expect_sane(path: Path, model: onnx.ModelProto) -> None:
+    graph = model.graph
+    if not graph.node or len(graph.node) > MAX_NODES:
+        problem = f"found a graph of {len(graph.node)} nodes, expected 1 to {MAX_NODES}"
+        raise ModelError(path, problem, "is it truncated, or a different format?")
+    if graph.sparse_initializer:
+        raise ModelError(path, "found sparse initialisers, expected dense ones")
+    if model.functions:
+        names = ", ".join(function.name for function in model.functions[:3])
+        raise ModelError(path, f"found functions ({names}), expected operators", "export with inlined functions")
+    known = {schema.name for schema in onnx.defs.get_all_schemas_with_history() if schema.domain == ""}
+    for index, node in enumerate(graph.node):
+        if node.domain not in ("", "ai.onnx") or node.op_type not in known:
+            domain = f"{node.domain}." if node.domain else ""
+            problem = f"found operator {(domain + node.op_type)!r}, expected one of ONNX's own"
+            raise ModelError(f"{path}: {node_words(index, node)}", problem)
+
+
+def node_words(index: int, node: onnx.NodeProto) -> str:
+    """How an error names a node: by its name, or else its first output, or its number."""
+    name = node.name or next(iter(node.output), "")
+    return f"node {name!r} ({node.op_type})" if name else f"node {index} ({node.op_type})"
+
+
+def _opset(path: Path, model: onnx.ModelProto) -> int:
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    if len(versions) != 1 or not MIN_OPSET <= versions[0] <= MAX_OPSET:
+        found = ", ".join(map(str, versions)) or "none"
+        raise ModelError(path, f"found opset {found}, expected {MIN_OPSET} to {MAX_OPSET}", "export with another opset")
+    return int(versions[0])
+
+
+def _initialisers(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    yield from model.graph.initializer
+
+
+def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """The initialisers and the tensors in attributes."""
+    yield from model.graph.initializer
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                yield attribute.t
+            if attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
+                continue  # the importer refuses control flow by name
+
+
+def _load_external(path: Path, tensor: onnx.TensorProto) -> None:
+    """Put a tensor's bytes from the file beside the model into it."""
+    if tensor.data_location != onnx.TensorProto.EXTERNAL:
+        return
+    where = f"{path}: initialiser {tensor.name!r}"
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = entries.get("location", "")
+    folder = path.parent.resolve()
+    beside = (folder / location).resolve()
+    if not location or not beside.is_relative_to(folder) or Path(location).is_absolute():
+        raise ModelError(where, f"found its data in {location!r}, expected a file in the model's own folder")
+    if not beside.is_file():
+        raise ModelError(where, f"found no file {location!r} beside the model, expected the tensor's data")
+    offset, length = entries.get("offset", "0"), _bytes_of(where, tensor)
+    claimed = entries.get("length", str(length))
+    if not (offset.isdecimal() and claimed.isdecimal() and len(offset) < 16) or int(claimed) != length:
+        problem = f"found {claimed[:20]!r} bytes at {offset[:20]!r}, expected {length} bytes for its shape"
+        raise ModelError(where, problem)
+    with beside.open("rb") as stream:
+        stream.seek(int(offset))
+        data = stream.read(length)
+    if len(data) != length:
+        raise ModelError(where, f"found {len(data)} bytes in {location!r}, expected {length}", "is it truncated?")
+    tensor.raw_data = data
+    tensor.data_location = onnx.TensorProto.DEFAULT
+    del tensor.external_data[:]
+
+
+def _bytes_of(where: str, tensor: onnx.TensorProto) -> int:
+    """The bytes that a tensor's shape needs."""
+    if min(tensor.dims, default=0) < 0 or len(tensor.dims) > 16:
+        raise ModelError(where, f"found shape {list(tensor.dims)[:20]}, expected one of an array")
+    try:
+        item = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)).itemsize
+    except (KeyError, TypeError, ValueError):
+        raise ModelError(where, f"found element type {tensor.data_type}, expected one of ONNX's") from None
+    length = int(math.prod(tensor.dims)) * int(item)
+    if length > MAX_BYTES:
+        raise ModelError(where, f"found {length} bytes, expected at most {MAX_BYTES}")
+    return length
+
+
+def to_array(where: str, tensor: onnx.TensorProto) -> Constant:
+    """A tensor as an array. Raises ModelError where its shape and its data do not agree."""
+    _bytes_of(where, tensor)
+    if external_data_helper.uses_external_data(tensor):
+        raise ModelError(where, "found data outside of the file, expected it beside an initialiser")
+    try:
+        return numpy_helper.to_array(tensor)
+    except Exception as error:  # onnx and numpy raise several kinds
+        raise ModelError(where, f"found no readable tensor ({_line(error)}), expected one of its shape") from None
+
+
+def _check(path: Path, model: onnx.ModelProto) -> None:
+    """onnx's own checks."""
+    try:
+        onnx.checker.check_model(model)
+        shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    except (
+        onnx.checker.ValidationError,
+        shape_inference.InferenceError,
+        ValueError,
+        RuntimeError,
+        EncodeError,
+    ) as error:
+        raise ModelError(path, f"found an invalid model ({_line(error)}), expected a valid one") from None
+
+
+def _line(error: BaseException) -> str:
+    """An error of onnx in one line, without what it says about its own sources."""
+    text = re.sub(r"\[[A-Za-z]*Error\]|\(op_type:\s*", "", " ".join(str(error).split()))
+    return (text[:300] or type(error).__name__).strip()
