@@ -379,6 +379,8 @@ Op = (
     | GlobalAveragePool
     | MeanOfMeans
 )
+Internal = Rim | MeanOfMeans
+"""Operators that rewrites make and no file has: a file has the network as it was trained."""
 Binary = Add | Sub | Mul | Div
 Unary = Relu | LeakyRelu | PRelu | Elu | Selu | Sigmoid | Tanh | Softplus | Erf | Sqrt | Clip | Affine
 Pointwise = Unary | Binary

@@ -35,6 +35,7 @@ from shadergen.graph import (
     Gather,
     GlobalAveragePool,
     Graph,
+    Internal,
     LeakyRelu,
     MaxPool,
     Mul,
@@ -46,7 +47,6 @@ from shadergen.graph import (
     PRelu,
     Relu,
     Resize,
-    Rim,
     Rounding,
     Selu,
     Sides,
@@ -64,7 +64,7 @@ from shadergen.sources import onnx_write
 
 Item = TypeVar("Item")
 
-OPERATORS: tuple[type[Op], ...] = tuple(op for op in get_args(Op) if op is not Rim)
+OPERATORS: tuple[type[Op], ...] = tuple(op for op in get_args(Op) if op not in get_args(Internal))
 """What the networks are made of: everything that a file can hold."""
 SIZES = ((17, 13), (16, 16), (11, 30))
 """Height and width of pictures that every network takes."""

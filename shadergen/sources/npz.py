@@ -30,15 +30,14 @@ import numpy.typing as npt
 from shadergen import graph as ir
 from shadergen.errors import ModelError
 from shadergen.files import write_whole
-from shadergen.graph import Graph, MeanOfMeans, Node, Op, Plane, Record, Rim
+from shadergen.graph import Graph, Internal, Node, Op, Plane, Record
 from shadergen.sources import cmodel
 
 FORMAT = 1
 MAX_BYTES = 512 << 20
 """Of all arrays together, unpacked: 1000 times C4F32, and what keeps a hostile file from filling the memory."""
 
-_OPS: dict[str, type[Op]] = {op.__name__: op for op in get_args(Op) if op not in (Rim, MeanOfMeans)}
-"""A Rim is the work of a rewrite; a file has the network as it was trained."""
+_OPS: dict[str, type[Op]] = {op.__name__: op for op in get_args(Op) if op not in get_args(Internal)}
 
 
 def load(path: Path) -> Graph:

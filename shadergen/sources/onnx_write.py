@@ -41,6 +41,7 @@ from shadergen.graph import (
     Graph,
     LeakyRelu,
     MaxPool,
+    MeanOfMeans,
     Mul,
     Node,
     Op,
@@ -156,8 +157,8 @@ class _Writer:
                 return self.conv(name, op, x)
             case ConvTranspose():
                 return self.conv_transpose(name, op, x)
-            case Rim():
-                problem = "found operator 'Rim', expected one that ONNX has"
+            case Rim() | MeanOfMeans():
+                problem = f"found operator {type(op).__name__!r}, expected one that ONNX has"
                 raise ModelError(f"{self.graph.name}: node {name!r}", problem, "save the graph before it is rewritten")
             case LeakyRelu() | Elu() | Selu():
                 return self.node(type(op).__name__, x, name, **_changed(op))
