@@ -150,18 +150,28 @@ def describe(nodes: Sequence[Node]) -> str:
     return " + ".join(words)
 
 
-def _words(extent: Extent, axis: str) -> list[str]:
-    """A size in RPN, from HOOKED's, which has the size of the graph's input."""
+def _words(extent: Extent, base: list[str], size: Extent) -> list[str] | None:
+    """A size in RPN, from `base`, the words for another size; None where it does not follow from that."""
     if extent.constant:
         return [str(extent.offset)]
-    words = [f"HOOKED.{axis}"]
-    if extent.of:  # RPN cannot round down, but has the remainder
-        inner, divisor = _words(extent.of.extent, axis), str(extent.of.divisor)
-        words = [*inner, *inner, divisor, "%", "-", divisor, "/"]
-    words += [str(extent.ratio.numerator), "*"] if extent.ratio.numerator != 1 else []
-    words += [str(extent.ratio.denominator), "/"] if extent.ratio.denominator != 1 else []
-    words += [str(abs(extent.offset)), "+" if extent.offset > 0 else "-"] if extent.offset else []
-    return words
+    if extent.of == size.of:
+        factor = extent.ratio / size.ratio
+        if factor == 1:
+            return [*base, *_plus(extent.offset - size.offset)]
+        words = [*base, *_plus(-size.offset)]
+    else:
+        inner = _words(extent.of.extent, base, size) if extent.of else None
+        if not inner or not extent.of:
+            return None
+        words = [*inner, *inner, str(extent.of.divisor), "%", "-"]  # RPN cannot round down, but has the remainder
+        factor = extent.ratio / extent.of.divisor
+    words += [str(factor.numerator), "*"] if factor.numerator != 1 else []
+    words += [str(factor.denominator), "/"] if factor.denominator != 1 else []
+    return words + _plus(extent.offset)
+
+
+def _plus(offset: int) -> list[str]:
+    return [str(abs(offset)), "+" if offset > 0 else "-"] if offset else []
 
 
 class _Emitter:
@@ -208,14 +218,23 @@ class _Emitter:
         extent = type_.width if axis == "w" else type_.height
         writes = self.scheduled.writes
         texels = 1 if writes is None else writes.columns if axis == "w" else writes.rows
-        if extent.offset or extent.of:
-            words = [*_words(extent, axis), *([str(texels), "*"] if texels > 1 else [])]
-        else:
-            words = _words(extent.times(texels), axis)
-        if len(words) > MAX_RPN_WORDS:
-            where = f"{self.graph.name}: pass for {self.scheduled.root!r}"
-            raise TargetError(where, f"found size {extent}, too long for the {MAX_RPN_WORDS} words that a player reads")
-        return Rpn.parse(" ".join(words))
+        for base, size in self._bases(axis):
+            whole = extent if extent.offset or extent.of else extent.times(texels)
+            words = _words(whole, base, size)
+            if words and whole is extent and texels > 1:
+                words += [str(texels), "*"]
+            if words and len(words) <= MAX_RPN_WORDS:
+                return Rpn.parse(" ".join(words))
+        where = f"{self.graph.name}: pass for {self.scheduled.root!r}"
+        raise TargetError(where, f"found size {extent}, too long for the {MAX_RPN_WORDS} words that players read")
+
+    def _bases(self, axis: str) -> Iterator[tuple[list[str], Extent]]:
+        """Sizes that are known when the pass runs, in RPN: HOOKED's, which is that of the graph's input, and others."""
+        yield [f"HOOKED.{axis}"], Extent()
+        for texture in self.scheduled.binds:
+            texels = texture.columns if axis == "w" else texture.rows
+            size = texture.type.width if axis == "w" else texture.type.height
+            yield [f"{texture.name}.{axis}", *([str(texels), "/"] if texels > 1 else [])], size
 
     def _compute(self) -> Compute | None:
         if self.target.stage == "fragment":

@@ -116,8 +116,15 @@ class Places:
         return None
 
     def inside(self, at: str, value: str) -> str:
-        """Pixel `at` of a kept value, moved inside: the last workgroups of a compute pass reach beyond the edge."""
-        return f"min({at}, {self.size(value)} - 1)" if self.schedule.target.stage == "compute" else at
+        """Pixel `at` of a kept value, moved inside.
+
+        The last workgroups of a compute pass reach beyond the edge, and along an axis a single pixel counts everywhere.
+        """
+        type_, root = self.schedule.types[value], self.schedule.types[self.scheduled.root]
+        single = any(
+            size.constant and size != other for size, other in ((type_.width, root.width), (type_.height, root.height))
+        )
+        return f"min({at}, {self.size(value)} - 1)" if single or self.schedule.target.stage == "compute" else at
 
     def texture(self, value: str, pack: int) -> Texture:
         """The texture of a kept value that holds the pack."""

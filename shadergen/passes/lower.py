@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import lcm
 
 import numpy as np
 
-from shadergen.errors import TargetError
 from shadergen.graph import (
     Add,
     Array,
@@ -24,6 +24,7 @@ from shadergen.graph import (
     DepthToSpace,
     GlobalAveragePool,
     Graph,
+    MaxPool,
     MeanOfMeans,
     Node,
     Pad,
@@ -37,21 +38,20 @@ MEAN_BLOCK = 32
 
 
 def lower(graph: Graph) -> Graph:
-    """The graph in operators that hook passes compute. Raises TargetError for strides that differ down and right."""
+    """The graph in operators that hook passes compute."""
     names = {graph.input, *(node.name for node in graph.nodes)}
-    nodes = [lowered for node in graph.nodes for lowered in _lowered(graph, node, names)]
+    nodes = [lowered for node in graph.nodes for lowered in _lowered(node, names)]
     return _padded(replace(graph, nodes=tuple(nodes)))
 
 
-def _lowered(graph: Graph, node: Node, names: set[str]) -> Iterator[Node]:
+def _lowered(node: Node, names: set[str]) -> Iterator[Node]:
     """What stands for a node: the last has its name."""
     match node.op:
         case Conv() as op:
             yield from _parts(replace(node, op=replace(op, weight=_dense(op.weight, op.group), group=1)), names)
+        case ConvTranspose() as op if op.strides[0] != op.strides[1]:
+            yield from _transposed_unevenly(node, op, names)
         case ConvTranspose() as op:
-            if op.strides[0] != op.strides[1]:
-                where = f"{graph.name}: node {node.name!r} (ConvTranspose)"
-                raise TargetError(where, f"found strides {op.strides}, expected the same down and right")
             yield from _transposed(node, op, names)
         case GlobalAveragePool():
             means = _fresh(f"{node.name}_blocks", names)
@@ -156,6 +156,20 @@ def _transposed(node: Node, op: ConvTranspose, names: set[str]) -> Iterator[Node
     yield Node(whole, DepthToSpace(stride), (phases,))
     if any(crops):
         yield Node(node.name, Pad(crops), (whole,))
+
+
+def _transposed_unevenly(node: Node, op: ConvTranspose, names: set[str]) -> Iterator[Node]:
+    """With a stride that both are divisors of, of which every so many rows or columns are the result."""
+    stride = lcm(*op.strides)
+    down, right = stride // op.strides[0], stride // op.strides[1]
+    in_, out, kh, kw = op.weight.shape
+    weight = np.zeros((in_, out, down * (kh - 1) + 1, right * (kw - 1) + 1), np.float32)
+    weight[:, :, ::down, ::right] = op.weight
+    a, b, c, d = op.pads
+    even = replace(op, weight=weight, strides=(stride, stride), pads=(a * down, b * right, c * down, d * right))
+    name = _fresh(f"{node.name}_even", names)
+    yield from _transposed(Node(name, even, node.inputs), even, names)
+    yield Node(node.name, MaxPool((1, 1), (down, right)), (name,))
 
 
 def _transposed_dense(op: ConvTranspose) -> Array:
