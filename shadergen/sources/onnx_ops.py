@@ -616,7 +616,7 @@ def _gather(call: Call) -> Tensor:
             f"found axis {axis} of {view.layout} with indices {indices.shape}, expected channels by a list"
         )
     chosen = tuple(int(i) % size for i in indices.ravel())
-    value = view.value if chosen == tuple(range(size)) else call.emit(Gather(chosen), view.value)
+    value = call.emit(Gather(chosen), view.value)
     layout = view.layout if indices.ndim else view.layout.replace(view.layout[axis], "")
     return call.laid(value, layout)
 
