@@ -33,12 +33,12 @@ class Net:
         result = name or f"{op}_{len(self.nodes)}"
         names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
         self.nodes.append(helper.make_node(op, names, [result], f"/{result}/{op}", **attributes))
-        self.channels[result] = channels or self.channels.get(names[0], 0)
+        self.channels[result] = channels or self.channels.get(next(iter(names), ""), 0)
         return result
 
     def constant(self, array: Array) -> str:
         name = f"onnx::const_{len(self.tensors)}"
-        self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.tensors.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
         return name
 
     def weights(self, *shape: int, gain: float = 1.0) -> Array:

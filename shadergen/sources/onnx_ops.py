@@ -113,10 +113,12 @@ def _shared(totals: Sequence[int], more_behind: bool) -> Sides:
 
 def _residue(extent: Extent, stride: int) -> int:
     """The size modulo the stride, where that is the same for every picture."""
-    rest = Size("h", extent) % stride
-    if isinstance(rest, Size):
+    try:
+        rest = Size("h", extent) % stride
+    except SizeError:
         problem = f"found 'same' padding with stride {stride} of a size of {extent}"
-        raise SizeError(f"{problem}, expected padding that does not depend on the picture's size")
+        raise SizeError(f"{problem}, expected padding that does not depend on the picture's size") from None
+    assert isinstance(rest, int), "a remainder that is a number or fails"
     return rest
 
 

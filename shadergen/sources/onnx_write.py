@@ -111,7 +111,7 @@ class _Writer:
         if not np.isfinite(kept).all():
             problem = f"found {np.abs(array).max():g} in {name}, expected at most 65504 for fp16"
             raise ModelError(self.graph.name, problem, "write float32")
-        self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(kept), name))
+        self.tensors.append(numpy_helper.from_array(np.asarray(kept, order="C"), name))
         return name
 
     def factors(self, name: str, values: list[float]) -> str:
