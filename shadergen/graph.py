@@ -279,11 +279,11 @@ class Pad:
 class Fit:
     """The first input, cropped at the bottom and right or continued by its last row and column, to a size.
 
-    The size is the second input's times `scale`, rounded up to a multiple of `multiple`. In front of a network that
-    needs a multiple of its strides, and behind it, it makes every size possible.
+    The size is the second input's times `scale`, rounded down, and that rounded up to a multiple of `multiple`. In
+    front of a network that needs a multiple of its strides, and behind it, it makes every size possible.
     """
 
-    scale: int = 1
+    scale: Fraction = Fraction(1)
     multiple: int = 1
 
 
@@ -570,9 +570,9 @@ def _inferred(op: Op, inputs: list[TensorType]) -> TensorType:  # noqa: C901  # 
         case Pad():
             return _infer_pad(op, x)
         case Fit(scale, multiple):
-            if not (0 < scale <= MAX_SCALE and 0 < multiple <= MAX_SCALE):
+            if not (0 < scale.numerator <= MAX_SCALE >= scale.denominator and 0 < multiple <= MAX_SCALE):
                 raise ValueError(f"found scale {scale} and multiple {multiple}, expected 1 to {MAX_SCALE}")
-            height, width = (size.times(scale).up_to(multiple) for size in (inputs[1].height, inputs[1].width))
+            height, width = (size.scaled(scale).up_to(multiple) for size in (inputs[1].height, inputs[1].width))
             return TensorType(x.channels, height, width)
         case Resize(scales):
             if min(scales) <= 0 or max(max(scale.numerator, scale.denominator) for scale in scales) > MAX_SCALE:

@@ -227,7 +227,10 @@ def pad(x: Image[Real], pads: Sides, mode: PadMode = "zero", value: float = 0.0)
 
 def fit(op: Fit, x: Image[Real], like: Image[Real]) -> Image[Real]:
     """`x` cropped or continued at the bottom and right."""
-    height, width = (-(-size * op.scale // op.multiple) * op.multiple for size in like.shape[1:])
+    sizes = (size * op.scale.numerator // op.scale.denominator for size in like.shape[1:])
+    height, width = (-(-size // op.multiple) * op.multiple for size in sizes)
+    if height < 1 or width < 1:
+        raise ValueError(f"found {like.shape[2]}x{like.shape[1]} texels, too few to scale by {op.scale}")
     rows, columns = (np.minimum(np.arange(new), old - 1) for new, old in ((height, x.shape[1]), (width, x.shape[2])))
     return x[:, rows[:, None], columns]
 

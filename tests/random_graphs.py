@@ -83,7 +83,7 @@ def random_graph(seed: int) -> Graph:
     """A valid luma or RGB network of about 10 nodes, for pictures of SIZES at least."""
     plane: Plane = "rgb" if seed % 3 == 0 else "luma"
     net = _Net(np.random.default_rng(seed), plane)
-    x = net.add(Fit(1, net.pick((2, 4))), "input", "input", name="fit") if seed % 5 == 0 else "input"
+    x = net.add(Fit(multiple=net.pick((2, 4))), "input", "input", name="fit") if seed % 5 == 0 else "input"
     fitted = x
     x = net.conv(x)
     for turn in range(net.rng.integers(3, 7)):
@@ -94,9 +94,8 @@ def random_graph(seed: int) -> Graph:
     x = net.add(Sigmoid(), x) if seed % 2 else x
     before, after = net.types[fitted], net.types[x]
     scale = after.height.scale
-    whole = scale.denominator == 1 and (after.height, after.width) == (before.height.times(scale),) * 2
-    if fitted != "input" and whole:
-        x = net.add(Fit(int(scale)), x, "input", name="crop")
+    if fitted != "input" and (after.height, after.width) == (before.height.scaled(scale),) * 2:
+        x = net.add(Fit(scale), x, "input", name="crop")
     return Graph(f"random{seed}", plane, tuple(net.nodes), x)
 
 

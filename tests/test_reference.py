@@ -414,8 +414,8 @@ def test_operands_of_size_1_count_everywhere(first: tuple[int, ...], second: tup
 def test_fit_crops_or_continues() -> None:
     x = np.arange(12.0).reshape(1, 3, 4)
     like = np.zeros((1, 1, 3))
-    assert reference.apply(Fit(2), [x, like]).tolist() == [[[0, 1, 2, 3, 3, 3], [4, 5, 6, 7, 7, 7]]]
-    assert reference.apply(Fit(1, 2), [x, x])[0, :, 0].tolist() == [0, 4, 8, 8]
+    assert reference.apply(Fit(Fraction(2)), [x, like]).tolist() == [[[0, 1, 2, 3, 3, 3], [4, 5, 6, 7, 7, 7]]]
+    assert reference.apply(Fit(multiple=2), [x, x])[0, :, 0].tolist() == [0, 4, 8, 8]
     np.testing.assert_array_equal(reference.apply(Fit(), [x, like]), x[:, :1, :3])
 
 

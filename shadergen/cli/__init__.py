@@ -12,6 +12,7 @@ from shadergen import __version__
 from shadergen.cli.base import Group
 from shadergen.cli.bench import bench
 from shadergen.cli.build import build
+from shadergen.cli.convert import convert
 from shadergen.cli.inspect import inspect
 from shadergen.cli.lint import lint
 from shadergen.cli.upscale import upscale
@@ -24,5 +25,5 @@ def main() -> None:
     """Compile trained CNN upscalers into mpv shaders, and check them on the GPU."""
 
 
-for command in (build, inspect, verify, lint, bench, upscale):
+for command in (build, inspect, verify, convert, lint, bench, upscale):
     main.add_command(command)

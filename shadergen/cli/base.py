@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
@@ -15,9 +15,12 @@ from shadergen.errors import ShadergenError, TargetError
 from shadergen.target import OPTIMISATIONS, Precision, Stage, Target, Weights
 
 if TYPE_CHECKING:
-    from shadergen.graph import Graph
+    from shadergen.graph import Graph, Plane
+    from shadergen.sources.prescale import PrescaleFilter
 
 Command = Callable[..., Any]
+Load = Callable[[Path], "Graph"]
+"""Reads a model, with the options that the user gave."""
 
 
 class Pair(click.ParamType[tuple[int, int]]):
@@ -88,6 +91,38 @@ def target_options(command: Command, default: Stage = "fragment") -> Command:
     return wrapper
 
 
+def load_options(command: Command) -> Command:
+    """The options for reading a model; the command gets `load`, which reads one."""
+
+    @click.option(
+        "--plane",
+        type=click.Choice(["luma", "rgb", "chroma"]),
+        help="What an ONNX model is for (default: luma for 1 channel, rgb for 3, chroma for 3 to 2: Y Cb Cr to Cb Cr).",
+    )
+    @click.option(
+        "--prescale",
+        type=click.IntRange(1, 32),
+        default=1,
+        metavar="N",
+        help="Enlarge the input first, for a network that was trained on enlarged pictures.",
+    )
+    @click.option(
+        "--prescale-filter",
+        type=click.Choice(["bicubic", "lanczos", "bilinear", "nearest"]),
+        default="bicubic",
+        show_default=True,
+        help="How.",
+    )
+    @wraps(command)
+    def wrapper(
+        *arguments: Any, plane: Plane | None, prescale: int, prescale_filter: PrescaleFilter, **options: Any
+    ) -> Any:
+        load = partial(load_model, plane=plane, factor=prescale, filter=prescale_filter)
+        return command(*arguments, load=load, **options)
+
+    return wrapper
+
+
 existing = click.Path(path_type=Path)
 model_argument = click.argument("model", type=existing)
 
@@ -116,11 +151,15 @@ def fail(message: str) -> NoReturn:
     sys.exit(1)
 
 
-def load_model(path: Path) -> Graph:
-    """The model of a file; raises ModelError."""
+def load_model(path: Path, plane: Plane | None = None, factor: int = 1, filter: PrescaleFilter = "bicubic") -> Graph:
+    """The model of a file, behind an upscale of its input by `factor`; raises ModelError."""
     from shadergen.sources import load
+    from shadergen.sources.prescale import prescaled
 
-    return load(path)
+    if path.suffix.lower() != ".onnx":
+        return prescaled(load(path, plane), factor, filter)
+    with spinner(f"reading {path}"):
+        return prescaled(load(path, plane), factor, filter)
 
 
 def read_text(file: Path) -> str:

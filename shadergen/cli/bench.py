@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shadergen import __version__
-from shadergen.cli.base import Pair, existing, fail, load_model, read_text, spinner, target_options
+from shadergen.cli.base import Load, Pair, existing, fail, load_options, read_text, spinner, target_options
 from shadergen.errors import ShadergenError
 from shadergen.target import Target
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--passes", "show_passes", is_flag=True, help="A line for every pass.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw a bar chart: a .png or .svg file.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@load_options
 @partial(target_options, default="compute")
 def bench(
     files: tuple[Path, ...],
@@ -36,19 +37,20 @@ def bench(
     show_passes: bool,
     plot: Path | None,
     as_json: bool,
+    load: Load,
     target: Target,
 ) -> None:
     """Time shaders on this device, side by side: frames, compiling, and the floors under both.
 
-    Any mpv shader will do; a model (.npz) is built first. Ratios are to the first file. Exit code 1 when one cannot
-    run.
+    Any mpv shader will do; a model (.npz, .onnx) is built first. Ratios are to the first file. Exit code 1 when one
+    cannot run.
     """
     if plot and plot.suffix.lower() not in (".png", ".svg"):
         raise click.UsageError(f"found --plot {plot}, expected a .png or .svg file")
     from shadergen.runtime import bench as timing
     from shadergen.runtime.benchtable import format_report
 
-    entries = [_bench_entry(file, target) for file in files]
+    entries = [_bench_entry(file, load, target) for file in files]
     if len(entries) == 1 and entries[0].problem:
         fail(entries[0].problem)
     with spinner("starting") as progress:
@@ -68,7 +70,7 @@ def bench(
     sys.exit(1 if any(file.problem for file in report.files) else 0)
 
 
-def _bench_entry(file: Path, target: Target) -> Entry:
+def _bench_entry(file: Path, load: Load, target: Target) -> Entry:
     """A shader's text or that of a model, or why there is none: the other files are timed all the same."""
     from shadergen import compiler, hookfile
     from shadergen.runtime.bench import Entry
@@ -76,7 +78,7 @@ def _bench_entry(file: Path, target: Target) -> Entry:
     try:
         if file.suffix in (".glsl", ".hook"):
             return Entry(file.name, read_text(file))
-        graph = load_model(file)
+        graph = load(file)
         return Entry(f"{graph.name}{target.suffix}", hookfile.format(compiler.compile(graph, target)))
     except ShadergenError as error:
         return Entry(file.name, problem=str(error))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shadergen.cli.base import Pair, load_model, model_argument, spinner, target_options
+from shadergen.cli.base import Load, Pair, load_options, model_argument, spinner, target_options
 from shadergen.target import Target
 
 if TYPE_CHECKING:
@@ -19,19 +19,44 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File or folder (default: the folder shaders/).")
 @click.option("--tune", "tuned", is_flag=True, help="Time every way to write it on this GPU, and write the fastest.")
 @click.option("--tune-size", type=Pair(), help="Frame size for --tune (default: 1920x1080, without a GPU 480x270).")
+@load_options
 @target_options
-def build(model: Path, output: Path | None, tuned: bool, tune_size: tuple[int, int] | None, target: Target) -> None:
-    """Write MODEL (.npz) as an mpv shader."""
+def build(
+    model: Path, output: Path | None, tuned: bool, tune_size: tuple[int, int] | None, load: Load, target: Target
+) -> None:
+    """Write MODEL (.npz or .onnx) as an mpv shader."""
     from shadergen import compiler, hookfile
     from shadergen.files import write_whole
 
-    graph = load_model(model)
+    graph = load(model)
+    _warn(graph)
     if tuned:
         target = _tuned(graph, target, tune_size)
     text = hookfile.format(compiler.compile(graph, target))
     path = _output_path(output, f"{graph.name}{target.suffix}.glsl")
     write_whole(path, text.encode())
     click.echo(path)
+
+
+HEAVY = 100_000
+"""Multiply-adds per pixel: 24 frames of 1920x1080 a second are then 10 TFLOPS, what a fast GPU of 2020 has at best."""
+
+
+def _warn(graph: Graph) -> None:
+    """What the player will show or not keep up with, on the standard error."""
+    from shadergen.graph import verify
+    from shadergen.passes.compose import macs
+
+    count = float(macs(graph))
+    if count > HEAVY:
+        rate = 2 * count * 24 * 1920 * 1080 / 1e12
+        problem = f"{count:,.0f} multiply-adds per pixel: 24 frames of 1920x1080 a second are {rate:,.0f} TFLOPS"
+        click.echo(f"shadergen: {graph.name}: warning: {problem}; see docs/models.md", err=True)
+    output = verify(graph)[graph.output]
+    if output.height != output.width or output.height.offset or output.height.of:
+        size = f"{output.width} by {output.height}"
+        problem = f"the result has a size of {size}, which players stretch to the frame"
+        click.echo(f"shadergen: {graph.name}: warning: {problem}", err=True)
 
 
 def _tuned(graph: Graph, target: Target, size: tuple[int, int] | None) -> Target:

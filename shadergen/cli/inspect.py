@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from shadergen.cli.base import Pair, existing, load_model, read_text, target_options
+from shadergen.cli.base import Load, Pair, existing, load_options, read_text, target_options
 from shadergen.target import Target
 
 
@@ -15,8 +15,9 @@ from shadergen.target import Target
 @click.argument("file", type=existing)
 @click.option("--size", type=Pair(), default="1920x1080", show_default=True, help="Source size for VRAM.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@load_options
 @target_options
-def inspect(file: Path, size: tuple[int, int], as_json: bool, target: Target) -> None:
+def inspect(file: Path, size: tuple[int, int], as_json: bool, load: Load, target: Target) -> None:
     """Show a model's graph and the hook passes it becomes, or the passes of a shader FILE."""
     if file.suffix in (".glsl", ".hook"):
         _inspect_shader(file, as_json)
@@ -24,7 +25,7 @@ def inspect(file: Path, size: tuple[int, int], as_json: bool, target: Target) ->
     from shadergen import compiler
     from shadergen.graph import dump
 
-    graph = load_model(file)
+    graph = load(file)
     schedule = compiler.plan(graph, target)
     pixels = size[0] * size[1]
     rows = [

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shadergen.cli.base import Pair, existing, load_model, model_argument, read_text, spinner, target_options
+from shadergen.cli.base import (
+    Load,
+    Pair,
+    existing,
+    load_options,
+    model_argument,
+    read_text,
+    spinner,
+    target_options,
+)
 from shadergen.target import Target
 
 if TYPE_CHECKING:
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--image", type=existing, help="A picture instead of the test picture.")
 @click.option("--layers", is_flag=True, help="Compare every texture and name the first that departs.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@load_options
 @target_options
 def verify(
     model: Path,
@@ -34,12 +44,13 @@ def verify(
     image: Path | None,
     layers: bool,
     as_json: bool,
+    load: Load,
     target: Target,
 ) -> None:
     """Run MODEL's shader on the GPU and compare the picture with what the network means."""
     from shadergen import verify as verification
 
-    graph = load_model(model)
+    graph = load(model)
     text = read_text(shader) if shader else None
     picture = _load_rgb(image) if image else None
     where = str(shader) if shader else f"{graph.name}{target.suffix}"

@@ -253,7 +253,7 @@ def _attribute(where: str, name: str, annotation: str, value: Any) -> Any:
         items = [read(item) for item in value] if isinstance(value, list) else []
         valid, result = None not in items and len(items) == (length or len(items) or 1), tuple(items)
     else:
-        result = {"int": _integer, "float": _number, "Bound": _bound}[annotation](value)
+        result = {"int": _integer, "float": _number, "Bound": _bound, "Fraction": _fraction}[annotation](value)
         valid = result is not None
     if not valid:
         raise ModelError(where, f"found {name} = {reprlib.repr(value)}, expected {annotation}")
@@ -275,7 +275,7 @@ def _bound(value: object) -> float | None:
 
 
 def _fraction(value: object) -> Fraction | None:
-    match = re.fullmatch(r"([0-9]{1,9})(?:/([1-9][0-9]{0,8}))?", value) if isinstance(value, str) else None
+    match = re.fullmatch(r"([0-9]{1,9})(?:/([1-9][0-9]{0,8}))?", str(value)) if isinstance(value, str | int) else None
     return Fraction(int(match[1]), int(match[2] or 1)) if match else None
 
 

@@ -66,7 +66,7 @@ def _graph(file: File, plane: Plane | None, ours: dict[str, Any] | None, multipl
     builder.tensors |= file.constants
     name = word(given)
     builder.types[name] = TensorType(channels)
-    value = builder.add(Fit(1, multiple), (name, name), "fit") if multiple > 1 else name
+    value = builder.add(Fit(multiple=multiple), (name, name), "fit") if multiple > 1 else name
     builder.tensors[given] = simple_view(value, builder.types[value], layout)
     builder.run(HANDLERS, fold_constants)
     output = _output(file, builder)
@@ -141,9 +141,9 @@ def _cropped(builder: Builder, output: str, name: str, fitted: str) -> str:
     """Back to what belongs to the picture, where the result has the fitted picture's size times a factor."""
     before, after = builder.types[fitted], builder.types[output]
     scale = after.height.scale
-    if scale.denominator != 1 or scale < 1 or after.height != before.height.times(scale):
+    if (after.height, after.width) != (before.height.scaled(scale),) * 2:
         return output
-    return output if after.width != after.height else builder.add(Fit(int(scale)), (output, name), "crop")
+    return builder.add(Fit(scale), (output, name), "crop")
 
 
 def _expect_whole(file: File, builder: Builder) -> None:

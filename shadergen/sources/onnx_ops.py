@@ -113,10 +113,12 @@ def _shared(totals: Sequence[int], more_behind: bool) -> Sides:
 
 def _residue(extent: Extent, stride: int) -> int:
     """The size modulo the stride, where that is the same for every picture."""
-    rest = Size("h", extent) % stride
-    if isinstance(rest, Size):
+    try:
+        rest = Size("h", extent) % stride
+    except SizeError:
         problem = f"found 'same' padding with stride {stride} of a size of {extent}"
-        raise SizeError(f"{problem}, expected padding that does not depend on the picture's size")
+        raise SizeError(f"{problem}, expected padding that does not depend on the picture's size") from None
+    assert isinstance(rest, int), "a remainder that is a number or fails"
     return rest
 
 
@@ -616,7 +618,7 @@ def _gather(call: Call) -> Tensor:
             f"found axis {axis} of {view.layout} with indices {indices.shape}, expected channels by a list"
         )
     chosen = tuple(int(i) % size for i in indices.ravel())
-    value = view.value if chosen == tuple(range(size)) else call.emit(Gather(chosen), view.value)
+    value = call.emit(Gather(chosen), view.value)
     layout = view.layout if indices.ndim else view.layout.replace(view.layout[axis], "")
     return call.laid(value, layout)
 

@@ -80,6 +80,8 @@ def _content(path: Path) -> bytes:
 
 def _expect_sane(path: Path, model: onnx.ModelProto) -> None:
     graph = model.graph
+    if any(isinstance(text, bytes) for text in _texts(graph)):  # what protobuf gives for bytes that are not UTF-8
+        raise ModelError(path, "found names that are not UTF-8, expected text", "the file is damaged")
     if not graph.node or len(graph.node) > MAX_NODES:
         problem = f"found a graph of {len(graph.node)} nodes, expected 1 to {MAX_NODES}"
         raise ModelError(path, problem, "is it truncated, or a different format?")
@@ -94,6 +96,16 @@ def _expect_sane(path: Path, model: onnx.ModelProto) -> None:
             domain = f"{node.domain}." if node.domain else ""
             problem = f"found operator {(domain + node.op_type)!r}, expected one of ONNX's own"
             raise ModelError(f"{path}: {node_words(index, node)}", problem)
+
+
+def _texts(graph: onnx.GraphProto) -> Iterator[str | bytes]:
+    """Every name in the graph."""
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        for attribute in node.attribute:
+            yield from (attribute.name, attribute.t.name)
+    for entry in (*graph.input, *graph.output, *graph.initializer):
+        yield entry.name
 
 
 def node_words(index: int, node: onnx.NodeProto) -> str:
@@ -194,6 +206,10 @@ def _check(path: Path, model: onnx.ModelProto) -> None:
 
 
 def _line(error: BaseException) -> str:
-    """An error of onnx in one line, without what it says about its own sources."""
-    text = re.sub(r"\[[A-Za-z]*Error\]|\(op_type:\s*", "", " ".join(str(error).split()))
+    """The first of what onnx found, in one line, without what it says about its own sources."""
+    text = " ".join(str(error).split())
+    found = re.search(r"\(op_type: ?(\w+)(?:, node name: ([^)]*))?\): *(.*)", text)
+    if found:
+        text = f"node {found[2]!r} ({found[1]}): {found[3].split('(op_type:')[0]}"
+    text = re.sub(r"\[[A-Za-z]*Error\] *", "", text)
     return (text[:300] or type(error).__name__).strip()

@@ -112,7 +112,7 @@ class _Writer:
         if not np.isfinite(kept).all():
             problem = f"found {np.abs(array).max():g} in {name}, expected at most 65504 for fp16"
             raise ModelError(self.graph.name, problem, "write float32")
-        self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(kept), name))
+        self.tensors.append(numpy_helper.from_array(np.asarray(kept, order="C"), name))
         return name
 
     def factors(self, name: str, values: list[float]) -> str:
@@ -251,7 +251,7 @@ class _Writer:
         return self.node("Resize", [*x, "", scales], name, **attributes)
 
     def fit(self, name: str, op: Fit, x: list[str]) -> str:
-        """size = ceil(like * scale / multiple) * multiple; padded by what is missing, then cropped."""
+        """size = ceil(floor(like * scale) / multiple) * multiple; padded by what is missing, then cropped."""
 
         def number(word: str, values: list[int]) -> str:
             return self.constant(f"{name}.{word}", np.array(values))
@@ -261,7 +261,8 @@ class _Writer:
 
         first, last, axes = number("first", [2]), number("last", [4]), number("axes", [0])
         like = part("Slice", "like", part("Shape", "like_shape", x[1]), first, last, axes)
-        wanted = part("Mul", "scaled", like, number("scale", [op.scale]))
+        grown = part("Mul", "grown", like, number("numerator", [op.scale.numerator]))
+        wanted = part("Div", "scaled", grown, number("denominator", [op.scale.denominator]))
         above = part("Add", "above", wanted, number("rest", [op.multiple - 1]))
         size = part("Mul", "size", part("Div", "count", above, number("multiple", [op.multiple])), f"{name}.multiple")
         own = part("Slice", "own", part("Shape", "own_shape", x[0]), first, last, axes)

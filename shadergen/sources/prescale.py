@@ -1,0 +1,73 @@
+"""An upscale in front of a network that was trained on enlarged pictures (SRCNN, VDSR, waifu2x's vgg_7).
+
+All filters keep the picture's corners: pixel i of the result is at (i + 0.5) / factor - 0.5 of the input, and outside
+of the picture its nearest pixel is read. bicubic is Keys' kernel with a = -0.5, that of MATLAB's imresize, Pillow and
+TensorFlow, on which such networks were trained; lanczos is Lanczos' with three lobes, normalised for every phase.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from shadergen.errors import ModelError
+from shadergen.graph import MAX_SCALE, Array, ConvTranspose, Graph, Node, Op, Pad, Resize
+
+PrescaleFilter = Literal["bicubic", "lanczos", "bilinear", "nearest"]
+
+LOBES = 3
+
+
+def prescaled(graph: Graph, factor: int, filter: PrescaleFilter) -> Graph:
+    """The graph with its input enlarged. Raises ModelError for a factor or a plane that cannot be."""
+    if graph.plane == "chroma" or not 1 <= factor <= MAX_SCALE // 2:
+        problem = f"found factor {factor} for a {graph.plane} model, expected 1 to {MAX_SCALE // 2} for luma or rgb"
+        raise ModelError(f"{graph.name}: prescale", problem)
+    if factor == 1:
+        return graph
+    nodes = [Node(name, op, ()) for name, op in _upscale(factor, filter, graph.input_type.channels)]
+    taken = {graph.input, *(node.name for node in graph.nodes)}
+    if taken & {node.name for node in nodes}:
+        raise ModelError(f"{graph.name}: prescale", "found a node 'prescale', expected a network without one")
+    sources = (graph.input, *(node.name for node in nodes))
+    front = [replace(node, inputs=(source,)) for node, source in zip(nodes, sources, strict=False)]
+    renamed = {graph.input: sources[-1]}
+    behind = [replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs)) for node in graph.nodes]
+    return replace(graph, nodes=(*front, *behind), output=renamed.get(graph.output, graph.output))
+
+
+def _upscale(factor: int, filter: PrescaleFilter, channels: int) -> list[tuple[str, Op]]:
+    """Nodes one after another."""
+    scales = (Fraction(factor), Fraction(factor))
+    match filter:
+        case "nearest":
+            return [("prescale", Resize(scales, "nearest", "asymmetric", "floor"))]
+        case "bilinear":
+            return [("prescale", Resize(scales, "linear"))]
+        case "bicubic":
+            return [("prescale", Resize(scales, "cubic", cubic=-0.5))]
+        case "lanczos":
+            taps, before = _lanczos(factor)
+            bias = np.zeros(channels, np.float32)
+            weight = np.broadcast_to(taps, (channels, 1, len(taps)))
+            # Behind the padding, the first pixel's centre tap is LOBES * factor + before rows into the whole result.
+            first = LOBES * factor + before
+            last = (2 * LOBES - 1) * factor + len(taps) - first
+            rows = ConvTranspose(weight[..., None].copy(), bias, (first, 0, last, 0), (factor, 1), channels)
+            columns = ConvTranspose(weight[:, :, None].copy(), bias, (0, first, 0, last), (1, factor), channels)
+            around = Pad((LOBES,) * 2 + (LOBES,) * 2, "edge")
+            return [("prescale_edge", around), ("prescale_rows", rows), ("prescale", columns)]
+
+
+def _lanczos(factor: int) -> tuple[Array, int]:
+    """What an input pixel adds to the result's pixels, and how many of those are before `factor` times its place."""
+    reach = np.arange(-LOBES * factor, (LOBES + 1) * factor)
+    distance = (reach + 0.5) / factor - 0.5
+    reach, distance = reach[abs(distance) < LOBES], distance[abs(distance) < LOBES]
+    taps = np.sinc(distance) * np.sinc(distance / LOBES)
+    for phase in range(factor):
+        taps[reach % factor == phase] /= taps[reach % factor == phase].sum()
+    return taps.astype(np.float32), -int(reach[0])
