@@ -46,8 +46,8 @@ def table_name(prefix: str, node: str, packs: Sequence[int], every: int) -> str:
 
     No saved texture has it: its last word is neither a word nor a number.
     """
-    numbers = [0] if len(packs) == every else packs
-    return f"{prefix}_{node}_{'_'.join(map(str, numbers))}w"
+    numbers = "0" if len(packs) == every else f"{'_'.join(map(str, packs))}of{every}"
+    return f"{prefix}_{node}_{numbers}w"
 
 
 def columns(weight: Array, lanes: int) -> Array:
