@@ -5,6 +5,7 @@ from __future__ import annotations
 from shadergen import passes
 from shadergen.emit import emit
 from shadergen.errors import TargetError
+from shadergen.fusion import fuse
 from shadergen.graph import Graph
 from shadergen.hookfile import HookFile
 from shadergen.schedule import Schedule, schedule
@@ -13,6 +14,11 @@ from shadergen.target import Target
 
 def plan(graph: Graph, target: Target) -> Schedule:
     """The hook passes of `graph` for `target`. Raises ModelError and TargetError."""
+    planned = _plan(graph, target)
+    return fuse(planned) if target.fuse else planned
+
+
+def _plan(graph: Graph, target: Target) -> Schedule:
     try:
         return schedule(passes.optimise(graph, target.without), target)
     except TargetError:

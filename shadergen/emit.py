@@ -12,7 +12,7 @@ from typing import Any
 
 import jinja2
 
-from shadergen import __version__, glsl
+from shadergen import __version__, glsl, tables
 from shadergen.convolution import Convolution
 from shadergen.glsl import FP16, FP32, LANES
 from shadergen.graph import Conv, Graph, Node, Plane
@@ -30,6 +30,7 @@ from shadergen.schedule import (
     Schedule,
     ScheduledPass,
     Step,
+    Tile,
 )
 
 HOOKS: dict[Plane, str] = {"luma": "LUMA", "chroma": "CHROMA", "rgb": "MAIN"}
@@ -144,16 +145,20 @@ def describe(nodes: Sequence[Node]) -> str:
 class _Emitter:
     """Writes one scheduled pass."""
 
-    def __init__(self, schedule: Schedule, scheduled: ScheduledPass) -> None:
+    def __init__(self, schedule: Schedule, scheduled: ScheduledPass, fills_tile: bool = False) -> None:
         self.schedule = schedule
         self.graph: Graph = schedule.graph
         self.target = schedule.target
         self.scheduled = scheduled
-        self.places = Places(schedule, scheduled)
+        self.places = Places(schedule, scheduled, fills_tile)
         self.convolutions = [Convolution(step, self.places) for step in scheduled.steps if isinstance(step, ConvStep)]
-        rims = [RimText(step, self.places) for step in scheduled.steps if isinstance(step, RimStep)]
+        self.rims = [RimText(step, self.places) for step in scheduled.steps if isinstance(step, RimStep)]
+        self.filler = _Emitter(schedule, scheduled.tile.source, fills_tile=True) if scheduled.tile else None
+        if self.filler:  # its functions and tables are the pass's, too
+            self.convolutions = self.filler.convolutions + self.convolutions
+            self.rims = self.filler.rims + self.rims
         weights = [text.table for text in self.convolutions if text.table]
-        self.tables = [*weights, *(text.table for text in rims)]
+        self.tables = [*weights, *(text.table for text in self.rims)]
 
     def emit(self) -> HookPass:
         """The hook pass."""
@@ -196,12 +201,15 @@ class _Emitter:
     def _compute(self) -> Compute | None:
         if self.target.stage == "fragment":
             return None
-        threads, writes = self.target.workgroup, self.scheduled.writes
+        threads, writes = self._workgroup(), self.scheduled.writes
         tile = (writes.columns, writes.rows) if writes else (1, 1)
         width, height = (
             threads[axis] * self.scheduled.pixels[axis] * self.scheduled.block * tile[axis] for axis in (0, 1)
         )
         return Compute((width, height), threads)
+
+    def _workgroup(self) -> tuple[int, int]:
+        return self.scheduled.tile.workgroup if self.scheduled.tile else self.target.workgroup
 
     # Body
 
@@ -213,12 +221,13 @@ class _Emitter:
             "fp16": any(convolution.types is FP16 for convolution in convolutions),
             "padded": self._padded_types(),
             "weights": [function for text in convolutions if (function := text.function())],
-            "has_rim": any(isinstance(step, RimStep) for step in scheduled.steps),
+            "has_rim": bool(self.rims),
             "results": scheduled.results,
             "plane": self.graph.plane,
             "reads_input": self.graph.input in scheduled.reads,
             "passes_alpha": self.places.passes_alpha(),
             "reflects": any(any(c.step.op.pads) and c.step.op.pad_mode == "reflect" for c in convolutions),
+            "tile": self.filler.tile_view(scheduled.tile, scheduled.pixels) if self.filler and scheduled.tile else None,
             "pixels": scheduled.pixels,
             "steps": [self._step(step) for step in scheduled.steps],
             "outputs": [
@@ -230,12 +239,38 @@ class _Emitter:
             "rows": scheduled.writes.rows if scheduled.writes else 1,
         }
 
+    def tile_view(self, tile: Tile, pixels: tuple[int, int]) -> dict[str, Any]:
+        """How this emitter's pass fills a tile of a pass whose invocations have so many pixels."""
+        fp16 = self.target.precision == "fp16"  # which is what a texture would have held
+        stores = []
+        for pixel in self.places.pixels:
+            padded = [f"padded({self.places.register(tile.value, pack, pixel)}, inside)" for pack in range(tile.packs)]
+            numbers = [tables.index("first", 1, tile.number(pack, pixel.y, pixel.x)) for pack in range(tile.packs)]
+            values = [f"f16vec4({value})" if fp16 else value for value in padded]
+            stores.append({"at": pixel.at, "texels": list(zip(numbers, values, strict=True))})
+        width, height = tile.workgroup
+        return {
+            "value": tile.value,
+            "type": FP16.vec(4) if fp16 else FP32.vec(4),
+            "texels": tile.packs * tile.size[0] * tile.size[1],
+            "width": tile.size[0],
+            "margin": tile.margin,
+            "stride": (width * pixels[0], height * pixels[1]),
+            "threads": width * height,
+            "blocks": tile.blocks,
+            "pixels": self.scheduled.pixels,
+            "steps": [self._step(step) for step in self.scheduled.steps],
+            "stores": stores,
+            "size": self.places.size(tile.value),
+        }
+
     def _padded_types(self) -> list[str]:
         """Of all texels that zeros may stand for: a source's last pack may have fewer lanes than the others."""
-        lanes = {
+        lanes = {4} if self.filler else set()
+        lanes |= {
             self.places.lane_count(text.step.source, pack)
             for text in self.convolutions
-            if any(text.step.op.pads) and text.step.op.pad_mode == "zero"
+            if any(text.step.op.pads) and text.step.op.pad_mode == "zero" and not text.tile
             for pack in range(self.schedule.types[text.step.source].packs)
         }
         return [FP32.vec(count) for count in sorted(lanes)]

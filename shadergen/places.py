@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shadergen import tables
 from shadergen.graph import Graph
 from shadergen.packing import LANES, Texture, lanes
-from shadergen.schedule import Schedule, ScheduledPass
+from shadergen.schedule import Schedule, ScheduledPass, Tile
 
 PIXEL_LETTERS = "abcdefghijklmnop"
 
@@ -39,6 +39,8 @@ class Places:
 
     schedule: Schedule
     scheduled: ScheduledPass
+    fills_tile: bool = False
+    """Whether the pass fills another one's tile, so that its pixels may lie outside of the image."""
 
     @property
     def graph(self) -> Graph:
@@ -107,6 +109,25 @@ class Places:
         """Pixel `at` of a kept value, moved inside: the last workgroups of a compute pass reach beyond the edge."""
         return f"min({at}, {self.size(value)} - 1)" if self.schedule.target.stage == "compute" else at
 
+    def tile(self, value: str) -> Tile | None:
+        """The pass's tile, where it holds the value."""
+        tile = self.scheduled.tile
+        return tile if tile and tile.value == value else None
+
+    def in_tile(self, left: int, top: int) -> str:
+        """The number of a texel in the tile: `left` and `top` of the invocation's first pixel, in pack 0."""
+        tile = self.scheduled.tile
+        assert tile, "asked for by a step that reads one"
+        (width, height), dx, dy = self.scheduled.pixels, tile.margin[0] - left, tile.margin[1] - top
+        column = tables.index("int(gl_LocalInvocationID.x)", width, dx)
+        row = tables.index("int(gl_LocalInvocationID.y)", height, dy)
+        return f"({row}) * {tile.size[0]} + {column}"
+
+    def tile_texel(self, tile: Tile, pack: int, row: int, column: int) -> str:
+        """A texel of the tile from the one in the variable `first` on, as a vector of its live lanes."""
+        count = self.lane_count(tile.value, pack)
+        return f"tile[{tables.index('first', 1, tile.number(pack, row, column))}]{swizzle(count)}"
+
     def texture(self, value: str, pack: int) -> Texture:
         """The texture of a kept value that holds the pack."""
         return next(texture for texture in self.schedule.textures[value] if texture.holds(pack))
@@ -118,9 +139,7 @@ class Places:
         texture = self.texture(value, pack)
         column, row = texture.cell(pack)
         at = f"ivec2({_tiled(x, texture.columns, column)}, {_tiled(y, texture.rows, row)})"
-        count = self.lane_count(value, pack)
-        swizzle = "" if count == 4 else f".{LANES[:count]}"
-        return f"texelFetch({texture.name}_raw, {at}, 0){swizzle}"
+        return f"texelFetch({texture.name}_raw, {at}, 0){swizzle(self.lane_count(value, pack))}"
 
     def loops_over(self, value: str) -> int:
         """How many packs of a kept value a loop can go over: all, where they are in one texture; else 0."""
@@ -143,6 +162,11 @@ class Places:
         missing = lanes - self.lane_count(value, pack)
         fetch = self.fetch(value, pack, x, y)
         return f"vec{lanes}({fetch}{', 0.0' * missing})" if missing else fetch
+
+
+def swizzle(lanes: int) -> str:
+    """What picks the live lanes of a vec4."""
+    return "" if lanes == 4 else f".{LANES[:lanes]}"
 
 
 def _tiled(at: str, texels: int, cell: int) -> str:

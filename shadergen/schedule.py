@@ -67,6 +67,10 @@ class ConvStep:
         """vec4 registers that hold the sums."""
         return len(self.packs) * self.x.sums * self.y.sums
 
+    def texels(self) -> Fraction:
+        """Texels of each pack of the source that a pixel reads; neighbours in the invocation share their windows."""
+        return Fraction(self.x.window * self.y.window, self.x.block * self.y.block)
+
     def products(self) -> int:
         """Products of vec4 with scalars: the length of the code, where the weights are in it."""
         return len(self.packs) * int(self.op.weight.shape[1]) * len(self.x.products) * len(self.y.products)
@@ -184,6 +188,43 @@ class ScheduledPass:
     results: int
     """Packs of the result that a loop of the pass goes over, one at a time; 1 where there is no loop."""
     cost: Cost
+    tile: Tile | None = None
+    """A value that the pass computes for itself, see `fusion`."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A value in the shared memory of the one pass that reads it: at the workgroup's pixels and around them."""
+
+    source: ScheduledPass
+    """The pass that would otherwise give the value: its steps fill the tile, a block of pixels at a time."""
+    workgroup: tuple[int, int]
+    """Threads, (width, height), of the pass that has the tile."""
+    margin: tuple[int, int]
+    """Pixels in the tile left of and above the workgroup's first."""
+    size: tuple[int, int]
+    """Width and height in pixels, whole blocks of the source's."""
+    packs: int
+    share: Fraction
+    """Pixels computed for each that the workgroup stands for: what the halo costs."""
+
+    @property
+    def value(self) -> str:
+        return self.source.root
+
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """The source's blocks of pixels in a row, and in a column."""
+        return self.size[0] // self.source.pixels[0], self.size[1] // self.source.pixels[1]
+
+    def number(self, pack: int, row: int, column: int) -> int:
+        """The place of a texel: pack after pack, row after row."""
+        return (pack * self.size[1] + row) * self.size[0] + column
+
+    @property
+    def bytes(self) -> int:
+        """Of shared memory, in fp32: Direct3D 11 gives a half in shared memory the room of a float."""
+        return self.size[0] * self.size[1] * self.packs * 16
 
 
 @dataclass(frozen=True)
@@ -507,7 +548,7 @@ class _Planner:
                     live = sum(lanes(self.types[node].channels, pack) for pack in packs)
                     products = Fraction(len(x.products) * len(y.products), x.block * y.block)
                     macs += pixels * live * op.weight.shape[1] * products
-                    fetches += pixels * Fraction(x.window * y.window, x.block * y.block) * self.types[source].packs
+                    fetches += pixels * step.texels() * self.types[source].packs
                 case ReadStep(_, packs):
                     fetches += pixels * len(packs)
                 case GatherStep(_, block, source, packs):
@@ -516,19 +557,28 @@ class _Planner:
                     fetches += pixels * self.types[source].packs
                 case RimStep() | PointwiseStep() | LaneStep():
                     pass  # a rim is a vanishing part of the picture
-        texels = sum((texture.type.pixels() * texture.texels() for texture in binds), Fraction(0))
-        texels += 1 if self.graph.input in reads else 0
-        texels += self.types[root].pixels() * (writes.texels() if writes else 1)
+        texels = texels_moved(self.graph.input in reads, binds, self.types[root], writes)
         return Cost(macs, fetches, texels * BYTES_PER_TEXEL)
 
     def _check(self, scheduled: ScheduledPass) -> None:
         where = f"{self.graph.name}: pass for {scheduled.root!r}"
-        stored = RimStep if self.target.weights == "code" else ConvStep | RimStep
-        tables = sum(isinstance(step, stored) for step in scheduled.steps)
-        binds = len(scheduled.binds) + tables + 2  # the graph's input is up to two: HOOKED, and LUMA for a chroma model
+        binds = textures_bound(scheduled, self.target)
         if binds > self.target.max_binds:
             problem = f"found {binds} textures to bind, expected at most {self.target.max_binds}"
             raise TargetError(where, problem, "use --compute, which keeps a value in one texture")
+
+
+def texels_moved(reads_input: bool, binds: Iterable[Texture], result: TensorType, writes: Texture | None) -> Fraction:
+    """Texels per pixel of the graph's input that a pass reads and writes at least: every texture once."""
+    read = sum((texture.type.pixels() * texture.texels() for texture in binds), Fraction(reads_input))
+    return read + result.pixels() * (writes.texels() if writes else 1)
+
+
+def textures_bound(scheduled: ScheduledPass, target: Target) -> int:
+    """How many textures a pass binds at most: values, tables, and two for the graph's input (HOOKED and LUMA)."""
+    stored = RimStep if target.weights == "code" else ConvStep | RimStep
+    steps = scheduled.steps + (scheduled.tile.source.steps if scheduled.tile else ())
+    return len(scheduled.binds) + sum(isinstance(step, stored) for step in steps) + 2
 
 
 def _reads(steps: list[Step], name: str) -> bool:
