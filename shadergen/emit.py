@@ -14,7 +14,7 @@ import jinja2
 
 from shadergen import __version__, glsl, tables
 from shadergen.convolution import Convolution
-from shadergen.glsl import FP16, FP32, LANES
+from shadergen.glsl import FP16, FP32, LANES, Types
 from shadergen.graph import Conv, Graph, Node, Plane
 from shadergen.hookfile import Block, Compute, HookFile, HookPass, Rpn
 from shadergen.places import Pixel, Places
@@ -82,6 +82,7 @@ def _header(schedule: Schedule) -> dict[str, Any]:
         "version": __version__,
         "passes": len(schedule.passes),
         "macs": float(schedule.cost().macs),
+        "tiles": [(tile.value, f"{tile.bytes / 1024:.1f}") for tile in schedule.tiles()],
     }
 
 
@@ -227,7 +228,7 @@ class _Emitter:
             "reads_input": self.graph.input in scheduled.reads,
             "passes_alpha": self.places.passes_alpha(),
             "reflects": any(any(c.step.op.pads) and c.step.op.pad_mode == "reflect" for c in convolutions),
-            "tile": self.filler.tile_view(scheduled.tile, scheduled.pixels) if self.filler and scheduled.tile else None,
+            "tile": self._tile(scheduled.tile, self.filler) if scheduled.tile and self.filler else None,
             "pixels": scheduled.pixels,
             "steps": [self._step(step) for step in scheduled.steps],
             "outputs": [
@@ -239,30 +240,36 @@ class _Emitter:
             "rows": scheduled.writes.rows if scheduled.writes else 1,
         }
 
-    def tile_view(self, tile: Tile, pixels: tuple[int, int]) -> dict[str, Any]:
-        """How this emitter's pass fills a tile of a pass whose invocations have so many pixels."""
-        fp16 = self.target.precision == "fp16"  # which is what a texture would have held
-        stores = []
-        for pixel in self.places.pixels:
-            padded = [f"padded({self.places.register(tile.value, pack, pixel)}, inside)" for pack in range(tile.packs)]
-            numbers = [tables.index("first", 1, tile.number(pack, pixel.y, pixel.x)) for pack in range(tile.packs)]
-            values = [f"f16vec4({value})" if fp16 else value for value in padded]
-            stores.append({"at": pixel.at, "texels": list(zip(numbers, values, strict=True))})
-        width, height = tile.workgroup
+    def _tile(self, tile: Tile, filler: _Emitter) -> dict[str, Any]:
+        """The pass's tile, and how the filler's steps fill it."""
+        (width, height), pixels = tile.workgroup, self.scheduled.pixels
         return {
             "value": tile.value,
-            "type": FP16.vec(4) if fp16 else FP32.vec(4),
+            "type": self._tile_types().vec(4),
             "texels": tile.packs * tile.size[0] * tile.size[1],
             "width": tile.size[0],
             "margin": tile.margin,
-            "stride": (width * pixels[0], height * pixels[1]),
+            "moved": (width * pixels[0], height * pixels[1]),
             "threads": width * height,
             "blocks": tile.blocks,
-            "pixels": self.scheduled.pixels,
-            "steps": [self._step(step) for step in self.scheduled.steps],
-            "stores": stores,
-            "size": self.places.size(tile.value),
+            "pixels": tile.source.pixels,
+            "steps": [filler._step(step) for step in tile.source.steps],
+            "stores": [self._tile_store(tile, filler, pixel) for pixel in filler.places.pixels],
+            "size": filler.places.size(tile.value),
         }
+
+    def _tile_types(self) -> Types:
+        """In fp16 where that is the precision: a texture would have held no more."""
+        return FP16 if self.target.precision == "fp16" else FP32
+
+    def _tile_store(self, tile: Tile, filler: _Emitter, pixel: Pixel) -> dict[str, Any]:
+        """One pixel of a block: where it is, and what becomes of its packs."""
+        texels = []
+        for pack in range(tile.packs):
+            value = f"padded({filler.places.register(tile.value, pack, pixel)}, inside)"
+            value = f"f16vec4({value})" if self._tile_types() is FP16 else value
+            texels.append((tables.index("first", 1, tile.number(pack, pixel.y, pixel.x)), value))
+        return {"at": pixel.at, "texels": texels}
 
     def _padded_types(self) -> list[str]:
         """Of all texels that zeros may stand for: a source's last pack may have fewer lanes than the others."""

@@ -30,8 +30,11 @@ from shadergen.schedule import (
 MAX_BYTES = 32 * 1024
 """Of shared memory: what Direct3D 11 and OpenGL 4.3 guarantee, and all but a few phones have on Vulkan."""
 
-WORKGROUPS = ((16, 8), (8, 8), (16, 4))
+WORKGROUPS = ((16, 8), (8, 8))
 """Threads to try after the target's own until the tile fits; fewer than 64 would leave lanes of a GPU idle."""
+
+LANES = 32
+"""Of a GPU that do the same work at the same time."""
 
 
 def fuse(planned: Schedule) -> Schedule:
@@ -98,8 +101,10 @@ def _tile(
 
 
 def _is_cheap(planned: Schedule, tile: Tile) -> bool:
-    type_ = planned.types[tile.value]
-    return tile.source.cost.macs * (tile.share - 1) <= RECOMPUTE_MACS * type_.channels * type_.pixels()
+    """Whether the halo's multiply-adds are; lanes that find no block left count as well."""
+    type_, blocks = planned.types[tile.value], tile.blocks[0] * tile.blocks[1]
+    taken = tile.share * Fraction(-(-blocks // LANES) * LANES, blocks)
+    return tile.source.cost.macs * (taken - 1) <= RECOMPUTE_MACS * type_.channels * type_.pixels()
 
 
 def _with_tile(planned: Schedule, reader: ScheduledPass, convs: list[ConvStep], tile: Tile) -> ScheduledPass:

@@ -115,13 +115,12 @@ class Places:
         return tile if tile and tile.value == value else None
 
     def in_tile(self, left: int, top: int) -> str:
-        """The number of a texel in the tile: `left` and `top` of the invocation's first pixel, in pack 0."""
+        """The number in the tile of the texel `left` and `top` of the invocation's first pixel, in pack 0."""
         tile = self.scheduled.tile
         assert tile, "asked for by a step that reads one"
-        (width, height), dx, dy = self.scheduled.pixels, tile.margin[0] - left, tile.margin[1] - top
-        column = tables.index("int(gl_LocalInvocationID.x)", width, dx)
-        row = tables.index("int(gl_LocalInvocationID.y)", height, dy)
-        return f"({row}) * {tile.size[0]} + {column}"
+        (width, height), number = self.scheduled.pixels, tile.number(0, tile.margin[1] - top, tile.margin[0] - left)
+        row = tables.index("int(gl_LocalInvocationID.y)", height * tile.size[0], 0)
+        return f"{row} + {tables.index('int(gl_LocalInvocationID.x)', width, number)}"
 
     def tile_texel(self, tile: Tile, pack: int, row: int, column: int) -> str:
         """A texel of the tile from the one in the variable `first` on, as a vector of its live lanes."""

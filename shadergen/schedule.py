@@ -247,6 +247,10 @@ class Schedule:
         """The sum over all passes."""
         return sum((scheduled.cost for scheduled in self.passes), Cost())
 
+    def tiles(self) -> tuple[Tile, ...]:
+        """What stays in shared memory instead of textures."""
+        return tuple(scheduled.tile for scheduled in self.passes if scheduled.tile)
+
     def vram_bytes(self) -> Fraction:
         """Bytes of all results per pixel of the input; players never reuse a texture within a frame."""
         saved = [texture for textures in self.textures.values() for texture in textures]
