@@ -30,6 +30,8 @@ def targets() -> dict[str, Target]:
         for without in (frozenset[str](), *({name} for name in OPTIMISATIONS), OPTIMISATIONS.keys()):
             label = "all on" if not without else "all off" if len(without) > 1 else f"no {next(iter(without))}"
             named[f"{target.suffix or '(fragment)'} {label}"] = replace(target, without=frozenset(without))
+        if target.stage == "compute" and target.weights == "code":
+            named[f"{target.suffix} fused"] = replace(target, fuse=True)
     return named
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from shadergen import passes
 from shadergen.emit import emit
 from shadergen.errors import TargetError
+from shadergen.fusion import fuse
 from shadergen.graph import Conv, ConvTranspose, Graph
 from shadergen.hookfile import HookFile
 from shadergen.schedule import Schedule, schedule
@@ -21,9 +22,11 @@ def plan(graph: Graph, target: Target) -> Schedule:
     problem: TargetError | None = None
     for weights, without in _ways(graph, target):
         try:
-            return schedule(passes.optimise(graph, without), target, weights)
+            planned = schedule(passes.optimise(graph, without), target, weights)
         except TargetError as error:
             problem = problem or error
+        else:
+            return fuse(planned) if target.fuse and weights == "code" else planned
     assert problem, "there is always a way to try"
     raise problem
 

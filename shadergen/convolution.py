@@ -21,7 +21,7 @@ from shadergen.errors import TargetError
 from shadergen.glsl import FP16, FP32, Types
 from shadergen.packing import Texture
 from shadergen.places import Places
-from shadergen.schedule import ConvStep
+from shadergen.schedule import ConvStep, Tile
 from shadergen.tables import Table
 
 Use = tuple[int, int, int, int]
@@ -45,12 +45,13 @@ class Convolution:
             "kind": "conv",
             "name": step.node,
             "title": f"{step.node}: {kw}x{kh} kernel, {in_} to {out} channels{size}",
-            "edge": f"{places.size(step.source)} - 1",
+            "tile": places.in_tile(left, top) if self.tile else "",
+            "edge": "" if self.tile else f"{places.size(step.source)} - 1",
             "strides": step.op.strides[::-1],
             "left": left,
             "top": top,
-            "columns": self._cells("x", step.x),
-            "rows": self._cells("y", self._y),
+            "columns": [] if self.tile else self._cells("x", step.x),
+            "rows": [] if self.tile else self._cells("y", self._y),
             "sums": self._sums(),
             "row_loop": self._row_loop,
             "packs": [self._pack(group) for group in self._groups],
@@ -70,6 +71,11 @@ class Convolution:
         taps = matrices.reshape(results, sources, kh * kw * lanes, 4)
         texels = np.concatenate([biases, taps], axis=2).reshape(results * sources, -1, 4)
         return Table(self.places.table_name(step.node, step.packs), texels)
+
+    @property
+    def tile(self) -> Tile | None:
+        """The tile that the window is read from: what lies outside of the image is zero in it."""
+        return self.places.tile(self.step.source)
 
     @property
     def _in_code(self) -> bool:
@@ -142,7 +148,8 @@ class Convolution:
     def _is_tested(self, axis: str, cell: int) -> bool:
         """Whether a column (or row) may lie in a padding of zeros.
 
-        That of the first pixel itself does not, unless the result is larger than the source.
+        That of the first pixel itself does not, unless the result is larger than the source, or the pixels are those
+        of a tile and begin outside.
         """
         before, after = self._pads(axis)
         if not (before or after) or self.step.op.pad_mode != "zero":
@@ -150,7 +157,7 @@ class Convolution:
         looped = axis == "y" and self._row_loop > 0
         taps, dilation = (self.step.op.weight.shape[3 if axis == "x" else 2], self.step.op.dilations[axis == "x"])
         larger = before + after > (taps - 1) * dilation
-        return looped or larger or cell != before
+        return looped or larger or self.places.fills_tile or cell != before
 
     def _lane_number(self, group: Texture | int) -> int:
         """Of a pack's texels: its live lanes; with a table, the first pack's."""
@@ -160,6 +167,8 @@ class Convolution:
         """The window's texel of a pack."""
         step = self.step
         type_, at = self.types.vec(self._lane_number(group)), (f"x{column}", f"y{row}")
+        if isinstance(group, int) and self.tile:
+            return self.places.tile_texel(self.tile, group, row, column)
         if isinstance(group, Texture):
             texel = self.places.fetch_loop(group, *at)
         elif self._in_code:

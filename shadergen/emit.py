@@ -17,7 +17,7 @@ from shadergen import __version__, glsl, tables
 from shadergen.convolution import Convolution
 from shadergen.errors import TargetError
 from shadergen.extent import Extent
-from shadergen.glsl import FP16, FP32, LANES
+from shadergen.glsl import FP16, FP32, LANES, Types
 from shadergen.graph import Affine, Conv, Erf, Graph, Node, Pad, Plane, PRelu
 from shadergen.hookfile import Block, Compute, HookFile, HookPass, Rpn
 from shadergen.places import Pixel, Places
@@ -35,6 +35,7 @@ from shadergen.schedule import (
     Schedule,
     ScheduledPass,
     Step,
+    Tile,
 )
 from shadergen.tables import Table
 
@@ -90,6 +91,7 @@ def _header(schedule: Schedule) -> dict[str, Any]:
         "version": __version__,
         "passes": len(schedule.passes),
         "macs": float(schedule.cost().macs),
+        "tiles": [(tile.value, f"{tile.bytes / 1024:.1f}") for tile in schedule.tiles()],
     }
 
 
@@ -177,17 +179,21 @@ def _plus(offset: int) -> list[str]:
 class _Emitter:
     """Writes one scheduled pass."""
 
-    def __init__(self, schedule: Schedule, scheduled: ScheduledPass) -> None:
+    def __init__(self, schedule: Schedule, scheduled: ScheduledPass, fills_tile: bool = False) -> None:
         self.schedule = schedule
         self.graph: Graph = schedule.graph
         self.target = schedule.target
         self.scheduled = scheduled
-        self.places = Places(schedule, scheduled)
+        self.places = Places(schedule, scheduled, fills_tile)
         self.convolutions = [Convolution(step, self.places) for step in scheduled.steps if isinstance(step, ConvStep)]
-        rims = [RimText(step, self.places) for step in scheduled.steps if isinstance(step, RimStep)]
+        self.rims = [RimText(step, self.places) for step in scheduled.steps if isinstance(step, RimStep)]
+        self.filler = _Emitter(schedule, scheduled.tile.source, fills_tile=True) if scheduled.tile else None
+        if self.filler:  # its functions and tables are the pass's, too
+            self.convolutions = self.filler.convolutions + self.convolutions
+            self.rims = self.filler.rims + self.rims
         weights = [text.table for text in self.convolutions if text.table]
         parameters = [table for step in scheduled.steps if (table := self._parameters(step))]
-        self.tables = [*weights, *parameters, *(text.table for text in rims)]
+        self.tables = [*weights, *parameters, *(text.table for text in self.rims)]
 
     def emit(self) -> HookPass:
         """The hook pass."""
@@ -239,12 +245,15 @@ class _Emitter:
     def _compute(self) -> Compute | None:
         if self.target.stage == "fragment":
             return None
-        threads, writes = self.target.workgroup, self.scheduled.writes
+        threads, writes = self._workgroup(), self.scheduled.writes
         tile = (writes.columns, writes.rows) if writes else (1, 1)
         width, height = (
             threads[axis] * self.scheduled.pixels[axis] * self.scheduled.block * tile[axis] for axis in (0, 1)
         )
         return Compute((width, height), threads)
+
+    def _workgroup(self) -> tuple[int, int]:
+        return self.scheduled.tile.workgroup if self.scheduled.tile else self.target.workgroup
 
     # Body
 
@@ -256,7 +265,7 @@ class _Emitter:
             "fp16": any(convolution.types is FP16 for convolution in convolutions),
             "padded": self._padded_types(),
             "weights": [function for text in convolutions if (function := text.function())],
-            "has_rim": any(isinstance(step, RimStep) for step in scheduled.steps),
+            "has_rim": bool(self.rims),
             "results": scheduled.results,
             "planar": bool(scheduled.writes and scheduled.writes.planar),
             "packs": scheduled.writes.packs if scheduled.writes else 1,
@@ -266,6 +275,7 @@ class _Emitter:
             "reflects": any(any(c.step.op.pads) and c.step.op.pad_mode == "reflect" for c in convolutions)
             or any(isinstance(node.op, Pad) and node.op.mode == "reflect" for node in scheduled.nodes),
             "has_erf": any(isinstance(node.op, Erf) for node in scheduled.nodes),
+            "tile": self._tile(scheduled.tile, self.filler) if scheduled.tile and self.filler else None,
             "pixels": scheduled.pixels,
             "steps": [self._step(step) for step in scheduled.steps],
             "outputs": [
@@ -277,12 +287,44 @@ class _Emitter:
             "rows": scheduled.writes.rows if scheduled.writes else 1,
         }
 
+    def _tile(self, tile: Tile, filler: _Emitter) -> dict[str, Any]:
+        """The pass's tile, and how the filler's steps fill it."""
+        (width, height), pixels = tile.workgroup, self.scheduled.pixels
+        return {
+            "value": tile.value,
+            "type": self._tile_types().vec(4),
+            "texels": tile.packs * tile.size[0] * tile.size[1],
+            "width": tile.size[0],
+            "margin": tile.margin,
+            "moved": (width * pixels[0], height * pixels[1]),
+            "threads": width * height,
+            "blocks": tile.blocks,
+            "pixels": tile.source.pixels,
+            "steps": [filler._step(step) for step in tile.source.steps],
+            "stores": [self._tile_store(tile, filler, pixel) for pixel in filler.places.pixels],
+            "size": filler.places.size(tile.value),
+        }
+
+    def _tile_types(self) -> Types:
+        """In fp16 where that is the precision: a texture would have held no more."""
+        return FP16 if self.target.precision == "fp16" else FP32
+
+    def _tile_store(self, tile: Tile, filler: _Emitter, pixel: Pixel) -> dict[str, Any]:
+        """One pixel of a block: where it is, and what becomes of its packs."""
+        texels = []
+        for pack in range(tile.packs):
+            value = f"padded({filler.places.register(tile.value, pack, pixel)}, inside)"
+            value = f"f16vec4({value})" if self._tile_types() is FP16 else value
+            texels.append((tables.index("first", 1, tile.number(pack, pixel.y, pixel.x)), value))
+        return {"at": pixel.at, "texels": texels}
+
     def _padded_types(self) -> list[str]:
         """Of all texels that zeros may stand for: a source's last pack may have fewer lanes than the others."""
-        lanes = {
+        lanes = {4} if self.filler else set()
+        lanes |= {
             self.places.lane_count(text.step.source, pack)
             for text in self.convolutions
-            if any(text.step.op.pads) and text.step.op.pad_mode == "zero"
+            if any(text.step.op.pads) and text.step.op.pad_mode == "zero" and not text.tile
             for pack in range(self.schedule.types[text.step.source].packs)
         }
         return [FP32.vec(count) for count in sorted(lanes)]

@@ -9,7 +9,7 @@ from shadergen import tables
 from shadergen.extent import Extent, TensorType
 from shadergen.graph import Graph
 from shadergen.packing import LANES, Texture, lanes
-from shadergen.schedule import Schedule, ScheduledPass
+from shadergen.schedule import Schedule, ScheduledPass, Tile
 
 PIXEL_LETTERS = "abcdefghijklmnop"
 
@@ -40,6 +40,8 @@ class Places:
 
     schedule: Schedule
     scheduled: ScheduledPass
+    fills_tile: bool = False
+    """Whether the pass fills another one's tile, so that its pixels may lie outside of the image."""
 
     @property
     def graph(self) -> Graph:
@@ -126,6 +128,24 @@ class Places:
         )
         return f"min({at}, {self.size(value)} - 1)" if single or self.schedule.target.stage == "compute" else at
 
+    def tile(self, value: str) -> Tile | None:
+        """The pass's tile, where it holds the value."""
+        tile = self.scheduled.tile
+        return tile if tile and tile.value == value else None
+
+    def in_tile(self, left: int, top: int) -> str:
+        """The number in the tile of the texel `left` and `top` of the invocation's first pixel, in pack 0."""
+        tile = self.scheduled.tile
+        assert tile, "asked for by a step that reads one"
+        (width, height), number = self.scheduled.pixels, tile.number(0, tile.margin[1] - top, tile.margin[0] - left)
+        row = tables.index("int(gl_LocalInvocationID.y)", height * tile.size[0], 0)
+        return f"{row} + {tables.index('int(gl_LocalInvocationID.x)', width, number)}"
+
+    def tile_texel(self, tile: Tile, pack: int, row: int, column: int) -> str:
+        """A texel of the tile from the one in the variable `first` on, as a vector of its live lanes."""
+        count = self.lane_count(tile.value, pack)
+        return f"tile[{tables.index('first', 1, tile.number(pack, row, column))}]{swizzle(count)}"
+
     def texture(self, value: str, pack: int) -> Texture:
         """The texture of a kept value that holds the pack."""
         return next(texture for texture in self.schedule.textures[value] if texture.holds(pack))
@@ -140,9 +160,7 @@ class Places:
             at = f"ivec2({x}, {y}){_offset(column, row, self._image(texture))}"
         else:
             at = f"ivec2({_tiled(x, texture.columns, column)}, {_tiled(y, texture.rows, row)})"
-        count = self.lane_count(value, pack)
-        swizzle = "" if count == 4 else f".{LANES[:count]}"
-        return f"texelFetch({texture.name}_raw, {at}, 0){swizzle}"
+        return f"texelFetch({texture.name}_raw, {at}, 0){swizzle(self.lane_count(value, pack))}"
 
     def groups(self, value: str, packs: Sequence[int]) -> list[Texture | int]:
         """Some of a value's packs as textures, for loops over all their packs, and as single ones."""
@@ -211,6 +229,11 @@ def _extent(extent: Extent, axis: str) -> str:
 def _offset(column: int, row: int, image: str) -> str:
     """What leads to an image of a planar texture."""
     return f" + ivec2({column}, {row}) * ({image})" if column or row else ""
+
+
+def swizzle(lanes: int) -> str:
+    """What picks the live lanes of a vec4."""
+    return "" if lanes == 4 else f".{LANES[:lanes]}"
 
 
 def _tiled(at: str, texels: int, cell: int) -> str:

@@ -95,6 +95,10 @@ class ConvStep:
         """vec4 registers that hold the sums."""
         return len(self.packs) * self.x.sums * self.y.sums
 
+    def texels(self) -> Fraction:
+        """Texels of each pack of the source that a pixel reads; neighbours in the invocation share their windows."""
+        return Fraction(len(self.x.read) * len(self.y.read), self.x.block * self.y.block)
+
     def products(self) -> int:
         """Products of vec4 with scalars: the length of the code, where the weights are in it."""
         channels = min(4 * len(self.sources), int(self.op.weight.shape[1]))
@@ -229,6 +233,43 @@ class ScheduledPass:
     """Packs of the result that the code is written once for: a compute pass loops over them, and a fragment is one of
     them. 1 where every pack has code of its own."""
     cost: Cost
+    tile: Tile | None = None
+    """A value that the pass computes for itself, see `fusion`."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A value in the shared memory of the one pass that reads it: at the workgroup's pixels and around them."""
+
+    source: ScheduledPass
+    """The pass that would otherwise give the value: its steps fill the tile, a block of pixels at a time."""
+    workgroup: tuple[int, int]
+    """Threads, (width, height), of the pass that has the tile."""
+    margin: tuple[int, int]
+    """Pixels in the tile left of and above the workgroup's first."""
+    size: tuple[int, int]
+    """Width and height in pixels, whole blocks of the source's."""
+    packs: int
+    share: Fraction
+    """Pixels computed for each that the workgroup stands for: what the halo costs."""
+
+    @property
+    def value(self) -> str:
+        return self.source.root
+
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """The source's blocks of pixels in a row, and in a column."""
+        return self.size[0] // self.source.pixels[0], self.size[1] // self.source.pixels[1]
+
+    def number(self, pack: int, row: int, column: int) -> int:
+        """The place of a texel: pack after pack, row after row."""
+        return (pack * self.size[1] + row) * self.size[0] + column
+
+    @property
+    def bytes(self) -> int:
+        """Of shared memory, in fp32: Direct3D 11 gives a half in shared memory the room of a float."""
+        return self.size[0] * self.size[1] * self.packs * 16
 
 
 @dataclass(frozen=True)
@@ -252,6 +293,10 @@ class Schedule:
     def cost(self) -> Cost:
         """The sum over all passes."""
         return sum((scheduled.cost for scheduled in self.passes), Cost())
+
+    def tiles(self) -> tuple[Tile, ...]:
+        """What stays in shared memory instead of textures."""
+        return tuple(scheduled.tile for scheduled in self.passes if scheduled.tile)
 
     def vram_bytes(self) -> Fraction:
         """Bytes of all results per pixel of the input; players never reuse a texture within a frame."""
@@ -659,7 +704,7 @@ class _Planner:
                     read = sum(lanes(self.types[source].channels, pack) for pack in sources)
                     products = Fraction(len(x.products) * len(y.products), x.block * y.block)
                     macs += pixels * live * read * products
-                    fetches += pixels * Fraction(len(x.read) * len(y.read), x.block * y.block) * len(sources)
+                    fetches += pixels * step.texels() * len(sources)
                 case ReadStep(_, packs):
                     fetches += pixels * len(packs)
                 case GatherStep(_, block, source, packs):
@@ -670,20 +715,12 @@ class _Planner:
                     fetches += pixels * len(packs) * _texels(op)
                 case RimStep() | PointwiseStep() | LaneStep():
                     pass  # a rim is a vanishing part of the picture
-        texels = sum((texture.type.pixels() * texture.texels() for texture in binds), Fraction(0))
-        texels += 1 if self.graph.input in reads else 0
-        texels += self.types[root].pixels() * (writes.texels() if writes else 1)
+        texels = texels_moved(self.graph.input in reads, binds, self.types[root], writes)
         return Cost(macs, fetches, texels * BYTES_PER_TEXEL)
 
     def _check(self, scheduled: ScheduledPass) -> None:
         where = f"{self.graph.name}: pass for {scheduled.root!r}"
-        tables = sum(isinstance(node.op, _stored(self.weights)) for node in scheduled.nodes)
-        if scheduled.results > 1:
-            parametric = (
-                isinstance(step, PointwiseStep) and isinstance(step.op, PRelu | Affine) for step in scheduled.steps
-            )
-            tables += sum(parametric)
-        binds = len(scheduled.binds) + tables + INPUT_BINDS
+        binds = textures_bound(scheduled, self.weights)
         if binds > self.target.max_binds:
             problem = f"found {binds} textures to bind, expected at most {self.target.max_binds}"
             raise TargetError(where, problem)
@@ -699,6 +736,21 @@ def _texels(op: Sampling) -> int:
             return (taps if scales[0] != 1 else 1) * (taps if scales[1] != 1 else 1)
         case _:
             return 1
+
+
+def texels_moved(reads_input: bool, binds: Iterable[Texture], result: TensorType, writes: Texture | None) -> Fraction:
+    """Texels per pixel of the graph's input that a pass reads and writes at least: every texture once."""
+    read = sum((texture.type.pixels() * texture.texels() for texture in binds), Fraction(reads_input))
+    return read + result.pixels() * (writes.texels() if writes else 1)
+
+
+def textures_bound(scheduled: ScheduledPass, weights: Weights) -> int:
+    """How many textures a pass binds at most: values, tables, and those of the graph's input."""
+    steps = scheduled.steps + (scheduled.tile.source.steps if scheduled.tile else ())
+    tables = sum(isinstance(step, RimStep) or (isinstance(step, ConvStep) and weights == "texture") for step in steps)
+    if scheduled.results > 1:
+        tables += sum(isinstance(step, PointwiseStep) and isinstance(step.op, PRelu | Affine) for step in steps)
+    return len(scheduled.binds) + tables + INPUT_BINDS
 
 
 def _reads(steps: list[Step], name: str) -> bool:

@@ -39,6 +39,9 @@ class Target:
     weights are in textures anyway."""
     without: frozenset[str] = frozenset()
     """Names of OPTIMISATIONS that are switched off."""
+    fuse: bool = False
+    """Compute a layer again in the pass that reads it, in shared memory, where that is cheap: fewer textures and less
+    traffic for more work and up to 32 KiB of shared memory. Needs the stage `compute` and the weights in the code."""
     max_binds: int = 12
     """Textures per pass. Both players allow 16; libplacebo on Direct3D 11 runs out of slots at 14 (mpv #17968)."""
     max_packs_per_texture: int = 16
@@ -50,6 +53,11 @@ class Target:
             raise TargetError("--workgroup", f"found {width}x{height}, expected 1 to 1024 threads in all")
         if self.precision == "fp16" and self.stage == "fragment":
             raise TargetError("--precision", "found fp16 with --fragment, expected --compute", "add --compute")
+        if self.fuse and self.stage == "fragment":
+            raise TargetError("--fuse", "found it with --fragment, expected --compute", "add --compute")
+        if self.fuse and self.weights == "texture":
+            # An invocation has eight pixels then, and the tile of 64 of them fits into no GPU's shared memory.
+            raise TargetError("--fuse", "found it with --weights texture, expected --weights code")
         unknown = sorted(self.without - set(OPTIMISATIONS))
         if unknown:
             raise TargetError("--no-opt", f"found {unknown[0]!r}, expected one of {', '.join(OPTIMISATIONS)}")

@@ -1,7 +1,8 @@
 """Which way of writing a model is fastest on this device.
 
 Every candidate shows the same picture; they differ in how many pixels an invocation computes, in whether Winograd's
-products are used, and in the workgroup. All are timed side by side, see `runtime.bench`.
+products are used, in the workgroup, and in whether layers share a pass. All are timed side by side, see
+`runtime.bench`.
 """
 
 from __future__ import annotations
@@ -35,9 +36,8 @@ class Candidate:
     def name(self) -> str:
         """Its options on the command line."""
         width, height = self.target.workgroup
-        return " ".join(
-            [f"--workgroup {width}x{height}", *(f"--no-opt {name}" for name in sorted(self.target.without))]
-        )
+        switched_off = [f"--no-opt {name}" for name in sorted(self.target.without)]
+        return " ".join([f"--workgroup {width}x{height}", *switched_off, *(["--fuse"] if self.target.fuse else [])])
 
 
 def candidates(target: Target) -> tuple[Target, ...]:
@@ -48,6 +48,8 @@ def candidates(target: Target) -> tuple[Target, ...]:
         replace(target, workgroup=workgroup, without=target.without | without)
         for without, workgroup in itertools.product(CHOICES, WORKGROUPS)
     ]
+    if target.weights == "code":
+        every += [replace(target, workgroup=workgroup, fuse=True) for workgroup in WORKGROUPS]
     return tuple(dict.fromkeys([target, *every]))
 
 
@@ -61,16 +63,17 @@ def tune(
 ) -> tuple[Candidate, ...]:
     """The candidates, fastest first, timed on frames of `size` (width, height; None: what suits the device).
 
-    Raises NoDeviceError, and ShaderRunError where not one of them runs.
+    Of candidates that give the same shader the first is taken. Raises NoDeviceError, and ShaderRunError where not one
+    of them runs.
     """
-    targets = candidates(target)
-    names = [f"{number}" for number in range(len(targets))]
-    texts = [hookfile.format(compiler.compile(graph, candidate)) for candidate in targets]
-    entries = [Entry(name, text) for name, text in zip(names, texts, strict=True)]
+    texts: dict[str, Target] = {}
+    for candidate in candidates(target):
+        texts.setdefault(hookfile.format(compiler.compile(graph, candidate)), candidate)
+    entries = [Entry(f"{number}", text) for number, text in enumerate(texts)]
     report = measure(entries, Options(size, runs), progress=progress)
     found = [
         Candidate(candidate, file.seconds.median if file.seconds else None, file.compile_seconds, file.problem)
-        for candidate, file in zip(targets, report.files, strict=True)
+        for candidate, file in zip(texts.values(), report.files, strict=True)
     ]
     if all(candidate.seconds is None for candidate in found):
         raise ShaderRunError(graph.name, f"found no candidate that runs here ({found[0].problem}), expected one")

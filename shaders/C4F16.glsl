@@ -13,7 +13,7 @@
 // to mpv.conf.
 // Stays off while the picture is shown at little more than its own size; see WHEN below.
 
-//!TEXTURE C4F16_conv1_rim_0w
+//!TEXTURE C4F16_conv1_rim_0of4w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -21,7 +21,7 @@
 //!DESC C4F16 conv1_whole 16x5x5x1 + Rim + Add + Relu [1/4]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F16_conv1_rim_0w
+//!BIND C4F16_conv1_rim_0of4w
 //!SAVE C4F16_relu1_0
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -134,15 +134,15 @@ vec4 hook() {
             vec4 sum_0 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_0w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_0of4w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F16_conv1_rim_0w, ivec2(1, term), 0) : vec4(0.0);
+                sum_0 += here ? texelFetch(C4F16_conv1_rim_0of4w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_0w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_0of4w, ivec2(0, tap), 0).xy);
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_0 += texelFetch(C4F16_conv1_rim_0w, ivec2(1, tap), 0) * s;
+                        sum_0 += texelFetch(C4F16_conv1_rim_0of4w, ivec2(1, tap), 0) * s;
                     }
                 }
             }
@@ -159,7 +159,7 @@ vec4 hook() {
     return relu1_0;
 }
 
-//!TEXTURE C4F16_conv1_rim_1w
+//!TEXTURE C4F16_conv1_rim_1of4w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -167,7 +167,7 @@ vec4 hook() {
 //!DESC C4F16 conv1_whole 16x5x5x1 + Rim + Add + Relu [2/4]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F16_conv1_rim_1w
+//!BIND C4F16_conv1_rim_1of4w
 //!SAVE C4F16_relu1_1
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -280,15 +280,15 @@ vec4 hook() {
             vec4 sum_1 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_1w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_1of4w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_1 += here ? texelFetch(C4F16_conv1_rim_1w, ivec2(1, term), 0) : vec4(0.0);
+                sum_1 += here ? texelFetch(C4F16_conv1_rim_1of4w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_1w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_1of4w, ivec2(0, tap), 0).xy);
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_1 += texelFetch(C4F16_conv1_rim_1w, ivec2(1, tap), 0) * s;
+                        sum_1 += texelFetch(C4F16_conv1_rim_1of4w, ivec2(1, tap), 0) * s;
                     }
                 }
             }
@@ -305,7 +305,7 @@ vec4 hook() {
     return relu1_1;
 }
 
-//!TEXTURE C4F16_conv1_rim_2w
+//!TEXTURE C4F16_conv1_rim_2of4w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -313,7 +313,7 @@ vec4 hook() {
 //!DESC C4F16 conv1_whole 16x5x5x1 + Rim + Add + Relu [3/4]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F16_conv1_rim_2w
+//!BIND C4F16_conv1_rim_2of4w
 //!SAVE C4F16_relu1_2
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -426,15 +426,15 @@ vec4 hook() {
             vec4 sum_2 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_2w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_2of4w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_2 += here ? texelFetch(C4F16_conv1_rim_2w, ivec2(1, term), 0) : vec4(0.0);
+                sum_2 += here ? texelFetch(C4F16_conv1_rim_2of4w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_2w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_2of4w, ivec2(0, tap), 0).xy);
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_2 += texelFetch(C4F16_conv1_rim_2w, ivec2(1, tap), 0) * s;
+                        sum_2 += texelFetch(C4F16_conv1_rim_2of4w, ivec2(1, tap), 0) * s;
                     }
                 }
             }
@@ -451,7 +451,7 @@ vec4 hook() {
     return relu1_2;
 }
 
-//!TEXTURE C4F16_conv1_rim_3w
+//!TEXTURE C4F16_conv1_rim_3of4w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -459,7 +459,7 @@ vec4 hook() {
 //!DESC C4F16 conv1_whole 16x5x5x1 + Rim + Add + Relu [4/4]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F16_conv1_rim_3w
+//!BIND C4F16_conv1_rim_3of4w
 //!SAVE C4F16_relu1_3
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -572,15 +572,15 @@ vec4 hook() {
             vec4 sum_3 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_3w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_3of4w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_3 += here ? texelFetch(C4F16_conv1_rim_3w, ivec2(1, term), 0) : vec4(0.0);
+                sum_3 += here ? texelFetch(C4F16_conv1_rim_3of4w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_3w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_3of4w, ivec2(0, tap), 0).xy);
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_3 += texelFetch(C4F16_conv1_rim_3w, ivec2(1, tap), 0) * s;
+                        sum_3 += texelFetch(C4F16_conv1_rim_3of4w, ivec2(1, tap), 0) * s;
                     }
                 }
             }

@@ -13,7 +13,7 @@
 // to mpv.conf.
 // Stays off while the picture is shown at little more than its own size; see WHEN below.
 
-//!TEXTURE C4F32_conv1_rim_0w
+//!TEXTURE C4F32_conv1_rim_0of8w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -21,7 +21,7 @@
 //!DESC C4F32 conv1_whole 32x5x5x1 + Rim + Add + Relu [1/8]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F32_conv1_rim_0w
+//!BIND C4F32_conv1_rim_0of8w
 //!SAVE C4F32_relu1_0
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -134,15 +134,15 @@ vec4 hook() {
             vec4 sum_0 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_0w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_0of8w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F32_conv1_rim_0w, ivec2(1, term), 0) : vec4(0.0);
+                sum_0 += here ? texelFetch(C4F32_conv1_rim_0of8w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_0w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_0of8w, ivec2(0, tap), 0).xy);
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_0 += texelFetch(C4F32_conv1_rim_0w, ivec2(1, tap), 0) * s;
+                        sum_0 += texelFetch(C4F32_conv1_rim_0of8w, ivec2(1, tap), 0) * s;
                     }
                 }
             }
@@ -159,7 +159,7 @@ vec4 hook() {
     return relu1_0;
 }
 
-//!TEXTURE C4F32_conv1_rim_1w
+//!TEXTURE C4F32_conv1_rim_1of8w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -167,7 +167,7 @@ vec4 hook() {
 //!DESC C4F32 conv1_whole 32x5x5x1 + Rim + Add + Relu [2/8]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F32_conv1_rim_1w
+//!BIND C4F32_conv1_rim_1of8w
 //!SAVE C4F32_relu1_1
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -280,15 +280,15 @@ vec4 hook() {
             vec4 sum_1 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_1w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_1of8w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_1 += here ? texelFetch(C4F32_conv1_rim_1w, ivec2(1, term), 0) : vec4(0.0);
+                sum_1 += here ? texelFetch(C4F32_conv1_rim_1of8w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_1w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_1of8w, ivec2(0, tap), 0).xy);
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_1 += texelFetch(C4F32_conv1_rim_1w, ivec2(1, tap), 0) * s;
+                        sum_1 += texelFetch(C4F32_conv1_rim_1of8w, ivec2(1, tap), 0) * s;
                     }
                 }
             }
@@ -305,7 +305,7 @@ vec4 hook() {
     return relu1_1;
 }
 
-//!TEXTURE C4F32_conv1_rim_2w
+//!TEXTURE C4F32_conv1_rim_2of8w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -313,7 +313,7 @@ vec4 hook() {
 //!DESC C4F32 conv1_whole 32x5x5x1 + Rim + Add + Relu [3/8]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F32_conv1_rim_2w
+//!BIND C4F32_conv1_rim_2of8w
 //!SAVE C4F32_relu1_2
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -426,15 +426,15 @@ vec4 hook() {
             vec4 sum_2 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_2w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_2of8w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_2 += here ? texelFetch(C4F32_conv1_rim_2w, ivec2(1, term), 0) : vec4(0.0);
+                sum_2 += here ? texelFetch(C4F32_conv1_rim_2of8w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_2w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_2of8w, ivec2(0, tap), 0).xy);
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_2 += texelFetch(C4F32_conv1_rim_2w, ivec2(1, tap), 0) * s;
+                        sum_2 += texelFetch(C4F32_conv1_rim_2of8w, ivec2(1, tap), 0) * s;
                     }
                 }
             }
@@ -451,7 +451,7 @@ vec4 hook() {
     return relu1_2;
 }
 
-//!TEXTURE C4F32_conv1_rim_3w
+//!TEXTURE C4F32_conv1_rim_3of8w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -459,7 +459,7 @@ vec4 hook() {
 //!DESC C4F32 conv1_whole 32x5x5x1 + Rim + Add + Relu [4/8]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F32_conv1_rim_3w
+//!BIND C4F32_conv1_rim_3of8w
 //!SAVE C4F32_relu1_3
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -572,15 +572,15 @@ vec4 hook() {
             vec4 sum_3 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_3w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_3of8w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_3 += here ? texelFetch(C4F32_conv1_rim_3w, ivec2(1, term), 0) : vec4(0.0);
+                sum_3 += here ? texelFetch(C4F32_conv1_rim_3of8w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_3w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_3of8w, ivec2(0, tap), 0).xy);
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_3 += texelFetch(C4F32_conv1_rim_3w, ivec2(1, tap), 0) * s;
+                        sum_3 += texelFetch(C4F32_conv1_rim_3of8w, ivec2(1, tap), 0) * s;
                     }
                 }
             }
@@ -597,7 +597,7 @@ vec4 hook() {
     return relu1_3;
 }
 
-//!TEXTURE C4F32_conv1_rim_4w
+//!TEXTURE C4F32_conv1_rim_4of8w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -605,7 +605,7 @@ vec4 hook() {
 //!DESC C4F32 conv1_whole 32x5x5x1 + Rim + Add + Relu [5/8]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F32_conv1_rim_4w
+//!BIND C4F32_conv1_rim_4of8w
 //!SAVE C4F32_relu1_4
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -718,15 +718,15 @@ vec4 hook() {
             vec4 sum_4 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_4w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_4of8w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_4 += here ? texelFetch(C4F32_conv1_rim_4w, ivec2(1, term), 0) : vec4(0.0);
+                sum_4 += here ? texelFetch(C4F32_conv1_rim_4of8w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_4w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_4of8w, ivec2(0, tap), 0).xy);
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_4 += texelFetch(C4F32_conv1_rim_4w, ivec2(1, tap), 0) * s;
+                        sum_4 += texelFetch(C4F32_conv1_rim_4of8w, ivec2(1, tap), 0) * s;
                     }
                 }
             }
@@ -743,7 +743,7 @@ vec4 hook() {
     return relu1_4;
 }
 
-//!TEXTURE C4F32_conv1_rim_5w
+//!TEXTURE C4F32_conv1_rim_5of8w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -751,7 +751,7 @@ vec4 hook() {
 //!DESC C4F32 conv1_whole 32x5x5x1 + Rim + Add + Relu [6/8]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F32_conv1_rim_5w
+//!BIND C4F32_conv1_rim_5of8w
 //!SAVE C4F32_relu1_5
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -864,15 +864,15 @@ vec4 hook() {
             vec4 sum_5 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_5w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_5of8w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_5 += here ? texelFetch(C4F32_conv1_rim_5w, ivec2(1, term), 0) : vec4(0.0);
+                sum_5 += here ? texelFetch(C4F32_conv1_rim_5of8w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_5w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_5of8w, ivec2(0, tap), 0).xy);
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_5 += texelFetch(C4F32_conv1_rim_5w, ivec2(1, tap), 0) * s;
+                        sum_5 += texelFetch(C4F32_conv1_rim_5of8w, ivec2(1, tap), 0) * s;
                     }
                 }
             }
@@ -889,7 +889,7 @@ vec4 hook() {
     return relu1_5;
 }
 
-//!TEXTURE C4F32_conv1_rim_6w
+//!TEXTURE C4F32_conv1_rim_6of8w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -897,7 +897,7 @@ vec4 hook() {
 //!DESC C4F32 conv1_whole 32x5x5x1 + Rim + Add + Relu [7/8]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F32_conv1_rim_6w
+//!BIND C4F32_conv1_rim_6of8w
 //!SAVE C4F32_relu1_6
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -1010,15 +1010,15 @@ vec4 hook() {
             vec4 sum_6 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_6w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_6of8w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_6 += here ? texelFetch(C4F32_conv1_rim_6w, ivec2(1, term), 0) : vec4(0.0);
+                sum_6 += here ? texelFetch(C4F32_conv1_rim_6of8w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_6w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_6of8w, ivec2(0, tap), 0).xy);
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_6 += texelFetch(C4F32_conv1_rim_6w, ivec2(1, tap), 0) * s;
+                        sum_6 += texelFetch(C4F32_conv1_rim_6of8w, ivec2(1, tap), 0) * s;
                     }
                 }
             }
@@ -1035,7 +1035,7 @@ vec4 hook() {
     return relu1_6;
 }
 
-//!TEXTURE C4F32_conv1_rim_7w
+//!TEXTURE C4F32_conv1_rim_7of8w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -1043,7 +1043,7 @@ vec4 hook() {
 //!DESC C4F32 conv1_whole 32x5x5x1 + Rim + Add + Relu [8/8]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F32_conv1_rim_7w
+//!BIND C4F32_conv1_rim_7of8w
 //!SAVE C4F32_relu1_7
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -1156,15 +1156,15 @@ vec4 hook() {
             vec4 sum_7 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_7w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(texelFetch(C4F32_conv1_rim_7of8w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_7 += here ? texelFetch(C4F32_conv1_rim_7w, ivec2(1, term), 0) : vec4(0.0);
+                sum_7 += here ? texelFetch(C4F32_conv1_rim_7of8w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_7w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec2(texelFetch(C4F32_conv1_rim_7of8w, ivec2(0, tap), 0).xy);
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_7 += texelFetch(C4F32_conv1_rim_7w, ivec2(1, tap), 0) * s;
+                        sum_7 += texelFetch(C4F32_conv1_rim_7of8w, ivec2(1, tap), 0) * s;
                     }
                 }
             }

@@ -16,6 +16,7 @@ import pytest
 from shadergen import __version__, compiler, hookfile
 from shadergen.emit import CHROMA_GUARD
 from shadergen.errors import TargetError
+from shadergen.glsltext import shared_bytes, without_comments
 from shadergen.graph import Clip, Concat, Conv, Graph, Node, Op, Plane, PRelu, Relu, Slice
 from shadergen.hookfile import Compute, HookFile, HookPass, Rpn, UserTexture
 from shadergen.lint import glslang_compiler, lint_text
@@ -323,6 +324,35 @@ def test_packs_that_a_part_does_not_need_are_not_computed() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Layers that share a pass
+
+
+@pytest.mark.parametrize("graph", GRAPHS, ids=lambda graph: graph.name)
+def test_fused_files_are_sound(graph: Graph) -> None:
+    """They read back, lint has nothing to say, and each pass has the shared memory that its schedule says."""
+    target = Target("compute", fuse=True)
+    file, planned = compiler.compile(graph, target), compiler.plan(graph, target)
+    text = hookfile.format(file)
+    assert hookfile.parse(text) == file
+    assert not lint_text(text)
+    own = [block for block in file.passes if f"{graph.name} " in str(block.desc)][-len(planned.passes) :]
+    for block, scheduled in zip(own, planned.passes, strict=True):
+        assert block.compute is not None
+        expected = scheduled.tile.bytes if scheduled.tile else 0
+        assert shared_bytes(without_comments(block.body), block.compute.threads) == expected
+        assert block.compute.threads == (scheduled.tile.workgroup if scheduled.tile else target.workgroup)
+        assert block.body.count("barrier();") == (1 if scheduled.tile else 0)
+    assert all(f"{tile.value} is kept in shared memory" in file.header for tile in planned.tiles())
+
+
+def test_a_tile_in_fp16_holds_what_a_texture_would() -> None:
+    first = compiler.compile(c_model(), Target("compute", "fp16", fuse=True)).passes[0].body
+    assert "shared f16vec4 tile[" in first
+    assert "] = f16vec4(padded(relu1_0a, inside));" in first
+    assert "f16vec4 s_0_0 = tile[first];" in first
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Tables
 
 
@@ -425,12 +455,23 @@ def wide() -> Graph:
     return with_one_digit(graph)
 
 
-GOLDENS = {
-    f"{graph.name}{target.suffix}.glsl": (graph, target)
-    for graph in (*map(tiny, PLANES), every_step(), composed(), wide())
-    for target in VARIANTS
-    if graph.plane == "luma" or target.weights == "code"  # the others' loops are the same
-}
+def fused() -> Graph:
+    """Six channels, so that the tile's second pack has two lanes, and a kernel that reaches two pixels up and left."""
+    last = replace(conv(6, 1), pads=(2, 2, 0, 0))
+    return with_one_digit(
+        net(("one", conv(1, 6, 1), "input"), ("relu", Relu(), "one"), ("last", last, "relu"), name="Fused")
+    )
+
+
+GOLDENS = (
+    {
+        f"{graph.name}{target.suffix}.glsl": (graph, target)
+        for graph in (*map(tiny, PLANES), every_step(), composed(), wide())
+        for target in VARIANTS
+        if graph.plane == "luma" or target.weights == "code"  # the others' loops are the same
+    }
+    | {f"Fused{target.suffix}.glsl": (fused(), replace(target, fuse=True)) for target in VARIANTS[1:3]}
+)
 
 
 @pytest.mark.parametrize("name", GOLDENS)

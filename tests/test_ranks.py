@@ -20,7 +20,7 @@ RANKS: list[set[str]] = [
     {"target", "graph", "hookfile"},
     {"glsl", "reference", "packing", "blocking", "tables"} | SOURCES | PASSES | LINT | RUNTIME,
     {"schedule"},
-    {"places"},
+    {"places", "fusion"},
     {"convolution", "rim", "sampling"},
     {"emit"},
     {"compiler"},

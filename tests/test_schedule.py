@@ -46,6 +46,7 @@ from shadergen.target import VARIANTS, Target
 from tests.nets import PLANES, c_model, random_conv, random_graph
 
 FRAGMENT, COMPUTE, FP16, INSTANT = VARIANTS
+FUSED = replace(COMPUTE, fuse=True)
 
 
 def conv(channels: int, out: int, kernel: int = 3) -> Conv:
@@ -502,6 +503,124 @@ def test_vram_of_all_results() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Layers that share a pass
+
+
+def tiles(planned: Schedule) -> list[str]:
+    """Of each pass that has one: the value, the workgroup and the tile's size in pixels."""
+    found = [(tile.value, *tile.workgroup, *tile.size) for tile in planned.tiles()]
+    return ["{} {}x{} {}x{}".format(*numbers) for numbers in found]
+
+
+def after(reader: Conv, source: Conv | None = None) -> Graph:
+    """A convolution of a convolution's ReLU; the third pads with the edge, so that it shares no pass."""
+    last = replace(conv(reader.weight.shape[0], 1), pad_mode="edge")
+    return net(a=(source or conv(1, 4), "input"), b=(Relu(), "a"), c=(reader, "b"), d=(Relu(), "c"), e=(last, "d"))
+
+
+def test_the_first_two_layers_share_a_pass() -> None:
+    """The texture between them is gone: C4F32 keeps 24 texels per pixel and the result instead of 32."""
+    plain, fused = (compiler.plan(c_model(filters=32, layers=4), target) for target in (COMPUTE, FUSED))
+    assert lines(fused)[0] == "relu2 <- input: conv1_whole conv1_rim conv1 relu1 conv2 relu2"
+    assert lines(fused)[1:] == lines(plain)[2:]
+    assert (kept(plain), kept(fused)) == (["relu1", "relu2", "relu3", "relu4"], ["relu2", "relu3", "relu4"])
+    assert plain.vram_bytes() == 8 * (32 + 4)
+    assert fused.vram_bytes() == 8 * (24 + 4)
+
+
+def test_what_the_halo_costs() -> None:
+    """8x8 threads of 2x1 pixels read 18x10 pixels of 8 packs; each is computed once for its 16x8."""
+    first, second, *_ = compiler.plan(c_model(filters=32, layers=4), COMPUTE).passes
+    fused = compiler.plan(c_model(filters=32, layers=4), FUSED).passes[0]
+    assert fused.tile is not None
+    assert tiles(compiler.plan(c_model(filters=32, layers=4), FUSED)) == ["relu1 8x8 18x10"]
+    assert fused.tile.bytes == 18 * 10 * 8 * 16 <= 32 * 1024
+    assert fused.tile.share == Fraction(18 * 10, 16 * 8)
+    assert fused.cost.macs == second.cost.macs + first.cost.macs * fused.tile.share
+    assert fused.cost.fetches == first.cost.fetches * fused.tile.share
+    assert fused.cost.bytes == 8 * (1 + 8), "luma once, and relu2"
+
+
+@pytest.mark.parametrize(
+    ("channels", "workgroup", "expected"),
+    [
+        (8, (16, 8), "b 16x8 34x18"),  # four pixels an invocation
+        (8, (8, 4), "b 8x4 18x10"),
+        (16, (16, 8), "b 16x8 34x10"),
+        (16, (32, 16), "b 16x8 34x10"),  # the target's own would take 74 KiB
+        (32, (16, 8), "b 8x8 18x10"),  # 42 KiB
+        (64, (16, 8), "b 8x8 10x10"),  # one pixel, since two would make the code long
+        (65, (16, 8), ""),  # two textures
+        (4, (1, 1), "b 16x8 34x18"),  # a thread alone would compute four times the pixels it stands for
+    ],
+)
+def test_the_workgroup_is_the_target_s_or_one_whose_tile_fits(
+    channels: int, workgroup: tuple[int, int], expected: str
+) -> None:
+    graph = after(conv(channels, channels), conv(1, channels))
+    found = compiler.plan(graph, replace(FUSED, workgroup=workgroup))
+    assert " ".join(tiles(found)) == expected
+
+
+def test_a_tile_has_what_the_kernel_reaches() -> None:
+    one, below = conv(4, 4, 1), replace(conv(4, 4), pads=(0, 2, 2, 0))
+    assert tiles(compiler.plan(after(one), FUSED)) == ["b 16x8 32x16"]
+    (tile,) = compiler.plan(after(below), FUSED).tiles()
+    assert (tile.margin, tile.size) == ((2, 0), (34, 18))
+    larger = replace(conv(1, 4), pads=(2, 2, 2, 2))
+    (tile,) = compiler.plan(after(replace(conv(4, 4), pads=(0, 0, 0, 0)), larger), FUSED).tiles()
+    assert (tile.margin, tile.size) == ((0, 0), (34, 18))
+
+
+MUST_NOT = {
+    "another pass reads it": net(
+        a=(conv(1, 4, 7), "input"),
+        b=(Relu(), "a"),
+        c=(conv(4, 4), "b"),
+        d=(Relu(), "c"),
+        e=(Add(), "b d"),
+        f=(conv(4, 1), "e"),
+    ),
+    "it is wanted at the pixel": net(
+        a=(conv(1, 4, 7), "input"), b=(Relu(), "a"), c=(conv(4, 4), "b"), d=(Add(), "b c"), e=(Slice(0, 1), "d")
+    ),
+    "the padding is not zero": after(replace(conv(4, 4), pad_mode="edge")),
+    "the halo is dear": after(conv(4, 4), conv(1, 4, 13)),
+    "it is of another size": net(a=(conv(1, 4), "input"), b=(DepthToSpace(2), "a"), c=(conv(1, 1), "b")),
+    "it is gathered": net(
+        a=(conv(1, 4), "input"), b=(DepthToSpace(2), "a"), c=(SpaceToDepth(2), "b"), d=(conv(4, 1, 1), "c")
+    ),
+}
+
+
+@pytest.mark.parametrize("why", MUST_NOT)
+def test_a_value_stays_a_texture_where(why: str) -> None:
+    assert tiles(compiler.plan(MUST_NOT[why], FUSED)) == []
+    assert lines(compiler.plan(MUST_NOT[why], FUSED)) == lines(compiler.plan(MUST_NOT[why], COMPUTE))
+
+
+def test_a_value_that_a_rim_reads_stays_a_texture() -> None:
+    """Composed, the last convolution's rim reads relu2 as well; uncomposed, conv3 reads it alone, but is too dear."""
+    assert tiles(compiler.plan(c_model(filters=32), FUSED)) == ["relu1 8x8 18x10"]
+    alone = replace(FUSED, without=frozenset({"compose"}))
+    assert tiles(compiler.plan(c_model(filters=32), alone)) == ["conv0 8x8 18x10"]
+
+
+def test_a_pass_has_one_tile_and_what_fills_it_none() -> None:
+    graph = net(
+        a=(conv(1, 4, 1), "input"), b=(Relu(), "a"), c=(conv(4, 4, 1), "b"), d=(Relu(), "c"), e=(conv(4, 4, 1), "d"),
+        f=(Relu(), "e"), g=(conv(4, 1), "f"),
+    )  # fmt: skip
+    assert lines(compiler.plan(graph, FUSED)) == ["d <- input: a b c d", "plane <- d: e f g"]
+
+
+def test_fusing_needs_compute_passes_and_weights_in_the_code() -> None:
+    for changes in ({"stage": "fragment"}, {"weights": "texture"}):
+        with pytest.raises(TargetError, match=r"^--fuse: found it with --"):
+            replace(FUSED, **changes)  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Any graph
 
 
@@ -511,13 +630,14 @@ def test_a_random_graph_s_passes_hold_together(seed: int, target: Target) -> Non
     hold_together(schedule(random_graph(seed), target))
 
 
-@pytest.mark.parametrize("target", VARIANTS, ids=lambda target: target.suffix)
+@pytest.mark.parametrize("target", [*VARIANTS, FUSED], ids=["fragment", "compute", "fp16", "instant", "fused"])
 @pytest.mark.parametrize("seed", range(24))
 def test_a_composed_random_graph_s_passes_hold_together(seed: int, target: Target) -> None:
     planned = compiler.plan(random_graph(seed), target)
     hold_together(planned)
     rims = {node.name for node in planned.graph.nodes if isinstance(node.op, Rim)}
-    assert rims == {step.node for scheduled in planned.passes for step in scheduled.steps if isinstance(step, RimStep)}
+    every = [*planned.passes, *(tile.source for tile in planned.tiles())]
+    assert rims == {step.node for scheduled in every for step in scheduled.steps if isinstance(step, RimStep)}
 
 
 def hold_together(planned: Schedule) -> None:
@@ -526,6 +646,7 @@ def hold_together(planned: Schedule) -> None:
     for scheduled in planned.passes:
         assert set(scheduled.reads) <= written, "only what an earlier pass gave"
         assert {texture.value for texture in scheduled.binds} <= set(scheduled.reads)
+        assert not scheduled.tile or scheduled.tile.value not in written, "it is in shared memory only"
         packs[scheduled.root] = packs.get(scheduled.root, 0) + (scheduled.writes.packs if scheduled.writes else 1)
         if scheduled.part[0] == scheduled.part[1] - 1:
             written.add(scheduled.root)

@@ -63,6 +63,9 @@ def target_options(command: Command, default: Stage = "fragment") -> Command:
         help="texture: a short shader that starts at once; code: the fastest one.",
     )
     @click.option(
+        "--fuse", is_flag=True, help="Compute cheap layers in the pass that reads them: less video memory, more work."
+    )
+    @click.option(
         "--no-opt",
         "without",
         type=click.Choice(list(OPTIMISATIONS)),
@@ -77,12 +80,13 @@ def target_options(command: Command, default: Stage = "fragment") -> Command:
         when: float,
         workgroup: Any,
         weights: Weights,
+        fuse: bool,
         without: tuple[str, ...],
         **options: Any,
     ) -> Any:
         try:
             target = Target(
-                stage or default, precision, when, workgroup or Target.workgroup, weights, frozenset(without)
+                stage or default, precision, when, workgroup or Target.workgroup, weights, frozenset(without), fuse
             )
         except TargetError as error:
             raise click.UsageError(str(error)) from None

@@ -36,6 +36,7 @@ def inspect(file: Path, size: tuple[int, int], as_json: bool, load: Load, target
             "macs_per_pixel": float(scheduled.cost.macs),
             "fetches_per_pixel": float(scheduled.cost.fetches),
             "bytes_per_pixel": float(scheduled.cost.bytes),
+            "shared_bytes": scheduled.tile.bytes if scheduled.tile else 0,
             "pixels": "{}x{}".format(*scheduled.pixels),
         }
         for scheduled in schedule.passes
@@ -50,7 +51,7 @@ def inspect(file: Path, size: tuple[int, int], as_json: bool, load: Load, target
         return
     click.echo(dump(graph))
     click.echo()
-    columns = ("macs_per_pixel", "fetches_per_pixel", "bytes_per_pixel", "binds")
+    columns = ("macs_per_pixel", "fetches_per_pixel", "bytes_per_pixel", "binds", "shared_bytes")
     titles = [column.replace("_per_pixel", "") for column in columns]
     click.echo(f"{'pass':<28}" + "".join(f"{title:>14}" for title in (*titles, "pixels")))
     for row in rows:

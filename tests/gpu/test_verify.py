@@ -26,6 +26,7 @@ from shadergen.target import OPTIMISATIONS, VARIANTS, Target
 from tests.nets import PLANES, c_model, packs_of_two_passes, random_conv, random_graph
 
 FRAGMENT, COMPUTE, COMPUTE_FP16, INSTANT = VARIANTS
+FUSED = replace(COMPUTE, fuse=True)
 ON_OPENGL = pytest.mark.parametrize("target", [FRAGMENT, COMPUTE, INSTANT], ids=["fragment", "compute", "instant"])
 ROOT = Path(__file__).parent.parent.parent
 SIZES = ((1, 1), (2, 3), (17, 13), (70, 50))
@@ -51,6 +52,28 @@ def test_every_plane_and_stage_equals_the_reference(plane: Any, target: Target) 
     report = verify.verify(c_model(plane, filters=9), target, sizes=SIZES, layers=True)
     assert report.status == "passed", explain(report)
     assert not any(layer.departs for check in report.checks for layer in check.layers)
+
+
+@pytest.mark.parametrize(
+    ("graph", "values"),
+    [
+        (c_model(filters=8), ["relu1"]),
+        (c_model("rgb", filters=4), ["conv0", "relu2"]),
+        (c_model("chroma", filters=4, layers=1), ["relu1"]),  # from a texture; the others' are from the graph's input
+    ],
+    ids=["luma", "rgb", "chroma"],
+)
+def test_layers_that_share_a_pass_equal_the_reference(graph: Graph, values: list[str]) -> None:
+    report = verify.verify(graph, FUSED, sizes=SIZES, layers=True)
+    assert report.status == "passed", explain(report)
+    assert [tile.value for tile in compiler.plan(graph, FUSED).tiles()] == values
+
+
+@needs_libplacebo
+def test_layers_share_a_pass_in_libplacebo_in_fp16() -> None:
+    target = replace(COMPUTE_FP16, fuse=True)
+    report = verify.verify(c_model(filters=6), target, runner="libplacebo", sizes=((1, 1), (70, 50)))
+    assert report.status == "passed", explain(report)
 
 
 @needs_libplacebo
@@ -103,6 +126,14 @@ def differences(gl: moderngl.Context, graph: Graph, target: Target, shown: Graph
 @pytest.mark.parametrize("seed", range(8))
 def test_random_graphs_of_every_operator(gl: moderngl.Context, seed: int, target: Target) -> None:
     for comparison in differences(gl, random_graph(seed), target):
+        assert RGBA32F.holds(comparison), comparison
+
+
+@pytest.mark.parametrize("seed", [2, 8, 11])
+def test_random_graphs_whose_layers_share_a_pass(gl: moderngl.Context, seed: int) -> None:
+    """Kernels off centre, tiles with and without a halo, of one pack and of two, up to three in a file."""
+    assert compiler.plan(random_graph(seed), FUSED).tiles()
+    for comparison in differences(gl, random_graph(seed), FUSED):
         assert RGBA32F.holds(comparison), comparison
 
 
@@ -347,6 +378,10 @@ def column_of_another_weight(text: str) -> str:
     return changed_once(text, r"conv2_weights\((\d+), ", lambda found: f"conv2_weights({int(found[1]) + 1}, ")
 
 
+def halo_beyond_the_border(text: str) -> str:
+    return changed_once(text, r"padded\(relu1_0a, inside\)", lambda found: "relu1_0a")
+
+
 SLIPS = {
     "swapped products": (swapped_products, COMPUTE, "relu2"),
     "a factor's sign": (wrong_factor, COMPUTE, "relu2"),
@@ -355,6 +390,7 @@ SLIPS = {
     "a pixel for its neighbour": (pixel_stored_twice, COMPUTE, "relu2"),
     "a border too narrow": (narrow_border, COMPUTE, "relu1"),
     "a table's column": (column_of_another_weight, INSTANT, "relu2"),
+    "a halo that is not zero outside": (halo_beyond_the_border, FUSED, "relu2"),
 }
 """Mistakes of what is written for a graph that is right: what changes the text, the variant, where it first shows."""
 
