@@ -117,9 +117,7 @@ def _with_tile(planned: Schedule, reader: ScheduledPass, convs: list[ConvStep], 
     for texture in planned.textures[tile.value]:
         del binds[texture]
     del reads[tile.value]
-    no_fetches = sum(
-        (planned.types[step.node].pixels() * step.texels() * len(step.sources) for step in convs), Fraction(0)
-    )
+    fetched = [planned.types[step.node].pixels() * step.texels() * len(step.sources) for step in convs]
     texels = texels_moved(planned.graph.input in reads, binds, planned.types[reader.root], reader.writes)
     cost = Cost(
         reader.cost.macs + source.cost.macs * tile.share,
