@@ -61,6 +61,11 @@ def test_build_takes_when_and_workgroup(model: Path, tmp_path: Path) -> None:
     assert "//!COMPUTE 8 4 8 4" in text or "//!COMPUTE 16 8 8 4" in text
 
 
+def test_build_takes_fuse_and_keeps_the_name(model: Path, tmp_path: Path) -> None:
+    assert run("build", model, "--compute", "--fuse", "-o", tmp_path / "made/").output.endswith("/C2F4_CMP.glsl\n")
+    assert "\nshared vec4 tile[" in (tmp_path / "made" / "C2F4_CMP.glsl").read_text()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -69,6 +74,8 @@ def test_build_takes_when_and_workgroup(model: Path, tmp_path: Path) -> None:
         ["--precision", "fp16"],
         ["--when", "-1"],
         ["--precision", "int"],
+        ["--fuse"],
+        ["--compute", "--weights", "texture", "--fuse"],
     ],
 )
 def test_wrong_usage_ends_with_2(model: Path, arguments: list[str]) -> None:
@@ -121,6 +128,10 @@ def test_inspect_counts_the_work(model: Path) -> None:
     assert summary["macs_per_pixel"] == 9012 - 3 * 16 * 16 * 3  # Winograd takes a third off three convolutions
     summary = json.loads(run("inspect", ROOT / "weights" / "C4F16.npz", "--json").output)
     assert summary["macs_per_pixel"] == 9012
+    passes = json.loads(run("inspect", ROOT / "weights" / "C4F16.npz", "--compute", "--fuse", "--json").output)[
+        "passes"
+    ]
+    assert [row["shared_bytes"] for row in passes] == [34 * 10 * 4 * 16, 0, 0, 0]
     assert "conv1" in run("inspect", model).output
 
 
