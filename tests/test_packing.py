@@ -56,16 +56,25 @@ def test_more_than_16_packs_take_more_textures() -> None:
     assert textures[1].cell(16) == (0, 0)
 
 
-@given(st.integers(1, 90), st.sampled_from((1, 5, 16)), st.integers(1, 3), st.integers(1, 3))
-def test_unpack_undoes_putting_channels_into_their_cells(channels: int, limit: int, height: int, width: int) -> None:
+@given(st.integers(1, 90), st.sampled_from((1, 5, 16)), st.integers(1, 3), st.integers(1, 3), st.booleans())
+def test_unpack_undoes_putting_channels_into_their_cells(
+    channels: int, limit: int, height: int, width: int, planar: bool
+) -> None:
     value = np.random.default_rng(0).random((channels, height, width)).astype(np.float32)
     read = []
-    for texture in pack_value("x", "x", TensorType(channels), limit):
+    for texture in pack_value("x", "x", TensorType(channels), limit, planar):
         texels = np.full((4, height * texture.rows, width * texture.columns), np.nan, np.float32)
         for channel in range(channels):
             if texture.holds(channel // 4):
                 column, row = texture.cell(channel // 4)
-                texels[channel % 4, row :: texture.rows, column :: texture.columns] = value[channel]
+                if texture.planar:
+                    rows, columns = (
+                        slice(row * height, (row + 1) * height),
+                        slice(column * width, (column + 1) * width),
+                    )
+                else:
+                    rows, columns = slice(row, None, texture.rows), slice(column, None, texture.columns)
+                texels[channel % 4, rows, columns] = value[channel]
         read.append(texture.unpack(texels))
     np.testing.assert_array_equal(np.concatenate(read), value)
 

@@ -79,7 +79,7 @@ def test_fetches_and_matrices_as_text() -> None:
 def test_names_that_no_value_has() -> None:
     """A node's words begin with letters, so no texture of a pack ends like a table."""
     names = [tables.table_name("net", "a", packs, 4) for packs in ((0, 1), (0, 2), (2, 3), (0, 1, 2, 3))]
-    assert names == ["net_a_0_1w", "net_a_0_2w", "net_a_2_3w", "net_a_0w"]
+    assert names == ["net_a_0_1of4w", "net_a_0_2of4w", "net_a_2_3of4w", "net_a_0w"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def test_every_variant_has_the_same_rim() -> None:
     for target in VARIANTS[2:]:
         np.testing.assert_array_equal(tables_of(rim_net(), target)["rim_0w"], whole)
     parts = tables_of(rim_net(), VARIANTS[0])
-    assert set(parts) == {"rim_0w", "rim_1w"}
+    assert set(parts) == {"rim_0of2w", "rim_1of2w"}
     for pack, name in enumerate(sorted(parts)):
         part = parts[name]
         assert part.shape == (9, 1 + 2 * 4, 4)
