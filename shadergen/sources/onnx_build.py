@@ -58,10 +58,9 @@ class Builder:
                         expected = ", ".join(sorted(handlers))
                         raise ModelError(call.where, f"found operator {node.op_type!r}, expected one of {expected}")
                     outputs = handlers[node.op_type](call)
-            except SizeError as error:
-                raise MultipleError(call.where, str(error)) from None
             except ValueError as error:
-                raise ModelError(call.where, str(error)) from None
+                kind = MultipleError if isinstance(error, SizeError) else ModelError
+                raise kind(call.where, " ".join(str(error).split())) from None
             given = outputs if isinstance(outputs, list) else [outputs]
             self.tensors.update(zip(node.output, given, strict=False))
 

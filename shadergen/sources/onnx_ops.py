@@ -41,6 +41,7 @@ from shadergen.graph import (
     Sigmoid,
     Slice,
     Softplus,
+    SpaceToDepth,
     Sqrt,
     Sub,
     Tanh,
@@ -488,28 +489,38 @@ def _squeeze(call: Call) -> Tensor:
     return View(view.value, view.parts, tuple(axis for i, axis in enumerate(view.axes) if i not in gone))
 
 
-@handles("DepthToSpace", "SpaceToDepth")
-def _blocks(call: Call) -> Tensor:
-    """As the Reshape, Transpose and Reshape that ONNX defines them by."""
+@handles("DepthToSpace")
+def _depth_to_space(call: Call) -> Tensor:
+    """As the Reshape, Transpose and Reshape that ONNX defines it by."""
     call.image()
-    view, block = call.simple(), call.attribute("blocksize")
+    view, block = call.simple(), _block(call)
     c, h, w = call.type(view).channels, *(view.dims()[2:])
+    depth = c // block**2
+    if c % block**2:
+        raise ValueError(f"found {c} channels, expected a multiple of {block**2}")
+    crd = call.expect("mode", "DCR", "CRD") == "CRD"
+    first: list[Dim] = [1, depth, block, block, h, w] if crd else [1, block, block, depth, h, w]
+    digits = reshaped(view, first, None).transposed((0, 1, 4, 2, 5, 3) if crd else (0, 3, 4, 1, 5, 2))
+    return call.settle(reshaped(digits, [1, depth, h * block, w * block], None))
+
+
+@handles("SpaceToDepth")
+def _space_to_depth(call: Call) -> Tensor:
+    """ONNX has the place in the block before the channel."""
+    value, block = call.image(), _block(call)
+    channels = call.type(call.simple()).channels
+    order = np.arange(channels * block**2).reshape(channels, block**2).T.ravel()
+    if channels == 1 or block == 1:
+        return call.nchw(call.emit(SpaceToDepth(block), value))
+    blocks = call.emit(SpaceToDepth(block), value, tag="order")
+    return call.nchw(call.emit(Gather(tuple(order.tolist())), blocks))
+
+
+def _block(call: Call) -> int:
+    block = call.attribute("blocksize")
     if not isinstance(block, int) or not 0 < block <= 64:
         raise ValueError(f"found blocksize {block}, expected 1 to 64")
-    if call.node.op_type == "DepthToSpace":
-        depth = c // block**2
-        if c % block**2:
-            raise ValueError(f"found {c} channels, expected a multiple of {block**2}")
-        crd = call.expect("mode", "DCR", "CRD") == "CRD"
-        first: list[Dim] = [1, depth, block, block, h, w] if crd else [1, block, block, depth, h, w]
-        order = (0, 1, 4, 2, 5, 3) if crd else (0, 3, 4, 1, 5, 2)
-        last: list[Dim] = [1, depth, h * block, w * block]
-    else:
-        first = [1, c, h / block, block, w / block, block]  # type: ignore[list-item]  # whole, or reshaped() raises
-        order = (0, 3, 5, 1, 2, 4)
-        last = [1, c * block**2, h / block, w / block]  # type: ignore[list-item]
-    statics = call.builder.statics
-    return call.settle(reshaped(reshaped(view, first, statics).transposed(order), last, statics))
+    return block
 
 
 @handles("Concat")

@@ -110,8 +110,8 @@ def _texts(graph: onnx.GraphProto) -> Iterator[str | bytes]:
 
 def node_words(index: int, node: onnx.NodeProto) -> str:
     """How an error names a node: by its name, or else its first output, or its number."""
-    name = node.name or next(iter(node.output), "")
-    return f"node {name!r} ({node.op_type})" if name else f"node {index} ({node.op_type})"
+    name, kind = node.name or next(iter(node.output), ""), re.sub(r"[^ -~]", "?", node.op_type[:40])
+    return f"node {name!r} ({kind})" if name else f"node {index} ({kind})"
 
 
 def _opset(path: Path, model: onnx.ModelProto) -> int:
