@@ -32,7 +32,21 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from shadergen.graph import Add, Array, Concat, Conv, Graph, Node, Op, PadMode, Rim, RimTerm, TensorType, verify
+from shadergen.graph import (
+    Add,
+    Array,
+    Concat,
+    Conv,
+    ConvTranspose,
+    Graph,
+    Node,
+    Op,
+    PadMode,
+    Rim,
+    RimTerm,
+    TensorType,
+    verify,
+)
 from shadergen.passes.dead import remove_dead
 
 MAX_KERNEL = 9
@@ -61,8 +75,14 @@ def macs(graph: Graph) -> Fraction:
 
 
 def _macs(nodes: Iterable[Node], types: dict[str, TensorType]) -> Fraction:
-    convs = ((node.op.weight.size, types[node.name]) for node in nodes if isinstance(node.op, Conv))
-    return sum((size * type_.pixels() for size, type_ in convs), Fraction())
+    total = Fraction()
+    for node in nodes:
+        match node.op:
+            case Conv(weight):
+                total += weight.size * types[node.name].pixels()
+            case ConvTranspose(weight):
+                total += weight.size * types[node.inputs[0]].pixels()
+    return total
 
 
 def _better(graph: Graph) -> Graph | None:

@@ -18,7 +18,7 @@ from shadergen.errors import ModelError
 from shadergen.extent import TensorType
 from shadergen.graph import Array, Node, Op, infer
 from shadergen.sources.onnx_read import Constant, File, node_words, to_array
-from shadergen.sources.onnx_view import Kind, Size, SizeError, Statics, View, settled, simple_view
+from shadergen.sources.onnx_view import Kind, Size, SizeError, Statics, View, settled, simple_view, words
 
 
 class MultipleError(ModelError):
@@ -221,7 +221,7 @@ class Call:
         """The view as an image: emits what its axes need."""
         found = settled(view)
         if found is None:
-            raise SizeError(f"found a tensor of {len(view.axes)} axes, {view}, expected a picture's")
+            raise SizeError(f"found a tensor of {words(view.dims())}, expected a picture's")
         ops, kinds = found
         if not ops:
             return view
