@@ -304,6 +304,8 @@ class Resize:
     """For nearest; `round_prefer_floor` takes the lower of two pixels equally near."""
     cubic: float = -0.75
     """For cubic: the kernel's parameter a. ONNX's and PyTorch's is -0.75; -0.5 is Catmull and Rom's."""
+    exclude_outside: bool = False
+    """For cubic: what lies outside of the image has no weight; others are scaled to add up to 1, as in TensorFlow."""
 
 
 @dataclass(frozen=True)
@@ -710,7 +712,8 @@ def describe(op: Op) -> str:
         case Gather(indices):
             return f"Gather({reprlib.repr(indices)[1:-1]})"
         case Resize(scales, filter):
-            return f"Resize {filter} {scales[0]} {scales[1]}{_more(op, 'coordinates', 'rounding', 'cubic')}"
+            factors = f"{scales[0]} {scales[1]}"
+            return f"Resize {filter} {factors}{_more(op, 'coordinates', 'rounding', 'cubic', 'exclude_outside')}"
         case Pad() | MaxPool() | AveragePool() | Fit():
             return type(op).__name__ + _more(op, *(field.name for field in fields(op)))
         case _:

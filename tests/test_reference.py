@@ -338,13 +338,15 @@ def resizes(draw: st.DrawFn) -> Drawn:
     filter = draw(st.sampled_from(get_args(Filter)))
     coordinates, rounding = draw(st.sampled_from(get_args(Coordinates))), draw(st.sampled_from(get_args(Rounding)))
     scales, cubic = (draw(factors), draw(factors)), draw(st.sampled_from((-0.75, -0.5)))
+    excluded = filter == "cubic" and draw(st.booleans())
     attributes = {
         "mode": filter,
         "coordinate_transformation_mode": coordinates,
         "nearest_mode": rounding,
         "cubic_coeff_a": cubic,
+        "exclude_outside": int(excluded),
     }
-    op = Resize(scales, filter, coordinates, rounding, cubic)
+    op = Resize(scales, filter, coordinates, rounding, cubic, excluded)
     return op, "Resize", attributes, [EMPTY, np.array([1, 1, *scales], np.float32)]
 
 

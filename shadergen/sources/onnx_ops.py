@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
 from typing import Any, get_args
@@ -30,6 +31,7 @@ from shadergen.graph import (
     LeakyRelu,
     MaxPool,
     Mul,
+    Node,
     Op,
     Pad,
     PRelu,
@@ -47,7 +49,7 @@ from shadergen.graph import (
     Tanh,
 )
 from shadergen.sources.onnx_build import Call, Sizes, Tensor, shortest, weights
-from shadergen.sources.onnx_view import Dim, Size, SizeError, View, reshaped, words
+from shadergen.sources.onnx_view import Digit, Dim, Size, SizeError, View, reshaped, settled, words
 
 Handler = Callable[[Call], Tensor | list[Tensor]]
 HANDLERS: dict[str, Handler] = {}
@@ -258,6 +260,16 @@ def _gelu(call: Call) -> Tensor:
     return x.of(call.emit(Mul(), x.value, half.value))
 
 
+@handles("Celu")
+def _celu(call: Call) -> Tensor:
+    """alpha * elu(x / alpha)."""
+    alpha = call.attribute("alpha", 1.0)
+    if alpha == 1:
+        return call.view().of(call.emit(Elu(), call.view().value))
+    inner = _scaled(call, call.view(), 1 / alpha, 0, "scaled")
+    return _scaled(call, inner.of(call.emit(Elu(), inner.value, tag="elu")), alpha, 0)
+
+
 @handles("HardSigmoid", "HardSwish")
 def _hard_sigmoid(call: Call) -> Tensor:
     swish = call.node.op_type == "HardSwish"
@@ -422,6 +434,28 @@ def _power(call: Call, view: View, exponents: Array) -> View:
     return view.of(value)
 
 
+@dataclass(frozen=True, eq=False)
+class _Above:
+    """Where a picture is above a number."""
+
+    view: View
+    threshold: float
+
+
+@handles("Greater", "Where")
+def _softplus_s_threshold(call: Call) -> Any:
+    """PyTorch writes softplus as x where x > 20, as if float32 had another value there."""
+    if call.node.op_type == "Greater":
+        return _Above(call.view(0), float(call.constant(1).reshape(())))
+    above, x, softplus = call.tensor(0), call.tensor(1), call.tensor(2)
+    if isinstance(above, _Above) and isinstance(x, View) and isinstance(softplus, View):
+        expected = Node(softplus.value, Softplus(), (x.value,))
+        same = above.view.value == x.value and expected in call.builder.nodes
+        if same and above.threshold >= 17:  # from there on, float32 cannot hold the difference
+            return softplus
+    raise ValueError("found a choice between pictures, expected Softplus with a threshold")
+
+
 @handles("Reciprocal")
 def _reciprocal(call: Call) -> Tensor:
     return _of_two(call, "Div", np.ones((), np.float32), call.view())
@@ -442,8 +476,6 @@ def _transpose(call: Call) -> Tensor:
 
 def _as_picture(call: Call, view: View) -> View:
     """The view settled where it is a picture again: what has an order of its own is computed where it is written."""
-    from shadergen.sources.onnx_view import settled
-
     return call.settle(view) if len(view.axes) == 4 and settled(view) is not None else view
 
 
@@ -636,22 +668,32 @@ def _gather(call: Call) -> Tensor:
 
 @handles("Expand", "Tile")
 def _expand(call: Call) -> Tensor:
-    """Channels repeated; what has size 1 along rows or columns is repeated where it is used."""
-    view, dims = call.simple(), call.numbers(1)
-    sizes: list[Dim] = view.dims()
-    missing = len(dims) - len(sizes)
+    """Channels repeated. What has size 1 along rows or columns counts everywhere where it is used."""
+    view, dims = call.view(), call.numbers(1)
+    missing = len(dims) - len(view.axes)
     if missing > 0:
         view = View(view.value, view.parts, ((),) * missing + view.axes)
-        sizes = view.dims()
-    repeats: tuple[int, ...] = (0,)
-    for letter, dim, size in zip(view.layout, dims, [1] * -missing + sizes, strict=False):
-        if dim in (1, size) and not (call.node.op_type == "Tile" and dim != 1):
+    sizes = view.dims()
+    first = len(sizes) - len(dims)
+    for axis, (size, dim) in enumerate(zip(sizes[first:], dims, strict=True), first):
+        tiled = call.node.op_type == "Tile"
+        if dim == 1 or (not tiled and (dim == size or isinstance(dim, Size))):
             continue
-        if letter != "c" or isinstance(dim, Size) or (call.node.op_type == "Expand" and size != 1):
-            raise SizeError(f"found {size} repeated to {dim} along {letter}, expected channels")
-        times = dim if call.node.op_type == "Tile" else 1
-        repeats = tuple(range(call.type(view).channels)) * times if times > 1 else (0,) * dim
-    return view if len(repeats) == 1 else call.laid(call.emit(Gather(repeats), view.value), view.layout)
+        if isinstance(dim, Size) or dim < 1 or any(digit.kind != "c" for digit in view.axes[axis]):
+            raise ValueError(f"found {words(view.dims())} repeated to {words(dims)}, expected channels repeated")
+        if not tiled and size != 1:
+            raise ValueError(f"found a size of {size} expanded to {dim}, expected 1")
+        view = _repeated(call, view, axis, dim)
+    return _as_picture(call, view)
+
+
+def _repeated(call: Call, view: View, axis: int, times: int) -> View:
+    """Each channel `times` times, told apart by a new digit in front of the axis."""
+    indices = np.repeat(np.arange(call.type(view).channels), times)
+    value = call.emit(Gather(tuple(indices.tolist())), view.value, tag="repeated")
+    digit = Digit("c", times)
+    axes = tuple((digit, *digits) if i == axis else digits for i, digits in enumerate(view.axes))
+    return View(value, view.parts | {"c": (*view.parts["c"], digit)}, axes)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -700,20 +742,17 @@ def _resize(call: Call) -> Tensor:
     for found, allowed in ((filter, Filter), (coordinates, Coordinates), (rounding, Rounding)):
         if found not in get_args(allowed):
             raise ValueError(f"found {found!r}, expected one of {', '.join(get_args(allowed))}")
-    for name in ("antialias", "exclude_outside"):
-        if call.attribute(name, 0) and (min(scales) < 1 or name == "exclude_outside"):
-            raise ValueError(f"found {name}, expected none")
+    if call.attribute("antialias", 0) and min(scales) < 1:
+        raise ValueError("found antialias, expected none")
     if all(scale == 1 for scale in scales):
         return view
-    op = Resize(scales, filter, coordinates, rounding, call.attribute("cubic_coeff_a", -0.75))
-    return call.laid(call.emit(_usual(op), view.value), view.layout)
-
-
-def _usual(op: Resize) -> Resize:
-    """Without what its filter does not look at."""
-    if op.filter == "nearest":
-        return Resize(op.scales, op.filter, op.coordinates, op.rounding)
-    return Resize(op.scales, op.filter, op.coordinates, cubic=op.cubic if op.filter == "cubic" else Resize.cubic)
+    op = Resize(scales, filter, coordinates)
+    if filter == "nearest":
+        op = replace(op, rounding=rounding)
+    if filter == "cubic":
+        excluded = bool(call.attribute("exclude_outside", 0))
+        op = replace(op, cubic=call.attribute("cubic_coeff_a", -0.75), exclude_outside=excluded)
+    return call.laid(call.emit(op, view.value), view.layout)
 
 
 def _factors(call: Call, view: View) -> dict[str, Fraction]:

@@ -79,7 +79,7 @@ def _shape(call: Call) -> Tensor:
 def _evaluated(call: Call) -> list[Tensor]:
     """By onnx's reference evaluator."""
     node = call.node
-    arrays = {name: call.constant(i) for i, name in enumerate(node.input) if name}
+    arrays = _of_one_type({name: call.constant(i) for i, name in enumerate(node.input) if name})
     if node.op_type in _GROWING:
         extents = np.asarray(arrays[node.input[_GROWING[node.op_type]]], np.float64)
         if abs(prod(extents.ravel().tolist())) * max(1, *(array.size for array in arrays.values())) > MAX_ELEMENTS**1.5:
@@ -103,6 +103,14 @@ def _evaluated(call: Call) -> list[Tensor]:
         raise ValueError(f"found constants that cannot be computed ({type(error).__name__}: {error})") from None
     results = iter(np.asarray(array) for array in found)
     return [next(results) if name else np.zeros(0) for name in node.output]
+
+
+def _of_one_type(arrays: dict[str, Any]) -> dict[str, Any]:
+    """Sizes are int64 here, also where the file has int32: all integers as int64, where their types differ."""
+    kinds = {array.dtype for array in arrays.values() if array.dtype.kind == "i"}
+    if len(kinds) < 2:
+        return arrays
+    return {name: array.astype(np.int64) if array.dtype in kinds else array for name, array in arrays.items()}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
