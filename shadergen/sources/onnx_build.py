@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnx
 
 from shadergen.errors import ModelError
-from shadergen.extent import TensorType
+from shadergen.extent import Extent, TensorType
 from shadergen.graph import Array, Node, Op, infer
 from shadergen.sources.onnx_read import Constant, File, node_words, to_array
 from shadergen.sources.onnx_view import Kind, Size, SizeError, Statics, View, settled, simple_view, words
@@ -37,6 +37,19 @@ class Sizes:
 Tensor = Constant | Sizes | View
 
 
+class Registry(dict[str, "Handler"]):
+    """Handlers by ONNX operator."""
+
+    def handles(self, *names: str) -> Callable[[Handler], Handler]:
+        """Make a function the handler of operators."""
+
+        def register(handler: Handler) -> Handler:
+            self.update(dict.fromkeys(names, handler))
+            return handler
+
+        return register
+
+
 @dataclass(eq=False)
 class Builder:
     """The graph as far as it is there."""
@@ -47,7 +60,7 @@ class Builder:
     types: dict[str, TensorType] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
-    def run(self, handlers: dict[str, Callable[[Call], Any]], fold: Callable[[Call], Any]) -> None:
+    def run(self, handlers: dict[str, Handler], fold: Callable[[Call], Any]) -> None:
         """Every node of the file, by its operator's handler, or by `fold` where it has no picture among its inputs."""
         for index, node in enumerate(self.file.model.graph.node):
             call = Call(self, node, f"{self.file.path}: {node_words(index, node)}")
@@ -201,6 +214,10 @@ class Call:
 
     # Results
 
+    def now(self, extent: Extent, axis: int) -> int | None:
+        """A height (axis 0) or width for the only picture that the model was exported for, if it was."""
+        return extent.at(self.builder.statics[axis]) if self.builder.statics else None
+
     def emit(self, op: Op, *values: str, tag: str = "") -> str:
         """A node for these values; `tag` tells those of one ONNX node apart, but for the last, which has its name."""
         name = self.node.name or self.node.output[0]
@@ -229,6 +246,10 @@ class Call:
         for op in ops:
             value = self.emit(op, value, tag="" if op is ops[-1] else "order")
         return simple_view(value, self.builder.types[value], kinds)
+
+
+Handler = Callable[[Call], Any]
+"""Gives a node's output as a Tensor, or a list of all its outputs."""
 
 
 def shortest(value: Any) -> float:
