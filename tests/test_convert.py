@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from shadergen import reference
 from shadergen.cli import main
 from shadergen.errors import ModelError
-from shadergen.graph import Graph, Node, Op, Record, Relu, dump, verify
+from shadergen.graph import Conv, Graph, Node, Op, Record, Relu, dump, verify
 from shadergen.sources import load, npz, save
 from shadergen.sources.prescale import PrescaleFilter, prescaled
 from tests.nets import PLANES, RECORD, c_model
@@ -92,6 +93,17 @@ def test_mistakes(tmp_path: Path) -> None:
         result = CliRunner().invoke(main, ["convert", *map(str, arguments)])
         assert (result.exit_code, message in result.output) == (code, True), result.output
     assert not list(tmp_path.iterdir())
+
+
+def test_build_warns_of_what_a_player_cannot_do_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(c_model(filters=4), tmp_path / "model.npz")
+    arguments = ["build", str(tmp_path / "model.npz"), "-o", str(tmp_path / "out.glsl")]
+    assert "warning" not in CliRunner().invoke(main, arguments).output
+    monkeypatch.setattr(sys.modules["shadergen.cli.build"], "HEAVY", 500)
+    assert "warning: 756 multiply-adds per pixel: 24 frames of 1920x1080" in CliRunner().invoke(main, arguments).output
+    valid = Conv(np.ones((1, 1, 3, 3), np.float32), np.zeros(1, np.float32))
+    save(Graph("valid", "luma", (Node("y", valid, ("input",)),), "y"), tmp_path / "model.npz")
+    assert "the result has a size of n-2 by n-2, which players stretch" in CliRunner().invoke(main, arguments).output
 
 
 # ---------------------------------------------------------------------------------------------------------------------

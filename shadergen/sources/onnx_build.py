@@ -142,7 +142,9 @@ class Call:
 
     def simple(self, index: int = 0) -> View:
         """An image whose axes are channels, rows and columns, in any order."""
-        return self.settle(self.view(index))
+        settled_view = self.settle(self.view(index))
+        self.builder.tensors[self.node.input[index]] = settled_view  # whatever else reads it need not do it again
+        return settled_view
 
     def image(self, index: int = 0) -> str:
         """The value of an image with the axes of a convolution."""

@@ -22,7 +22,7 @@ def _conv(call: Call) -> Tensor:
     strides, dilations = call.pair("strides"), call.pair("dilations")
     bias = call.array(2) if call.has(2) else np.zeros(len(weight), np.float32)
     reach = [(side - 1) * dilation + 1 for side, dilation in zip(weight.shape[2:], dilations, strict=True)]
-    pads = _pads(call, call.type(call.view()), reach, strides)
+    pads = _pads(call, call.type(call.simple()), reach, strides)
     return call.nchw(call.emit(Conv(weight, bias, pads, "zero", strides, dilations, call.attribute("group", 1)), value))
 
 
@@ -81,7 +81,7 @@ def _conv_transpose(call: Call) -> Tensor:
     wanted = call.attribute("output_shape")
     if wanted is not None or mode.startswith("SAME"):
         totals = [side - stride + m for side, stride, m in zip(weight.shape[2:], strides, more, strict=True)]
-        type_ = call.type(call.view())
+        type_ = call.type(call.simple())
         if wanted is not None:
             now = [call.now(extent, i) or 0 for i, extent in enumerate((type_.height, type_.width))]
             if list(wanted[-2:]) != [n * s for n, s in zip(now, strides, strict=True)]:
