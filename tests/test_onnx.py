@@ -263,10 +263,19 @@ def normalised() -> tuple[onnx.ModelProto, list[str]]:
     return net.model(net.conv(net.node("Sub", x, mean), 1)), []
 
 
+def without_a_batch() -> tuple[onnx.ModelProto, list[str]]:
+    """x[0], channels by number, and back to four axes."""
+    net = Net(3)
+    x = net.node("Gather", net.conv("input", 4), np.array(0), axis=0, channels=4)
+    red = net.node("Unsqueeze", net.node("Gather", x, np.array(-2), axis=0), np.array([0]), channels=1)
+    x = net.node("Unsqueeze", net.node("Concat", x, red, axis=0, channels=5), np.array([0]), channels=5)
+    return net.model(net.conv(x, 3)), ["Conv", "Gather", "Concat", "Conv"]
+
+
 IDIOMS: tuple[Idiom, ...] = (
     *(spelled_shuffle, spelled_unshuffle, slices_for_unshuffle, channel_shuffle, constants_everywhere),
     *(scales_and_shifts, resized_by_sizes, upsampled, automatic_padding, pools, crops, activations),
-    *(squeeze_and_excite, normalised),
+    *(squeeze_and_excite, normalised, without_a_batch),
 )
 
 
@@ -306,6 +315,25 @@ def test_a_model_for_one_size_is_for_all(tmp_path: Path) -> None:
     assert ops(graph) == ["Conv", "DepthToSpace", "Resize", "Add"]
     assert_judged(model, graph, (16, 24))
     assert str(verify(graph)[graph.output]) == "3 x 2n x 2n"
+
+
+def test_a_crop_of_one_size_is_one_of_all(tmp_path: Path) -> None:
+    net = Net(1)
+    x = net.conv("input", 1, pad=3)
+    model = net.model(net.node("Slice", x, np.array([2, 2]), np.array([18, 26]), np.array([2, 3])))
+    for value in (model.graph.input[0], model.graph.output[0]):
+        for dim, number in zip(value.type.tensor_type.shape.dim, (1, 1, 16, 24), strict=True):
+            dim.dim_value = number
+    graph = imported(model, tmp_path)
+    assert_judged(model, graph, (16, 24))
+    assert str(verify(graph)[graph.output]) == "1 x n x n"
+
+
+def test_opset_28_has_a_mode_for_space_to_depth(tmp_path: Path) -> None:
+    net = Net(3, opset=28)
+    blocks = net.node("SpaceToDepth", "input", blocksize=2, mode="CRD", channels=12)
+    graph = imported(net.model(net.node("DepthToSpace", blocks, blocksize=2, mode="CRD", channels=3)), tmp_path)
+    assert ops(graph) == ["Fit", "SpaceToDepth", "DepthToSpace", "Fit"]
 
 
 def test_what_is_folded_is_exact_at_the_borders(tmp_path: Path) -> None:

@@ -100,11 +100,11 @@ def _depth_to_space(call: Call) -> Tensor:
 
 @handles("SpaceToDepth")
 def _space_to_depth(call: Call) -> Tensor:
-    """ONNX has the place in the block before the channel."""
+    """DCR, all there is before opset 28, has the place in the block before the channel."""
     value, block = call.image(), _block(call)
     channels = call.type(call.simple()).channels
     order = np.arange(channels * block**2).reshape(channels, block**2).T.ravel()
-    if channels == 1 or block == 1:
+    if channels == 1 or block == 1 or call.expect("mode", "DCR", "CRD") == "CRD":
         return call.nchw(call.emit(SpaceToDepth(block), value))
     blocks = call.emit(SpaceToDepth(block), value, tag="order")
     return call.nchw(call.emit(Gather(tuple(order.tolist())), blocks))
@@ -120,7 +120,7 @@ def _block(call: Call) -> int:
 @handles("Concat")
 def _concat(call: Call) -> Tensor:
     views = [call.simple(i) for i in range(len(call.node.input))]
-    layout = max((view.layout for view in views), key=lambda letters: letters == views[0].layout)
+    layout = views[0].layout
     axis = call.attribute("axis") % len(layout)
     if any(view.layout != layout for view in views) or layout[axis] != "c":
         found = ", ".join(dict.fromkeys(view.layout for view in views))
@@ -143,7 +143,7 @@ def _split(call: Call) -> list[Tensor]:
     if len(parts) != count or min(parts) < 1 or ends[-1] != size:
         raise ValueError(f"found {size} split into {parts}, expected {count} parts of it")
     return [
-        _cut(call, view, [(axis, end - part, end, 1)], tag=f"part{'abcdefghijklmnopqrstuvwxyz'[i % 26]}")
+        _cut(call, view, [(axis, end - part, end, 1)], tag=f"part{i}")
         for i, (end, part) in enumerate(zip(ends, parts, strict=True))
     ]
 
@@ -172,7 +172,8 @@ def _cut(call: Call, view: View, cuts: Sequence[Any], tag: str = "") -> View:
     channels = call.type(view).channels
     for axis, start, end, step in cuts:
         letter, size = view.layout[axis], view.dims()[axis]
-        front, back = _from_start(start, size), _from_end(end, size)
+        now = call.now(size.extent, "hw".index(letter)) if isinstance(size, Size) and letter in crops else None
+        front, back = _from_start(start, size), _from_end(end, size if now is None else now)
         if letter in crops:
             crops[letter], strides[letter] = (front, back), step
         elif letter == "c" and (front, back, step) != (0, 0, 1):
@@ -218,14 +219,18 @@ def _gather(call: Call) -> Tensor:
     view, indices = call.simple(), call.constant(1)
     axis = call.attribute("axis", 0) % len(view.axes)
     size = view.dims()[axis]
-    if view.layout[axis] not in "nc" or not isinstance(size, int) or indices.ndim > 1:
+    letter = view.layout[axis]
+    if letter not in "nc" or not isinstance(size, int) or indices.ndim > 1:
         raise ValueError(
-            f"found axis {axis} of {view.layout} with indices {indices.shape}, expected channels by a list"
+            f"found axis {axis} of {view.layout} with indices {indices.shape}, expected a list of channels"
         )
+    if not indices.size or not -size <= indices.min() <= indices.max() < size:
+        raise ValueError(f"found indices {indices.ravel().tolist()[:8]}, expected some of {size}")
+    if letter == "n" and indices.size > 1:
+        raise ValueError(f"found {indices.size} pictures of a batch, expected one")
     chosen = tuple(int(i) % size for i in indices.ravel())
-    value = call.emit(Gather(chosen), view.value)
-    layout = view.layout if indices.ndim else view.layout.replace(view.layout[axis], "")
-    return call.laid(value, layout)
+    value = call.emit(Gather(chosen), view.value) if letter == "c" else view.value
+    return call.laid(value, view.layout if indices.ndim else view.layout.replace(letter, ""))
 
 
 @handles("Expand", "Tile")
@@ -239,7 +244,8 @@ def _expand(call: Call) -> Tensor:
     first = len(sizes) - len(dims)
     for axis, (size, dim) in enumerate(zip(sizes[first:], dims, strict=True), first):
         tiled = call.node.op_type == "Tile"
-        if dim == 1 or (not tiled and (dim == size or isinstance(dim, Size))):
+        fixed = isinstance(size, Size) and dim == call.now(size.extent, "hw".index(size.kind))
+        if dim == 1 or (not tiled and (dim == size or isinstance(dim, Size) or fixed)):
             continue
         if isinstance(dim, Size) or dim < 1 or any(digit.kind != "c" for digit in view.axes[axis]):
             raise ValueError(f"found {words(view.dims())} repeated to {words(dims)}, expected channels repeated")
@@ -304,6 +310,7 @@ def _resize(call: Call) -> Tensor:
     for found, allowed in ((filter, Filter), (coordinates, Coordinates), (rounding, Rounding)):
         if found not in get_args(allowed):
             raise ValueError(f"found {found!r}, expected one of {', '.join(get_args(allowed))}")
+    call.expect("keep_aspect_ratio_policy", "stretch")
     if call.attribute("antialias", 0) and min(scales) < 1:
         raise ValueError("found antialias, expected none")
     if all(scale == 1 for scale in scales):

@@ -168,9 +168,8 @@ def _normalization(call: Call) -> Tensor:
             raise ValueError("found training mode, expected a model for inference")
         mean, variance = call.array(3).astype(np.float64), call.array(4).astype(np.float64)
         factor = scale.astype(np.float64) / np.sqrt(variance + epsilon)
-        return call.nchw(
-            call.emit(Affine(weights(np.asarray(factor)), weights(np.asarray(shift - factor * mean))), value)
-        )
+        op = Affine(weights(np.asarray(factor)), weights(np.asarray(shift - factor * mean)))
+        return call.nchw(call.emit(op, value))
     centred = call.emit(Sub(), value, call.emit(GlobalAveragePool(), value, tag="mean"), tag="centred")
     square = call.emit(Mul(), centred, centred, tag="square")
     variance_view = call.nchw(call.emit(GlobalAveragePool(), square, tag="variance"))
@@ -204,7 +203,7 @@ def _of_two(call: Call, name: str, a: Tensor, b: Tensor) -> View:
     view, numbers = _aligned(call, view, weights(constant))
     if name == "Pow" and isinstance(a, View):
         return _power(call, view, numbers)
-    if name == "Div" and view is not a and not isinstance(a, View):
+    if name == "Div" and not isinstance(a, View):
         numerator = call.emit(Affine(np.zeros_like(numbers), numbers), view.value, tag="numerator")
         return view.of(call.emit(Div(), numerator, view.value))
     return view.of(call.emit(_with_constant(name, numbers, isinstance(a, View)), view.value))
@@ -285,8 +284,8 @@ def _power(call: Call, view: View, exponents: Array) -> View:
     if exponent == 0.5:
         return view.of(call.emit(Sqrt(), view.value))
     value = view.value
-    for _ in range(int(exponent) - 1):
-        value = call.emit(Mul(), value, view.value, tag="" if _ == exponent - 2 else "power")
+    for factor in range(2, int(exponent) + 1):
+        value = call.emit(Mul(), value, view.value, tag="" if factor == exponent else "power")
     return view.of(value)
 
 

@@ -26,7 +26,7 @@ Constant = npt.NDArray[Any]
 
 MAX_BYTES = 512 << 20
 """Of the file, and of all weights together: 10 times an R16F96 in float32."""
-MIN_OPSET, MAX_OPSET = 7, 26
+MIN_OPSET, MAX_OPSET = 7, 28
 """Those whose operators the importer knows the meaning of. Before 7, broadcasting was an attribute."""
 MAX_NODES = 20000
 
