@@ -85,28 +85,37 @@ def test_a_damaged_file(tmp_path_factory: pytest.TempPathFactory, changes: list[
         load(path)
 
 
-def test_garbage_of_100_megabytes_is_refused_in_little_memory(tmp_path: Path) -> None:
-    path = tmp_path / "garbage.onnx"
-    path.write_bytes(os.urandom(1 << 20) * 100)
+def inspected_in_a_gigabyte(path: Path, command: str = "inspect", *arguments: str) -> subprocess.CompletedProcess[str]:
     code = (
         "import resource, sys\n"
         "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
         "from shadergen.__main__ import main\n"
-        "sys.argv = ['shadergen', 'inspect', sys.argv[1]]\n"
         "main()\n"
     )
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    result = subprocess.run(
-        [sys.executable, "-c", code, str(path)],
+    return subprocess.run(
+        [sys.executable, "-c", code, command, str(path), *arguments],
         capture_output=True,
         text=True,
-        timeout=20,
-        env=environment,
+        timeout=30,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
         check=False,
     )
+
+
+def test_garbage_of_100_megabytes_is_refused_in_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "garbage.onnx"
+    path.write_bytes(os.urandom(1 << 20) * 100)
+    result = inspected_in_a_gigabyte(path)
     assert result.returncode == 1
     assert result.stderr.startswith(f"shadergen: {path}: found ")
     assert result.stderr.count("\n") == 1
+
+
+def test_an_r16f96_is_read_in_a_gigabyte(tmp_path: Path) -> None:
+    path = written(artcnn(96, 16), tmp_path)
+    result = inspected_in_a_gigabyte(path, "convert", str(tmp_path / "again.onnx"))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert path.stat().st_size == pytest.approx((tmp_path / "again.onnx").stat().st_size, rel=0.01)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
