@@ -689,10 +689,12 @@ def _expect_finite(array: Array, what: str) -> None:
 def dump(graph: Graph) -> str:
     """The graph as text, a line per node: name, operator, inputs, type."""
     types = verify(graph)
+    rows = [(node.name, describe(node.op), ", ".join(node.inputs), str(types[node.name])) for node in graph.nodes]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [f"{graph.name}: {graph.plane}, input {graph.input!r} {types[graph.input]}"]
-    for node in graph.nodes:
-        inputs = ", ".join(node.inputs)
-        lines.append(f"  {node.name:<12} {describe(node.op):<28} {inputs:<24} {types[node.name]}")
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append(f"  {'  '.join(cells)}".rstrip())
     return "\n".join(lines)
 
 

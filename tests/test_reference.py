@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
@@ -388,7 +388,7 @@ def judges(op: Op, size: tuple[int, int], model: onnx.ModelProto, x: Image) -> l
     st.one_of(strided_convolutions(), transposed_convolutions(), pads(), resizes(), pools()),
     st.tuples(st.integers(1, 9), st.integers(1, 9)),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_neighbourhood_is_onnx_s(case: Drawn, size: tuple[int, int]) -> None:
     op, name, attributes, constants = case
     (x,) = images(1, CHANNELS, 9, 9)
