@@ -192,6 +192,10 @@ def opset(number: int) -> Edit:
     return edit
 
 
+def metadata(text: str) -> Edit:
+    return lambda model: helper.set_model_props(model, {"shadergen": text})
+
+
 def channels(number: int) -> Edit:
     def edit(model: onnx.ModelProto) -> None:
         model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = number
@@ -232,6 +236,16 @@ FAULTS: list[tuple[Edit, str]] = [
     (attribute("strides", [1]), "found"),
     (attribute("pads", [-1, 0, 0, 0]), "node '/Conv_0/Conv' (Conv): Attribute pads must not contain negative"),
     (attribute("auto_pad", "SOMEHOW"), "found"),
+    (metadata("{"), "metadata 'shadergen': found no valid JSON"),
+    (metadata("[]"), "metadata 'shadergen': found something else, expected an object with name, plane, licence"),
+    (
+        metadata('{"name": "a", "plane": "x", "licence": "", "training": {}, "scores": {}}'),
+        "metadata 'shadergen': found plane 'x', expected one of luma, chroma, rgb",
+    ),
+    (
+        metadata('{"name": "../a", "plane": "rgb", "licence": "", "training": {}, "scores": {}}'),
+        "graph: found name '../a', expected up to 100 letters",
+    ),
     (lambda model: model.graph.ClearField("node"), "found a graph of 0 nodes, expected 1 to"),
 ]
 

@@ -14,7 +14,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import onnx
 
@@ -77,16 +77,14 @@ def _graph(file: File, plane: Plane | None, ours: dict[str, Any] | None, multipl
     if multiple > 1:
         output = _cropped(builder, output, name, value)
     found: Plane = plane or _guess(where, channels, builder.types[output].channels)
-    if found != "chroma" and not ours:
+    if found != "chroma" and ours is None:
         _expect_whole(file, builder)
     record = Record(sha256=file.sha256)
     graph = Graph(_name(file.path.stem), found, tuple(builder.nodes), output, name, record)
     if ours is None:
         return fold(graph)
-    licence, training, scores = ours.get("licence", ""), ours.get("training", {}), ours.get("scores", {})
-    record = Record(licence, file.sha256, training, scores)
-    graph = fold(graph, spelled=True)
-    return replace(graph, name=ours.get("name", graph.name), plane=plane or ours.get("plane", found), record=record)
+    record = Record(ours["licence"], file.sha256, ours["training"], ours["scores"])
+    return replace(fold(graph, spelled=True), name=ours["name"], plane=plane or ours["plane"], record=record)
 
 
 def _input(file: File, plane: Plane | None) -> tuple[str, int, Layout, Statics]:
@@ -184,8 +182,8 @@ def _metadata(file: File) -> dict[str, Any] | None:
     except (ValueError, RecursionError) as error:
         raise ModelError(where, f"found no valid JSON ({error}), expected an object") from None
     kinds = {"name": str, "plane": str, "licence": str, "training": dict, "scores": dict}
-    if not isinstance(found, dict) or any(not isinstance(found.get(key, kind()), kind) for key, kind in kinds.items()):
-        raise ModelError(
-            where, "found something else, expected an object with a name, plane, licence, training, scores"
-        )
+    if not isinstance(found, dict) or any(not isinstance(found.get(key), kind) for key, kind in kinds.items()):
+        raise ModelError(where, f"found something else, expected an object with {', '.join(kinds)}")
+    if found["plane"] not in get_args(Plane):
+        raise ModelError(where, f"found plane {found['plane'][:20]!r}, expected one of {', '.join(get_args(Plane))}")
     return found
