@@ -272,10 +272,21 @@ def without_a_batch() -> tuple[onnx.ModelProto, list[str]]:
     return net.model(net.conv(x, 3)), ["Conv", "Gather", "Concat", "Conv"]
 
 
+def flattened_and_back() -> tuple[onnx.ModelProto, list[str]]:
+    """Rows and columns as one axis, channels last, a bias, and back."""
+    net = Net(1)
+    x = net.conv("input", 4)
+    h, w = shape_of(net, x, 2), shape_of(net, x, 3)
+    y = net.node("Transpose", net.node("Reshape", x, np.array([0, 0, -1])), perm=[0, 2, 1], channels=4)
+    y = net.node("Relu", net.node("Mul", y, np.array(2, np.float32)), channels=4)
+    y = net.node("Reshape", net.node("Transpose", y, perm=[0, 2, 1]), vector(net, 1, 4, h, w), channels=4)
+    return net.model(net.conv(net.node("Add", x, y), 1)), ["Conv", "Affine", "Relu", "Add", "Conv"]
+
+
 IDIOMS: tuple[Idiom, ...] = (
     *(spelled_shuffle, spelled_unshuffle, slices_for_unshuffle, channel_shuffle, constants_everywhere),
     *(scales_and_shifts, resized_by_sizes, upsampled, automatic_padding, pools, crops, activations),
-    *(squeeze_and_excite, normalised, without_a_batch),
+    *(squeeze_and_excite, normalised, without_a_batch, flattened_and_back),
 )
 
 

@@ -50,10 +50,10 @@ def _reshape(call: Call) -> Tensor:
 
 def _resolved(dims: list[Dim], view: View, allow_zero: int) -> list[Dim]:
     """0 means the size of that axis before."""
-    before = view.dims()
     if len(dims) > 16 or dims.count(-1) > 1 or any(isinstance(dim, int) and dim < -1 for dim in dims):
         raise ValueError(f"found the shape {words(dims)}, expected sizes, and -1 at most once")
-    return [before[i] if dim == 0 and not allow_zero and i < len(before) else dim for i, dim in enumerate(dims)]
+    kept = [i for i, dim in enumerate(dims) if dim == 0 and not allow_zero and i < len(view.axes)]
+    return [view.dims()[i] if i in kept else dim for i, dim in enumerate(dims)]
 
 
 def _reshaped(call: Call, view: View, dims: Sequence[Dim]) -> View:

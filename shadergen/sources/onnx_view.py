@@ -100,6 +100,8 @@ Dim = int | Size
 
 
 def _number(value: object) -> Fraction:
+    if isinstance(value, Size):
+        raise SizeError(f"found a size of {value} as a factor, expected a number")
     return value if isinstance(value, Fraction) else Fraction(value).limit_denominator(1 << 20)  # type: ignore[call-overload]
 
 
