@@ -252,7 +252,7 @@ FAULTS: list[tuple[Edit, str]] = [
 
 @pytest.mark.parametrize(("edit", "message"), FAULTS, ids=[message[:60] for _, message in FAULTS])
 def test_a_graph_with_a_fault(edit: Edit, message: str, tmp_path: Path) -> None:
-    (tmp_path / "link.bin").symlink_to("/etc/hostname")
+    (tmp_path / "link.bin").symlink_to("/etc/passwd")
     model = compact(4, 1)
     edit(model)
     assert message in complaint(written(model, tmp_path))
