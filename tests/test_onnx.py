@@ -255,6 +255,19 @@ def squeeze_and_excite() -> tuple[onnx.ModelProto, list[str]]:
     return net.model(net.conv(x, 1)), expected
 
 
+def expanded() -> tuple[onnx.ModelProto, list[str]]:
+    """expand_as and expand, which PyTorch writes with a question whether a size is -1."""
+    net = Net(1)
+    x = net.conv("input", 4)
+    mean = net.node("Expand", net.node("GlobalAveragePool", x), net.node("Shape", x), channels=4)
+    shape = vector(net, 1, -1, shape_of(net, x, 2), shape_of(net, x, 3))
+    asked = net.node("Equal", shape, np.array(-1))
+    sizes = net.node("Where", asked, np.array([1, 1, 1, 1]), shape)
+    bias = net.node("Expand", net.weights(1, 4, 1, 1), sizes)
+    x = net.node("Add", net.node("Mul", x, mean), bias)
+    return net.model(net.conv(x, 1)), ["Conv", "GlobalAveragePool", "Mul", "Affine", "Conv"]
+
+
 def normalised() -> tuple[onnx.ModelProto, list[str]]:
     net = Net(1)
     x = net.conv("input", 4)
@@ -286,7 +299,7 @@ def flattened_and_back() -> tuple[onnx.ModelProto, list[str]]:
 IDIOMS: tuple[Idiom, ...] = (
     *(spelled_shuffle, spelled_unshuffle, slices_for_unshuffle, channel_shuffle, constants_everywhere),
     *(scales_and_shifts, resized_by_sizes, upsampled, automatic_padding, pools, crops, activations),
-    *(squeeze_and_excite, normalised, without_a_batch, flattened_and_back),
+    *(squeeze_and_excite, expanded, normalised, without_a_batch, flattened_and_back),
 )
 
 
