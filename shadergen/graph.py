@@ -305,6 +305,8 @@ class Resize:
     """For nearest; `round_prefer_floor` takes the lower of two pixels equally near."""
     cubic: float = -0.75
     """For cubic: the kernel's parameter a. ONNX's and PyTorch's is -0.75; -0.5 is Catmull and Rom's."""
+    exclude_outside: bool = False
+    """For cubic: what lies outside of the image has no weight; others are scaled to add up to 1, as in TensorFlow."""
 
 
 @dataclass(frozen=True)
@@ -703,10 +705,12 @@ def _expect_finite(array: Array, what: str) -> None:
 def dump(graph: Graph) -> str:
     """The graph as text, a line per node: name, operator, inputs, type."""
     types = verify(graph)
+    rows = [(node.name, describe(node.op), ", ".join(node.inputs), str(types[node.name])) for node in graph.nodes]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [f"{graph.name}: {graph.plane}, input {graph.input!r} {types[graph.input]}"]
-    for node in graph.nodes:
-        inputs = ", ".join(node.inputs)
-        lines.append(f"  {node.name:<12} {describe(node.op):<28} {inputs:<24} {types[node.name]}")
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append(f"  {'  '.join(cells)}".rstrip())
     return "\n".join(lines)
 
 
@@ -726,7 +730,8 @@ def describe(op: Op) -> str:
         case Gather(indices):
             return f"Gather({reprlib.repr(indices)[1:-1]})"
         case Resize(scales, filter):
-            return f"Resize {filter} {scales[0]} {scales[1]}{_more(op, 'coordinates', 'rounding', 'cubic')}"
+            factors = f"{scales[0]} {scales[1]}"
+            return f"Resize {filter} {factors}{_more(op, 'coordinates', 'rounding', 'cubic', 'exclude_outside')}"
         case Pad() | MaxPool() | AveragePool() | Fit():
             return type(op).__name__ + _more(op, *(field.name for field in fields(op)))
         case _:

@@ -256,14 +256,18 @@ def _resized(op: Resize, scale: Fraction, x: Image[Real], axis: int) -> Image[Re
     if op.filter == "nearest":
         return x.take(_rounded(at, op.rounding).clip(0, size - 1), axis)
     first = np.floor(at).astype(int)
-    taps = {"linear": (0, 1), "cubic": (-1, 0, 1, 2)}[op.filter]
+    taps = np.array({"linear": (0, 1), "cubic": (-1, 0, 1, 2)}[op.filter])[:, None] + first
+    distances = np.abs(at - taps)
+    weights = 1 - distances if op.filter == "linear" else keys(distances, op.cubic)
+    if op.exclude_outside:
+        weights[(taps < 0) | (taps >= size)] = 0
+        weights /= weights.sum(0)
     shape = (-1, 1) if axis == 1 else (1, -1)
-    result = np.zeros_like(x.take([0], axis))
-    for tap in taps:
-        distance = np.abs(at - (first + tap))
-        weight = 1 - distance if op.filter == "linear" else keys(distance, op.cubic)
-        result = result + x.take((first + tap).clip(0, size - 1), axis) * weight.astype(x.dtype).reshape(shape)
-    return result
+    parts = (
+        x.take(tap.clip(0, size - 1), axis) * weight.astype(x.dtype).reshape(shape)
+        for tap, weight in zip(taps, weights, strict=True)
+    )
+    return np.asarray(sum(parts), x.dtype)
 
 
 def _coordinates(op: Resize, scale: Fraction, size: int, wanted: int) -> npt.NDArray[np.float64]:

@@ -251,7 +251,10 @@ def _resize(net: _Net, x: str) -> str:
         rounding: Rounding = net.pick(("floor", "ceil"))
         return net.maybe(Resize(scales, filter, "asymmetric", rounding), x)
     if filter == "cubic":
-        return net.maybe(Resize(scales, filter, coordinates, cubic=net.pick((-0.75, -0.5))), x)
+        return net.maybe(
+            Resize(scales, filter, coordinates, cubic=net.pick((-0.75, -0.5)), exclude_outside=net.pick((True, False))),
+            x,
+        )
     return net.maybe(Resize(scales, filter, coordinates), x)
 
 

@@ -255,6 +255,19 @@ def squeeze_and_excite() -> tuple[onnx.ModelProto, list[str]]:
     return net.model(net.conv(x, 1)), expected
 
 
+def expanded() -> tuple[onnx.ModelProto, list[str]]:
+    """expand_as and expand, which PyTorch writes with a question whether a size is -1."""
+    net = Net(1)
+    x = net.conv("input", 4)
+    mean = net.node("Expand", net.node("GlobalAveragePool", x), net.node("Shape", x), channels=4)
+    shape = vector(net, 1, -1, shape_of(net, x, 2), shape_of(net, x, 3))
+    asked = net.node("Equal", shape, np.array(-1))
+    sizes = net.node("Where", asked, np.array([1, 1, 1, 1]), shape)
+    bias = net.node("Expand", net.weights(1, 4, 1, 1), sizes)
+    x = net.node("Add", net.node("Mul", x, mean), bias)
+    return net.model(net.conv(x, 1)), ["Conv", "GlobalAveragePool", "Mul", "Affine", "Conv"]
+
+
 def normalised() -> tuple[onnx.ModelProto, list[str]]:
     net = Net(1)
     x = net.conv("input", 4)
@@ -263,10 +276,30 @@ def normalised() -> tuple[onnx.ModelProto, list[str]]:
     return net.model(net.conv(net.node("Sub", x, mean), 1)), []
 
 
+def without_a_batch() -> tuple[onnx.ModelProto, list[str]]:
+    """x[0], channels by number, and back to four axes."""
+    net = Net(3)
+    x = net.node("Gather", net.conv("input", 4), np.array(0), axis=0, channels=4)
+    red = net.node("Unsqueeze", net.node("Gather", x, np.array(-2), axis=0), np.array([0]), channels=1)
+    x = net.node("Unsqueeze", net.node("Concat", x, red, axis=0, channels=5), np.array([0]), channels=5)
+    return net.model(net.conv(x, 3)), ["Conv", "Gather", "Concat", "Conv"]
+
+
+def flattened_and_back() -> tuple[onnx.ModelProto, list[str]]:
+    """Rows and columns as one axis, channels last, a bias, and back."""
+    net = Net(1)
+    x = net.conv("input", 4)
+    h, w = shape_of(net, x, 2), shape_of(net, x, 3)
+    y = net.node("Transpose", net.node("Reshape", x, np.array([0, 0, -1])), perm=[0, 2, 1], channels=4)
+    y = net.node("Relu", net.node("Mul", y, np.array(2, np.float32)), channels=4)
+    y = net.node("Reshape", net.node("Transpose", y, perm=[0, 2, 1]), vector(net, 1, 4, h, w), channels=4)
+    return net.model(net.conv(net.node("Add", x, y), 1)), ["Conv", "Affine", "Relu", "Add", "Conv"]
+
+
 IDIOMS: tuple[Idiom, ...] = (
     *(spelled_shuffle, spelled_unshuffle, slices_for_unshuffle, channel_shuffle, constants_everywhere),
     *(scales_and_shifts, resized_by_sizes, upsampled, automatic_padding, pools, crops, activations),
-    *(squeeze_and_excite, normalised),
+    *(squeeze_and_excite, expanded, normalised, without_a_batch, flattened_and_back),
 )
 
 
@@ -306,6 +339,25 @@ def test_a_model_for_one_size_is_for_all(tmp_path: Path) -> None:
     assert ops(graph) == ["Conv", "DepthToSpace", "Resize", "Add"]
     assert_judged(model, graph, (16, 24))
     assert str(verify(graph)[graph.output]) == "3 x 2n x 2n"
+
+
+def test_a_crop_of_one_size_is_one_of_all(tmp_path: Path) -> None:
+    net = Net(1)
+    x = net.conv("input", 1, pad=3)
+    model = net.model(net.node("Slice", x, np.array([2, 2]), np.array([18, 26]), np.array([2, 3])))
+    for value in (model.graph.input[0], model.graph.output[0]):
+        for dim, number in zip(value.type.tensor_type.shape.dim, (1, 1, 16, 24), strict=True):
+            dim.dim_value = number
+    graph = imported(model, tmp_path)
+    assert_judged(model, graph, (16, 24))
+    assert str(verify(graph)[graph.output]) == "1 x n x n"
+
+
+def test_opset_28_has_a_mode_for_space_to_depth(tmp_path: Path) -> None:
+    net = Net(3, opset=28)
+    blocks = net.node("SpaceToDepth", "input", blocksize=2, mode="CRD", channels=12)
+    graph = imported(net.model(net.node("DepthToSpace", blocks, blocksize=2, mode="CRD", channels=3)), tmp_path)
+    assert ops(graph) == ["Fit", "SpaceToDepth", "DepthToSpace", "Fit"]
 
 
 def test_what_is_folded_is_exact_at_the_borders(tmp_path: Path) -> None:

@@ -85,28 +85,37 @@ def test_a_damaged_file(tmp_path_factory: pytest.TempPathFactory, changes: list[
         load(path)
 
 
-def test_garbage_of_100_megabytes_is_refused_in_little_memory(tmp_path: Path) -> None:
-    path = tmp_path / "garbage.onnx"
-    path.write_bytes(os.urandom(1 << 20) * 100)
+def inspected_in_a_gigabyte(path: Path, command: str = "inspect", *arguments: str) -> subprocess.CompletedProcess[str]:
     code = (
         "import resource, sys\n"
         "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
         "from shadergen.__main__ import main\n"
-        "sys.argv = ['shadergen', 'inspect', sys.argv[1]]\n"
         "main()\n"
     )
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    result = subprocess.run(
-        [sys.executable, "-c", code, str(path)],
+    return subprocess.run(
+        [sys.executable, "-c", code, command, str(path), *arguments],
         capture_output=True,
         text=True,
-        timeout=20,
-        env=environment,
+        timeout=30,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
         check=False,
     )
+
+
+def test_garbage_of_100_megabytes_is_refused_in_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "garbage.onnx"
+    path.write_bytes(os.urandom(1 << 20) * 100)
+    result = inspected_in_a_gigabyte(path)
     assert result.returncode == 1
     assert result.stderr.startswith(f"shadergen: {path}: found ")
     assert result.stderr.count("\n") == 1
+
+
+def test_an_r16f96_is_read_in_a_gigabyte(tmp_path: Path) -> None:
+    path = written(artcnn(96, 16), tmp_path)
+    result = inspected_in_a_gigabyte(path, "convert", str(tmp_path / "again.onnx"))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert path.stat().st_size == pytest.approx((tmp_path / "again.onnx").stat().st_size, rel=0.01)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -183,6 +192,10 @@ def opset(number: int) -> Edit:
     return edit
 
 
+def metadata(text: str) -> Edit:
+    return lambda model: helper.set_model_props(model, {"shadergen": text})
+
+
 def channels(number: int) -> Edit:
     def edit(model: onnx.ModelProto) -> None:
         model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = number
@@ -223,13 +236,23 @@ FAULTS: list[tuple[Edit, str]] = [
     (attribute("strides", [1]), "found"),
     (attribute("pads", [-1, 0, 0, 0]), "node '/Conv_0/Conv' (Conv): Attribute pads must not contain negative"),
     (attribute("auto_pad", "SOMEHOW"), "found"),
+    (metadata("{"), "metadata 'shadergen': found no valid JSON"),
+    (metadata("[]"), "metadata 'shadergen': found something else, expected an object with name, plane, licence"),
+    (
+        metadata('{"name": "a", "plane": "x", "licence": "", "training": {}, "scores": {}}'),
+        "metadata 'shadergen': found plane 'x', expected one of luma, chroma, rgb",
+    ),
+    (
+        metadata('{"name": "../a", "plane": "rgb", "licence": "", "training": {}, "scores": {}}'),
+        "graph: found name '../a', expected up to 100 letters",
+    ),
     (lambda model: model.graph.ClearField("node"), "found a graph of 0 nodes, expected 1 to"),
 ]
 
 
 @pytest.mark.parametrize(("edit", "message"), FAULTS, ids=[message[:60] for _, message in FAULTS])
 def test_a_graph_with_a_fault(edit: Edit, message: str, tmp_path: Path) -> None:
-    (tmp_path / "link.bin").symlink_to("/etc/hostname")
+    (tmp_path / "link.bin").symlink_to("/etc/passwd")
     model = compact(4, 1)
     edit(model)
     assert message in complaint(written(model, tmp_path))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
@@ -338,13 +338,15 @@ def resizes(draw: st.DrawFn) -> Drawn:
     filter = draw(st.sampled_from(get_args(Filter)))
     coordinates, rounding = draw(st.sampled_from(get_args(Coordinates))), draw(st.sampled_from(get_args(Rounding)))
     scales, cubic = (draw(factors), draw(factors)), draw(st.sampled_from((-0.75, -0.5)))
+    excluded = filter == "cubic" and draw(st.booleans())
     attributes = {
         "mode": filter,
         "coordinate_transformation_mode": coordinates,
         "nearest_mode": rounding,
         "cubic_coeff_a": cubic,
+        "exclude_outside": int(excluded),
     }
-    op = Resize(scales, filter, coordinates, rounding, cubic)
+    op = Resize(scales, filter, coordinates, rounding, cubic, excluded)
     return op, "Resize", attributes, [EMPTY, np.array([1, 1, *scales], np.float32)]
 
 
@@ -386,7 +388,7 @@ def judges(op: Op, size: tuple[int, int], model: onnx.ModelProto, x: Image) -> l
     st.one_of(strided_convolutions(), transposed_convolutions(), pads(), resizes(), pools()),
     st.tuples(st.integers(1, 9), st.integers(1, 9)),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_neighbourhood_is_onnx_s(case: Drawn, size: tuple[int, int]) -> None:
     op, name, attributes, constants = case
     (x,) = images(1, CHANNELS, 9, 9)

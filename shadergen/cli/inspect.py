@@ -26,6 +26,9 @@ def inspect(file: Path, size: tuple[int, int], as_json: bool, load: Load, target
     from shadergen.graph import dump
 
     graph = load(file)
+    if not as_json:
+        click.echo(dump(graph))  # also of a model that the target cannot express
+        click.echo()
     schedule = compiler.plan(graph, target)
     pixels = size[0] * size[1]
     rows = [
@@ -49,8 +52,6 @@ def inspect(file: Path, size: tuple[int, int], as_json: bool, load: Load, target
             json.dumps({"model": graph.name, "plane": graph.plane, "variant": target.suffix} | summary, indent=1)
         )
         return
-    click.echo(dump(graph))
-    click.echo()
     columns = ("macs_per_pixel", "fetches_per_pixel", "bytes_per_pixel", "binds", "shared_bytes")
     titles = [column.replace("_per_pixel", "") for column in columns]
     click.echo(f"{'pass':<28}" + "".join(f"{title:>14}" for title in (*titles, "pixels")))

@@ -253,7 +253,9 @@ def _attribute(where: str, name: str, annotation: str, value: Any) -> Any:
         items = [read(item) for item in value] if isinstance(value, list) else []
         valid, result = None not in items and len(items) == (length or len(items) or 1), tuple(items)
     else:
-        result = {"int": _integer, "float": _number, "Bound": _bound, "Fraction": _fraction}[annotation](value)
+        result = {"int": _integer, "float": _number, "Bound": _bound, "Fraction": _fraction, "bool": _truth}[
+            annotation
+        ](value)
         valid = result is not None
     if not valid:
         raise ModelError(where, f"found {name} = {reprlib.repr(value)}, expected {annotation}")
@@ -272,6 +274,10 @@ def _number(value: object) -> float | None:
 def _bound(value: object) -> float | None:
     """A number, or infinity, which JSON lacks: Python writes it as `Infinity`."""
     return value if value in (inf, -inf) and isinstance(value, float) else _number(value)
+
+
+def _truth(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _fraction(value: object) -> Fraction | None:

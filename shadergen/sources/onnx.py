@@ -1,7 +1,8 @@
 """ONNX models of feed-forward image networks.
 
-The file is parsed and checked (onnx_read.py), every node becomes graph nodes (onnx_ops.py) or disappears into layout
-(onnx_view.py), constants and shape arithmetic (onnx_sizes.py); what several nodes spell out is folded (onnx_fold.py).
+The file is parsed and checked (onnx_read.py). Every node becomes graph nodes (onnx_conv.py, onnx_pointwise.py,
+onnx_layout.py), or disappears into views (onnx_view.py), constants and shape arithmetic (onnx_sizes.py). What several
+nodes spell out is folded (onnx_fold.py).
 
 A network that only fits together where the picture's size is a multiple of something, such as a U-Net, gets a Fit in
 front that continues the picture's last row and column to the next multiple, and one behind that crops.
@@ -13,7 +14,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import onnx
 
@@ -21,9 +22,9 @@ from shadergen import graph as ir
 from shadergen.errors import ModelError
 from shadergen.extent import TensorType
 from shadergen.graph import Fit, Graph, Plane, Record
+from shadergen.sources import onnx_conv, onnx_layout, onnx_pointwise
 from shadergen.sources.onnx_build import Builder, MultipleError, Tensor, word
 from shadergen.sources.onnx_fold import fold
-from shadergen.sources.onnx_ops import HANDLERS
 from shadergen.sources.onnx_read import File, read
 from shadergen.sources.onnx_sizes import fold as fold_constants
 from shadergen.sources.onnx_view import Kind, Statics, View, simple_view
@@ -33,6 +34,8 @@ MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 3, 5, 6, 7, 10, 12)
 
 METADATA = "shadergen"
 """The key of what the native format has and ONNX has not."""
+
+_HANDLERS = onnx_conv.HANDLERS | onnx_pointwise.HANDLERS | onnx_layout.HANDLERS
 
 Layout = tuple[Kind | None, ...]
 _NCHW: Layout = (None, "c", "h", "w")
@@ -68,22 +71,20 @@ def _graph(file: File, plane: Plane | None, ours: dict[str, Any] | None, multipl
     builder.types[name] = TensorType(channels)
     value = builder.add(Fit(multiple=multiple), (name, name), "fit") if multiple > 1 else name
     builder.tensors[given] = simple_view(value, builder.types[value], layout)
-    builder.run(HANDLERS, fold_constants)
+    builder.run(_HANDLERS, fold_constants)
     output = _output(file, builder)
     where = f"{file.path}: output {file.model.graph.output[0].name!r}"
     if multiple > 1:
         output = _cropped(builder, output, name, value)
     found: Plane = plane or _guess(where, channels, builder.types[output].channels)
-    if found != "chroma" and not ours:
+    if found != "chroma" and ours is None:
         _expect_whole(file, builder)
     record = Record(sha256=file.sha256)
     graph = Graph(_name(file.path.stem), found, tuple(builder.nodes), output, name, record)
     if ours is None:
         return fold(graph)
-    licence, training, scores = ours.get("licence", ""), ours.get("training", {}), ours.get("scores", {})
-    record = Record(licence, file.sha256, training, scores)
-    graph = fold(graph, spelled=True)
-    return replace(graph, name=ours.get("name", graph.name), plane=plane or ours.get("plane", found), record=record)
+    record = Record(ours["licence"], file.sha256, ours["training"], ours["scores"])
+    return replace(fold(graph, spelled=True), name=ours["name"], plane=plane or ours["plane"], record=record)
 
 
 def _input(file: File, plane: Plane | None) -> tuple[str, int, Layout, Statics]:
@@ -181,8 +182,8 @@ def _metadata(file: File) -> dict[str, Any] | None:
     except (ValueError, RecursionError) as error:
         raise ModelError(where, f"found no valid JSON ({error}), expected an object") from None
     kinds = {"name": str, "plane": str, "licence": str, "training": dict, "scores": dict}
-    if not isinstance(found, dict) or any(not isinstance(found.get(key, kind()), kind) for key, kind in kinds.items()):
-        raise ModelError(
-            where, "found something else, expected an object with a name, plane, licence, training, scores"
-        )
+    if not isinstance(found, dict) or any(not isinstance(found.get(key), kind) for key, kind in kinds.items()):
+        raise ModelError(where, f"found something else, expected an object with {', '.join(kinds)}")
+    if found["plane"] not in get_args(Plane):
+        raise ModelError(where, f"found plane {found['plane'][:20]!r}, expected one of {', '.join(get_args(Plane))}")
     return found

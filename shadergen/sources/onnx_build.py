@@ -15,10 +15,10 @@ import numpy.typing as npt
 import onnx
 
 from shadergen.errors import ModelError
-from shadergen.extent import TensorType
+from shadergen.extent import Extent, TensorType
 from shadergen.graph import Array, Node, Op, infer
 from shadergen.sources.onnx_read import Constant, File, node_words, to_array
-from shadergen.sources.onnx_view import Kind, Size, SizeError, Statics, View, settled, simple_view
+from shadergen.sources.onnx_view import Kind, Size, SizeError, Statics, View, settled, simple_view, words
 
 
 class MultipleError(ModelError):
@@ -37,6 +37,19 @@ class Sizes:
 Tensor = Constant | Sizes | View
 
 
+class Registry(dict[str, "Handler"]):
+    """Handlers by ONNX operator."""
+
+    def handles(self, *names: str) -> Callable[[Handler], Handler]:
+        """Make a function the handler of operators."""
+
+        def register(handler: Handler) -> Handler:
+            self.update(dict.fromkeys(names, handler))
+            return handler
+
+        return register
+
+
 @dataclass(eq=False)
 class Builder:
     """The graph as far as it is there."""
@@ -47,7 +60,7 @@ class Builder:
     types: dict[str, TensorType] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
-    def run(self, handlers: dict[str, Callable[[Call], Any]], fold: Callable[[Call], Any]) -> None:
+    def run(self, handlers: dict[str, Handler], fold: Callable[[Call], Any]) -> None:
         """Every node of the file, by its operator's handler, or by `fold` where it has no picture among its inputs."""
         for index, node in enumerate(self.file.model.graph.node):
             call = Call(self, node, f"{self.file.path}: {node_words(index, node)}")
@@ -58,10 +71,9 @@ class Builder:
                         expected = ", ".join(sorted(handlers))
                         raise ModelError(call.where, f"found operator {node.op_type!r}, expected one of {expected}")
                     outputs = handlers[node.op_type](call)
-            except SizeError as error:
-                raise MultipleError(call.where, str(error)) from None
             except ValueError as error:
-                raise ModelError(call.where, str(error)) from None
+                kind = MultipleError if isinstance(error, SizeError) else ModelError
+                raise kind(call.where, " ".join(str(error).split())) from None
             given = outputs if isinstance(outputs, list) else [outputs]
             self.tensors.update(zip(node.output, given, strict=False))
 
@@ -130,7 +142,9 @@ class Call:
 
     def simple(self, index: int = 0) -> View:
         """An image whose axes are channels, rows and columns, in any order."""
-        return self.settle(self.view(index))
+        settled_view = self.settle(self.view(index))
+        self.builder.tensors[self.node.input[index]] = settled_view  # whatever else reads it need not do it again
+        return settled_view
 
     def image(self, index: int = 0) -> str:
         """The value of an image with the axes of a convolution."""
@@ -202,6 +216,10 @@ class Call:
 
     # Results
 
+    def now(self, extent: Extent, axis: int) -> int | None:
+        """A height (axis 0) or width for the only picture that the model was exported for, if it was."""
+        return extent.at(self.builder.statics[axis]) if self.builder.statics else None
+
     def emit(self, op: Op, *values: str, tag: str = "") -> str:
         """A node for these values; `tag` tells those of one ONNX node apart, but for the last, which has its name."""
         name = self.node.name or self.node.output[0]
@@ -222,7 +240,7 @@ class Call:
         """The view as an image: emits what its axes need."""
         found = settled(view)
         if found is None:
-            raise SizeError(f"found a tensor of {len(view.axes)} axes, {view}, expected a picture's")
+            raise SizeError(f"found a tensor of {words(view.dims())}, expected a picture's")
         ops, kinds = found
         if not ops:
             return view
@@ -230,6 +248,10 @@ class Call:
         for op in ops:
             value = self.emit(op, value, tag="" if op is ops[-1] else "order")
         return simple_view(value, self.builder.types[value], kinds)
+
+
+Handler = Callable[[Call], Any]
+"""Gives a node's output as a Tensor, or a list of all its outputs."""
 
 
 def shortest(value: Any) -> float:

@@ -26,7 +26,7 @@ Constant = npt.NDArray[Any]
 
 MAX_BYTES = 512 << 20
 """Of the file, and of all weights together: 10 times an R16F96 in float32."""
-MIN_OPSET, MAX_OPSET = 7, 26
+MIN_OPSET, MAX_OPSET = 7, 28
 """Those whose operators the importer knows the meaning of. Before 7, broadcasting was an attribute."""
 MAX_NODES = 20000
 
@@ -110,8 +110,8 @@ def _texts(graph: onnx.GraphProto) -> Iterator[str | bytes]:
 
 def node_words(index: int, node: onnx.NodeProto) -> str:
     """How an error names a node: by its name, or else its first output, or its number."""
-    name = node.name or next(iter(node.output), "")
-    return f"node {name!r} ({node.op_type})" if name else f"node {index} ({node.op_type})"
+    name, kind = node.name or next(iter(node.output), ""), re.sub(r"[^ -~]", "?", node.op_type[:40])
+    return f"node {name!r} ({kind})" if name else f"node {index} ({kind})"
 
 
 def _opset(path: Path, model: onnx.ModelProto) -> int:

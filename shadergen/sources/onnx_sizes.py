@@ -17,7 +17,7 @@ import onnx
 from onnx.reference import ReferenceEvaluator
 
 from shadergen.sources.onnx_build import Call, Sizes, Tensor
-from shadergen.sources.onnx_view import Size, View
+from shadergen.sources.onnx_view import Size, SizeError, View
 
 MAX_ELEMENTS = 1 << 24
 """Of a computed constant."""
@@ -79,7 +79,7 @@ def _shape(call: Call) -> Tensor:
 def _evaluated(call: Call) -> list[Tensor]:
     """By onnx's reference evaluator."""
     node = call.node
-    arrays = {name: call.constant(i) for i, name in enumerate(node.input) if name}
+    arrays = _of_one_type({name: call.constant(i) for i, name in enumerate(node.input) if name})
     if node.op_type in _GROWING:
         extents = np.asarray(arrays[node.input[_GROWING[node.op_type]]], np.float64)
         if abs(prod(extents.ravel().tolist())) * max(1, *(array.size for array in arrays.values())) > MAX_ELEMENTS**1.5:
@@ -103,6 +103,14 @@ def _evaluated(call: Call) -> list[Tensor]:
         raise ValueError(f"found constants that cannot be computed ({type(error).__name__}: {error})") from None
     results = iter(np.asarray(array) for array in found)
     return [next(results) if name else np.zeros(0) for name in node.output]
+
+
+def _of_one_type(arrays: dict[str, Any]) -> dict[str, Any]:
+    """Sizes are int64 here, also where the file has int32: all integers as int64, where their types differ."""
+    kinds = {array.dtype for array in arrays.values() if array.dtype.kind == "i"}
+    if len(kinds) < 2:
+        return arrays
+    return {name: array.astype(np.int64) if array.dtype in kinds else array for name, array in arrays.items()}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -171,6 +179,30 @@ def _cast(call: Call) -> Tensor:
     return _plain(_objects(tensor), True) if np.dtype(to).kind == "f" else _rounded(call)
 
 
+def _equal(call: Call) -> Tensor:
+    """Exporters ask whether a size is 0 or -1, which stand for something else."""
+    a, b = np.broadcast_arrays(_objects(call.tensor(0)), _objects(call.tensor(1)))
+    pairs = list(zip(a.flat, b.flat, strict=True))
+    for pair in pairs:
+        if any(isinstance(value, Size) for value in pair) and not any(value in (0, -1) for value in pair):
+            raise SizeError(f"found {pair[0]} compared with {pair[1]}, expected 0 or -1")
+    return np.array([x == y for x, y in pairs], bool).reshape(a.shape)
+
+
+def _where(call: Call) -> Tensor:
+    a, b = call.tensor(1), call.tensor(2)
+    return _plain(np.where(call.constant(0), _objects(a), _objects(b)), _floating(a))
+
+
+def _expand(call: Call) -> Tensor:
+    """A constant that has size 1 along rows and columns counts everywhere where it is used."""
+    array = call.constant(0)
+    fixed = [1 if isinstance(size, Size) else size for size in call.numbers(1)]
+    if abs(prod(fixed)) * array.size > MAX_ELEMENTS:
+        raise ValueError(f"found a constant of shape {fixed}, expected up to {MAX_ELEMENTS} elements")
+    return np.broadcast_to(array, np.broadcast_shapes(array.shape, tuple(fixed))).copy()
+
+
 def _gather(call: Call) -> Tensor:
     tensor = call.tensor(0)
     return _plain(_objects(tensor).take(call.constant(1), call.attribute("axis", 0)), _floating(tensor))
@@ -208,6 +240,9 @@ _ARITHMETIC: dict[str, Callable[[Call], Any]] = {
     "Mul": _binary(operator.mul),
     "Mod": _binary(operator.mod),
     "Div": _div,
+    "Expand": _expand,
+    "Equal": _equal,
+    "Where": _where,
     "Floor": _rounded,
     "Ceil": _ceil,
     "Cast": _cast,

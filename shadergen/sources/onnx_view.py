@@ -100,6 +100,8 @@ Dim = int | Size
 
 
 def _number(value: object) -> Fraction:
+    if isinstance(value, Size):
+        raise SizeError(f"found a size of {value} as a factor, expected a number")
     return value if isinstance(value, Fraction) else Fraction(value).limit_denominator(1 << 20)  # type: ignore[call-overload]
 
 
@@ -305,35 +307,36 @@ def settled(view: View) -> tuple[list[Op], tuple[Kind | None, ...]] | None:
         return None
     by_kind = {kind: axis for kind, axis in zip(kinds, view.axes, strict=True) if kind}
     ops: list[Op] = []
-    parts = dict(view.parts)
-    spatial: list[tuple[Digit, ...]] = []
+    channels = view.parts["c"]
+    from_channels: list[tuple[Digit, ...]] = []  # digits behind the rows' own, and behind the columns'
+    to_channels: list[tuple[Digit, ...]] = []  # the rows' and the columns' own but the first, where they are elsewhere
     for kind in ("h", "w"):
-        axis = by_kind.get(kind, ())
-        main = view.parts[kind]
-        spatial.append(axis[len(main) :] if axis[: len(main)] == main else axis[1:])
-    moved = [
-        () if by_kind.get(kind, ())[: len(view.parts[kind])] == view.parts[kind] else view.parts[kind][1:]
-        for kind in ("h", "w")
-    ]
-    if any(moved):
-        blocks = [prod(_integer(digit) for digit in digits) for digits in moved]
-        if blocks[0] != blocks[1]:
-            return None
-        ops.append(SpaceToDepth(blocks[0]))
-        parts["c"] = (*parts["c"], *moved[0], *moved[1])
-    order = [*by_kind.get("c", ()), *spatial[0], *spatial[1]]
-    if set(order) != set(parts["c"]):
+        axis, own = by_kind.get(kind, ()), view.parts[kind]
+        together = axis[: len(own)] == own
+        from_channels.append(axis[len(own) :] if together else axis[1:])
+        to_channels.append(() if together else own[1:])
+    down, up = _square(to_channels), _square(from_channels)
+    if down is None or up is None:
         return None
-    sizes = [_integer(digit) for digit in parts["c"]]
-    indices = np.arange(prod(sizes)).reshape(sizes).transpose([parts["c"].index(digit) for digit in order]).ravel()
+    if down > 1:
+        ops.append(SpaceToDepth(down))
+        channels += to_channels[0] + to_channels[1]
+    order = by_kind.get("c", ()) + from_channels[0] + from_channels[1]
+    if set(order) != set(channels):
+        return None
+    sizes = [_integer(digit) for digit in channels]
+    indices = np.arange(prod(sizes)).reshape(sizes).transpose([channels.index(digit) for digit in order]).ravel()
     if (np.diff(indices) != 1).any():
         ops.append(Gather(tuple(indices.tolist())))
-    blocks = [prod(_integer(digit) for digit in digits) for digits in spatial]
-    if blocks[0] != blocks[1]:
-        return None
-    if blocks[0] > 1:
-        ops.append(DepthToSpace(blocks[0]))
+    if up > 1:
+        ops.append(DepthToSpace(up))
     return ops, tuple(kind if kind != "mixed" else None for kind in kinds)
+
+
+def _square(digits: Iterable[Iterable[Digit]]) -> int | None:
+    """The side of a block, where it has as many rows as columns."""
+    rows, columns = (prod(_integer(digit) for digit in axis) for axis in digits)
+    return rows if rows == columns else None
 
 
 def _kind(view: View, axis: tuple[Digit, ...]) -> Kind | Literal["mixed"] | None:

@@ -246,7 +246,7 @@ class _Writer:
         if op.filter == "nearest":
             attributes["nearest_mode"] = op.rounding
         if op.filter == "cubic":
-            attributes["cubic_coeff_a"] = op.cubic
+            attributes |= {"cubic_coeff_a": op.cubic, "exclude_outside": int(op.exclude_outside)}
         scales = self.factors(f"{name}.scales", [1, 1, float(op.scales[0]), float(op.scales[1])])
         return self.node("Resize", [*x, "", scales], name, **attributes)
 

@@ -23,11 +23,11 @@ LOBES = 3
 
 def prescaled(graph: Graph, factor: int, filter: PrescaleFilter) -> Graph:
     """The graph with its input enlarged. Raises ModelError for a factor or a plane that cannot be."""
-    if graph.plane == "chroma" or not 1 <= factor <= MAX_SCALE // 2:
-        problem = f"found factor {factor} for a {graph.plane} model, expected 1 to {MAX_SCALE // 2} for luma or rgb"
-        raise ModelError(f"{graph.name}: prescale", problem)
     if factor == 1:
         return graph
+    if graph.plane == "chroma" or not 1 < factor <= MAX_SCALE // 2:
+        problem = f"found factor {factor} for a {graph.plane} model, expected 1 to {MAX_SCALE // 2} for luma or rgb"
+        raise ModelError(f"{graph.name}: prescale", problem)
     nodes = [Node(name, op, ()) for name, op in _upscale(factor, filter, graph.input_type.channels)]
     taken = {graph.input, *(node.name for node in graph.nodes)}
     if taken & {node.name for node in nodes}:
