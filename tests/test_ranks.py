@@ -13,6 +13,7 @@ LINT = {"lint", "lintrules", "lintglsl", "glsltext", "glslang"}
 RUNTIME = {"runtime", *(f"runtime.{path.stem}" for path in (PACKAGE / "runtime").glob("[a-z]*.py"))}
 SOURCES = {"sources", *(f"sources.{path.stem}" for path in (PACKAGE / "sources").glob("[a-z]*.py"))}
 CLI = {"cli", *(f"cli.{path.stem}" for path in (PACKAGE / "cli").glob("[a-z]*.py"))}
+TRAIN = {"train", *(f"train.{path.stem}" for path in (PACKAGE / "train").glob("[a-z]*.py"))}
 PASSES = {"passes", *(f"passes.{path.stem}" for path in (PACKAGE / "passes").glob("[a-z]*.py"))}
 
 RANKS: list[set[str]] = [
@@ -24,13 +25,13 @@ RANKS: list[set[str]] = [
     {"convolution", "rim"},
     {"emit"},
     {"compiler"},
-    {"verify", "tune"},
+    {"verify", "tune"} | TRAIN,
     CLI,
     {"__main__"},
 ]
 """From those that import nothing to the one that may import everything; `` is the package itself (its version)."""
 
-SIBLINGS = ({"errors", "files"}, LINT, RUNTIME, SOURCES, PASSES, CLI)
+SIBLINGS = ({"errors", "files"}, LINT, RUNTIME, SOURCES, PASSES, TRAIN, CLI)
 """Modules of one rank that may import one another."""
 
 WALLED = LINT | RUNTIME
