@@ -16,6 +16,7 @@ CLI = {"cli", *(f"cli.{path.stem}" for path in (PACKAGE / "cli").glob("[a-z]*.py
 TRAIN = {"train", *(f"train.{path.stem}" for path in (PACKAGE / "train").glob("[a-z]*.py"))}
 PASSES = {"passes", *(f"passes.{path.stem}" for path in (PACKAGE / "passes").glob("[a-z]*.py"))}
 
+SCORE = {"score", "scoretable", "contactsheet"}
 RANKS: list[set[str]] = [
     {"", "errors", "files"},
     {"target", "graph", "hookfile"},
@@ -25,13 +26,13 @@ RANKS: list[set[str]] = [
     {"convolution", "rim"},
     {"emit"},
     {"compiler"},
-    {"verify", "tune"} | TRAIN,
+    {"verify", "tune"} | TRAIN | SCORE,
     CLI,
     {"__main__"},
 ]
 """From those that import nothing to the one that may import everything; `` is the package itself (its version)."""
 
-SIBLINGS = ({"errors", "files"}, LINT, RUNTIME, SOURCES, PASSES, TRAIN, CLI)
+SIBLINGS = ({"errors", "files"}, LINT, RUNTIME, SOURCES, PASSES, SCORE, TRAIN, CLI)
 """Modules of one rank that may import one another."""
 
 WALLED = LINT | RUNTIME
