@@ -192,7 +192,7 @@ def _resized(x: Real, size: tuple[int, int], filter: str) -> Array:
 
 def _levels(x: Real) -> Array:
     """Rounded to the values of 8 bits."""
-    return (np.rint(np.clip(x, 0, 1) * 255.0) / 255.0).astype(np.float32)
+    return np.asarray(np.rint(np.clip(x, 0, 1) * 255.0) / 255.0, np.float32)
 
 
 def baseline(method: str, case: Case, plane: Plane) -> Array:
@@ -205,8 +205,7 @@ def baseline(method: str, case: Case, plane: Plane) -> Array:
 
 def enlarge(graph: Graph, case: Case) -> Array:
     """What the network makes of the case, clipped."""
-    result: Array = reference.evaluate(graph, case.source)[graph.output]
-    return np.clip(result, 0, 1)
+    return np.asarray(np.clip(reference.evaluate(graph, case.source)[graph.output], 0, 1), np.float32)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
+import os
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -53,7 +52,7 @@ class Result:
     finished: bool
     """Whether the last step was reached; if not, the checkpoint is there to go on from."""
     difference: float
-    """Largest distance between torch's picture and the reference's, of values 0 to 1."""
+    """Largest distance between torch's picture and the reference's, of values from 0 to 1."""
 
 
 def start(options: Options, name: str) -> Graph:
@@ -81,8 +80,7 @@ def train(
     on_step: Callable[[Progress], None],
     stop: Callable[[], bool],
 ) -> Result:
-    """Train, with checkpoints on the way, and write the weights and the plot. Raises ShadergenError."""
-    keep_memory()
+    """Train, and write the checkpoint, the averaged weights and the plot every now and then. Raises ShadergenError."""
     trainer = Trainer(graph, job.options, pictures, device)
     if resume:
         trainer.resume(job.checkpoint)
@@ -91,19 +89,16 @@ def train(
     def save(trainer: Trainer) -> None:
         if writes:
             checkpoints.save(trainer.checkpoint(), job.checkpoint)
+            sources.save(_with_record(job, graph, trainer, pictures), job.output)
             plot.save(trainer.history, job.output.stem, job.plot)
 
     trainer.run(on_step, stop, save, job.save_seconds)
-    difference = departure(trainer)
-    trained = replace(trainer.graph, record=_record(job, graph, trainer, pictures))
-    if writes:
-        sources.save(trained, job.output)
-    return Result(trained, trainer.step == job.options.steps, difference)
+    trained = _with_record(job, graph, trainer, pictures)
+    return Result(trained, trainer.step == job.options.steps, departure(trained))
 
 
-def departure(trainer: Trainer) -> float:
+def departure(graph: Graph) -> float:
     """Torch's picture against the reference's. Raises ModelError where they are not the same."""
-    graph = trainer.graph
     image = np.random.default_rng(0).random((graph.input_type.channels, 26, 34), np.float32)
     with torch.no_grad():
         found = Network(graph)(torch.from_numpy(image)[None])[0].numpy()
@@ -114,7 +109,8 @@ def departure(trainer: Trainer) -> float:
     return difference
 
 
-def _record(job: Job, begun: Graph, trainer: Trainer, pictures: Pictures) -> Record:
+def _with_record(job: Job, begun: Graph, trainer: Trainer, pictures: Pictures) -> Graph:
+    """The averaged weights with all that says where they come from."""
     options = trainer.options
     training: dict[str, Any] = {
         "options": options.as_dict(),
@@ -131,7 +127,8 @@ def _record(job: Job, begun: Graph, trainer: Trainer, pictures: Pictures) -> Rec
     if begun.record.sha256:
         training["from"] = {"sha256": begun.record.sha256, "training": dict(begun.record.training)}
     scores = {"held out, dB": round(trainer.history.psnrs[-1], 3)} if trainer.history.psnrs else {}
-    return Record(licence=job.licence or begun.record.licence, training=training, scores=scores)
+    record = Record(licence=job.licence or begun.record.licence, training=training, scores=scores)
+    return replace(trainer.graph, record=record)
 
 
 def _commit() -> str:
@@ -148,25 +145,8 @@ def _commit() -> str:
     return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
-def keep_memory() -> None:
-    """Tell glibc to keep what torch frees: giving each step's tensors back to the system and faulting them in again
-    took longer than the step itself (C4F16, 16 patches of 48: MEASURE).
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):  # another C library
-        return
-    trim_threshold, mmap_threshold = -1, -3
-    mallopt(mmap_threshold, 1 << 30)
-    mallopt(trim_threshold, 2**31 - 1)
-
-
 def join_processes() -> tuple[int, str]:
     """This process's rank and device, once it has joined those that torchrun started with it, if any."""
-    import os
-
     cuda = torch.cuda.is_available()
     if cuda:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
