@@ -28,8 +28,6 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install
 TINY = Options(
     "C1F4", steps=6, batch=2, patch=16, warmup=1, optimiser="soap", holdout=1, range={"full8": 1, "limited10": 1}
 )
-    "C1F4", steps=6, batch=2, patch=16, warmup=1, optimiser="soap", holdout=1, range={"full8": 1, "limited10": 1}
-)
 
 
 @pytest.fixture(scope="module")
