@@ -173,7 +173,7 @@ def test_the_target_is_the_picture_and_the_input_its_quantised_half(pictures: da
     luma = patches[:, 5:-5, 5:-5].astype(np.float64) @ [0.2126, 0.7152, 0.0722]
     np.testing.assert_allclose(expected[:, 0], (16 + luma * 219 / 255) / 255, atol=1e-6)
     boxes = (16 + luma * 219 / 255).reshape(3, 16, 2, 16, 2).mean((2, 4))
-    np.testing.assert_allclose(image[:, 0].numpy() * 255, boxes * 255, atol=0.501)
+    np.testing.assert_allclose(image[:, 0].numpy() * 255, boxes, atol=0.501)
     levels = image.numpy() * 255
     np.testing.assert_allclose(levels, np.rint(levels), atol=1e-4)
 
