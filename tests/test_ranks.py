@@ -19,7 +19,7 @@ PASSES = {"passes", *(f"passes.{path.stem}" for path in (PACKAGE / "passes").glo
 SCORE = {"score", "scoretable", "contactsheet"}
 RANKS: list[set[str]] = [
     {"", "errors", "files"},
-    {"target", "graph", "hookfile"},
+    {"target", "graph", "hookfile", "codec"},
     {"glsl", "reference", "packing", "blocking", "tables"} | SOURCES | PASSES | LINT | RUNTIME,
     {"schedule"},
     {"places"},

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from shadergen.train.run import Job, Result
 
 
+Counter = Callable[[int, int], None]
+"""Told how much is done, and of how much."""
+
+
 class Shares(click.ParamType[dict[str, float]]):
     """NAME=SHARE,NAME=SHARE: numbers by name."""
 
@@ -71,6 +75,8 @@ def _option(name: str, help: str, **attributes: Any) -> Callable[[Command], Comm
     "--weight", "weights", type=Shares(), default={}, help="How often pictures are drawn, by pattern of path."
 )
 @click.option("--exclude", multiple=True, help="Pattern of paths within the folder to leave out; repeatable.")
+@_option("clean", "ds: share of patches without a codec.")
+@_option("sharpen", "ds: how much what is to be found is sharpened.")
 @_option("holdout", "Pictures kept aside for the PSNR shown.")
 @_option("precision", "Of the convolutions.", type=click.Choice(get_args(Precision)))
 @_option("seed", "Another seed, another run.")
@@ -105,11 +111,11 @@ def train(
     resume = run.expect_place(job, resume, restart)
     rank, device = run.join_processes()
     graph = run.start(options, output.stem)
-    with _bars(rank == 0) as (on_picture, on_step), _interrupt() as stop:
+    with _bars(rank == 0) as (on_picture, on_prepare, on_step), _interrupt() as stop:
         pictures = run.read_pictures(job, on_picture)
         for line in pictures.skipped if rank == 0 else ():
             click.echo(f"left out {line}", err=True)
-        result = run.train(job, graph, pictures, resume, device, on_step(options.steps), stop)
+        result = run.train(job, graph, pictures, resume, device, on_prepare, on_step(options.steps), stop)
     if rank == 0:
         _report(job, result)
     sys.exit(0 if result.finished else 130)
@@ -142,7 +148,7 @@ def _interrupt() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def _bars(shown: bool) -> Iterator[tuple[Callable[[int, int], None], Callable[[int], Callable[[Progress], None]]]]:
+def _bars(shown: bool) -> Iterator[tuple[Counter, Counter, Callable[[int], Callable[[Progress], None]]]]:
     """Bars on a terminal; in a pipe, a line now and then that says how far it is."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -157,10 +163,14 @@ def _bars(shown: bool) -> Iterator[tuple[Callable[[int, int], None], Callable[[i
     )
     with Progress(*columns, console=console, disable=not (shown and console.is_terminal)) as bars:
         reading = bars.add_task("reading", facts="")
+        encoding = bars.add_task("encoding", facts="", visible=False)
         training = bars.add_task("training", facts="", visible=False)
 
         def on_picture(done: int, total: int) -> None:
             bars.update(reading, completed=done, total=total)
+
+        def on_prepare(done: int, total: int) -> None:
+            bars.update(encoding, completed=done, total=total, visible=True)
 
         def on_step(steps: int) -> Callable[[Any], None]:
             bars.update(training, total=steps, visible=True)
@@ -174,4 +184,4 @@ def _bars(shown: bool) -> Iterator[tuple[Callable[[int, int], None], Callable[[i
 
             return update
 
-        yield on_picture, on_step
+        yield on_picture, on_prepare, on_step

@@ -73,12 +73,13 @@ def load(path: Path) -> Checkpoint:
 
 def expect_same_run(found: Checkpoint, options: Options, data_sha256: str, start_sha256: str, path: Path) -> None:
     """Raises ShadergenError where the checkpoint is of another run; more steps may be asked for before the decay."""
-    old, new = found.options, options.as_dict()
-    for name in sorted(set(old) | set(new)):
-        if name == "steps" and new["steps"] > old["steps"] and found.step <= Options(**old).decay_start:
+    begun = Options(**found.options)
+    old, new = begun.as_dict(), options.as_dict()
+    for name in old:
+        if name == "steps" and options.steps > begun.steps and found.step <= begun.decay_start:
             continue
-        if old.get(name) != new.get(name):
-            problem = f"found a run with --{name} {old.get(name)}, expected {new.get(name)}"
+        if old[name] != new[name]:
+            problem = f"found a run with --{name} {old[name]}, expected {new[name]}"
             raise ShadergenError(path, problem, "give the options of that run, or --restart")
     if found.data_sha256 != data_sha256:
         raise ShadergenError(path, "found a run on other pictures, expected the same ones", "use --restart")

@@ -119,10 +119,7 @@ class Patches:
         self._pictures = pictures.pixels
         self._options = options
         self._side = side
-        chance = np.array([_weight(name, options) for name in pictures.names])
-        chance *= [picture.shape[0] * picture.shape[1] for picture in pictures.pixels]
-        if not chance.sum() > 0:
-            raise ShadergenError("--weight", "found no picture with a weight above 0, expected some")
+        chance = chances(pictures, options)
         self._edges = np.cumsum(chance / chance.sum())
 
     def batch(self, step: int, count: int, rank: int = 0) -> Pixels:
@@ -142,6 +139,15 @@ class Patches:
         picture = self._pictures[index]
         y, x = (int(rng.integers(extent - self._side + 1)) for extent in picture.shape[:2])
         return picture[y : y + self._side, x : x + self._side]
+
+
+def chances(pictures: Pictures, options: Options) -> npt.NDArray[np.float64]:
+    """How often each picture is drawn: by its area, times its weight. Raises ShadergenError where all are 0."""
+    areas = [picture.shape[0] * picture.shape[1] for picture in pictures.pixels]
+    chance = np.asarray([_weight(name, options) for name in pictures.names], np.float64) * np.asarray(areas)
+    if not chance.sum() > 0:
+        raise ShadergenError("--weight", "found no picture with a weight above 0, expected some")
+    return np.asarray(chance, np.float64)
 
 
 def _weight(name: str, options: Options) -> float:

@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor
 
-from shadergen.train.options import DOWNSCALERS, Options
+from shadergen.errors import ShadergenError
+from shadergen.runtime.images import SITINGS, chroma_420, upsample_chroma
+from shadergen.train.options import Options
 
 MARGIN = 6
 """Pixels that the widest downscaler (Lanczos) reads beyond each side of a patch."""
@@ -63,6 +65,63 @@ def _encode(x: Tensor) -> Tensor:
     return torch.where(x <= 0.0031308, x * 12.92, 1.055 * x.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
 
 
+class Chroma:
+    """4:2:0 chroma, interpolated to luma's size again, as a chroma shader's first passes do it (docs/chroma.md)."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.side = options.patch + 2 * MARGIN
+        if options.patch % 2:
+            raise ShadergenError("--patch", f"found {options.patch}, expected an even number for chroma")
+
+    def __call__(self, rgb: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """uint8 (n, side, side, 3) to Y, Cb, Cr (n, 3, patch, patch) and the Cb, Cr (n, 2, patch, patch) from which the
+        interpolated ones were made.
+        """
+        ycbcr = to_ycbcr(rgb.to(torch.float32).mul_(1 / 255).permute(0, 3, 1, 2))
+        image, expected = torch.empty_like(ycbcr), torch.empty_like(ycbcr[:, 1:])
+        for name, indices in _split(len(rgb), self.options.range, rng).items():
+            part = chroma_levels(ycbcr[indices], name, False)
+            expected[indices] = part[:, 1:]
+            image[indices, :1] = _rounded(part[:, :1], name)
+            for i, cbcr in zip(indices, part[:, 1:], strict=True):
+                siting = SITINGS[("left", "center")[int(rng.integers(2))]]
+                downscaler = ("box", "box", "bicubic", "lanczos")[int(rng.integers(4))]
+                image[i, 1:] = torch.from_numpy(_through_420(cbcr, siting, downscaler, name))
+        inner = (..., slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
+        return image[inner], expected[inner]
+
+
+def _through_420(cbcr: Tensor, siting: tuple[float, float], downscaler: str, range_: str) -> np.ndarray:
+    """(2, h, w) subsampled, rounded and interpolated, in `range_`'s values."""
+    height, width = cbcr.shape[1:]
+    if downscaler == "box":
+        small = chroma_420(cbcr.numpy(), siting)
+    else:
+        # A sample of the left siting lies half a pixel further left: between that picture and its neighbour.
+        shifted = (cbcr + cbcr.roll(1, -1)) / 2 if siting[0] else cbcr
+        padded = F.pad(shifted[None], (MARGIN - 1,) * 4, "replicate")
+        small = halve(padded, downscaler)[0].numpy()
+    small = _rounded(torch.from_numpy(small), range_).numpy()
+    return upsample_chroma(small, siting, (width, height))
+
+
+def to_ycbcr(rgb: Tensor) -> Tensor:
+    """RGB to full-range Y, Cb, Cr of BT.709, (n, 3, h, w), Cb and Cr around 0."""
+    y = luma(rgb)
+    blue, red = (rgb[:, 2:] - y) / (2 * (1 - _LUMA[2])), (rgb[:, :1] - y) / (2 * (1 - _LUMA[0]))
+    return torch.cat([y, blue, red], 1)
+
+
+def chroma_levels(ycbcr: Tensor, range_: str, quantise: bool) -> Tensor:
+    """Y in 0..1 and Cb, Cr around 0 to the values of the video's planes, perhaps rounded to its integers."""
+    black, white, top = LEVELS[range_]
+    scale = (top + 1) // 256
+    colour = 224 * scale if black else top
+    levels = torch.cat([ycbcr[:, :1] * (white - black) + black, ycbcr[:, 1:] * colour + 128 * scale], 1) / top
+    return _rounded(levels, range_) if quantise else levels
+
+
 class Neutral:
     """A picture of half the size, with the levels of 8- or 10-bit video."""
 
@@ -101,8 +160,13 @@ def luma(rgb: Tensor) -> Tensor:
 def to_levels(x: Tensor, range_: str, quantise: bool) -> Tensor:
     """0..1 to the values of a video plane as a player's texture gives them, perhaps rounded to its integers."""
     black, white, top = LEVELS[range_]
-    levels = x * (white - black) + black
-    return (levels.round_().clamp_(0, top) if quantise else levels) / top
+    levels = (x * (white - black) + black) / top
+    return _rounded(levels, range_) if quantise else levels
+
+
+def _rounded(x: Tensor, range_: str) -> Tensor:
+    top = LEVELS[range_][2]
+    return (x * top).round_().clamp_(0, top) / top
 
 
 def _split(count: int, shares: Mapping[str, float], rng: np.random.Generator) -> dict[str, list[int]]:
@@ -114,6 +178,3 @@ def _split(count: int, shares: Mapping[str, float], rng: np.random.Generator) ->
     drawn = rng.choice(len(names), count, p=chance / chance.sum())
     found = {name: [int(i) for i in np.flatnonzero(drawn == number)] for number, name in enumerate(names)}
     return {name: indices for name, indices in found.items() if indices}
-
-
-assert set(DOWNSCALERS) == {"box", "bicubic", "lanczos", "linear"}

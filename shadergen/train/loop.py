@@ -17,18 +17,16 @@ from torch import Tensor
 from shadergen.errors import ShadergenError
 from shadergen.graph import Graph
 from shadergen.train import checkpoint as checkpoints
+from shadergen.train import feed as feeds
 from shadergen.train import optimiser as optimisers
 from shadergen.train.checkpoint import Checkpoint, History
-from shadergen.train.data import Patches, Pictures, Pixels, hold_out
-from shadergen.train.degrade import Neutral
+from shadergen.train.data import Pictures, hold_out
 from shadergen.train.loss import Criterion
 from shadergen.train.network import Network
 from shadergen.train.options import Options
 
 REPORT_STEPS = 1000
 """Steps between two entries of the history."""
-VALIDATION_SIDE = 128
-"""Of the pieces of pictures held out, in pixels of the network's input."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +43,22 @@ class Progress:
 class Trainer:
     """A run of `options` on `pictures`, from the weights of `graph`."""
 
-    def __init__(self, graph: Graph, options: Options, pictures: Pictures, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        options: Options,
+        pictures: Pictures,
+        device: str = "cpu",
+        on_prepare: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
         self.options = options
         self.device = torch.device(device)
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         if options.batch % self.world:
             raise ShadergenError("--batch", f"found {options.batch}, expected a multiple of {self.world} processes")
-        self.degrade = Neutral(options)
         train, held = hold_out(pictures, options.holdout)
-        self.patches = Patches(train, options, self.degrade.side)
-        self.validation = Validation(held, options)
+        self.validation = feeds.validation(held, options)
+        self.feed = feeds.feed(train, options, on_prepare)
         self.data_sha256 = pictures.sha256
         self.network = Network(graph).to(self.device)
         self.start_sha256 = _digest(self.weights)
@@ -111,9 +115,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         count = self.options.batch // self.world
-        patches = torch.from_numpy(self.patches.batch(self.step, count, self.rank)).to(self.device)
-        rng = np.random.default_rng([self.options.seed, self.step, self.rank, 1])
-        image, expected = self.degrade(patches, rng)
+        image, expected = (part.to(self.device) for part in self.feed.batch(self.step, count, self.rank))
         bf16 = self.options.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             found = self.network(image, clip=False)
@@ -144,8 +146,18 @@ class Trainer:
     def _report(self) -> None:
         self.history.steps.append(self.step)
         self.history.losses.append(float(np.mean(self._losses)))
-        self.history.psnrs.append(self.validation.psnr(self.network, self.average))
+        self.history.psnrs.append(self.psnr())
         self._losses.clear()
+
+    @torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore]
+    def psnr(self) -> float:
+        """Of the averaged weights: the mean over the pictures held out, in dB; a border of 4 pixels is left out."""
+        ratios = []
+        for image, expected in self.validation:
+            found = torch.func.functional_call(self.network, _parameters(self.average), (image.to(self.device),)).cpu()
+            square = (found - expected)[..., 4:-4, 4:-4].double().square().mean()
+            ratios.append(-10 * math.log10(max(float(square), 1e-10)))
+        return sum(ratios) / len(ratios)
 
     # -----------------------------------------------------------------------------------------------------------------
     # Stopping and going on
@@ -175,40 +187,9 @@ class Trainer:
         self.step, self.history, self._losses = found.step, found.history, found.losses
 
 
-class Validation:
-    """The middles of pictures held out, degraded once."""
-
-    def __init__(self, pictures: Pictures, options: Options) -> None:
-        from dataclasses import replace
-
-        if not pictures.names:
-            raise ShadergenError("--data", "found fewer than 5 pictures, expected more: a fifth is held out")
-        smallest = min(min(picture.shape[:2]) for picture in pictures.pixels)
-        margin = Neutral(options).side - 2 * options.patch
-        patch = min(VALIDATION_SIDE, (smallest - margin) // 2)
-        degrade = Neutral(replace(options, patch=patch))
-        pieces = torch.from_numpy(np.stack([_middle(picture, degrade.side) for picture in pictures.pixels]))
-        self.image, self.expected = degrade(pieces, np.random.default_rng(0))
-
-    @torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore]
-    def psnr(self, network: Network, weights: dict[str, Tensor]) -> float:
-        """Mean over the pictures, in dB; a border of 4 pixels is left out."""
-        device = next(iter(weights.values())).device
-        ratios = []
-        for image, expected in zip(torch.split(self.image, 1), torch.split(self.expected, 1), strict=True):
-            found = torch.func.functional_call(network, _parameters(weights), (image.to(device),)).cpu()
-            square = (found - expected)[..., 4:-4, 4:-4].double().square().mean()
-            ratios.append(-10 * math.log10(max(float(square), 1e-10)))
-        return sum(ratios) / len(ratios)
-
-
 def _parameters(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """By the names that the module has for them."""
     return {f"arrays.{name}": weight for name, weight in weights.items()}
-
-
-def _middle(picture: Pixels, side: int) -> Pixels:
-    y, x = ((extent - side) // 2 for extent in picture.shape[:2])
-    return picture[y : y + side, x : x + side]
 
 
 def _digest(weights: dict[str, Tensor]) -> str:

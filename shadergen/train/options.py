@@ -53,6 +53,10 @@ class Options:
     """Shares of DOWNSCALERS."""
     range: Mapping[str, float] = field(default_factory=lambda: {"full8": 1.0})
     """Shares of RANGES: how the input is quantised."""
+    clean: float = 0.25
+    """ds: the share of patches that went through no codec, so that a clean source is not harmed."""
+    sharpen: float = 0.0
+    """ds: how much the picture to be found is sharpened: times what a blur of one pixel takes away."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """By patterns of paths within the data folder: how often such a picture is drawn, relative to the others."""
     exclude: tuple[str, ...] = ()
@@ -66,7 +70,7 @@ class Options:
         for name, low in (("steps", 1), ("batch", 1), ("patch", 8), ("warmup", 0), ("detail", 1), ("holdout", 1)):
             if getattr(self, name) < low:
                 raise ShadergenError(f"--{name}", f"found {getattr(self, name)}, expected {low} or more")
-        for name, high in (("decay", 1.0), ("average", 0.999999), ("rim", 1.0)):
+        for name, high in (("decay", 1.0), ("average", 0.999999), ("rim", 1.0), ("clean", 1.0), ("sharpen", 4.0)):
             if not 0 <= getattr(self, name) <= high:
                 raise ShadergenError(f"--{name}", f"found {getattr(self, name)}, expected 0 to {high:g}")
         for name, known in (("downscale", DOWNSCALERS), ("range", RANGES)):

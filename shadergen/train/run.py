@@ -17,7 +17,7 @@ import torch.distributed as dist
 from shadergen import __version__, reference, sources
 from shadergen.errors import ModelError, ShadergenError
 from shadergen.graph import Array, Graph, Record
-from shadergen.train import arch, data, degrade, plot
+from shadergen.train import arch, data, feed, plot
 from shadergen.train import checkpoint as checkpoints
 from shadergen.train.data import Pictures
 from shadergen.train.loop import Progress, Trainer
@@ -68,7 +68,7 @@ def start(options: Options, name: str) -> Graph:
 
 def read_pictures(job: Job, on_picture: Callable[[int, int], None]) -> Pictures:
     """The job's pictures, in memory. Raises ShadergenError."""
-    return data.read(job.folders, degrade.Neutral(job.options).side, job.options.exclude, on_picture)
+    return data.read(job.folders, feed.degradation(job.options).side, job.options.exclude, on_picture)
 
 
 def train(
@@ -77,11 +77,12 @@ def train(
     pictures: Pictures,
     resume: bool,
     device: str,
+    on_prepare: Callable[[int, int], None],
     on_step: Callable[[Progress], None],
     stop: Callable[[], bool],
 ) -> Result:
     """Train, and write the checkpoint, the averaged weights and the plot every now and then. Raises ShadergenError."""
-    trainer = Trainer(graph, job.options, pictures, device)
+    trainer = Trainer(graph, job.options, pictures, device, on_prepare)
     if resume:
         trainer.resume(job.checkpoint)
     writes = trainer.rank == 0
