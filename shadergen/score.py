@@ -1,9 +1,10 @@
-"""How close a network comes to pictures that were made small: PSNR and SSIM of BT.709 luma, or PSNR of chroma.
+"""How close a network comes to pictures that were made small: PSNR and SSIM of BT.709 luma, or of chroma.
 
 The convention, under which every figure of the project is measured: luma in floats from the 8-bit picture, an odd last
 row or column left out, halved by a box or by Pillow's bicubic, rounded to 8 bits, enlarged, clipped to 0..1, compared
 without a border of 4 pixels. The pictures' mean is the mean of their dB. Chroma: Cb and Cr subsampled to 4:2:0 at a
-siting, rounded to 8 bits, brought back, compared alike.
+siting, rounded to 8 bits, brought back, compared alike. A codec (`h264-23`, see codec.py): halved by a box, encoded in
+limited range, enlarged as a player does it in that range, and brought to full range before it is compared.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 
-from shadergen import reference
+from shadergen import codec, reference
 from shadergen.errors import ImageError, ShadergenError
 from shadergen.graph import Graph, Plane, verify
 from shadergen.runtime import images
@@ -32,7 +33,7 @@ CONDITIONS: Mapping[Plane, tuple[str, ...]] = {
     "rgb": ("box", "bicubic"),
     "chroma": ("left", "center"),
 }
-"""What is done to the pictures, by the plane that brings them back."""
+"""What is done to the pictures, by the plane that brings them back, unless something else is asked for."""
 BASELINES: Mapping[Plane, tuple[str, ...]] = {
     "luma": ("bicubic", "lanczos"),
     "rgb": ("bicubic", "lanczos"),
@@ -52,6 +53,10 @@ class Case:
     """What the network gets: (channels, h, w)."""
     truth: Array
     """What it should give: (channels, height, width)."""
+    held: Array
+    """What the file holds of it: the source, or the subsampled chroma (2, h, w)."""
+    levels: tuple[float, float] = (0.0, 1.0)
+    """Black and white among the source's values."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,13 @@ class Report:
 def score(
     models: Mapping[str, Graph],
     folders: Sequence[Path],
+    conditions: Sequence[str] = (),
     on_case: Callable[[Case, Mapping[str, Array]], None] = lambda case, results: None,
     on_progress: Callable[[str], None] = lambda text: None,
 ) -> Report:
     """Score models of one plane, by name, on every picture of the folders, the usual filters first.
 
+    `conditions` are those of the plane, or settings of codecs (luma only); by default, all of the plane.
     `on_case` gets the pictures that each method made. Raises ShadergenError for folders without pictures and for models
     that cannot be compared.
     """
@@ -107,7 +114,7 @@ def score(
     found: list[Score] = []
     for folder in folders:
         for path in picture_files(folder):
-            for case in cases(path, plane):
+            for case in cases(path, plane, conditions or CONDITIONS[plane]):
                 results: dict[str, Array] = {}
                 for method in (*BASELINES[plane], *models):
                     on_progress(f"{case.image}, {case.condition}: {method}")
@@ -147,29 +154,45 @@ def picture_files(folder: Path) -> list[Path]:
 # Making pictures small, and large again
 
 
-def cases(path: Path, plane: Plane) -> list[Case]:
-    """The picture under each condition of the plane. Raises ImageError."""
+def cases(path: Path, plane: Plane, conditions: Sequence[str]) -> list[Case]:
+    """The picture under each condition. Raises ImageError, and ShadergenError for a condition that is none."""
     pixels = images.load(path).pixels.astype(np.float64)
     rgb = np.repeat(pixels, 3, 0) if len(pixels) == 1 else pixels[:3]
     height, width = (extent // 2 * 2 for extent in rgb.shape[1:])
     if min(height, width) < 2 * BORDER + 2:
         raise ImageError(path, f"found {rgb.shape[2]}x{rgb.shape[1]} pixels, expected at least {2 * BORDER + 2} a side")
-    rgb = rgb[:, :height, :width]
-    if plane == "chroma":
-        return [_chroma_case(path, rgb, siting) for siting in ("left", "center")]
-    truth = luma(rgb)[np.newaxis] if plane == "luma" else rgb
-    return [
-        Case(path.parent.name, path.name, condition, _levels(halve(truth, condition)), truth.astype(np.float32))
-        for condition in CONDITIONS[plane]
-    ]
+    return [_case(path, rgb[:, :height, :width], plane, condition) for condition in conditions]
 
 
-def _chroma_case(path: Path, rgb: Real, siting: images.SitingName) -> Case:
-    ycbcr = images.rgb_to_ycbcr(rgb)
-    size = (rgb.shape[2], rgb.shape[1])
-    subsampled = _levels(images.chroma_420(ycbcr[1:], images.SITINGS[siting]))
-    chroma = images.upsample_chroma(subsampled, images.SITINGS[siting], size)
-    return Case(path.parent.name, path.name, siting, np.concatenate([_levels(ycbcr[:1]), chroma]), ycbcr[1:])
+def _case(path: Path, rgb: Real, plane: Plane, condition: str) -> Case:
+    names = (path.parent.name, path.name, condition)
+    if plane == "chroma" and condition in CONDITIONS["chroma"]:
+        ycbcr = images.rgb_to_ycbcr(rgb)
+        siting = images.SITINGS["left" if condition == "left" else "center"]
+        held = _levels(images.chroma_420(ycbcr[1:], siting))
+        chroma = images.upsample_chroma(held, siting, (rgb.shape[2], rgb.shape[1]))
+        return Case(*names, np.concatenate([_levels(ycbcr[:1]), chroma]), ycbcr[1:], held)
+    if plane != "chroma" and condition in CONDITIONS[plane]:
+        truth = luma(rgb)[np.newaxis] if plane == "luma" else rgb
+        source = _levels(halve(truth, condition))
+        return Case(*names, source, truth.astype(np.float32), source)
+    if plane == "luma" and "-" in condition:
+        source = _encoded(rgb, codec.Setting.parse(condition))
+        return Case(*names, source, luma(rgb)[np.newaxis].astype(np.float32), source, (16 / 255, 235 / 255))
+    expected = ", ".join(CONDITIONS[plane]) + (", or a codec such as h264-23" if plane == "luma" else "")
+    raise ShadergenError("--condition", f"found {condition!r} for {plane} models, expected {expected}")
+
+
+def _encoded(rgb: Real, setting: codec.Setting) -> Array:
+    """Luma (1, h, w) of the picture halved by a box and encoded, in limited range."""
+    if setting.bits != 8:
+        raise ShadergenError("--condition", f"found {setting}, expected a codec of 8 bits")
+    small = images.rgb_to_ycbcr(halve(rgb, "box"), full_range=False)
+    _, height, width = small.shape
+    even = np.pad(small, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
+    planes = [even[0], *images.chroma_420(even[1:], images.SITINGS["left"])]
+    decoded = codec.record([[np.rint(plane * 255).astype(np.uint8) for plane in planes]], setting)
+    return decoded[0][0][np.newaxis, :height, :width].astype(np.float32) / np.float32(255)
 
 
 def luma(rgb: Real) -> npt.NDArray[np.float64]:
@@ -185,8 +208,11 @@ def halve(x: Real, condition: str) -> npt.NDArray[np.float64]:
     return _resized(x, (width // 2, height // 2), condition).astype(np.float64)
 
 
-def _resized(x: Real, size: tuple[int, int], filter: str) -> Array:
-    resized = [PIL.Image.fromarray(channel).resize(size, _FILTERS[filter]) for channel in np.asarray(x, np.float32)]
+def _resized(
+    x: Real, size: tuple[int, int], filter: str, box: tuple[float, float, float, float] | None = None
+) -> Array:
+    channels = [PIL.Image.fromarray(channel) for channel in np.asarray(x, np.float32)]
+    resized = [channel.resize(size, _FILTERS[filter], box) for channel in channels]
     return np.stack([np.asarray(channel) for channel in resized])
 
 
@@ -196,16 +222,30 @@ def _levels(x: Real) -> Array:
 
 
 def baseline(method: str, case: Case, plane: Plane) -> Array:
-    """What a player's own filter makes of the case."""
+    """What a player's own filter makes of the case, in 0..1 of full range."""
+    height, width = case.truth.shape[1:]
     if plane != "chroma":
-        size = (case.truth.shape[2], case.truth.shape[1])
-        return np.clip(_resized(case.source, size, method), 0, 1)
-    return case.source[1:]
+        result = _resized(case.source, (width, height), method)
+    elif method == "bilinear":
+        result = case.source[1:]
+    else:
+        # A sample at the left lies a quarter of its width beside the middle of the luma it covers. Pillow reads no
+        # further than the edge, so two columns of it are added.
+        shift = 2 - images.SITINGS["left" if case.condition == "left" else "center"][0] / 2
+        padded = np.pad(case.held, ((0, 0), (0, 0), (2, 2)), mode="edge")
+        box = (shift, 0, shift + width / 2, height / 2)
+        result = _resized(padded, (width, height), method, box)
+    return _full_range(result, case)
 
 
 def enlarge(graph: Graph, case: Case) -> Array:
-    """What the network makes of the case, clipped."""
-    return np.asarray(np.clip(reference.evaluate(graph, case.source)[graph.output], 0, 1), np.float32)
+    """What the network makes of the case, in 0..1 of full range."""
+    return _full_range(reference.evaluate(graph, case.source)[graph.output], case)
+
+
+def _full_range(result: Array, case: Case) -> Array:
+    black, white = case.levels
+    return np.asarray(np.clip((result - black) / (white - black), 0, 1), np.float32)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

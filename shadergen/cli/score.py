@@ -13,12 +13,19 @@ from shadergen.cli.base import existing, load_model, spinner
 @click.command()
 @click.argument("models", type=existing, nargs=-1, required=True)
 @click.option("--data", "folders", type=existing, multiple=True, required=True, help="Folder of pictures; repeatable.")
+@click.option("--condition", "conditions", multiple=True, help="box, bicubic, h264-23, ...; left, center; repeatable.")
 @click.option("--means", is_flag=True, help="Only the means in the table.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--markdown", is_flag=True, help="The means as a Markdown table.")
 @click.option("--sheet", type=click.Path(path_type=Path), help="A PNG to write: what each made of the worst spots.")
 def score(
-    models: tuple[Path, ...], folders: tuple[Path, ...], means: bool, as_json: bool, markdown: bool, sheet: Path | None
+    models: tuple[Path, ...],
+    folders: tuple[Path, ...],
+    conditions: tuple[str, ...],
+    means: bool,
+    as_json: bool,
+    markdown: bool,
+    sheet: Path | None,
 ) -> None:
     """Measure MODELS on pictures that are made small: PSNR and SSIM, beside bicubic and Lanczos."""
     from shadergen import scoretable
@@ -32,7 +39,8 @@ def score(
     graphs = {_name(path, models): load_model(path) for path in models}
     contact = ContactSheet()
     with spinner("starting") as progress:
-        report = measure(graphs, folders, contact.add if sheet else lambda case, results: None, progress)
+        on_case = contact.add if sheet else lambda case, results: None
+        report = measure(graphs, folders, conditions, on_case, progress)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=1))
     else:

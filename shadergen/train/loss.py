@@ -26,7 +26,7 @@ class Criterion:
         scale = int(verify(graph)[graph.output].height.scale)
         side = options.patch * scale
         rim = min(reach(graph) * scale, side // 2 - 1)
-        mask = torch.full((side, side), options.rim)
+        mask = torch.full((side, side), float(options.rim))
         mask[rim : side - rim, rim : side - rim] = 1.0
         self._mask = mask / mask.mean()
 
