@@ -222,18 +222,23 @@ def test_a_killed_run_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None
     """SIGKILL, then SIGINT: the first leaves the last checkpoint, the second stops after the step."""
     output = tmp_path / "net.npz"
     arguments = [sys.executable, "-m", "shadergen", *command(folder, output, "--steps", "1000000")]
+    steps = 0
     for number, code in ((signal.SIGKILL, -9), (signal.SIGINT, 130)):
         resume = ["--resume"] if output.exists() else []
         run = subprocess.Popen([*arguments, *resume], stderr=subprocess.PIPE, text=True)
-        before = output.stat().st_mtime_ns if output.exists() else 0
         deadline = time.monotonic() + 60
-        while not (output.exists() and output.stat().st_mtime_ns != before) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        while steps_of(output) <= steps and time.monotonic() < deadline:
+            time.sleep(0.05)
         run.send_signal(number)
         _, errors = run.communicate(timeout=60)
         assert run.returncode == code, errors
-        assert sources.load(output).record.training["steps"] > 0
         assert "Traceback" not in errors
+        assert steps_of(output) > steps
+        steps = steps_of(output)
+
+
+def steps_of(path: Path) -> int:
+    return int(sources.load(path).record.training["steps"]) if path.exists() else 0
 
 
 @pytest.mark.parametrize(

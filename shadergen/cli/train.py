@@ -111,14 +111,24 @@ def train(
     resume = run.expect_place(job, resume, restart)
     rank, device = run.join_processes()
     graph = run.start(options, output.stem)
-    with _bars(rank == 0) as (on_picture, on_prepare, on_step), _interrupt() as stop:
+    with _bars(rank == 0) as (on_picture, on_prepare, on_step):
         pictures = run.read_pictures(job, on_picture)
-        for line in pictures.skipped if rank == 0 else ():
-            click.echo(f"left out {line}", err=True)
-        result = run.train(job, graph, pictures, resume, device, on_prepare, on_step(options.steps), stop)
+        for line in pictures.skipped:
+            _tell(rank, f"left out {line}")
+        trainer = run.prepare(job, graph, pictures, resume, device, on_prepare)
+        with _interrupt() as stop:
+            result = run.train(
+                job, graph, trainer, pictures, on_step(options.steps), lambda line: _tell(rank, line), stop
+            )
     if rank == 0:
         _report(job, result)
     sys.exit(0 if result.finished else 130)
+
+
+def _tell(rank: int, line: str) -> None:
+    """One of all processes says it."""
+    if rank == 0:
+        click.echo(f"shadergen: {line}", err=True)
 
 
 def _report(job: Job, result: Result) -> None:

@@ -53,7 +53,8 @@ class Trainer:
     ) -> None:
         self.options = options
         self.device = torch.device(device)
-        self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+        self.rank: int = dist.get_rank() if dist.is_initialized() else 0
+        self.world: int = dist.get_world_size() if dist.is_initialized() else 1
         if options.batch % self.world:
             raise ShadergenError("--batch", f"found {options.batch}, expected a multiple of {self.world} processes")
         train, held = hold_out(pictures, options.holdout)
@@ -76,7 +77,8 @@ class Trainer:
     @property
     def graph(self) -> Graph:
         """The graph with the averaged weights."""
-        return self.network.trained(self.average)
+        graph: Graph = self.network.trained(self.average)
+        return graph
 
     # -----------------------------------------------------------------------------------------------------------------
     # Running
@@ -85,10 +87,16 @@ class Trainer:
         self,
         on_step: Callable[[Progress], None] = lambda progress: None,
         stop: Callable[[], bool] = lambda: False,
-        save: Callable[[Trainer], None] = lambda trainer: None,
+        save: Callable[[], None] = lambda: None,
         save_seconds: float = 120.0,
+        on_trouble: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """Train until the last step or `stop()`; `save` is called every now and then, and at the end."""
+        """Train until the last step or `stop()`; `save` is called at the start, every now and then, and at the end.
+
+        Where it fails on the way (a full disk), `on_trouble` is told and training goes on: there may be room again at
+        the next time. At the start and at the end, the error is raised.
+        """
+        save()
         began = saved = time.monotonic()
         before = self.history.seconds
         smooth = math.nan
@@ -106,9 +114,12 @@ class Trainer:
             psnr = self.history.psnrs[-1] if self.history.psnrs else None
             on_step(Progress(self.step, smooth, psnr))
             if now - saved > save_seconds:
-                save(self)
+                try:
+                    save()
+                except ShadergenError as error:
+                    on_trouble(f"{error}; training goes on and tries again in {save_seconds:.0f} s")
                 saved = time.monotonic()
-        save(self)
+        save()
 
     def _step(self) -> float:
         rate = self.options.rate_at(self.step)

@@ -71,30 +71,43 @@ def read_pictures(job: Job, on_picture: Callable[[int, int], None]) -> Pictures:
     return data.read(job.folders, feed.degradation(job.options).side, job.options.exclude, on_picture)
 
 
-def train(
+def prepare(
     job: Job,
     graph: Graph,
     pictures: Pictures,
     resume: bool,
     device: str,
     on_prepare: Callable[[int, int], None],
-    on_step: Callable[[Progress], None],
-    stop: Callable[[], bool],
-) -> Result:
-    """Train, and write the checkpoint, the averaged weights and the plot every now and then. Raises ShadergenError."""
+) -> Trainer:
+    """A run before its first step, or where its checkpoint left it. Raises ShadergenError."""
     trainer = Trainer(graph, job.options, pictures, device, on_prepare)
     if resume:
         trainer.resume(job.checkpoint)
-    writes = trainer.rank == 0
+    return trainer
 
-    def save(trainer: Trainer) -> None:
-        if writes:
+
+def train(
+    job: Job,
+    begun: Graph,
+    trainer: Trainer,
+    pictures: Pictures,
+    on_step: Callable[[Progress], None],
+    on_trouble: Callable[[str], None],
+    stop: Callable[[], bool],
+) -> Result:
+    """Train, and write the checkpoint, the averaged weights and the plot every now and then. Raises ShadergenError.
+
+    `begun` is the graph that the run started from, for the record.
+    """
+
+    def save() -> None:
+        if trainer.rank == 0:
             checkpoints.save(trainer.checkpoint(), job.checkpoint)
-            sources.save(_with_record(job, graph, trainer, pictures), job.output)
+            sources.save(_with_record(job, begun, trainer, pictures), job.output)
             plot.save(trainer.history, job.output.stem, job.plot)
 
-    trainer.run(on_step, stop, save, job.save_seconds)
-    trained = _with_record(job, graph, trainer, pictures)
+    trainer.run(on_step, stop, save, job.save_seconds, on_trouble)
+    trained = _with_record(job, begun, trainer, pictures)
     return Result(trained, trainer.step == job.options.steps, departure(trained))
 
 
