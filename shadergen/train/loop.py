@@ -100,7 +100,7 @@ class Trainer:
         began = saved = time.monotonic()
         before = self.history.seconds
         smooth = math.nan
-        while self.step < self.options.steps and not stop():
+        while self.step < self.options.steps and not self._any(stop()):
             loss = self._step()
             if not math.isfinite(loss):
                 problem = f"found a loss of {loss} at step {self.step}, expected a number"
@@ -139,6 +139,14 @@ class Trainer:
         self._update_average()
         self.step += 1
         return float(loss.detach())
+
+    def _any(self, here: bool) -> bool:
+        """Whether it is so in any process: all must stop after the same step."""
+        if self.world == 1:
+            return here
+        flag = torch.tensor(float(here), device=self.device)
+        dist.all_reduce(flag)
+        return bool(flag > 0)
 
     def _share_gradients(self) -> None:
         """The mean over all processes, in one transfer: the networks are small."""
