@@ -26,7 +26,8 @@ RANKS: list[set[str]] = [
     {"convolution", "rim"},
     {"emit"},
     {"compiler"},
-    {"verify", "tune"} | TRAIN | SCORE,
+    {"verify", "tune"} | SCORE,
+    TRAIN,
     CLI,
     {"__main__"},
 ]

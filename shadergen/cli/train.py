@@ -83,6 +83,7 @@ def _option(name: str, help: str, **attributes: Any) -> Callable[[Command], Comm
 @click.option("--licence", default="", help="Licence of the weights, written into the file.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads (default: all).")
 @click.option("--save-every", "save_seconds", type=float, default=120.0, show_default=True, help="Seconds.")
+@click.option("--score", "score_folders", type=existing, multiple=True, help="Folder to score on at the end.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint beside the output.")
 @click.option("--restart", is_flag=True, help="Begin anew although there is a checkpoint.")
 def train(
@@ -91,6 +92,7 @@ def train(
     licence: str,
     threads: int | None,
     save_seconds: float,
+    score_folders: tuple[Path, ...],
     resume: bool,
     restart: bool,
     **choices: Any,
@@ -107,7 +109,7 @@ def train(
 
     if threads:
         torch.set_num_threads(threads)
-    job = run.Job(options, folders, output, licence, save_seconds)
+    job = run.Job(options, folders, output, licence, save_seconds, score_folders)
     resume = run.expect_place(job, resume, restart)
     rank, device = run.join_processes()
     graph = run.start(options, output.stem)

@@ -87,12 +87,12 @@ class Chroma:
             for i, cbcr in zip(indices, part[:, 1:], strict=True):
                 siting = SITINGS[("left", "center")[int(rng.integers(2))]]
                 downscaler = ("box", "box", "bicubic", "lanczos")[int(rng.integers(4))]
-                image[i, 1:] = torch.from_numpy(_through_420(cbcr, siting, downscaler, name))
+                image[i, 1:] = torch.from_numpy(through_420(cbcr, siting, downscaler, name))
         inner = (..., slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
         return image[inner], expected[inner]
 
 
-def _through_420(cbcr: Tensor, siting: tuple[float, float], downscaler: str, range_: str) -> np.ndarray:
+def through_420(cbcr: Tensor, siting: tuple[float, float], downscaler: str, range_: str) -> np.ndarray:
     """(2, h, w) subsampled, rounded and interpolated, in `range_`'s values."""
     height, width = cbcr.shape[1:]
     if downscaler == "box":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import torch.distributed as dist
 from shadergen import __version__, reference, sources
 from shadergen.errors import ModelError, ShadergenError
 from shadergen.graph import Array, Graph, Record
+from shadergen.score import score
 from shadergen.train import arch, data, feed, plot
 from shadergen.train import checkpoint as checkpoints
 from shadergen.train.data import Pictures
@@ -34,6 +35,8 @@ class Job:
     output: Path
     licence: str = ""
     save_seconds: float = 120.0
+    score_folders: tuple[Path, ...] = ()
+    """Pictures never trained on, on which the weights are scored at the end."""
 
     @property
     def checkpoint(self) -> Path:
@@ -107,8 +110,19 @@ def train(
             plot.save(trainer.history, job.output.stem, job.plot)
 
     trainer.run(on_step, stop, save, job.save_seconds, on_trouble)
-    trained = _with_record(job, begun, trainer, pictures)
+    trained = _scored(_with_record(job, begun, trainer, pictures), job.score_folders)
+    if trainer.rank == 0 and job.score_folders:
+        sources.save(trained, job.output)
     return Result(trained, trainer.step == job.options.steps, departure(trained))
+
+
+def _scored(graph: Graph, folders: Sequence[Path]) -> Graph:
+    """With the means of `shadergen score` beside the scores that it has."""
+    if not folders:
+        return graph
+    means = [mean for mean in score({"model": graph}, folders).means() if mean.method == "model"]
+    scores = {f"{mean.folder}, {mean.condition}, dB": round(mean.psnr, 3) for mean in means}
+    return replace(graph, record=replace(graph.record, scores={**graph.record.scores, **scores}))
 
 
 def departure(graph: Graph) -> float:

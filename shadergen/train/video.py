@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ SETTINGS = tuple(
     )
 )
 CANVAS = (384, 512)
-"""Height and width of a video; larger pictures are cut, smaller ones padded."""
+"""Largest height and width of a video; larger pictures are cut, smaller ones padded."""
 VARIANTS = 3
 """Times each picture is recorded."""
 EDGE = 8
@@ -52,13 +52,15 @@ def recordings(
     pictures: Pictures, options: Options, on_progress: Callable[[int, int], None] = lambda done, total: None
 ) -> list[Recording]:
     """Every picture through VARIANTS settings and one JPEG. Raises ShadergenError where ffmpeg does not do it."""
+    sizes = [picture.shape for picture in pictures.pixels]
+    canvas = [min(most, max(size[axis] for size in sizes) // 4 * 2) for axis, most in enumerate(CANVAS)]
     found: list[Recording] = []
     total = len(SETTINGS) + 1
     for number, setting in enumerate(SETTINGS):
         on_progress(number, total)
         chosen = [i for i in range(len(pictures.names)) if (number - i * VARIANTS) % len(SETTINGS) < VARIANTS]
         rng = np.random.default_rng([options.seed, number])
-        scenes = [_scene(pictures, i, options, rng, setting.bits) for i in chosen]
+        scenes = [_scene(pictures, i, canvas, options, rng, setting.bits) for i in chosen]
         if not scenes:
             continue
         coded = record([scene.planes for scene in scenes], setting, seed=number)
@@ -66,7 +68,7 @@ def recordings(
     on_progress(total - 1, total)
     rng = np.random.default_rng([options.seed, len(SETTINGS)])
     for i in range(len(pictures.names)):
-        scene = _scene(pictures, i, options, rng, 8)
+        scene = _scene(pictures, i, canvas, options, rng, 8)
         found.append(scene.recording(_jpeg(scene.planes[0], int(rng.integers(50, 95))), 8))
     on_progress(total, total)
     return found
@@ -83,10 +85,12 @@ class _Scene:
         return Recording(self.name, np.ascontiguousarray(low[:height, :width]), self.high, bits)
 
 
-def _scene(pictures: Pictures, index: int, options: Options, rng: np.random.Generator, bits: int) -> _Scene:
+def _scene(
+    pictures: Pictures, index: int, canvas: Sequence[int], options: Options, rng: np.random.Generator, bits: int
+) -> _Scene:
     """A part of the picture, made small, with the planes that an encoder gets."""
     picture = pictures.pixels[index]
-    height, width = (min(2 * most, extent // 2 * 2) for most, extent in zip(CANVAS, picture.shape[:2], strict=True))
+    height, width = (min(2 * most, extent // 2 * 2) for most, extent in zip(canvas, picture.shape[:2], strict=True))
     y, x = (
         int(rng.integers(extent - size + 1)) for extent, size in zip(picture.shape[:2], (height, width), strict=True)
     )
@@ -98,8 +102,8 @@ def _scene(pictures: Pictures, index: int, options: Options, rng: np.random.Gene
     low = degrade.halve(F.pad(rgb, (degrade.MARGIN - 1,) * 4, "replicate"), downscaler)
     low = _imperfect(low, rng).clamp(0, 1)
     range_ = "limited8" if bits == 8 else "limited10"
-    canvas = F.pad(low, (0, CANVAS[1] - low.shape[3], 0, CANVAS[0] - low.shape[2]), "replicate")
-    ycbcr = degrade.chroma_levels(degrade.to_ycbcr(canvas), range_, False)[0].numpy()
+    padded = F.pad(low, (0, canvas[1] - low.shape[3], 0, canvas[0] - low.shape[2]), "replicate")
+    ycbcr = degrade.chroma_levels(degrade.to_ycbcr(padded), range_, False)[0].numpy()
     top = degrade.LEVELS[range_][2]
     planes = [ycbcr[0], *chroma_420(ycbcr[1:], SITINGS["left"])]
     return _Scene(pictures.names[index], [np.rint(plane * top).astype(np.uint16) for plane in planes], high)
