@@ -28,7 +28,7 @@ from tests.nets import c_model, random_graph
 torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install 'shadergen[train]'")
 
 TINY = Options(
-    "C1F4", steps=6, batch=2, patch=16, warmup=1, optimiser="soap", holdout=1, range={"full8": 1, "limited10": 1}
+    *("C1F4", "luma", "neutral"), steps=6, batch=2, patch=16, rate=2e-3, warmup=1, holdout=1, downscale={"box": 1}
 )
 
 

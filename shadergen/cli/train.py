@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from shadergen.cli.base import Command, existing, fail
-from shadergen.graph import Plane
-from shadergen.train.options import Degradation, Loss, Optimiser, Options, Precision
+from shadergen.train.options import PLANES, Degradation, Loss, Optimiser, Options, Precision
 
 if TYPE_CHECKING:
     from shadergen.train.loop import Progress
@@ -46,15 +45,16 @@ class Shares(click.ParamType[dict[str, float]]):
 
 def _option(name: str, help: str, **attributes: Any) -> Callable[[Command], Command]:
     """An option that is a field of Options, with its default."""
-    default = Options.__dataclass_fields__[name].default
-    return click.option(f"--{name.replace('_', '-')}", default=default, show_default=True, help=help, **attributes)
+    default = getattr(Options(""), name)
+    shown = ",".join(f"{key}={share:g}" for key, share in default.items()) if isinstance(default, dict) else True
+    return click.option(f"--{name.replace('_', '-')}", default=default, show_default=shown, help=help, **attributes)
 
 
 @click.command()
 @click.option("--arch", required=True, help="C4F32, R8F64, SRCNN-9-1-5, ESPCN, or a model's file to train further.")
 @click.option("--data", "folders", type=existing, multiple=True, required=True, help="Folder of pictures; repeatable.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The .npz to write.")
-@_option("plane", "Which plane it is for.", type=click.Choice(get_args(Plane)))
+@_option("plane", "Which plane it is for.", type=click.Choice(PLANES))
 @_option("degradation", "What happened to the input.", type=click.Choice(get_args(Degradation)))
 @_option("steps", "Steps in all.")
 @_option("batch", "Patches per step.")

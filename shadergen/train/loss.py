@@ -50,8 +50,6 @@ class Criterion:
                 return (difference.abs() * self._mask).mean()
             case "l2":
                 return 10 * (difference.square() * self._mask).mean()
-            case "charbonnier":
-                return ((difference.square() + 1e-6).sqrt() * self._mask).mean()
             case "psnr":
                 # 1e-5 is 50 dB: flat patches, which any network gets right, must not count for more and more.
                 return ((difference.square() * self._mask).mean((1, 2, 3)) + 1e-5).log().mean()

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from shadergen.errors import ShadergenError
-from shadergen.graph import Plane
+
+if TYPE_CHECKING:
+    from shadergen.graph import Plane
 
 Degradation = Literal["neutral", "ds"]
-Loss = Literal["l1", "l2", "charbonnier", "psnr"]
+Loss = Literal["l1", "l2", "psnr"]
 Optimiser = Literal["adamw", "muon", "soap"]
 Precision = Literal["fp32", "bf16"]
 
+PLANES = ("luma", "chroma", "rgb")
 DOWNSCALERS = ("box", "bicubic", "lanczos", "linear")
 RANGES = ("full8", "limited8", "limited10")
+_DOWNSCALE = {"box": 0.85, "bicubic": 0.05, "lanczos": 0.05, "linear": 0.05}
+_RANGE = {"full8": 0.5, "limited8": 0.3, "limited10": 0.2}
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,8 @@ class Options:
     """Patches per step, of all processes together."""
     patch: int = 64
     """Side of a patch in pixels of the network's input."""
-    optimiser: Optimiser = "adamw"
-    rate: float = 2e-3
+    optimiser: Optimiser = "soap"
+    rate: float = 3e-3
     """The learning rate between warm-up and decay."""
     warmup: int = 500
     """Steps over which the rate rises from zero."""
@@ -49,9 +54,9 @@ class Options:
     """What a pixel counts that sees a patch's border (see loss.py)."""
     detail: int = 1
     """Of how many random patches the one with most detail is taken."""
-    downscale: Mapping[str, float] = field(default_factory=lambda: {"box": 1.0})
+    downscale: Mapping[str, float] = field(default_factory=lambda: dict(_DOWNSCALE))
     """Shares of DOWNSCALERS."""
-    range: Mapping[str, float] = field(default_factory=lambda: {"full8": 1.0})
+    range: Mapping[str, float] = field(default_factory=lambda: dict(_RANGE))
     """Shares of RANGES: how the input is quantised."""
     clean: float = 0.25
     """ds: the share of patches that went through no codec, so that a clean source is not harmed."""
