@@ -69,8 +69,8 @@ def _option(name: str, help: str, **attributes: Any) -> Callable[[Command], Comm
 @_option("frequency", "Weight of the spectra's distance beside it.")
 @_option("rim", "What pixels count that see a patch's border.")
 @_option("detail", "Of how many random patches to take the most detailed.")
-@click.option("--downscale", type=Shares(), default={"box": 1.0}, help="Shares of box, bicubic, lanczos, linear.")
-@click.option("--range", type=Shares(), default={"full8": 1.0}, help="Shares of full8, limited8, limited10.")
+@_option("downscale", "How the input was made small: shares of box, bicubic, lanczos, linear.", type=Shares())
+@_option("range", "How its levels are stored: shares of full8, limited8, limited10.", type=Shares())
 @click.option(
     "--weight", "weights", type=Shares(), default={}, help="How often pictures are drawn, by pattern of path."
 )
