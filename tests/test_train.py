@@ -211,7 +211,7 @@ def test_recordings_show_the_picture_at_its_place(pictures: data.Pictures) -> No
     from shadergen.train import feed
 
     options = replace(TINY, degradation="ds", clean=0.5, range={"limited8": 1})
-    image, expected = feed.feed(pictures, options, lambda done, total: None).batch(0, 8, 0)
+    image, expected = feed.feed(pictures, options, torch.device("cpu"), lambda done, total: None).batch(0, 8, 0)
     assert image.shape == (8, 1, 16, 16)
     halved = torch.nn.functional.avg_pool2d(expected, 2)
     here = (image - halved).abs().mean()

@@ -35,15 +35,16 @@ def degradation(options: Options) -> Neutral | Chroma:
 
 
 class Degraded:
-    """Patches of pictures, degraded as they are drawn."""
+    """Patches of pictures, degraded as they are drawn: on `device`, but for chroma, which the CPU interpolates."""
 
-    def __init__(self, pictures: Pictures, options: Options) -> None:
+    def __init__(self, pictures: Pictures, options: Options, device: torch.device) -> None:
         self._degrade = degradation(options)
+        self._device = torch.device("cpu") if options.plane == "chroma" else device
         self._patches = Patches(pictures, options, self._degrade.side)
         self._seed = options.seed
 
     def batch(self, step: int, count: int, rank: int) -> Pair:
-        patches = torch.from_numpy(self._patches.batch(step, count, rank))
+        patches = torch.from_numpy(self._patches.batch(step, count, rank)).to(self._device)
         return self._degrade(patches, np.random.default_rng([self._seed, step, rank, 1]))
 
 
@@ -59,19 +60,21 @@ class Mixed:
         pairs = [self._clean.batch(step, clean, rank)] if clean else []
         pairs += [self._recorded.batch(step, count - clean, rank)] if clean < count else []
         images, expected = zip(*pairs, strict=True)
-        return torch.cat(images), torch.cat(expected)
+        device = images[0].device
+        return torch.cat([part.to(device) for part in images]), torch.cat([part.to(device) for part in expected])
 
 
-def feed(pictures: Pictures, options: Options, on_progress: Callable[[int, int], None]) -> Feed:
+def feed(pictures: Pictures, options: Options, device: torch.device, on_progress: Callable[[int, int], None]) -> Feed:
     """The batches to train on. Raises ShadergenError."""
+    clean = Degraded(pictures, options, device)
     if options.degradation == "neutral":
-        return Degraded(pictures, options)
+        return clean
     if options.plane != "luma":
         raise ShadergenError("--degradation", f"found ds for {options.plane}, expected --plane luma")
     found = _recorded(pictures, options, options.patch, on_progress)
     areas = dict(zip(pictures.names, chances(pictures, options), strict=True))
     chance = np.array([areas[recording.name] for recording in found])
-    return Mixed(video.RecordedPatches(found, options, chance), Degraded(pictures, options), options.clean)
+    return Mixed(video.RecordedPatches(found, options, chance), clean, options.clean)
 
 
 def validation(pictures: Pictures, options: Options) -> list[Pair]:

@@ -59,7 +59,7 @@ class Trainer:
             raise ShadergenError("--batch", f"found {options.batch}, expected a multiple of {self.world} processes")
         train, held = hold_out(pictures, options.holdout)
         self.validation = feeds.validation(held, options)
-        self.feed = feeds.feed(train, options, on_prepare)
+        self.feed = feeds.feed(train, options, self.device, on_prepare)
         self.data_sha256 = pictures.sha256
         self.network = Network(graph).to(self.device)
         self.start_sha256 = _digest(self.weights)

@@ -84,28 +84,41 @@ class Soap(_ByMatrix):
 
     betas = (0.95, 0.99)
     period = 10
+    most = 1024
+    """Rows (columns) above which there is no basis: its cost grows with their cube."""
 
     def matrix(self, state: dict[str, Any], gradient: Tensor) -> Tensor:
         step = state["step"]
-        covariances = (gradient @ gradient.T, gradient.T @ gradient)
+        sides = {"rows": gradient, "columns": gradient.T}
         if step == 1:
-            for name, covariance in zip(("rows", "columns"), covariances, strict=True):
-                state[f"{name}_covariance"] = covariance.clone()
-                state[f"{name}_basis"] = torch.linalg.eigh(covariance.double())[1].flip(1).float().contiguous()
             state["mean"], state["square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
-        rows, columns = state["rows_basis"], state["columns_basis"]
+            for name, side in sides.items():
+                if len(side) <= self.most:
+                    state[f"{name}_covariance"] = side @ side.T
+                    vectors = torch.linalg.eigh(state[f"{name}_covariance"].double())[1]
+                    state[f"{name}_basis"] = vectors.flip(1).to(gradient.dtype).contiguous()
         state["mean"].lerp_(gradient, 1 - self.betas[0])
-        state["square"].lerp_((rows.T @ gradient @ columns).square(), 1 - self.betas[1])
-        mean = rows.T @ state["mean"] @ columns / (1 - self.betas[0] ** step)
+        state["square"].lerp_(self._turned(state, gradient).square(), 1 - self.betas[1])
+        mean = self._turned(state, state["mean"]) / (1 - self.betas[0] ** step)
         square = state["square"] / (1 - self.betas[1] ** step)
-        update: Tensor = rows @ (mean / (square.sqrt() + _EPS)) @ columns.T
-        for axis, (name, covariance) in enumerate(zip(("rows", "columns"), covariances, strict=True)):
-            state[f"{name}_covariance"].lerp_(covariance, 1 - self.betas[1])
-            if step % self.period == 0:
-                self._turn(state, name, axis)
+        update = self._turned(state, mean / (square.sqrt() + _EPS), back=True)
+        for axis, (name, side) in enumerate(sides.items()):
+            if f"{name}_basis" in state:
+                state[f"{name}_covariance"].lerp_(side @ side.T, 1 - self.betas[1])
+                if step % self.period == 0:
+                    self._renew(state, name, axis)
         return update
 
-    def _turn(self, state: dict[str, Any], name: str, axis: int) -> None:
+    def _turned(self, state: dict[str, Any], x: Tensor, back: bool = False) -> Tensor:
+        """`x` in the eigenbasis, or back from it."""
+        rows, columns = state.get("rows_basis"), state.get("columns_basis")
+        if rows is not None:
+            x = (rows if back else rows.T) @ x
+        if columns is not None:
+            x = x @ (columns.T if back else columns)
+        return x
+
+    def _renew(self, state: dict[str, Any], name: str, axis: int) -> None:
         """One step of the power iteration, with `square` kept in step with the basis' order."""
         covariance, basis = state[f"{name}_covariance"], state[f"{name}_basis"]
         order = torch.argsort((basis * (covariance @ basis)).sum(0), descending=True)
