@@ -69,6 +69,7 @@ def _option(name: str, help: str, **attributes: Any) -> Callable[[Command], Comm
 @_option("frequency", "Weight of the spectra's distance beside it.")
 @_option("rim", "What pixels count that see a patch's border.")
 @_option("detail", "Of how many random patches to take the most detailed.")
+@_option("soften", "Share of patches that are blurred a little, as most pictures are.")
 @_option("downscale", "How the input was made small: shares of box, bicubic, lanczos, linear.", type=Shares())
 @_option("range", "How its levels are stored: shares of full8, limited8, limited10.", type=Shares())
 @click.option(

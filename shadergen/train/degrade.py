@@ -133,6 +133,7 @@ class Neutral:
     def __call__(self, rgb: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """uint8 (n, side, side, 3) to the network's input (n, c, patch, patch) and what it should give for it."""
         picture = rgb.to(torch.float32).mul_(1 / 255).permute(0, 3, 1, 2)
+        picture = _softened(picture, self.options.soften, rng) if self.options.soften else picture
         small, target = [], []
         order: list[int] = []
         for downscaler, indices in _split(len(rgb), self.options.downscale, rng).items():
@@ -152,6 +153,15 @@ class Neutral:
         return low, high
 
 
+def blur(x: Tensor, sigma: float) -> Tensor:
+    """(n, c, h, w) with a Gaussian of `sigma` pixels, edges repeated."""
+    taps = torch.exp(-0.5 * (torch.arange(-3.0, 4.0) / sigma) ** 2)
+    taps = (taps / taps.sum()).to(x.device)
+    n, c, height, width = x.shape
+    padded = F.pad(x, (3, 3, 3, 3), "replicate").reshape(n * c, 1, height + 6, width + 6)
+    return F.conv2d(F.conv2d(padded, taps[None, None, :, None]), taps[None, None, None]).reshape(x.shape)
+
+
 def luma(rgb: Tensor) -> Tensor:
     """BT.709 luma, full range: (n, 3, h, w) to (n, 1, h, w)."""
     return torch.einsum("nchw,c->nhw", rgb, torch.tensor(_LUMA, device=rgb.device))[:, None]
@@ -167,6 +177,14 @@ def to_levels(x: Tensor, range_: str, quantise: bool) -> Tensor:
 def _rounded(x: Tensor, range_: str) -> Tensor:
     top = LEVELS[range_][2]
     return (x * top).round_().clamp_(0, top) / top
+
+
+def _softened(picture: Tensor, share: float, rng: np.random.Generator) -> Tensor:
+    """A share of the patches, blurred alike: by a Gaussian of 0.4 to 1.2 pixels, a lens's or an enlargement's."""
+    soft = torch.from_numpy(rng.random(len(picture)) < share).to(picture.device)
+    sigma = float(rng.uniform(0.4, 1.2))
+    picture[soft] = blur(picture[soft], sigma)
+    return picture
 
 
 def _split(count: int, shares: Mapping[str, float], rng: np.random.Generator) -> dict[str, list[int]]:

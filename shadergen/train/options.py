@@ -54,6 +54,9 @@ class Options:
     """What a pixel counts that sees a patch's border (see loss.py)."""
     detail: int = 1
     """Of how many random patches the one with most detail is taken."""
+    soften: float = 0.0
+    """The share of patches that are blurred a little before anything else: photographs scaled down are crisper than
+    most pictures."""
     downscale: Mapping[str, float] = field(default_factory=lambda: dict(_DOWNSCALE))
     """Shares of DOWNSCALERS."""
     range: Mapping[str, float] = field(default_factory=lambda: dict(_RANGE))
@@ -75,7 +78,14 @@ class Options:
         for name, low in (("steps", 1), ("batch", 1), ("patch", 8), ("warmup", 0), ("detail", 1), ("holdout", 1)):
             if getattr(self, name) < low:
                 raise ShadergenError(f"--{name}", f"found {getattr(self, name)}, expected {low} or more")
-        for name, high in (("decay", 1.0), ("average", 0.999999), ("rim", 1.0), ("clean", 1.0), ("sharpen", 4.0)):
+        for name, high in (
+            ("decay", 1.0),
+            ("average", 0.999999),
+            ("rim", 1.0),
+            ("clean", 1.0),
+            ("soften", 1.0),
+            ("sharpen", 4.0),
+        ):
             if not 0 <= getattr(self, name) <= high:
                 raise ShadergenError(f"--{name}", f"found {getattr(self, name)}, expected 0 to {high:g}")
         for name, known in (("downscale", DOWNSCALERS), ("range", RANGES)):

@@ -113,22 +113,13 @@ def _imperfect(low: Tensor, rng: np.random.Generator) -> Tensor:
     """What web video has suffered before it is encoded: half the time nothing, else blur, ringing, or noise."""
     kind = rng.choice(["none", "blur", "ringing", "noise"], p=[0.5, 0.2, 0.15, 0.15])
     if kind == "blur":
-        return blur(low, float(rng.uniform(0.3, 0.7)))
+        return degrade.blur(low, float(rng.uniform(0.3, 0.7)))
     if kind == "ringing":
-        return low + float(rng.uniform(0.3, 0.8)) * (low - blur(low, 1.0))
+        return low + float(rng.uniform(0.3, 0.8)) * (low - degrade.blur(low, 1.0))
     if kind == "noise":
         noise = rng.normal(0, rng.uniform(0.5, 2.5) / 255, low.shape[2:]).astype(np.float32)
         return low + torch.from_numpy(noise)
     return low
-
-
-def blur(x: Tensor, sigma: float) -> Tensor:
-    """(n, c, h, w) with a Gaussian of `sigma` pixels, edges repeated."""
-    taps = torch.exp(-0.5 * (torch.arange(-3.0, 4.0) / sigma) ** 2)
-    taps = (taps / taps.sum()).to(x.device)
-    n, c, height, width = x.shape
-    padded = F.pad(x, (3, 3, 3, 3), "replicate").reshape(n * c, 1, height + 6, width + 6)
-    return F.conv2d(F.conv2d(padded, taps[None, None, :, None]), taps[None, None, None]).reshape(x.shape)
 
 
 def _jpeg(plane: Levels, quality: int) -> Levels:
@@ -168,5 +159,5 @@ def piece(found: Recording, y: int, x: int, side: int, sharpen: float) -> tuple[
     rgb = torch.from_numpy(found.high[2 * y : 2 * (y + side), 2 * x : 2 * (x + side)].astype(np.float32))
     high = degrade.luma(rgb.permute(2, 0, 1)[None] / 255)
     if sharpen:
-        high = (high + sharpen * (high - blur(high, 1.0))).clamp(0, 1)
+        high = (high + sharpen * (high - degrade.blur(high, 1.0))).clamp(0, 1)
     return low, degrade.to_levels(high, range_, False)[0, 0].numpy()
