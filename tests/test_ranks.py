@@ -13,24 +13,27 @@ LINT = {"lint", "lintrules", "lintglsl", "glsltext", "glslang"}
 RUNTIME = {"runtime", *(f"runtime.{path.stem}" for path in (PACKAGE / "runtime").glob("[a-z]*.py"))}
 SOURCES = {"sources", *(f"sources.{path.stem}" for path in (PACKAGE / "sources").glob("[a-z]*.py"))}
 CLI = {"cli", *(f"cli.{path.stem}" for path in (PACKAGE / "cli").glob("[a-z]*.py"))}
+TRAIN = {"train", *(f"train.{path.stem}" for path in (PACKAGE / "train").glob("[a-z]*.py"))}
 PASSES = {"passes", *(f"passes.{path.stem}" for path in (PACKAGE / "passes").glob("[a-z]*.py"))}
 
+SCORE = {"score", "scoretable", "contactsheet"}
 RANKS: list[set[str]] = [
     {"", "errors", "extent", "files"},
-    {"target", "graph", "hookfile"},
+    {"target", "graph", "hookfile", "codec"},
     {"glsl", "reference", "packing", "blocking", "tables"} | SOURCES | PASSES | LINT | RUNTIME,
     {"schedule"},
     {"places", "fusion"},
     {"convolution", "rim", "sampling"},
     {"emit"},
     {"compiler"},
-    {"verify", "tune"},
+    {"verify", "tune"} | SCORE,
+    TRAIN,
     CLI,
     {"__main__"},
 ]
 """From those that import nothing to the one that may import everything; `` is the package itself (its version)."""
 
-SIBLINGS = ({"errors", "extent", "files"}, LINT, RUNTIME, SOURCES, PASSES, CLI)
+SIBLINGS = ({"errors", "extent", "files"}, LINT, RUNTIME, SOURCES, PASSES, SCORE, TRAIN, CLI)
 """Modules of one rank that may import one another."""
 
 WALLED = LINT | RUNTIME

@@ -15,6 +15,8 @@ from shadergen.cli.build import build
 from shadergen.cli.convert import convert
 from shadergen.cli.inspect import inspect
 from shadergen.cli.lint import lint
+from shadergen.cli.score import score
+from shadergen.cli.train import train
 from shadergen.cli.upscale import upscale
 from shadergen.cli.verify import verify
 
@@ -25,5 +27,5 @@ def main() -> None:
     """Compile trained CNN upscalers into mpv shaders, and check them on the GPU."""
 
 
-for command in (build, inspect, verify, convert, lint, bench, upscale):
+for command in (build, inspect, verify, convert, lint, bench, upscale, score, train):
     main.add_command(command)

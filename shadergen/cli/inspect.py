@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shadergen.cli.base import Load, Pair, existing, load_options, read_text, target_options
 from shadergen.target import Target
+
+if TYPE_CHECKING:
+    from shadergen.graph import Graph
 
 
 @click.command()
@@ -48,6 +52,7 @@ def inspect(file: Path, size: tuple[int, int], as_json: bool, load: Load, target
     if as_json:
         total = schedule.cost()
         summary = {"macs_per_pixel": float(total.macs), "vram_bytes": vram, "size": size, "passes": rows}
+        summary["record"] = _record(graph)
         click.echo(
             json.dumps({"model": graph.name, "plane": graph.plane, "variant": target.suffix} | summary, indent=1)
         )
@@ -62,6 +67,15 @@ def inspect(file: Path, size: tuple[int, int], as_json: bool, load: Load, target
     click.echo(f"{'total per source pixel':<28}{float(total.macs):>14,.6g}{float(total.fetches):>14,.6g}", nl=False)
     click.echo(f"{float(total.bytes):>14,.6g}")
     click.echo(f"VRAM of all results at {size[0]}x{size[1]}: {vram / 2**20:,.0f} MiB (16-bit storage, never reused)")
+    for name, value in _record(graph).items():
+        click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
+
+
+def _record(graph: Graph) -> dict[str, Any]:
+    """What the file says of its weights' origin; what it does not say is left out."""
+    record = graph.record
+    entries = {"licence": record.licence, "training": dict(record.training), "scores": dict(record.scores)}
+    return {name: value for name, value in entries.items() if value}
 
 
 def _inspect_shader(file: Path, as_json: bool) -> None:

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Trains the weights of this project: scripts/train_weights.sh KIND ARCH STEPS PICTURES OUTPUT [more options of train].
+# KIND is neutral, ds or chroma. PICTURES is a folder with a subfolder per source, as weights/README.md lists them.
+# Sources under the GPL and CC-BY-SA are left out, and of taisei's the figures that stand before such a picture: the
+# weights are to be MIT.
+set -eu
+kind=$1 arch=$2 steps=$3 pictures=$4 output=$5
+shift 5
+case $kind in
+neutral)
+	set -- --plane luma --degradation neutral --patch 48 --downscale box=0.85,bicubic=0.05,lanczos=0.05,linear=0.05 \
+		--range full8=0.5,limited8=0.3,limited10=0.2 "$@" ;;
+ds)
+	set -- --plane luma --degradation ds --patch 48 --downscale box=0.7,bicubic=0.15,lanczos=0.15 \
+		--range limited8=0.7,limited10=0.3 --clean 0.25 "$@" ;;
+chroma)
+	set -- --plane chroma --patch 96 --range limited8=0.6,limited10=0.4 "$@" ;;
+*)
+	echo "$0: found kind $kind, expected neutral, ds or chroma" >&2
+	exit 2 ;;
+esac
+exec python -m shadergen train --arch "$arch" --steps "$steps" --data "$pictures" -o "$output" --licence MIT \
+	--optimiser soap --rate 3e-3 --batch 16 --precision bf16 --threads 1 \
+	--weight '*-photos/*=6,met-nasa/*=4,taisei/*=4,peppercarrot/*=4,crawl-titles/*=3,sachi/*=3,gdquest/*=3' \
+	--exclude 'wesnoth/*' --exclude 'hedgewars/*' --exclude 'supertux/*' --exclude 'plasma-*' --exclude 'mate-photos/*' \
+	--exclude 'gcompris/*' --exclude 'pop-kate-hazen/*' \
+	--exclude 'taisei/0[234679]*' --exclude 'taisei/1[013469]*' --exclude 'taisei/2[0124567]*' \
+	--exclude 'taisei/3[02]*' --exclude 'taisei/scene[2357]*' \
+	"$@"

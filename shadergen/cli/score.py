@@ -1,0 +1,55 @@
+"""`shadergen score`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from shadergen.cli.base import existing, load_model, spinner
+
+
+@click.command()
+@click.argument("models", type=existing, nargs=-1, required=True)
+@click.option("--data", "folders", type=existing, multiple=True, required=True, help="Folder of pictures; repeatable.")
+@click.option("--condition", "conditions", multiple=True, help="box, bicubic, h264-23, ...; left, center; repeatable.")
+@click.option("--means", is_flag=True, help="Only the means in the table.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--markdown", is_flag=True, help="The means as a Markdown table.")
+@click.option("--sheet", type=click.Path(path_type=Path), help="A PNG to write: what each made of the worst spots.")
+def score(
+    models: tuple[Path, ...],
+    folders: tuple[Path, ...],
+    conditions: tuple[str, ...],
+    means: bool,
+    as_json: bool,
+    markdown: bool,
+    sheet: Path | None,
+) -> None:
+    """Measure MODELS on pictures that are made small: PSNR and SSIM, beside bicubic and Lanczos."""
+    from shadergen import scoretable
+    from shadergen.contactsheet import ContactSheet
+    from shadergen.score import score as measure
+
+    if as_json and markdown:
+        raise click.UsageError("found --json and --markdown, expected one of them")
+    if sheet and sheet.suffix.lower() != ".png":
+        raise click.UsageError(f"found --sheet {str(sheet)!r}, expected a name that ends with .png")
+    graphs = {_name(path, models): load_model(path) for path in models}
+    contact = ContactSheet()
+    with spinner("starting") as progress:
+        on_case = contact.add if sheet else lambda case, results: None
+        report = measure(graphs, folders, conditions, on_case, progress)
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), indent=1))
+    else:
+        click.echo(scoretable.markdown(report) if markdown else scoretable.text(report, not means), nl=False)
+    if sheet:
+        contact.save(sheet)
+        click.echo(sheet, err=True)
+
+
+def _name(path: Path, models: tuple[Path, ...]) -> str:
+    """The file's name, with its folder where two are called the same."""
+    return path.stem if [other.stem for other in models].count(path.stem) == 1 else str(path.with_suffix(""))

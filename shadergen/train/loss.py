@@ -1,0 +1,55 @@
+"""What training makes small."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from shadergen.graph import Clip, Graph, verify
+from shadergen.train.network import reach
+from shadergen.train.options import Options
+
+
+class Criterion:
+    """The distance of a batch of patches from what they should be.
+
+    Half of a 48-pixel patch is within the seven pixels at which C4F32 sees that the patch ends. In a video that is so
+    for a few pixels in a hundred, so such pixels count `options.rim` here.
+
+    A pixel that should be white may be whiter, and a black one blacker, where the graph ends with a Clip.
+    """
+
+    def __init__(self, graph: Graph, options: Options) -> None:
+        self._options = options
+        op = graph.node(graph.output).op
+        self._limits = (op.minimum, op.maximum) if isinstance(op, Clip) else None
+        scale = int(verify(graph)[graph.output].height.scale)
+        side = options.patch * scale
+        rim = min(reach(graph) * scale, side // 2 - 1)
+        mask = torch.full((side, side), float(options.rim))
+        mask[rim : side - rim, rim : side - rim] = 1.0
+        self._mask = mask / mask.mean()
+
+    def __call__(self, found: Tensor, expected: Tensor) -> Tensor:
+        """(n, c, h, w) both, `found` before the last Clip; a scalar."""
+        if self._limits:
+            low, high = self._limits
+            found = torch.where(expected >= high, found.clamp(max=high), found)
+            found = torch.where(expected <= low, found.clamp(min=low), found)
+        self._mask = self._mask.to(found.device)
+        difference = found - expected
+        loss = self._distance(difference)
+        if self._options.frequency:
+            spectrum = torch.fft.rfft2(difference, norm="ortho")
+            loss = loss + self._options.frequency * torch.view_as_real(spectrum).abs().mean()
+        return loss
+
+    def _distance(self, difference: Tensor) -> Tensor:
+        match self._options.loss:
+            case "l1":
+                return (difference.abs() * self._mask).mean()
+            case "l2":
+                return 10 * (difference.square() * self._mask).mean()
+            case "psnr":
+                # 1e-5 is 50 dB: flat patches, which any network gets right, must not count for more and more.
+                return ((difference.square() * self._mask).mean((1, 2, 3)) + 1e-5).log().mean()
