@@ -1,0 +1,201 @@
+"""Anybody's mpv shaders in this project's runner, in the real libplacebo, and under lint.
+
+    python bench/thirdparty.py FOLDER_OR_FILE... [--json FILE] [--timeout SECONDS]
+
+Every file is run on one frame of 4:2:0 video by both, at the first of a few output sizes at which one of its passes
+runs in libplacebo. The verdicts:
+
+- agree: the same passes ran, and 99.9 % of the pixels are within 1/255 of each other in Y, Cb and Cr.
+- differ: they are not, or other passes ran.
+- cannot run: libplacebo runs it and the runner does not.
+- rejected: libplacebo (here, on this device) does not run it; whatever the runner does is only mentioned.
+
+`lint` is right where it finds an error exactly in the rejected files; `python bench/thirdparty.py` ends with 1 when a
+file that libplacebo runs differs, cannot run or has an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from shadergen.errors import HookFileError, ShaderRunError
+from shadergen.hookfile import HookFile, HookPass, Param, Rpn, parse
+from shadergen.hookfile import format as hook_text
+from shadergen.lint import lint_file
+from shadergen.runtime import images, libplacebo
+from shadergen.runtime.context import open_context
+from shadergen.runtime.runner import Frame, Runner
+
+Array = npt.NDArray[np.float32]
+
+ROOT = Path(__file__).resolve().parent.parent
+STEP = 1 / 255
+SHARE = 0.999
+"""Of the pixels that must be within STEP. Not all: where a shader branches or snaps to texels, a difference in the last
+bit of a coordinate decides, and the two compute coordinates differently."""
+SIZE = (96, 72)
+SCALES = (1.0, 2.0, 3.0, 4.0, 0.5, 0.25)
+"""Once first: what does not enlarge is not scaled then. Software Vulkan weighs texels with 8 bits, which shows above
+STEP at other ratios."""
+NEUTRAL = 128 / 255 - 32768 / 65535
+"""Neutral chroma has the levels of 8-bit video in the runner, and those of 16-bit video in libplacebo."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one file."""
+
+    file: str
+    verdict: str
+    """agree, differ, cannot run or rejected."""
+    reason: str = ""
+    scale: float = 0.0
+    worst: float | None = None
+    """The largest difference, in units of the picture."""
+    share: float | None = None
+    """Of the pixels within STEP."""
+    lint_errors: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+def frame() -> tuple[Array, Array]:
+    """A picture with lines, areas and noise as 4:2:0: luma (1, h, w) and chroma (2, h / 2, w / 2), full range."""
+    picture = images.load(ROOT / "tests" / "cases" / "sample.png").pixels
+    width, height = SIZE
+    top, left = (picture.shape[1] - height) // 2, (picture.shape[2] - width) // 2
+    cut = picture[:3, top : top + height, left : left + width]
+    noise = np.random.default_rng(1).normal(0, 0.01, cut.shape)
+    ycbcr = images.rgb_to_ycbcr(np.clip(0.2 + 0.6 * cut + noise, 0, 1))
+    return ycbcr[:1], images.chroma_420(ycbcr[1:], images.SITINGS["left"])
+
+
+def without_params(file: HookFile) -> HookFile:
+    """The file with every PARAM at its initial value, for a libplacebo from before named ones (v6.287)."""
+    values: dict[str, str] = {}
+    for param in file.params:
+        values[param.name] = f"{param.initial!r}" if param.type == "float" else f"{int(param.initial)}"
+        values |= {name: f"{number}" for number, name in enumerate(param.names)}
+    if not values:
+        return file
+    defines = "".join(f"#define {name} ({value})\n" for name, value in values.items())
+
+    def constant(expression: Rpn | None) -> Rpn | None:
+        return expression and Rpn.parse(" ".join(values.get(token.text, token.text) for token in expression.tokens))
+
+    def fixed(item: HookPass) -> HookPass:
+        sizes = {name: constant(getattr(item, name)) for name in ("width", "height", "when")}
+        return replace(item, body=defines + item.body, **sizes)  # type: ignore[arg-type]
+
+    kept = (block for block in file.blocks if not isinstance(block, Param))
+    return replace(file, blocks=tuple(fixed(block) if isinstance(block, HookPass) else block for block in kept))
+
+
+def judge(path: Path, timeout: float) -> Verdict:
+    """Run one file in both, and compare."""
+    start = time.monotonic()
+    errors = tuple(f"line {d.line}: {d.message}" for d in lint_file(path) if d.severity == "error")
+
+    def verdict(word: str, reason: str, scale: float = 0.0, *numbers: float) -> Verdict:
+        worst, share = numbers or (None, None)
+        return Verdict(path.name, word, reason, scale, worst, share, errors, round(time.monotonic() - start, 1))
+
+    text = path.read_text("utf-8", errors="replace")
+    file, problem = None, ""
+    try:
+        file = parse(text, path.name)
+    except HookFileError as error:
+        problem = str(error)
+    luma, chroma = frame()
+    told = hook_text(without_params(file)) if file is not None and file.params else text
+    for scale in SCALES:
+        output = (round(SIZE[0] * scale), round(SIZE[1] * scale))
+        try:
+            theirs = libplacebo.play(told, luma, chroma, output, siting="left", timeout=timeout)
+        except ShaderRunError as error:
+            return verdict("rejected", error.problem, scale)
+        if theirs.ran:
+            break
+    else:
+        return verdict("rejected", "no pass runs at any of the sizes tried")
+    if file is None:
+        return verdict("cannot run", problem, scale)
+    planes = {"LUMA": luma, "CHROMA": chroma + np.float32(NEUTRAL)}
+    context = open_context()
+    try:
+        with Runner(context, file, where=path.name) as runner:
+            ours = runner.run(Frame(planes, siting=images.SITINGS["left"], full_range=True), output)
+    except ShaderRunError as error:
+        return verdict("cannot run", str(error), scale)
+    finally:
+        context.release()
+    shown = images.rgb_to_ycbcr(ours.planes["OUTPUT"][:3])
+    shown[1:] -= np.float32(NEUTRAL)
+    distance = np.abs(np.clip(shown, 0, 1) - theirs.picture).max(axis=0)
+    worst, share = float(np.nan_to_num(distance, nan=np.inf).max()), float((distance <= STEP).mean())
+    ran = [run.desc for run in ours.passes if run.ran]
+    if Counter(ran) != Counter(theirs.ran):
+        only = sorted(Counter(theirs.ran) - Counter(ran)) or sorted(Counter(ran) - Counter(theirs.ran))
+        reasons = {run.reason for run in ours.passes if not run.ran}
+        return verdict("differ", f"other passes ran: {only[:3]} {sorted(reasons)[:2]}", scale, worst, share)
+    agrees = share >= SHARE
+    return verdict("agree" if agrees else "differ", "", scale, worst, share)
+
+
+def judge_apart(path: Path, timeout: float) -> Verdict:
+    """`judge` in a process of its own: a driver's compiler may take for ever, or all the memory."""
+    command = [sys.executable, __file__, str(path), "--one", "--timeout", str(timeout)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=2 * timeout, cwd=ROOT)
+    except subprocess.TimeoutExpired:
+        return Verdict(path.name, "cannot run", f"still busy after {2 * timeout:g} s", seconds=2 * timeout)
+    if done.returncode != 0:
+        return Verdict(path.name, "cannot run", (done.stderr.strip().splitlines() or ["crashed"])[-1])
+    return Verdict(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def line(verdict: Verdict) -> str:
+    """A verdict for people."""
+    numbers = "" if verdict.share is None else f" {100 * verdict.share:6.2f} % within 1/255, worst {verdict.worst:.4f}"
+    at = f" at {verdict.scale:g}x" if verdict.scale else ""
+    errors = "".join(f"\n           lint: {error}" for error in verdict.lint_errors)
+    return f"{verdict.verdict:<10} {verdict.file}{at}{numbers} {verdict.reason}{errors}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line; 1 where a file that libplacebo runs does not agree or is called faulty."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="+", type=Path)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--timeout", type=float, default=120.0, help="seconds that libplacebo may take for a file")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.one:
+        print(json.dumps(asdict(judge(options.paths[0], options.timeout))))
+        return 0
+    found = [file for path in options.paths for file in (sorted(path.glob("*.glsl")) if path.is_dir() else [path])]
+    files = [file for file in found if file.stat().st_size > 0]
+    verdicts = []
+    for file in files:
+        verdicts.append(judge_apart(file, options.timeout))
+        print(line(verdicts[-1]), flush=True)
+    counts = Counter(verdict.verdict for verdict in verdicts)
+    print(f"\n{len(files)} files: " + ", ".join(f"{number} {word}" for word, number in counts.most_common()))
+    if options.json:
+        options.json.write_text(json.dumps([asdict(verdict) for verdict in verdicts], indent=1) + "\n")
+    good = all(v.verdict == "rejected" or (v.verdict == "agree" and not v.lint_errors) for v in verdicts)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
