@@ -6,6 +6,10 @@ Every file is run on one frame of 4:2:0 video by both, at the first of a few out
 runs in libplacebo. The verdicts:
 
 - agree: the same passes ran, and 99.9 % of the pixels are within 1/255 of each other in Y, Cb and Cr.
+- unstable: they are not, but the runner's own picture changes as much when its input changes by 2/65535 and the
+  coordinates by their last bits. Such files choose: the most frequent value, floor() or gather on a texel's edge.
+- scaled: they are not, but the renderer scaled the result down, which libplacebo does without aliasing.
+- random: they are not, and the file draws random numbers, which are others in every player.
 - differ: they are not, or other passes ran.
 - cannot run: libplacebo runs it and the runner does not.
 - rejected: libplacebo (here, on this device) does not run it; whatever the runner does is only mentioned.
@@ -17,7 +21,9 @@ file that libplacebo runs differs, cannot run or has an error.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import re
 import subprocess
 import sys
 import time
@@ -46,8 +52,8 @@ SHARE = 0.999
 bit of a coordinate decides, and the two compute coordinates differently."""
 SIZE = (96, 72)
 SCALES = (1.0, 2.0, 3.0, 4.0, 0.5, 0.25)
-"""Once first: what does not enlarge is not scaled then. Software Vulkan weighs texels with 8 bits, which shows above
-STEP at other ratios."""
+"""Tried in this order, those first at which nothing is left to scale: software Vulkan weighs texels with 8 bits, which
+shows above STEP."""
 NEUTRAL = 128 / 255 - 32768 / 65535
 """Neutral chroma has the levels of 8-bit video in the runner, and those of 16-bit video in libplacebo."""
 
@@ -77,17 +83,22 @@ def frame() -> tuple[Array, Array]:
     cut = picture[:3, top : top + height, left : left + width]
     noise = np.random.default_rng(1).normal(0, 0.01, cut.shape)
     ycbcr = images.rgb_to_ycbcr(np.clip(0.2 + 0.6 * cut + noise, 0, 1))
-    return ycbcr[:1], images.chroma_420(ycbcr[1:], images.SITINGS["left"])
+    chroma = images.chroma_420(ycbcr[1:], images.SITINGS["left"])
+    return codes(ycbcr[:1]), codes(chroma)
 
 
-def without_params(file: HookFile) -> HookFile:
-    """The file with every PARAM at its initial value, for a libplacebo from before named ones (v6.287)."""
+def codes(values: Array) -> Array:
+    """As 16-bit video holds them."""
+    return np.asarray(np.rint(values * 65535) / 65535, np.float32)
+
+
+def for_old_versions(file: HookFile) -> HookFile:
+    """The same file as libplacebo from before v6.287 understands it: every PARAM at its initial value, and no
+    `SAVE MAIN`, which did nothing."""
     values: dict[str, str] = {}
     for param in file.params:
         values[param.name] = f"{param.initial!r}" if param.type == "float" else f"{int(param.initial)}"
         values |= {name: f"{number}" for number, name in enumerate(param.names)}
-    if not values:
-        return file
     defines = "".join(f"#define {name} ({value})\n" for name, value in values.items())
 
     def constant(expression: Rpn | None) -> Rpn | None:
@@ -95,7 +106,8 @@ def without_params(file: HookFile) -> HookFile:
 
     def fixed(item: HookPass) -> HookPass:
         sizes = {name: constant(getattr(item, name)) for name in ("width", "height", "when")}
-        return replace(item, body=defines + item.body, **sizes)  # type: ignore[arg-type]
+        save = None if item.save == "MAIN" and {"MAIN", "MAINPRESUB"} & set(item.hooks) else item.save
+        return replace(item, body=defines + item.body, save=save, **sizes)  # type: ignore[arg-type]
 
     kept = (block for block in file.blocks if not isinstance(block, Param))
     return replace(file, blocks=tuple(fixed(block) if isinstance(block, HookPass) else block for block in kept))
@@ -117,8 +129,8 @@ def judge(path: Path, timeout: float) -> Verdict:
     except HookFileError as error:
         problem = str(error)
     luma, chroma = frame()
-    told = hook_text(without_params(file)) if file is not None and file.params else text
-    for scale in SCALES:
+    told = hook_text(for_old_versions(file)) if file is not None else text
+    for scale in sorted(SCALES, key=lambda scale: scale != natural_scale(file, luma, chroma)):
         output = (round(SIZE[0] * scale), round(SIZE[1] * scale))
         try:
             theirs = libplacebo.play(told, luma, chroma, output, siting="left", timeout=timeout)
@@ -130,26 +142,68 @@ def judge(path: Path, timeout: float) -> Verdict:
         return verdict("rejected", "no pass runs at any of the sizes tried")
     if file is None:
         return verdict("cannot run", problem, scale)
+    try:
+        shown, ran, skipped, _ = play(file, path.name, luma, chroma, output)
+    except ShaderRunError as error:
+        return verdict("cannot run", str(error), scale)
+    distance = np.abs(np.clip(shown, 0, 1) - theirs.picture).max(axis=0)
+    worst, share = float(np.nan_to_num(distance, nan=np.inf).max()), float((distance <= STEP).mean())
+    if Counter(ran) != Counter(theirs.ran):
+        only = sorted(Counter(theirs.ran) - Counter(ran)) or sorted(Counter(ran) - Counter(theirs.ran))
+        return verdict("differ", f"other passes ran: {only[:3]} {sorted(skipped)[:2]}", scale, worst, share)
+    if share >= SHARE:
+        return verdict("agree", "", scale, worst, share)
+    if re.search(r"\brandom\b", "".join(item.body for item in file.passes)):
+        return verdict("random", "draws random numbers", scale, worst, share)
+    if output[0] < SIZE[0]:
+        return verdict("scaled", "the renderer scales down", scale, worst, share)
+    dither = np.random.default_rng(2).choice((-2, 2), luma.shape).astype(np.float32) / 65535
+    again, *_ = play(nudged(file), path.name, np.asarray(luma + dither, np.float32), chroma, output)
+    moved = float((np.abs(np.clip(again, 0, 1) - np.clip(shown, 0, 1)).max(axis=0) > STEP).mean())
+    reason = f"{100 * moved:.2f} % of its own pixels move by more when input and coordinates change in the last bits"
+    return verdict("unstable" if 2 * moved >= 1 - share else "differ", reason, scale, worst, share)
+
+
+def natural_scale(file: HookFile | None, luma: Array, chroma: Array) -> float:
+    """The first of SCALES at which passes run and their result needs no scaling; 1 where there is none."""
+    if file is None:
+        return SCALES[0]
+    for scale in SCALES:
+        output = (round(SIZE[0] * scale), round(SIZE[1] * scale))
+        with contextlib.suppress(ShaderRunError):
+            _, ran, _, extent = play(file, "", luma, chroma, output)
+            if ran and extent == output:
+                return scale
+    return SCALES[0]
+
+
+def nudged(file: HookFile) -> HookFile:
+    """The file with every NAME_pos two units in the last place away."""
+
+    def nudge(item: HookPass) -> HookPass:
+        return replace(item, body=re.sub(r"\b([A-Za-z]\w*_pos)\b", r"(\1 + 1.2e-7)", item.body))
+
+    return replace(file, blocks=tuple(nudge(block) if isinstance(block, HookPass) else block for block in file.blocks))
+
+
+def play(
+    file: HookFile, name: str, luma: Array, chroma: Array, output: tuple[int, int]
+) -> tuple[Array, list[str], set[str], tuple[int, int]]:
+    """The runner's picture as YCbCr (3, h, w) with libplacebo's levels, what ran, why others did not, and the size
+    before the renderer scaled it."""
     planes = {"LUMA": luma, "CHROMA": chroma + np.float32(NEUTRAL)}
     context = open_context()
     try:
-        with Runner(context, file, where=path.name) as runner:
-            ours = runner.run(Frame(planes, siting=images.SITINGS["left"], full_range=True), output)
-    except ShaderRunError as error:
-        return verdict("cannot run", str(error), scale)
+        with Runner(context, file, where=name) as runner:
+            result = runner.run(Frame(planes, siting=images.SITINGS["left"], full_range=True), output, only=("OUTPUT",))
     finally:
         context.release()
-    shown = images.rgb_to_ycbcr(ours.planes["OUTPUT"][:3])
+    shown = images.rgb_to_ycbcr(result.planes["OUTPUT"][:3])
     shown[1:] -= np.float32(NEUTRAL)
-    distance = np.abs(np.clip(shown, 0, 1) - theirs.picture).max(axis=0)
-    worst, share = float(np.nan_to_num(distance, nan=np.inf).max()), float((distance <= STEP).mean())
-    ran = [run.desc for run in ours.passes if run.ran]
-    if Counter(ran) != Counter(theirs.ran):
-        only = sorted(Counter(theirs.ran) - Counter(ran)) or sorted(Counter(ran) - Counter(theirs.ran))
-        reasons = {run.reason for run in ours.passes if not run.ran}
-        return verdict("differ", f"other passes ran: {only[:3]} {sorted(reasons)[:2]}", scale, worst, share)
-    agrees = share >= SHARE
-    return verdict("agree" if agrees else "differ", "", scale, worst, share)
+    x0, y0, x1, y1 = result.rects["PREKERNEL"]
+    extent = (round(x1 - x0), round(y1 - y0))
+    ran, skipped = [run.desc for run in result.passes if run.ran], {r.reason for r in result.passes if not r.ran}
+    return shown, ran, skipped, extent
 
 
 def judge_apart(path: Path, timeout: float) -> Verdict:
@@ -193,7 +247,8 @@ def main(arguments: Sequence[str]) -> int:
     print(f"\n{len(files)} files: " + ", ".join(f"{number} {word}" for word, number in counts.most_common()))
     if options.json:
         options.json.write_text(json.dumps([asdict(verdict) for verdict in verdicts], indent=1) + "\n")
-    good = all(v.verdict == "rejected" or (v.verdict == "agree" and not v.lint_errors) for v in verdicts)
+    bad = ("differ", "cannot run")
+    good = not any(v.verdict in bad or (v.lint_errors and v.verdict != "rejected") for v in verdicts)
     return 0 if good else 1
 
 

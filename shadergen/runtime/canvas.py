@@ -168,7 +168,7 @@ class Canvas:
         assert program.vertices is not None
         framebuffer = self.context.framebuffer([target])
         framebuffer.use()
-        program.vertices.render(moderngl.TRIANGLES, vertices=3)
+        program.vertices.render(moderngl.TRIANGLE_STRIP, vertices=4)
         self.context.detect_framebuffer(0).use()  # moderngl would bind the one it last used again, released or not
         framebuffer.release()
 

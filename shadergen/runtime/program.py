@@ -137,8 +137,10 @@ def _bind_lines(name: str, unit: int, hooked: bool, compute: bool, version: int)
     yield f"uniform vec4 sg_rect{unit};"
     yield f"uniform vec2 sg_pt{unit}, sg_off{unit};"
     yield f"uniform float sg_mul{unit};"
+    if not compute:
+        yield f"in vec2 sg_pos{unit};"
     origin = f"sg_rect{unit}.xy + sg_rect{unit}.zw"
-    pos = f"({origin} * (gl_FragCoord.xy / sg_out_size))"
+    pos = f"({origin} * (gl_FragCoord.xy / sg_out_size))" if compute else f"sg_pos{unit}"
     macros = {
         "raw": f"sg_tex{unit}",
         "pos": pos,
@@ -212,12 +214,20 @@ def _param_lines(params: Iterable[Param], values: Mapping[str, float]) -> Iterat
 # ---------------------------------------------------------------------------------------------------------------------
 # Compiling
 
-_VERTEX = """\
-void main() {
-    // One triangle that covers the target: no diagonal seam where derivatives would differ.
-    gl_Position = vec4(vec2(gl_VertexID % 2, gl_VertexID / 2) * 4.0 - 1.0, 0.0, 1.0);
-}
-"""
+_POSITION = re.compile(r"^in vec2 sg_pos(\d+);$", re.MULTILINE)
+
+
+def _vertex_shader(fragment: str) -> str:
+    """Four vertices that cover the target. NAME_pos is interpolated between them as in libplacebo, not computed from
+    gl_FragCoord: shaders floor() it, and where it lies on a texel's edge the last bit decides (KrigBilateral, CfL)."""
+    units = _POSITION.findall(fragment)
+    declared = "".join(f"uniform vec4 sg_rect{unit};\nout vec2 sg_pos{unit};\n" for unit in units)
+    set_ = "".join(f"    sg_pos{unit} = sg_rect{unit}.xy + sg_rect{unit}.zw * corner;\n" for unit in units)
+    return (
+        f"{declared}void main() {{\n"
+        "    vec2 corner = vec2(gl_VertexID % 2, gl_VertexID / 2);\n"
+        f"{set_}    gl_Position = vec4(2.0 * corner - 1.0, 0.0, 1.0);\n}}\n"
+    )
 
 
 @dataclass(frozen=True)
@@ -340,7 +350,7 @@ def _compile(context: moderngl.Context, source: str, compute: bool) -> Program:
             raise moderngl.Error(f"found {found}, expected 4.3 or later for COMPUTE")
         return Program(context.compute_shader(source), None, time.perf_counter() - start)
     version = source.partition("\n")[0]
-    program = context.program(vertex_shader=f"{version}\n{_VERTEX}", fragment_shader=source)
+    program = context.program(vertex_shader=f"{version}\n{_vertex_shader(source)}", fragment_shader=source)
     vertices = context.vertex_array(program, [])
     return Program(program, vertices, time.perf_counter() - start)
 
