@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import re
 import subprocess
@@ -92,8 +93,20 @@ def codes(values: Array) -> Array:
     return np.asarray(np.rint(values * 65535) / 65535, np.float32)
 
 
+@functools.cache
+def is_old() -> bool:
+    """Whether this libplacebo knows no PARAM."""
+    grey = np.full((1, 8, 8), 0.5, np.float32)
+    text = "//!PARAM low\n//!TYPE float\n0.5\n//!HOOK LUMA\n//!BIND HOOKED\nvec4 hook() { return vec4(low); }\n"
+    try:
+        libplacebo.run(text, grey, np.full((2, 8, 8), 0.5, np.float32), (8, 8))
+    except ShaderRunError:
+        return True
+    return False
+
+
 def for_old_versions(file: HookFile) -> HookFile:
-    """The same file as libplacebo from before v6.287 understands it: every PARAM at its initial value, and no
+    """The same file as libplacebo from before v6.287 (2023) understands it: every PARAM at its initial value, and no
     `SAVE MAIN`, which did nothing."""
     values: dict[str, str] = {}
     for param in file.params:
@@ -129,7 +142,7 @@ def judge(path: Path, timeout: float) -> Verdict:
     except HookFileError as error:
         problem = str(error)
     luma, chroma = frame()
-    told = hook_text(for_old_versions(file)) if file is not None else text
+    told = hook_text(for_old_versions(file)) if file is not None and is_old() else text
     for scale in sorted(SCALES, key=lambda scale: scale != natural_scale(file, luma, chroma)):
         output = (round(SIZE[0] * scale), round(SIZE[1] * scale))
         try:
