@@ -12,7 +12,9 @@ from shadergen import __version__
 from shadergen.cli.base import Group
 from shadergen.cli.bench import bench
 from shadergen.cli.build import build
+from shadergen.cli.doctor import doctor
 from shadergen.cli.inspect import inspect
+from shadergen.cli.install import install
 from shadergen.cli.lint import lint
 from shadergen.cli.upscale import upscale
 from shadergen.cli.verify import verify
@@ -24,5 +26,5 @@ def main() -> None:
     """Compile trained CNN upscalers into mpv shaders, and check them on the GPU."""
 
 
-for command in (build, inspect, verify, lint, bench, upscale):
+for command in (build, inspect, verify, lint, bench, upscale, install, doctor):
     main.add_command(command)
