@@ -43,7 +43,9 @@ class Picture:
         """The texture's values, (4, height, width); channels it lacks are what sampling gives: 0, 0 and 1."""
         width, height = self.size
         components = self.texture.components
-        flat = np.frombuffer(self.texture.read(), self.texture.dtype)
+        # moderngl's f1 is a byte, and nu2 two of them, for 0..1.
+        kind, one = {"f1": ("u1", 255), "nu2": ("<u2", 65535)}.get(self.texture.dtype, (self.texture.dtype, 1))
+        flat = np.frombuffer(self.texture.read(), kind).astype(np.float32) / np.float32(one)
         values = np.zeros((4, height, width), np.float32)
         values[3] = 1.0
         values[:components] = np.moveaxis(flat.reshape(height, width, components), -1, 0)

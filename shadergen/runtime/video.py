@@ -200,7 +200,7 @@ def upscale_clip(
         with (
             Runner(context, first, where=where, after=after) as runner,
             _encoder(path, output, clip, size, encoder or encoder_arguments(output).split()) as write,
-            _decoder(path, clip) as frames,
+            decoded(path, clip) as frames,
         ):
             count = 0
             for frame in frames:
@@ -234,10 +234,13 @@ def _layout(clip: Clip, size: tuple[int, int]) -> tuple[CodedPlane, ...]:
 
 
 @contextlib.contextmanager
-def _decoder(path: Path, clip: Clip) -> Iterator[Iterator[Frame]]:
+def decoded(path: Path, clip: Clip) -> Iterator[Iterator[Frame]]:
+    """The frames of a clip, as a player uploads them. Raises ShadergenError at the end where ffmpeg complained."""
     command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-map", "0:v:0"]
     if clip.is_rgb:
         command += ["-vf", "scale=out_color_matrix=bt709:out_range=tv"]
+    elif clip.full_range:  # some decoders give yuvj420p, which ffmpeg would squeeze into the limited range
+        command += ["-vf", "scale=out_range=pc"]
     command += ["-fps_mode", "cfr", "-r", str(clip.rate)] if clip.varies else ["-fps_mode", "passthrough"]
     command += ["-f", "rawvideo", "-pix_fmt", clip.format, "-"]
     with _process(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as (process, complaint):
