@@ -9,7 +9,7 @@ runs in libplacebo. The verdicts:
 - unstable: they are not, but the runner's own picture changes as much when its input changes by 2/65535 and the
   coordinates by their last bits. Such files choose: the most frequent value, floor() or gather on a texel's edge.
 - scaled: they are not, but the renderer scaled the result down, which libplacebo does without aliasing.
-- random: they are not, and the file draws random numbers, which are others in every player.
+- random: they are not, and the file draws random numbers or counts frames, which are others in every player.
 - differ: they are not, or other passes ran.
 - cannot run: libplacebo runs it and the runner does not.
 - rejected: libplacebo (here, on this device) does not run it; whatever the runner does is only mentioned.
@@ -32,11 +32,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from shadergen.errors import HookFileError, ShaderRunError
+from shadergen.glsltext import without_comments
 from shadergen.hookfile import HookFile, HookPass, Param, Rpn, parse
 from shadergen.hookfile import format as hook_text
 from shadergen.lint import lint_file
@@ -166,15 +168,25 @@ def judge(path: Path, timeout: float) -> Verdict:
         return verdict("differ", f"other passes ran: {only[:3]} {sorted(skipped)[:2]}", scale, worst, share)
     if share >= SHARE:
         return verdict("agree", "", scale, worst, share)
-    if re.search(r"\brandom\b", "".join(item.body for item in file.passes)):
-        return verdict("random", "draws random numbers", scale, worst, share)
+    if re.search(r"\b(random|frame)\b", without_comments("".join(item.body for item in file.passes))):
+        return verdict("random", "draws random numbers or counts frames", scale, worst, share)
     if output[0] < SIZE[0]:
         return verdict("scaled", "the renderer scales down", scale, worst, share)
-    dither = np.random.default_rng(2).choice((-2, 2), luma.shape).astype(np.float32) / 65535
-    again, *_ = play(nudged(file), path.name, np.asarray(luma + dither, np.float32), chroma, output)
-    moved = float((np.abs(np.clip(again, 0, 1) - np.clip(shown, 0, 1)).max(axis=0) > STEP).mean())
-    reason = f"{100 * moved:.2f} % of its own pixels move by more when input and coordinates change in the last bits"
-    return verdict("unstable" if 2 * moved >= 1 - share else "differ", reason, scale, worst, share)
+    moved = 100 * np.mean(unstable_pixels(file, path.name, luma, chroma, output, shown))
+    reason = f"{moved:.2f} % of its own pixels move by more when input and coordinates change in the last bits"
+    return verdict("unstable" if 2 * moved >= 100 * (1 - share) else "differ", reason, scale, worst, share)
+
+
+def unstable_pixels(
+    file: HookFile, name: str, luma: Array, chroma: Array, output: tuple[int, int], shown: Array
+) -> npt.NDArray[np.bool_]:
+    """Where the runner's own picture changes by more than STEP under changes that no viewer could see."""
+    dither = np.random.default_rng(2).choice((-2, 2), luma.shape).astype(np.float32) / np.float32(65535)
+    moved = np.zeros(output[::-1], np.bool_)
+    for sign, storage in ((1, "rgba16f"), (-1, "rgba32f")):
+        again, *_ = play(nudged(file, sign), name, luma + sign * dither, chroma, output, storage)
+        moved |= np.abs(np.clip(again, 0, 1) - np.clip(shown, 0, 1)).max(axis=0) > STEP
+    return moved
 
 
 def natural_scale(file: HookFile | None, luma: Array, chroma: Array) -> float:
@@ -190,24 +202,27 @@ def natural_scale(file: HookFile | None, luma: Array, chroma: Array) -> float:
     return SCALES[0]
 
 
-def nudged(file: HookFile) -> HookFile:
+def nudged(file: HookFile, sign: int) -> HookFile:
     """The file with every NAME_pos two units in the last place away."""
 
     def nudge(item: HookPass) -> HookPass:
-        return replace(item, body=re.sub(r"\b([A-Za-z]\w*_pos)\b", r"(\1 + 1.2e-7)", item.body))
+        names = "|".join({re.escape(name) for name in (*item.binds, "HOOKED", "MAIN")})
+        return replace(item, body=re.sub(rf"\b((?:{names})_pos)\b", rf"(\1 + {sign} * 1.2e-7)", item.body))
 
     return replace(file, blocks=tuple(nudge(block) if isinstance(block, HookPass) else block for block in file.blocks))
 
 
 def play(
-    file: HookFile, name: str, luma: Array, chroma: Array, output: tuple[int, int]
+    file: HookFile, name: str, luma: Array, chroma: Array, output: tuple[int, int], storage: Any = "rgba16f"
 ) -> tuple[Array, list[str], set[str], tuple[int, int]]:
     """The runner's picture as YCbCr (3, h, w) with libplacebo's levels, what ran, why others did not, and the size
     before the renderer scaled it."""
     planes = {"LUMA": luma, "CHROMA": chroma + np.float32(NEUTRAL)}
     context = open_context()
     try:
-        with Runner(context, file, where=name) as runner:
+        # mpv fills these in, and so does the runner; ffmpeg does not.
+        own = {param.name: param.initial for param in file.params if param.name.startswith("chroma_offset_")}
+        with Runner(context, file, storage=storage, where=name, params=own) as runner:
             result = runner.run(Frame(planes, siting=images.SITINGS["left"], full_range=True), output, only=("OUTPUT",))
     finally:
         context.release()

@@ -40,13 +40,16 @@ def bindings(item: HookPass, stage: str) -> dict[str, bool]:
 
 def param_values(file: HookFile, overrides: Mapping[str, float], where: str) -> dict[str, float]:
     """The value of every PARAM; raises ShaderRunError for an override that names none or lies outside its range."""
-    values = {param.name: param.initial for param in file.params}
+    # libplacebo reads the digits of a whole number and ignores what follows them: 0.8 is 0.
+    values = {
+        param.name: param.initial if param.type == "float" else math.trunc(param.initial) for param in file.params
+    }
     for name in overrides:
         if name not in values:
             known = ", ".join(values) or "none: the file has no PARAM"
             raise ShaderRunError(where, f"found parameter {name!r}, expected one of {known}")
     for param in file.params:
-        value = values[param.name] = overrides.get(param.name, param.initial)
+        value = values[param.name] = overrides.get(param.name, values[param.name])
         low = 0.0 if param.names else -math.inf if param.minimum is None else param.minimum
         high = len(param.names) - 1.0 if param.names else math.inf if param.maximum is None else param.maximum
         if not low <= value <= high:
