@@ -69,7 +69,7 @@ class Played:
     ran: tuple[str, ...]
     """DESC of every hook pass that ran, in order, from libplacebo's own log."""
     skipped: tuple[str, ...]
-    """DESC of every hook pass whose WHEN said no."""
+    """DESC of every hook pass whose WHEN said no, or that binds a texture that is not there."""
     device: str
     """The Vulkan device's name."""
 
@@ -260,7 +260,7 @@ class _Log:
                 complaints.append(message)
             if match := re.match(r"Executing hook pass \d+ on stage '\w+': (.*)", message):
                 ran.append(match[1].strip())
-            elif message.startswith("Skipping hook due to condition"):
+            elif message.startswith("Skipping hook"):
                 skipped.append(ran.pop())
             elif match := re.match(r"\s+Device Name: (.*)", message):
                 device = match[1].strip()
