@@ -12,10 +12,11 @@ runs in libplacebo. The verdicts:
 - random: they are not, and the file draws random numbers or counts frames, which are others in every player.
 - differ: they are not, or other passes ran.
 - cannot run: libplacebo runs it and the runner does not.
-- rejected: libplacebo (here, on this device) does not run it; whatever the runner does is only mentioned.
+- idle: no pass of it runs: its PARAMs switch it off, or it scales down further than tried.
+- rejected: libplacebo (here, on this device) does not run it.
 
-`lint` is right where it finds an error exactly in the rejected files; `python bench/thirdparty.py` ends with 1 when a
-file that libplacebo runs differs, cannot run or has an error.
+`lint` (with glslang, where that is installed) is right where it finds an error exactly in the rejected files. The exit
+code is 1 when a file that libplacebo runs differs, cannot run or has an error, or a rejected one has none.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from shadergen.errors import HookFileError, ShaderRunError
 from shadergen.glsltext import without_comments
 from shadergen.hookfile import HookFile, HookPass, Param, Rpn, parse
 from shadergen.hookfile import format as hook_text
-from shadergen.lint import lint_file
+from shadergen.lint import glslang_compiler, lint_file
 from shadergen.runtime import images, libplacebo
 from shadergen.runtime.context import open_context
 from shadergen.runtime.runner import Frame, Runner
@@ -67,7 +68,7 @@ class Verdict:
 
     file: str
     verdict: str
-    """agree, differ, cannot run or rejected."""
+    """A word of the list above."""
     reason: str = ""
     scale: float = 0.0
     worst: float | None = None
@@ -131,7 +132,9 @@ def for_old_versions(file: HookFile) -> HookFile:
 def judge(path: Path, timeout: float) -> Verdict:
     """Run one file in both, and compare."""
     start = time.monotonic()
-    errors = tuple(f"line {d.line}: {d.message}" for d in lint_file(path) if d.severity == "error")
+    compiler = glslang_compiler()
+    found = lint_file(path, compilers=[compiler] if compiler else [])
+    errors = tuple(f"line {d.line}: {d.message}" for d in found if d.severity == "error")
 
     def verdict(word: str, reason: str, scale: float = 0.0, *numbers: float) -> Verdict:
         worst, share = numbers or (None, None)
@@ -154,7 +157,7 @@ def judge(path: Path, timeout: float) -> Verdict:
         if theirs.ran:
             break
     else:
-        return verdict("rejected", "no pass runs at any of the sizes tried")
+        return verdict("idle", "no pass runs at any of the sizes tried")
     if file is None:
         return verdict("cannot run", problem, scale)
     try:
@@ -275,8 +278,9 @@ def main(arguments: Sequence[str]) -> int:
     print(f"\n{len(files)} files: " + ", ".join(f"{number} {word}" for word, number in counts.most_common()))
     if options.json:
         options.json.write_text(json.dumps([asdict(verdict) for verdict in verdicts], indent=1) + "\n")
-    bad = ("differ", "cannot run")
-    good = not any(v.verdict in bad or (v.lint_errors and v.verdict != "rejected") for v in verdicts)
+    good = all(
+        bool(v.lint_errors) == (v.verdict == "rejected") and v.verdict not in ("differ", "cannot run") for v in verdicts
+    )
     return 0 if good else 1
 
 

@@ -29,7 +29,7 @@ vec4 hook() { return HOOKED_tex(HOOKED_pos); }
 def test_a_published_shader(path: Path) -> None:
     verdict = thirdparty.judge_apart(path, timeout=120)
     assert verdict.verdict not in ("differ", "cannot run"), thirdparty.line(verdict)
-    assert verdict.verdict == "rejected" or not verdict.lint_errors, thirdparty.line(verdict)
+    assert bool(verdict.lint_errors) == (verdict.verdict == "rejected"), thirdparty.line(verdict)
 
 
 @pytest.mark.usefixtures("gl", "real_libplacebo")
