@@ -171,13 +171,15 @@ def judge(path: Path, timeout: float) -> Verdict:
         return verdict("differ", f"other passes ran: {only[:3]} {sorted(skipped)[:2]}", scale, worst, share)
     if share >= SHARE:
         return verdict("agree", "", scale, worst, share)
-    if re.search(r"\b(random|frame)\b", without_comments("".join(item.body for item in file.passes))):
-        return verdict("random", "draws random numbers or counts frames", scale, worst, share)
     if output[0] < SIZE[0]:
         return verdict("scaled", "the renderer scales down", scale, worst, share)
     moved = 100 * np.mean(unstable_pixels(file, path.name, luma, chroma, output, shown))
     reason = f"{moved:.2f} % of its own pixels move by more when input and coordinates change in the last bits"
-    return verdict("unstable" if 2 * moved >= 100 * (1 - share) else "differ", reason, scale, worst, share)
+    if 2 * moved >= 100 * (1 - share):
+        return verdict("unstable", reason, scale, worst, share)
+    if re.search(r"\b(random|frame)\b", without_comments("".join(item.body for item in file.passes))):
+        return verdict("random", "draws random numbers or counts frames", scale, worst, share)
+    return verdict("differ", reason, scale, worst, share)
 
 
 def unstable_pixels(
@@ -209,7 +211,7 @@ def nudged(file: HookFile, sign: int) -> HookFile:
     """The file with every NAME_pos two units in the last place away."""
 
     def nudge(item: HookPass) -> HookPass:
-        names = "|".join({re.escape(name) for name in (*item.binds, "HOOKED", "MAIN")})
+        names = "|".join({re.escape(name) for name in (*item.binds, *item.hooks, "HOOKED", "MAIN")})
         return replace(item, body=re.sub(rf"\b((?:{names})_pos)\b", rf"(\1 + {sign} * 1.2e-7)", item.body))
 
     return replace(file, blocks=tuple(nudge(block) if isinstance(block, HookPass) else block for block in file.blocks))

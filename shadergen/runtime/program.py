@@ -69,13 +69,19 @@ _EXTENSION = re.compile(r"^[ \t]*#[ \t]*extension[ \t]+(\w+)[ \t]*:[ \t]*(\w+)[^
 _IF, _ENDIF = (re.compile(rf"^[ \t]*#[ \t]*{word}", re.MULTILINE) for word in ("if", "endif"))
 
 _CURVES = """\
+uniform bool sg_video;
+const float sg_lift = 0.059585, sg_gain = 0.870251;  // BT.1886 on a display of contrast 1000:1
 vec4 sg_linearize(vec4 c) {
-    vec3 low = c.rgb / 12.92, high = pow((max(c.rgb, 0.0) + 0.055) / 1.055, vec3(2.4));
-    return vec4(mix(high, low, lessThanEqual(c.rgb, vec3(0.04045))), c.a);
+    vec3 v = max(c.rgb, 0.0);
+    vec3 low = v / 12.92, high = pow((v + 0.055) / 1.055, vec3(2.4));
+    vec3 srgb = mix(high, low, lessThanEqual(v, vec3(0.04045)));
+    return vec4(sg_video ? sg_gain * pow(v + sg_lift, vec3(2.4)) : srgb, c.a);
 }
 vec4 sg_delinearize(vec4 c) {
-    vec3 low = c.rgb * 12.92, high = 1.055 * pow(max(c.rgb, 0.0), vec3(1.0 / 2.4)) - 0.055;
-    return vec4(mix(high, low, lessThanEqual(c.rgb, vec3(0.0031308))), c.a);
+    vec3 v = max(c.rgb, 0.0);
+    vec3 low = v * 12.92, high = 1.055 * pow(v, vec3(1.0 / 2.4)) - 0.055;
+    vec3 srgb = mix(high, low, lessThanEqual(v, vec3(0.0031308)));
+    return vec4(sg_video ? pow(v / sg_gain, vec3(1.0 / 2.4)) - sg_lift : srgb, c.a);
 }
 """
 

@@ -25,7 +25,7 @@ Where this runner differs from libplacebo:
 - Hook outputs are `storage`, nothing else; libplacebo takes rgba16f where it can and falls back to integer formats.
   The driver rounds to 16 bits: GPUs to the nearest value, Mesa's llvmpipe towards zero.
 - LINEAR and SIGMOID never fire: scaling is in the picture's own light. Their passes are listed as not run.
-- linearize() and delinearize() are the sRGB curve, whatever the video's is.
+- linearize() and delinearize() are BT.1886 for YCbCr and sRGB for RGB, whatever a file's tags would say.
 - Levels are 8-bit ones unless the frame says otherwise: limited luma is 16/255..235/255, neutral chroma 128/255.
 - `random` is a fixed sequence, another one than libplacebo's.
 - `#extension` lines are moved to the top of the program. glslang takes them in the middle, OpenGL drivers do not.
@@ -178,7 +178,16 @@ class Runner:
             raise ValueError(f"found output size {output_size}, expected positive numbers")
         canvas = Canvas(self.context, self._loaded[0].programs, self.where)
         hooks = [
-            Hooks(loaded, canvas, self._values(frame, loaded.file), whole(frame.size), output_size, timers, progress)
+            Hooks(
+                loaded,
+                canvas,
+                self._values(frame, loaded.file),
+                whole(frame.size),
+                output_size,
+                "LUMA" in frame.planes,
+                timers,
+                progress,
+            )
             for loaded in self._loaded
         ]
         playback = _Playback(frame, output_size, stop, canvas, hooks)

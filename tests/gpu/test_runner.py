@@ -133,7 +133,16 @@ def test_inputs(gl: moderngl.Context) -> None:
 
 
 def test_linearize_and_back(gl: moderngl.Context) -> None:
-    assert np.allclose(luma(gl, "linearize(vec4(0.5)).r"), 0.21404, atol=1e-5)
+    # BT.1886 for video, on a display of contrast 1000:1: a (v + b)^2.4 with b = l / (1 - l), l = 0.001^(1 / 2.4).
+    lift = 0.001 ** (1 / 2.4)
+    expected = (1 - lift) ** 2.4 * (0.5 + lift / (1 - lift)) ** 2.4
+    assert np.allclose(luma(gl, "linearize(vec4(0.5)).r"), expected, atol=1e-5)
+    rgb = play(
+        gl,
+        "//!HOOK RGB\n//!BIND HOOKED\nvec4 hook() { return linearize(vec4(0.5)); }\n",
+        Frame({"RGB": noise(3, 4, 4)}),
+    )
+    assert np.allclose(rgb.planes["RGB"], 0.21404, atol=1e-5)  # sRGB
     assert np.allclose(
         luma(gl, "delinearize(linearize(HOOKED_tex(HOOKED_pos))) - HOOKED_tex(HOOKED_pos)"), 0, atol=1e-6
     )
