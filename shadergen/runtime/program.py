@@ -70,7 +70,7 @@ _IF, _ENDIF = (re.compile(rf"^[ \t]*#[ \t]*{word}", re.MULTILINE) for word in ("
 
 _CURVES = """\
 uniform bool sg_video;
-const float sg_lift = 0.059585, sg_gain = 0.870251;  // BT.1886 on a display of contrast 1000:1
+const float sg_lift = 0.0595848, sg_gain = 0.8703105;  // BT.1886 on a display of contrast 1000:1
 vec4 sg_linearize(vec4 c) {
     vec3 v = max(c.rgb, 0.0);
     vec3 low = v / 12.92, high = pow((v + 0.055) / 1.055, vec3(2.4));
