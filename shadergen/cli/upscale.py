@@ -214,6 +214,9 @@ def _check(
 
 
 def _check_format(job: Job, image: Image) -> None:
+    from shadergen.runtime.images import format_of
+
+    format_of(job.output)
     if len(image.pixels) == 4 and job.output.suffix.lower() in (".jpg", ".jpeg"):
         raise ShadergenError(job.output, "found a picture with alpha, which JPEG cannot hold", "write .png or .webp")
 

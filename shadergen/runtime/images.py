@@ -118,11 +118,17 @@ def save(
         raise ValueError(f"found shape {pixels.shape}, expected (1, 3 or 4, height, width)")
     if np.isnan(pixels).any():
         raise ImageError(path, "found NaN among the pixels, expected numbers")
+    format = format_of(path)
+    codes: Any = to_codes(pixels) if np.issubdtype(pixels.dtype, np.floating) else pixels
+    write_whole(path, _encoded(path, format, codes, icc, exif))
+
+
+def format_of(path: Path) -> str:
+    """Pillow's name of the format that a suffix stands for. Raises ImageError where it stands for none."""
     format = PIL.Image.registered_extensions().get(path.suffix.lower())
     if format is None:
         raise ImageError(path, f"found suffix {path.suffix!r}, expected .png, .jpg, .webp, ...")
-    codes: Any = to_codes(pixels) if np.issubdtype(pixels.dtype, np.floating) else pixels
-    write_whole(path, _encoded(path, format, codes, icc, exif))
+    return format
 
 
 def _encoded(path: Path, format: str, codes: Codes, icc: bytes, exif: bytes) -> bytes:
