@@ -68,7 +68,9 @@ def cell(
     try:
         wanted = expected(text, name, path, floats=renderer == "gpu")
         size = (wanted.shape[2], wanted.shape[1])
-        shown = mpv.show({name: text}, path, size, display=display, renderer=renderer, api=api, options=options)
+        shown = mpv.show(
+            {name: text}, path, size, display=display, renderer=renderer, api=api, options=options, timeout=600
+        )
     except ShadergenError as error:
         return error.problem[:60]
     distance = np.abs(rgb_to_ycbcr(shown.picture) - rgb_to_ycbcr(wanted)).max(axis=0) * 255
