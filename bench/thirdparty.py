@@ -8,6 +8,7 @@ runs in libplacebo. The verdicts:
 - agree: the same passes ran, and 99.9 % of the pixels are within 1/255 of each other in Y, Cb and Cr.
 - unstable: they are not, but the runner's own picture changes as much when its input changes by 2/65535 and the
   coordinates by their last bits. Such files choose: the most frequent value, floor() or gather on a texel's edge.
+- ycbcr: they are not, and the file hooks OUTPUT, which in ffmpeg is YCbCr, in players and in the runner RGB.
 - scaled: they are not, but the renderer scaled the result down, which libplacebo does without aliasing.
 - random: they are not, and the file draws random numbers or counts frames, which are others in every player.
 - differ: they are not, or other passes ran.
@@ -171,6 +172,8 @@ def judge(path: Path, timeout: float) -> Verdict:
         return verdict("differ", f"other passes ran: {only[:3]} {sorted(skipped)[:2]}", scale, worst, share)
     if share >= SHARE:
         return verdict("agree", "", scale, worst, share)
+    if any("OUTPUT" in item.hooks for item in file.passes):
+        return verdict("ycbcr", "hooks OUTPUT", scale, worst, share)
     if output[0] < SIZE[0]:
         return verdict("scaled", "the renderer scales down", scale, worst, share)
     moved = 100 * np.mean(unstable_pixels(file, path.name, luma, chroma, output, shown))
