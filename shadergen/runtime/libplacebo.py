@@ -97,7 +97,7 @@ def run(
         where=where,
     )
     if not played.ran:
-        problem = f"found no hook pass that ran ({len(played.skipped)} skipped by WHEN), expected at least one"
+        problem = f"found no hook pass that ran ({len(played.skipped)} skipped by WHEN or BIND), expected at least one"
         raise ShaderRunError(where, problem, "check HOOK, WHEN and the output size")
     return played.picture
 

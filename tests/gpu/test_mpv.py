@@ -153,5 +153,8 @@ def test_vulkan(gl: moderngl.Context, clips: dict[str, Path], display: str) -> N
 
 def test_a_file_that_mpv_rejects_is_seen(clips: dict[str, Path], display: str) -> None:
     broken = {"broken.glsl": "//!HOOK LUMA\n//!BIND HOOKED\nvec4 hook() { return HOOKED_tex(HOOKED_pos) }\n"}
-    with pytest.raises(ShaderRunError, match="syntax error"):
-        mpv.show(broken, clips["center"], (192, 128), display=display, renderer="gpu", api="opengl")
+    try:  # mpv 0.35 takes no picture of such a window, 0.40 does
+        told = mpv.show(broken, clips["center"], (192, 128), display=display, renderer="gpu", api="opengl").complaints
+    except ShaderRunError as error:
+        told = (str(error),)
+    assert any("syntax error" in words for words in told)
