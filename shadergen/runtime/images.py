@@ -27,6 +27,8 @@ from shadergen.runtime import png
 Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.unsignedinteger[Any]]
 """uint8 or uint16."""
+Depth = Literal[8, 16]
+"""Bits per channel of a picture in a file."""
 Matrix = Literal["bt709", "bt601", "bt2020"]
 Siting = tuple[float, float]
 SitingName = Literal["left", "center", "topleft"]
@@ -58,8 +60,7 @@ class Image:
     """A picture: `pixels` is float32 (channels, height, width) in 0..1, with 1, 3 or 4 channels."""
 
     pixels: Array
-    depth: Literal[8, 16] = 8
-    """Bits per channel in the file."""
+    depth: Depth = 8
     icc: bytes = b""
     """The embedded colour profile, if it is one for these channels."""
     exif: bytes = b""
@@ -93,7 +94,7 @@ def load(path: str | os.PathLike[str]) -> Image:
     return Image(np.ascontiguousarray(pixels), depth, icc, exif.tobytes() if len(exif) else b"")
 
 
-def to_codes(pixels: npt.NDArray[Any], depth: Literal[8, 16] = 8) -> Codes:
+def to_codes(pixels: npt.NDArray[Any], depth: Depth = 8) -> Codes:
     """0..1 clipped and rounded to the codes of 8 bits (uint8) or 16 (uint16)."""
     scaled = np.clip(pixels, 0, 1).astype(np.float64) * (2**depth - 1) + 0.5
     codes: Codes = scaled.astype(np.uint8 if depth == 8 else np.uint16)
@@ -148,7 +149,7 @@ def _encoded(path: Path, format: str, codes: Codes, icc: bytes, exif: bytes) -> 
     return encoded.getvalue()
 
 
-def _from_deep_png(path: str | os.PathLike[str]) -> tuple[Array | None, Literal[8, 16]]:
+def _from_deep_png(path: str | os.PathLike[str]) -> tuple[Array | None, Depth]:
     data = Path(path).read_bytes()
     if not png.is_deep(data):
         return None, 8
@@ -162,7 +163,7 @@ def _matching_profile(icc: bytes | None, pixels: Array) -> bytes:
     return icc if icc and icc[16:20] == space else b""
 
 
-def _from_pillow(image: PIL.Image.Image) -> tuple[Array, Literal[8, 16]]:
+def _from_pillow(image: PIL.Image.Image) -> tuple[Array, Depth]:
     mode = image.mode
     if mode in ("F", "I") or mode.startswith("I;"):
         values = np.asarray(image)

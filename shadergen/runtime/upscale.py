@@ -24,7 +24,7 @@ from PIL import Image
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import parse
 from shadergen.runtime.context import open_context
-from shadergen.runtime.images import SITINGS, Codes, chroma_420, rgb_to_ycbcr, to_codes
+from shadergen.runtime.images import SITINGS, Codes, Depth, chroma_420, rgb_to_ycbcr, to_codes
 from shadergen.runtime.program import Storage
 from shadergen.runtime.runner import Frame, Result, Runner
 
@@ -108,7 +108,7 @@ class Upscaler:
     ) -> None:
         self.close()
 
-    def __call__(self, pixels: Array, depth: Any = 8, progress: Progress = lambda share: None) -> Codes:
+    def __call__(self, pixels: Array, depth: Depth = 8, progress: Progress = lambda share: None) -> Codes:
         """`pixels` of shape (1, 3 or 4, h, w) in 0..1 as codes of `depth` bits, (same, factor * h, factor * w).
 
         Colour goes in as full-range 4:4:4 YCbCr, so that shaders for LUMA, CHROMA and MAIN all find their plane. Alpha
@@ -127,7 +127,7 @@ class Upscaler:
 
     # Frames ----------------------------------------------------------------------------------------------------------
 
-    def _enlarge(self, pixels: Array, depth: Any, progress: Progress) -> Codes:
+    def _enlarge(self, pixels: Array, depth: Depth, progress: Progress) -> Codes:
         plan = self._plan(pixels)
         if plan is None:
             return to_codes(self._play(pixels), depth)
@@ -210,7 +210,7 @@ class Upscaler:
         left = whole.take(range(round((last - overlap) * self.factor)), axis)
         return np.array_equal(right, again) and np.array_equal(left, part.take(range(left.shape[axis]), axis))
 
-    def _in_tiles(self, pixels: Array, depth: Any, plan: Plan, progress: Progress) -> Codes:
+    def _in_tiles(self, pixels: Array, depth: Depth, plan: Plan, progress: Progress) -> Codes:
         channels, height, width = pixels.shape
         codes = np.empty(
             (channels, round(height * self.factor), round(width * self.factor)), np.uint8 if depth == 8 else np.uint16
