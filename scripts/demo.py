@@ -47,7 +47,16 @@ def steps() -> Iterator[list[str]]:
         for variant in VARIANTS[:3]:  # most OpenGL drivers cannot run the fp16 files
             yield ["verify", model, *variant]
     picture = ["--before-after", "out/before_after.png"]
-    yield ["upscale", "tests/cases/sample.png", "-o", "out/sample_2x.png", "--shader", "weights/C4F16.npz", *picture]
+    yield [
+        "upscale",
+        "tests/cases/sample.png",
+        "-o",
+        "out/sample_2x.png",
+        "--shader",
+        "weights/C4F16.npz",
+        *picture,
+        "--overwrite",
+    ]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what `make demo` (setup.sh demo) or `make test` (setup.sh test) needs, and does nothing when it is all there:
 # Python >= 3.11, .venv with this package, an OpenGL driver; for the tests also development tools and, so that fewer of
-# them skip, ffmpeg with a Vulkan driver, glslang and spirv-cross. Remove .venv (`make clean`) to start over.
+# them skip, ffmpeg with a Vulkan driver, mpv with an X server that needs no screen, glslang and spirv-cross. Remove .venv (`make clean`) to start over.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,16 +15,19 @@ if command -v apt-get >/dev/null; then
     manager=apt-get
     gl_packages="libegl1 libgl1 libgl1-mesa-dri"
     player_packages="ffmpeg mesa-vulkan-drivers"
+    mpv_packages="mpv xvfb"
     glslang_packages="glslang-tools"
 elif command -v dnf >/dev/null; then
     manager=dnf
     gl_packages="mesa-libEGL mesa-libGL mesa-dri-drivers"
     player_packages="ffmpeg-free mesa-vulkan-drivers"
+    mpv_packages="mpv xorg-x11-server-Xvfb"
     glslang_packages="glslang"
 else
     manager=
     gl_packages="Mesa's OpenGL and EGL"
     player_packages="ffmpeg with libplacebo, and Mesa's Vulkan driver"
+    mpv_packages="mpv and Xvfb"
     glslang_packages="glslang"
 fi
 
@@ -137,6 +140,7 @@ if [ "$kind" = test ] && ! stamped extras; then
     extras=
     have_player 2>/dev/null || extras=$player_packages
     command -v glslangValidator >/dev/null || command -v glslang >/dev/null || extras="$extras $glslang_packages"
+    { command -v mpv && command -v Xvfb; } >/dev/null || extras="$extras $mpv_packages"
     # Installed but not working (an ffmpeg without libplacebo, say) is not tried again.
     # shellcheck disable=SC2086  # a list of words
     if [ -z "$extras" ] || install $extras; then

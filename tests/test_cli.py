@@ -120,6 +120,13 @@ def test_build_starts_without_the_gpu_and_the_importers() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_the_shell_can_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_SHADERGEN_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "shadergen up")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert CliRunner().invoke(main, prog_name="shadergen").output == "plain,upscale\n"
+
+
 # inspect, lint
 
 

@@ -23,7 +23,8 @@ from shadergen.graph import Graph
 from shadergen.runtime import images
 from shadergen.train import arch, data
 from shadergen.train.options import Options
-from tests.nets import c_model, random_graph
+from tests import random_graphs
+from tests.nets import c_model
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install 'shadergen[train]'")
 
@@ -70,7 +71,7 @@ def same(a: Graph, b: Graph) -> bool:
 
 
 @pytest.mark.parametrize(
-    "graph", [*map(random_graph, range(8)), c_model("chroma"), c_model("rgb")], ids=lambda g: g.name
+    "graph", [*map(random_graphs.random_graph, range(40)), c_model("chroma"), c_model("rgb")], ids=lambda g: g.name
 )
 def test_torch_computes_what_the_reference_does(graph: Graph) -> None:
     from shadergen.train.network import Network

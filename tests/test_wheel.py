@@ -1,4 +1,4 @@
-"""The wheel works away from the checkout: templates are in it, and the command builds a shader."""
+"""The wheel works away from the checkout: with its templates it builds a shader, its own it installs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_wheel_builds_a_shader(tmp_path: Path) -> None:
+def test_the_wheel_builds_and_installs_a_shader(tmp_path: Path) -> None:
     pytest.importorskip("build")
     pytest.importorskip("hatchling")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
@@ -23,17 +23,25 @@ def test_the_wheel_builds_a_shader(tmp_path: Path) -> None:
         wheel.extractall(tmp_path / "site")
         names = wheel.namelist()
     assert "shadergen/templates/compute.glsl.j2" in names
+    assert "shadergen/templates/compare.html" in names
+    assert "shadergen/shaders/C4F16_CMP.glsl" in names
     assert "shadergen/py.typed" in names
     assert not any(name.startswith(("tests/", "weights/", "shaders/")) for name in names)
     code = "import shadergen, sys; from shadergen.cli import main; print(shadergen.__file__); main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "build", str(ROOT / "weights" / "C4F16.npz"), "--compute"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(str(tmp_path / "site"))
-    assert (tmp_path / "shaders" / "C4F16_CMP.glsl").read_text() == (ROOT / "shaders" / "C4F16_CMP.glsl").read_text()
+    for arguments in (
+        ["build", str(ROOT / "weights" / "C4F16.npz"), "--compute"],
+        ["install", "C4F16_CMP", "--mpv-dir", "mpv"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(str(tmp_path / "site"))
+    expected = (ROOT / "shaders" / "C4F16_CMP.glsl").read_text()
+    assert (tmp_path / "shaders" / "C4F16_CMP.glsl").read_text() == expected
+    assert (tmp_path / "mpv" / "shaders" / "C4F16_CMP.glsl").read_text() == expected

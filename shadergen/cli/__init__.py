@@ -13,7 +13,9 @@ from shadergen.cli.base import Group
 from shadergen.cli.bench import bench
 from shadergen.cli.build import build
 from shadergen.cli.convert import convert
+from shadergen.cli.doctor import doctor
 from shadergen.cli.inspect import inspect
+from shadergen.cli.install import install
 from shadergen.cli.lint import lint
 from shadergen.cli.score import score
 from shadergen.cli.train import train
@@ -27,5 +29,5 @@ def main() -> None:
     """Compile trained CNN upscalers into mpv shaders, and check them on the GPU."""
 
 
-for command in (build, inspect, verify, convert, lint, bench, upscale, score, train):
+for command in (build, inspect, verify, convert, lint, bench, upscale, install, doctor, score, train):
     main.add_command(command)

@@ -43,11 +43,27 @@ class Picture:
         """The texture's values, (4, height, width); channels it lacks are what sampling gives: 0, 0 and 1."""
         width, height = self.size
         components = self.texture.components
-        flat = np.frombuffer(self.texture.read(), self.texture.dtype)
+        # moderngl's f1 is a byte, and nu2 two of them, for 0..1.
+        kind, one = {"f1": ("u1", 255), "nu2": ("<u2", 65535)}.get(self.texture.dtype, (self.texture.dtype, 1))
+        flat = np.frombuffer(self.texture.read(), kind).astype(np.float32) / np.float32(one)
         values = np.zeros((4, height, width), np.float32)
         values[3] = 1.0
         values[:components] = np.moveaxis(flat.reshape(height, width, components), -1, 0)
         return values
+
+
+@dataclass(frozen=True)
+class CodedPlane:
+    """A plane to be read back as integer codes of `depth` bits; more than 8 are stored in 16."""
+
+    row: tuple[float, float, float, float]
+    """The plane is row[:3] @ rgb + row[3], where 1 is the largest code."""
+    depth: int
+    size: Size
+    ratio: tuple[float, float] = (1.0, 1.0)
+    """Texels of the picture per texel of the plane: 1 or 2 in each direction."""
+    origin: tuple[float, float] = (0.0, 0.0)
+    """The siting, in texels of the picture: (-0.5, 0) is left."""
 
 
 def whole(size: Size) -> Rect:
@@ -70,10 +86,11 @@ vec4 texel(sampler2D image, ivec2 at) {
 # By hand, because drivers' bilinear filters weigh with 8 bits.
 _RESAMPLE = """\
 uniform sampler2D image;
-uniform vec4 rect;
+uniform vec2 origin;
+uniform vec2 step;  // texels per texel; twofold enlarging is exact anywhere in the picture, so that tiles are
 uniform float mul;
 void main() {
-    vec2 at = rect.xy + rect.zw * (gl_FragCoord.xy / size) - 0.5;
+    vec2 at = origin + step * gl_FragCoord.xy - 0.5;
     ivec2 p = ivec2(floor(at));
     vec4 top = mix(texel(image, p), texel(image, p + ivec2(1, 0)), fract(at.x));
     vec4 bottom = mix(texel(image, p + ivec2(0, 1)), texel(image, p + ivec2(1, 1)), fract(at.x));
@@ -104,6 +121,29 @@ void main() {
 """
 
 
+_CODES = """\
+uniform sampler2D image;
+uniform vec4 row;
+uniform float levels, container;
+uniform vec2 ratio, origin;
+vec4 bilinear(vec2 at) {
+    ivec2 p = ivec2(floor(at - 0.5));
+    vec2 w = fract(at - 0.5);
+    return mix(mix(texel(image, p), texel(image, p + ivec2(1, 0)), w.x),
+               mix(texel(image, p + ivec2(0, 1)), texel(image, p + ivec2(1, 1)), w.x), w.y);
+}
+void main() {
+    vec2 at = ratio * gl_FragCoord.xy + origin;
+    vec2 far = 0.5 * (ratio - 1.0);
+    // Halving in a direction: the mean of two texels where the sample is between them, 1 2 1 where it is on one.
+    vec4 seen = 0.25 * (bilinear(at - far) + bilinear(at + far)
+                      + bilinear(at + vec2(far.x, -far.y)) + bilinear(at + vec2(-far.x, far.y)));
+    float value = dot(row.rgb, seen.rgb) + row.a;
+    color = vec4(clamp(floor(value * levels + 0.5), 0.0, levels) / container);
+}
+"""
+
+
 class Canvas:
     """Makes textures and draws into them; they live until `release`. Errors begin with `where`, the file's name."""
 
@@ -114,10 +154,12 @@ class Canvas:
         self._textures: list[moderngl.Texture] = []
 
     def upload(self, what: str, values: npt.NDArray[Any]) -> moderngl.Texture:
-        """A texture of values of shape (channels, height, width)."""
+        """A texture of values of shape (channels, height, width): floats as they are, uint8 and uint16 as codes of
+        0..1."""
         channels, height, width = values.shape
-        texels = np.ascontiguousarray(np.moveaxis(values, 0, -1), np.float32)
-        return self._texture(what, (width, height), channels, "f4", texels.tobytes())
+        dtype, kind = {"u1": ("f1", np.uint8), "u2": ("nu2", np.uint16)}.get(values.dtype.str[1:], ("f4", np.float32))
+        texels = np.ascontiguousarray(np.moveaxis(values, 0, -1), kind)
+        return self._texture(what, (width, height), channels, dtype, texels.tobytes())
 
     def target(self, storage: Storage, what: str, size: Size, line: int = 0) -> moderngl.Texture:
         """A texture of four channels to draw into; `line` of the hook file asked for it."""
@@ -128,14 +170,15 @@ class Canvas:
         assert program.vertices is not None
         framebuffer = self.context.framebuffer([target])
         framebuffer.use()
-        program.vertices.render(moderngl.TRIANGLES, vertices=3)
+        program.vertices.render(moderngl.TRIANGLE_STRIP, vertices=4)
         self.context.detect_framebuffer(0).use()  # moderngl would bind the one it last used again, released or not
         framebuffer.release()
 
     def resample(self, picture: Picture, rect: Rect, size: Size) -> Picture:
         """`rect` of the picture at another size, with its mul applied."""
         x0, y0, x1, y1 = rect
-        uniforms = {"rect": (x0, y0, x1 - x0, y1 - y0), "mul": picture.mul}
+        step = ((x1 - x0) / size[0], (y1 - y0) / size[1])
+        uniforms = {"origin": (x0, y0), "step": step, "mul": picture.mul}
         texture = self._draw(_RESAMPLE, size, {"image": picture}, uniforms)
         return Picture(texture, whole(size), picture.channels)
 
@@ -161,13 +204,32 @@ class Canvas:
         }
         return self._draw(_DECODE, picture.size, {"image": picture}, uniforms)
 
+    def codes(self, picture: Picture, plane: CodedPlane) -> bytes:
+        """One plane of the picture as the integer codes of a raw video frame, row after row, little-endian."""
+        wide = plane.depth > 8
+        target = self._texture("the plane", plane.size, 1, "nu2" if wide else "f1", None)
+        uniforms = {
+            "row": plane.row,
+            "levels": 2.0**plane.depth - 1,
+            "container": 65535.0 if wide else 255.0,
+            "ratio": plane.ratio,
+            "origin": plane.origin,
+        }
+        self._draw(_CODES, plane.size, {"image": picture}, uniforms, target)
+        return bytes(target.read(alignment=1))
+
     def release(self) -> None:
         for texture in self._textures:
             texture.release()
         self._textures.clear()
 
     def _draw(
-        self, source: str, size: Size, images: Mapping[str, Picture | None], uniforms: Mapping[str, Any]
+        self,
+        source: str,
+        size: Size,
+        images: Mapping[str, Picture | None],
+        uniforms: Mapping[str, Any],
+        target: moderngl.Texture | None = None,
     ) -> moderngl.Texture:
         program = self._programs.of_fragment(_HEAD + source)
         units = {}
@@ -175,7 +237,7 @@ class Canvas:
             units[name] = unit
             if image is not None:
                 image.texture.use(unit)
-        target = self.target("rgba32f", "the picture", size)
+        target = target or self.target("rgba32f", "the picture", size)
         program.set({"size": size, **units, **uniforms})
         self.draw(program, target)
         return target

@@ -77,6 +77,8 @@ class Hooks:
     source_rect: Rect
     """What the expressions call NATIVE_CROPPED: the frame's rect, from NATIVE on that of the merged picture."""
     output_size: Size
+    video: bool
+    """Whether linearize() is that of SDR video (BT.1886) or of pictures (sRGB)."""
     timers: bool
     progress: Callable[[PassRun], None] | None
     saved: dict[str, Picture] = field(default_factory=dict)
@@ -189,6 +191,7 @@ class Hooks:
             "sg_input_size": (x1 - x0, y1 - y0),
             "sg_target_size": self.output_size,
             "sg_tex_offset": (x0, y0),
+            "sg_video": self.video,
         }
         for param in self.loaded.file.params:
             value = self.values[param.name]

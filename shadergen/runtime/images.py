@@ -1,8 +1,9 @@
 """Pictures as arrays: the only place where they are read and written, and the colour and size changes tests need.
 
 A picture is float32 of shape (channels, height, width), 0 to 1, sRGB-encoded; 1 channel is grey, 3 RGB, 4 RGB and
-straight alpha. Embedded colour profiles are not applied. YCbCr levels are those of 8-bit video: limited luma is
-16/255..235/255, limited chroma 16/255..240/255, and chroma is neutral at 128/255 in both ranges.
+straight alpha. Embedded colour profiles are kept, not applied. YCbCr levels are those of 8-bit video unless said
+otherwise: limited luma is 16/255..235/255, limited chroma 16/255..240/255, and chroma is neutral at 128/255 in both
+ranges.
 """
 
 from __future__ import annotations
@@ -21,12 +22,23 @@ import PIL.Image
 
 from shadergen.errors import ImageError
 from shadergen.files import write_whole
+from shadergen.runtime import png
 
 Array = npt.NDArray[np.float32]
-Matrix = Literal["bt709", "bt601"]
+Codes = npt.NDArray[np.unsignedinteger[Any]]
+"""uint8 or uint16."""
+Depth = Literal[8, 16]
+"""Bits per channel of a picture in a file."""
+Matrix = Literal["bt709", "bt601", "bt2020"]
 Siting = tuple[float, float]
 SitingName = Literal["left", "center", "topleft"]
 
+_COEFFICIENTS: Mapping[Matrix, tuple[float, float]] = {
+    "bt709": (0.2126, 0.0722),
+    "bt601": (0.299, 0.114),
+    "bt2020": (0.2627, 0.0593),
+}
+"""What red and blue count in luma."""
 SITINGS: Mapping[str, Siting] = {"left": (-0.5, 0.0), "center": (0.0, 0.0), "topleft": (-0.5, -0.5)}
 """Where chroma samples lie, by SitingName: the (x, y) shift in luma texels from the centre of the luma they cover.
 
@@ -34,26 +46,43 @@ SITINGS: Mapping[str, Siting] = {"left": (-0.5, 0.0), "center": (0.0, 0.0), "top
 `topleft` on the top left luma texel (BT.2020, UHD).
 """
 
+_ORIENTATION = 0x0112
+_QUALITY: Mapping[str, Mapping[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"quality": 95},
+    "AVIF": {"quality": 90, "subsampling": "4:4:4"},
+}
+"""For formats with losses: an enlarged picture is usually looked at closely."""
+
 
 @dataclass(frozen=True)
 class Image:
     """A picture: `pixels` is float32 (channels, height, width) in 0..1, with 1, 3 or 4 channels."""
 
     pixels: Array
+    depth: Depth = 8
+    icc: bytes = b""
+    """The embedded colour profile, if it is one for these channels."""
+    exif: bytes = b""
+    """The EXIF data, with the orientation set to upright."""
 
 
 def load(path: str | os.PathLike[str]) -> Image:
     """Read a picture and turn it upright by its EXIF orientation.
 
-    What Pillow reads: 8 bits per channel, 16 for pictures of one channel; 16-bit colour is cut to 8. Palettes become
-    RGB, or RGB and alpha; grey with alpha becomes RGB and alpha. Raises ImageError, one line, for everything that can
-    go wrong.
+    What Pillow reads, and PNG of 16 bits per channel. Palettes become RGB, or RGB and alpha; grey with alpha becomes
+    RGB and alpha. Of an animation, the first frame. Raises ImageError, one line, for everything that can go wrong.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)  # the error at twice the size stays
             with PIL.Image.open(Path(path)) as image:
-                pixels = _upright(_from_pillow(image), image.getexif().get(0x0112, 1))
+                pixels, depth = _from_deep_png(path) if image.format == "PNG" else (None, 8)
+                if pixels is None:
+                    pixels, depth = _from_pillow(image)
+                exif = image.getexif()
+                pixels = _upright(pixels, exif.pop(_ORIENTATION, 1))
+                icc = _matching_profile(image.info.get("icc_profile"), pixels)
     except PIL.Image.DecompressionBombError as error:
         raise ImageError(path, f"found {error}, expected a picture of sane size") from None
     except PIL.UnidentifiedImageError:
@@ -62,47 +91,92 @@ def load(path: str | os.PathLike[str]) -> Image:
         raise ImageError(path, f"cannot be read: {error.strerror or error}") from None
     except (ValueError, SyntaxError, EOFError, NotImplementedError, MemoryError) as error:
         raise ImageError(path, f"found a damaged picture: {error}") from None
-    return Image(np.ascontiguousarray(pixels))
+    return Image(np.ascontiguousarray(pixels), depth, icc, exif.tobytes() if len(exif) else b"")
 
 
-def save(path: str | os.PathLike[str], pixels: npt.NDArray[np.floating[Any]]) -> None:
-    """Write a picture of shape (1, 3 or 4, height, width), clipped to 0..1 and rounded to 8 bits.
+def to_codes(pixels: npt.NDArray[Any], depth: Depth = 8) -> Codes:
+    """0..1 clipped and rounded to the codes of 8 bits (uint8) or 16 (uint16)."""
+    scaled = np.clip(pixels, 0, 1).astype(np.float64) * (2**depth - 1) + 0.5
+    codes: Codes = scaled.astype(np.uint8 if depth == 8 else np.uint16)
+    return codes
 
-    The suffix gives the format. Raises ImageError for pixels or a format that cannot be written, ShadergenError for a
-    place where nothing can (see `write_whole`), ValueError for another shape.
+
+def save(
+    path: str | os.PathLike[str],
+    pixels: npt.NDArray[np.floating[Any]] | Codes,
+    *,
+    icc: bytes = b"",
+    exif: bytes = b"",
+) -> None:
+    """Write a picture of shape (1, 3 or 4, height, width): codes as they are, floats clipped and rounded to 8 bits.
+
+    The suffix gives the format; PNG and TIFF of one channel keep 16 bits, PNG of more too, others are cut to 8. JPEG,
+    WebP and AVIF are written with little loss, colour at full resolution. Raises ImageError for pixels or a format that
+    cannot be written, ShadergenError for a place where nothing can (see `write_whole`), ValueError for another shape.
     """
     path = Path(path)
     if pixels.ndim != 3 or pixels.shape[0] not in (1, 3, 4) or pixels.size == 0:
         raise ValueError(f"found shape {pixels.shape}, expected (1, 3 or 4, height, width)")
     if np.isnan(pixels).any():
         raise ImageError(path, "found NaN among the pixels, expected numbers")
+    format = format_of(path)
+    codes: Any = to_codes(pixels) if np.issubdtype(pixels.dtype, np.floating) else pixels
+    write_whole(path, _encoded(path, format, codes, icc, exif))
+
+
+def format_of(path: Path) -> str:
+    """Pillow's name of the format that a suffix stands for. Raises ImageError where it stands for none."""
     format = PIL.Image.registered_extensions().get(path.suffix.lower())
     if format is None:
         raise ImageError(path, f"found suffix {path.suffix!r}, expected .png, .jpg, .webp, ...")
-    levels = (np.clip(pixels, 0, 1).astype(np.float64) * 255 + 0.5).astype(np.uint8)
-    texels = levels[0] if len(levels) == 1 else np.moveaxis(levels, 0, -1)
+    return format
+
+
+def _encoded(path: Path, format: str, codes: Codes, icc: bytes, exif: bytes) -> bytes:
+    if codes.dtype == np.uint16 and format == "PNG":
+        return png.write(codes.astype(np.uint16), icc, exif)
+    if codes.dtype == np.uint16 and not (format == "TIFF" and len(codes) == 1):
+        codes = (codes.astype(np.uint32) * 255 // 65535).astype(np.uint8)
+    texels = codes[0] if len(codes) == 1 else np.moveaxis(codes, 0, -1)
+    options: dict[str, Any] = dict(_QUALITY.get(format, {}))
+    options |= {key: value for key, value in (("icc_profile", icc), ("exif", exif)) if value}
     encoded = io.BytesIO()
     try:
-        PIL.Image.fromarray(np.ascontiguousarray(texels)).save(encoded, format)
+        image = PIL.Image.fromarray(np.ascontiguousarray(texels))
+        image.save(encoded, format, **options)
     except (OSError, ValueError, KeyError) as error:
         raise ImageError(path, f"cannot be written as {format}: {error}") from None
-    write_whole(path, encoded.getvalue())
+    return encoded.getvalue()
 
 
-def _from_pillow(image: PIL.Image.Image) -> Array:
+def _from_deep_png(path: str | os.PathLike[str]) -> tuple[Array | None, Depth]:
+    data = Path(path).read_bytes()
+    if not png.is_deep(data):
+        return None, 8
+    texels = png.read(data).astype(np.float32) / np.float32(65535)
+    return (texels if len(texels) != 2 else texels[[0, 0, 0, 1]]), 16
+
+
+def _matching_profile(icc: bytes | None, pixels: Array) -> bytes:
+    """The profile if its colour space (bytes 16 to 19) is the picture's: a CMYK file has become RGB."""
+    space = b"GRAY" if len(pixels) == 1 else b"RGB "
+    return icc if icc and icc[16:20] == space else b""
+
+
+def _from_pillow(image: PIL.Image.Image) -> tuple[Array, Depth]:
     mode = image.mode
     if mode in ("F", "I") or mode.startswith("I;"):
         values = np.asarray(image)
         if mode == "F" or values.min(initial=0) < 0 or values.max(initial=0) > 65535:
             raise ValueError(f"pixels of type {mode}, expected 8 or 16 bits per channel")
-        return (values.astype(np.float32) / np.float32(65535))[np.newaxis]
+        return (values.astype(np.float32) / np.float32(65535))[np.newaxis], 16
     if mode == "1":
         image = image.convert("L")
     elif mode not in ("L", "RGB", "RGBA"):
         transparent = mode in ("LA", "PA", "La", "RGBa") or "transparency" in image.info
         image = image.convert("RGBA" if transparent else "RGB")
     texels = np.atleast_3d(np.asarray(image))
-    return np.moveaxis(texels.astype(np.float32) / np.float32(255), -1, 0)
+    return np.moveaxis(texels.astype(np.float32) / np.float32(255), -1, 0), 8
 
 
 def _upright(pixels: Array, orientation: int) -> Array:
@@ -120,15 +194,21 @@ def _upright(pixels: Array, orientation: int) -> Array:
 # Colour
 
 
-def ycbcr_decoding(matrix: Matrix, full_range: bool) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """A matrix (3, 3) and an offset (3,) such that rgb = matrix @ (ycbcr + offset)."""
-    kr, kb = (0.2126, 0.0722) if matrix == "bt709" else (0.299, 0.114)
+def ycbcr_decoding(
+    matrix: Matrix, full_range: bool, depth: int = 8
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """A matrix (3, 3) and an offset (3,) such that rgb = matrix @ (ycbcr + offset).
+
+    YCbCr is code / (2^depth - 1): limited black is 16/255 in 8 bits, 64/1023 in 10, 4096/65535 in 16.
+    """
+    kr, kb = _COEFFICIENTS[matrix]
     kg = 1 - kr - kb
     red, blue = 2 * (1 - kr), 2 * (1 - kb)
     rgb = np.array([[1, 0, red], [1, -blue * kb / kg, -red * kr / kg], [1, blue, 0]])
+    unit = 2 ** (depth - 8) / (2**depth - 1)
     if full_range:
-        return rgb, np.array([0, -128, -128]) / 255
-    return rgb * (255 / np.array([219, 224, 224])), np.array([-16, -128, -128]) / 255
+        return rgb, np.array([0, -128, -128]) * unit
+    return rgb / (np.array([219, 224, 224]) * unit), np.array([-16, -128, -128]) * unit
 
 
 def rgb_to_ycbcr(rgb: npt.NDArray[np.floating[Any]], matrix: Matrix = "bt709", full_range: bool = True) -> Array:

@@ -41,11 +41,14 @@ Siting = Literal[SitingName, "unspecified"]
 Array = npt.NDArray[np.float32]
 
 _FILTER = (
-    "setparams=range={range}:colorspace=bt709:color_primaries=bt709:color_trc=bt709,format={format},hwupload,"
+    "setparams=range={range}:colorspace=bt709:color_primaries=bt709:color_trc=bt709,format={format},{upload}"
     "libplacebo=w={width}:h={height}:format=yuv444p16le:range={range}:custom_shader_path=shader.glsl:"
     "upscaler=bilinear:downscaler=bilinear:dithering=none:disable_linear=1:sigmoid=0:deband=0:peak_detect=0:"
-    "apply_filmgrain=0,hwdownload,format=yuv444p16le"
+    "apply_filmgrain=0,{download}format=yuv444p16le"
 )
+_TRANSFERS: tuple[tuple[str, str], ...] = (("", ""), ("hwupload,", "hwdownload,"))
+"""What stands before and after the filter. It takes frames from memory since ffmpeg 6.1; before, only uploaded ones,
+which in turn come back with their planes mixed up from ffmpeg 7.1 on Mesa 25's lavapipe."""
 
 _TRIAL = """//!HOOK LUMA
 //!BIND HOOKED
@@ -66,7 +69,7 @@ class Played:
     ran: tuple[str, ...]
     """DESC of every hook pass that ran, in order, from libplacebo's own log."""
     skipped: tuple[str, ...]
-    """DESC of every hook pass whose WHEN said no."""
+    """DESC of every hook pass whose WHEN said no, or that binds a texture that is not there."""
     device: str
     """The Vulkan device's name."""
 
@@ -94,7 +97,7 @@ def run(
         where=where,
     )
     if not played.ran:
-        problem = f"found no hook pass that ran ({len(played.skipped)} skipped by WHEN), expected at least one"
+        problem = f"found no hook pass that ran ({len(played.skipped)} skipped by WHEN or BIND), expected at least one"
         raise ShaderRunError(where, problem, "check HOOK, WHEN and the output size")
     return played.picture
 
@@ -119,7 +122,8 @@ def play(
     reason = unavailable()
     if reason is not None:
         raise NoDeviceError("libplacebo", reason)
-    return _play(shader_text, luma, chroma, output_size, full_range, siting, timeout, where)
+    transfer = next(transfer for transfer in _TRANSFERS if _trial(transfer) is None)
+    return _play(shader_text, luma, chroma, output_size, full_range, siting, timeout, where, transfer)
 
 
 @functools.cache
@@ -130,13 +134,26 @@ def unavailable() -> str | None:
     listing = subprocess.run(["ffmpeg", "-hide_banner", "-filters"], capture_output=True, text=True, check=False)
     if " libplacebo " not in listing.stdout:
         return "found an ffmpeg without the libplacebo filter, expected ffmpeg >= 5.1 built with --enable-libplacebo"
+    problem: str | None = None
+    for transfer in _TRANSFERS:
+        problem = _trial(transfer)
+        if problem is None:
+            return None
+    return problem
+
+
+@functools.cache
+def _trial(transfer: tuple[str, str]) -> str | None:
+    """None where a trial frame comes out right; else what is wrong."""
     grey = np.full((1, 16, 16), 0.25, np.float32)
+    neutral = np.full((2, 16, 16), 0.5, np.float32)
     try:
-        played = _play(_TRIAL, grey, np.full((2, 16, 16), 0.5, np.float32), (32, 32), True, "left", 60.0, "trial frame")
+        played = _play(_TRIAL, grey, neutral, (32, 32), True, "left", 60.0, "trial frame", transfer)
     except ShaderRunError as error:
         problem = error.problem.partition(", expected")[0]
         return f"{problem}, expected a Vulkan device that draws a trial frame; install mesa-vulkan-drivers"
-    if len(played.ran) != 1 or abs(float(played.picture[0].mean()) - 0.75) > 0.002:
+    off = np.abs(played.picture - np.reshape((0.75, 0.5, 0.5), (3, 1, 1))).max()
+    if len(played.ran) != 1 or off > 0.002:
         return f"found a trial frame that {played.device or 'the device'} renders wrongly, expected an inverted grey"
     return None
 
@@ -150,6 +167,7 @@ def _play(
     siting: Siting,
     timeout: float,
     where: str,
+    transfer: tuple[str, str],
 ) -> Played:
     height, width = luma.shape[1:]
     pixel_format = _pixel_format(luma.shape, chroma.shape)
@@ -160,7 +178,10 @@ def _play(
     if siting != "unspecified":
         command += ["-chroma_sample_location", siting]
     range_ = "pc" if full_range else "tv"
-    filters = _FILTER.format(range=range_, format=pixel_format, width=out_width, height=out_height)
+    upload, download = transfer
+    filters = _FILTER.format(
+        range=range_, format=pixel_format, width=out_width, height=out_height, upload=upload, download=download
+    )
     command += ["-i", "-", "-vf", filters, "-frames:v", "1", "-f", "rawvideo", "-"]
     # The file has a plain name in a folder of its own: paths in a filter string would need two levels of escaping.
     with tempfile.TemporaryDirectory(prefix="shadergen-") as folder:
@@ -239,7 +260,7 @@ class _Log:
                 complaints.append(message)
             if match := re.match(r"Executing hook pass \d+ on stage '\w+': (.*)", message):
                 ran.append(match[1].strip())
-            elif message.startswith("Skipping hook due to condition"):
+            elif message.startswith("Skipping hook"):
                 skipped.append(ran.pop())
             elif match := re.match(r"\s+Device Name: (.*)", message):
                 device = match[1].strip()

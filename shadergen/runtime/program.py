@@ -40,13 +40,16 @@ def bindings(item: HookPass, stage: str) -> dict[str, bool]:
 
 def param_values(file: HookFile, overrides: Mapping[str, float], where: str) -> dict[str, float]:
     """The value of every PARAM; raises ShaderRunError for an override that names none or lies outside its range."""
-    values = {param.name: param.initial for param in file.params}
+    # libplacebo reads the digits of a whole number and ignores what follows them: 0.8 is 0.
+    values = {
+        param.name: param.initial if param.type == "float" else math.trunc(param.initial) for param in file.params
+    }
     for name in overrides:
         if name not in values:
             known = ", ".join(values) or "none: the file has no PARAM"
             raise ShaderRunError(where, f"found parameter {name!r}, expected one of {known}")
     for param in file.params:
-        value = values[param.name] = overrides.get(param.name, param.initial)
+        value = values[param.name] = overrides.get(param.name, values[param.name])
         low = 0.0 if param.names else -math.inf if param.minimum is None else param.minimum
         high = len(param.names) - 1.0 if param.names else math.inf if param.maximum is None else param.maximum
         if not low <= value <= high:
@@ -66,13 +69,19 @@ _EXTENSION = re.compile(r"^[ \t]*#[ \t]*extension[ \t]+(\w+)[ \t]*:[ \t]*(\w+)[^
 _IF, _ENDIF = (re.compile(rf"^[ \t]*#[ \t]*{word}", re.MULTILINE) for word in ("if", "endif"))
 
 _CURVES = """\
+uniform bool sg_video;
+const float sg_lift = 0.0595848, sg_gain = 0.8703105;  // BT.1886 on a display of contrast 1000:1
 vec4 sg_linearize(vec4 c) {
-    vec3 low = c.rgb / 12.92, high = pow((max(c.rgb, 0.0) + 0.055) / 1.055, vec3(2.4));
-    return vec4(mix(high, low, lessThanEqual(c.rgb, vec3(0.04045))), c.a);
+    vec3 v = max(c.rgb, 0.0);
+    vec3 low = v / 12.92, high = pow((v + 0.055) / 1.055, vec3(2.4));
+    vec3 srgb = mix(high, low, lessThanEqual(v, vec3(0.04045)));
+    return vec4(sg_video ? sg_gain * pow(v + sg_lift, vec3(2.4)) : srgb, c.a);
 }
 vec4 sg_delinearize(vec4 c) {
-    vec3 low = c.rgb * 12.92, high = 1.055 * pow(max(c.rgb, 0.0), vec3(1.0 / 2.4)) - 0.055;
-    return vec4(mix(high, low, lessThanEqual(c.rgb, vec3(0.0031308))), c.a);
+    vec3 v = max(c.rgb, 0.0);
+    vec3 low = v * 12.92, high = 1.055 * pow(v, vec3(1.0 / 2.4)) - 0.055;
+    vec3 srgb = mix(high, low, lessThanEqual(v, vec3(0.0031308)));
+    return vec4(sg_video ? pow(v / sg_gain, vec3(1.0 / 2.4)) - sg_lift : srgb, c.a);
 }
 """
 
@@ -137,8 +146,10 @@ def _bind_lines(name: str, unit: int, hooked: bool, compute: bool, version: int)
     yield f"uniform vec4 sg_rect{unit};"
     yield f"uniform vec2 sg_pt{unit}, sg_off{unit};"
     yield f"uniform float sg_mul{unit};"
+    if not compute:
+        yield f"in vec2 sg_pos{unit};"
     origin = f"sg_rect{unit}.xy + sg_rect{unit}.zw"
-    pos = f"({origin} * (gl_FragCoord.xy / sg_out_size))"
+    pos = f"({origin} * (gl_FragCoord.xy / sg_out_size))" if compute else f"sg_pos{unit}"
     macros = {
         "raw": f"sg_tex{unit}",
         "pos": pos,
@@ -212,12 +223,20 @@ def _param_lines(params: Iterable[Param], values: Mapping[str, float]) -> Iterat
 # ---------------------------------------------------------------------------------------------------------------------
 # Compiling
 
-_VERTEX = """\
-void main() {
-    // One triangle that covers the target: no diagonal seam where derivatives would differ.
-    gl_Position = vec4(vec2(gl_VertexID % 2, gl_VertexID / 2) * 4.0 - 1.0, 0.0, 1.0);
-}
-"""
+_POSITION = re.compile(r"^in vec2 sg_pos(\d+);$", re.MULTILINE)
+
+
+def _vertex_shader(fragment: str) -> str:
+    """Four vertices that cover the target. NAME_pos is interpolated between them as in libplacebo, not computed from
+    gl_FragCoord: shaders floor() it, and where it lies on a texel's edge the last bit decides (KrigBilateral, CfL)."""
+    units = _POSITION.findall(fragment)
+    declared = "".join(f"uniform vec4 sg_rect{unit};\nout vec2 sg_pos{unit};\n" for unit in units)
+    set_ = "".join(f"    sg_pos{unit} = sg_rect{unit}.xy + sg_rect{unit}.zw * corner;\n" for unit in units)
+    return (
+        f"{declared}void main() {{\n"
+        "    vec2 corner = vec2(gl_VertexID % 2, gl_VertexID / 2);\n"
+        f"{set_}    gl_Position = vec4(2.0 * corner - 1.0, 0.0, 1.0);\n}}\n"
+    )
 
 
 @dataclass(frozen=True)
@@ -340,7 +359,7 @@ def _compile(context: moderngl.Context, source: str, compute: bool) -> Program:
             raise moderngl.Error(f"found {found}, expected 4.3 or later for COMPUTE")
         return Program(context.compute_shader(source), None, time.perf_counter() - start)
     version = source.partition("\n")[0]
-    program = context.program(vertex_shader=f"{version}\n{_VERTEX}", fragment_shader=source)
+    program = context.program(vertex_shader=f"{version}\n{_vertex_shader(source)}", fragment_shader=source)
     vertices = context.vertex_array(program, [])
     return Program(program, vertices, time.perf_counter() - start)
 

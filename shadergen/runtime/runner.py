@@ -25,8 +25,8 @@ Where this runner differs from libplacebo:
 - Hook outputs are `storage`, nothing else; libplacebo takes rgba16f where it can and falls back to integer formats.
   The driver rounds to 16 bits: GPUs to the nearest value, Mesa's llvmpipe towards zero.
 - LINEAR and SIGMOID never fire: scaling is in the picture's own light. Their passes are listed as not run.
-- linearize() and delinearize() are the sRGB curve, whatever the video's is.
-- Levels are 8-bit ones: limited luma is 16/255..235/255 and neutral chroma 128/255.
+- linearize() and delinearize() are BT.1886 for YCbCr and sRGB for RGB, whatever a file's tags would say.
+- Levels are 8-bit ones unless the frame says otherwise: limited luma is 16/255..235/255, neutral chroma 128/255.
 - `random` is a fixed sequence, another one than libplacebo's.
 - `#extension` lines are moved to the top of the program. glslang takes them in the middle, OpenGL drivers do not.
 - A name bound twice (`BIND HOOKED` and `BIND LUMA` on LUMA) is bound once; libplacebo defines its macros twice.
@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -50,12 +50,12 @@ import numpy.typing as npt
 
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import HookFile
-from shadergen.runtime.canvas import Array, Canvas, Picture, Rect, Size, roundf, whole
+from shadergen.runtime.canvas import Array, Canvas, CodedPlane, Picture, Rect, Size, roundf, whole
 from shadergen.runtime.hooks import Hooks, LoadedFile, PassRun
 from shadergen.runtime.images import Matrix, ycbcr_decoding
 from shadergen.runtime.program import Storage, canonical, param_values
 
-__all__ = ["Frame", "PassRun", "Result", "Runner", "Storage"]
+__all__ = ["CodedPlane", "Frame", "PassRun", "Result", "Runner", "Storage"]
 
 STAGES = (
     *("RGB", "LUMA", "CHROMA", "ALPHA", "CHROMA_SCALED", "ALPHA_SCALED", "NATIVE", "MAINPRESUB"),
@@ -78,17 +78,20 @@ class Frame:
     other planes and shapes.
     """
 
-    planes: Mapping[str, npt.NDArray[np.floating[Any]]]
-    """By stage: LUMA (1, h, w), CHROMA (2, ch, cw), ALPHA (1, h, w), RGB (3 or 4, h, w). The values are what
-    NAME_mul * NAME_raw gives, so limited-range luma runs from 16/255 to 235/255."""
+    planes: Mapping[str, npt.NDArray[Any]]
+    """By stage: LUMA (1, h, w), CHROMA (2, ch, cw), ALPHA (1, h, w), RGB (3 or 4, h, w). Floats are what NAME_mul *
+    NAME_raw gives, so limited-range luma runs from 16/255 to 235/255. uint8 and uint16 are what NAME_raw gives, as
+    codes of 0..1."""
     mul: float = 1.0
-    """NAME_mul of every plane: the textures hold values / mul."""
+    """NAME_mul of every plane: textures of floats hold values / mul."""
     siting: tuple[float, float] = (0.0, 0.0)
     """Where the chroma samples lie, in luma texels from the centre of the luma texels they cover: center (0, 0), left
     (MPEG-2) (-0.5, 0), topleft (-0.5, -0.5)."""
     matrix: Matrix = "bt709"
     full_range: bool = False
-    """`matrix` and `full_range` are used only to turn NATIVE into MAIN."""
+    depth: int = 8
+    """Bits of the codes whose levels the values are. `matrix`, `full_range` and `depth` are used only to turn NATIVE
+    into MAIN."""
 
     def __post_init__(self) -> None:
         names = frozenset(self.planes) - {"ALPHA"}
@@ -117,12 +120,15 @@ class Result:
     """In the order they came up; those whose stage never fired last."""
     rects: Mapping[str, Rect]
     """By stage: the rect of the content as OFFSET and OFFSET ALIGN made it."""
+    coded: tuple[bytes, ...] = ()
+    """The planes of OUTPUT asked for with `coded`."""
 
 
 class Runner:
     """A hook file on a context, ready to run frame after frame; programs are compiled when first needed.
 
-    `params` overrides PARAM values by name. Errors begin with `where`, the file's name.
+    `params` overrides PARAM values by name. Errors begin with `where`, the file's name. `after` are files that come
+    later in the player's list, by name: at every stage they get what this one made of it.
     Raises ShaderRunError for a block this device or this runner cannot do.
     """
 
@@ -134,6 +140,7 @@ class Runner:
         storage: Storage = "rgba16f",
         params: Mapping[str, float] | None = None,
         where: str = "<shader>",
+        after: Mapping[str, HookFile] | None = None,
     ) -> None:
         self.context = context
         self.file = file
@@ -141,7 +148,8 @@ class Runner:
         self.where = where
         self._overrides = dict(params or {})
         param_values(file, self._overrides, where)  # before any work, so that a wrong name is found at once
-        self._loaded = LoadedFile(context, file, storage, where)
+        files = {where: file} | dict(after or {})
+        self._loaded = [LoadedFile(context, file, storage, name) for name, file in files.items()]
 
     def run(
         self,
@@ -152,11 +160,14 @@ class Runner:
         stop_after: str | None = None,
         timers: bool = False,
         progress: Callable[[PassRun], None] | None = None,
+        only: Collection[str] | None = None,
+        coded: Sequence[CodedPlane] = (),
     ) -> Result:
         """Play one frame at `output_size`.
 
         `keep` names saved textures to return. `stop_after` names the last stage to run. With `timers` each pass is
-        waited for, so that its GPU time is its own. `progress` is called after every pass that came up.
+        waited for, so that its GPU time is its own. `progress` is called after every pass that came up. `only` names
+        the stages to read back (None: all), `coded` planes to read of OUTPUT.
         Raises ShaderRunError for a pass that does not compile or needs a texture the device cannot make, ValueError
         for a `stop_after` or an output size that cannot be.
         """
@@ -165,21 +176,34 @@ class Runner:
             raise ValueError(f"found stop_after {stop_after!r}, expected one of {', '.join(STAGES)}")
         if min(output_size) < 1:
             raise ValueError(f"found output size {output_size}, expected positive numbers")
-        canvas = Canvas(self.context, self._loaded.programs, self.where)
-        hooks = Hooks(self._loaded, canvas, self._values(frame), whole(frame.size), output_size, timers, progress)
+        canvas = Canvas(self.context, self._loaded[0].programs, self.where)
+        hooks = [
+            Hooks(
+                loaded,
+                canvas,
+                self._values(frame, loaded.file),
+                whole(frame.size),
+                output_size,
+                "LUMA" in frame.planes,
+                timers,
+                progress,
+            )
+            for loaded in self._loaded
+        ]
         playback = _Playback(frame, output_size, stop, canvas, hooks)
         try:
             playback.play()
             error = self.context.error
             if error != "GL_NO_ERROR":
                 raise ShaderRunError(self.where, f"found {error} from the driver, expected none")
-            return playback.result(keep)
+            return playback.result(keep, only, coded)
         finally:
             canvas.release()
 
     def release(self) -> None:
         """Free every GL object; the runner cannot be used afterwards."""
-        self._loaded.release()
+        for loaded in self._loaded:
+            loaded.release()
 
     def __enter__(self) -> Runner:
         return self
@@ -189,12 +213,12 @@ class Runner:
     ) -> None:
         self.release()
 
-    def _values(self, frame: Frame) -> dict[str, float]:
-        """Of every PARAM. mpv fills in two by itself (its manual, "chroma_offset_x")."""
+    def _values(self, frame: Frame, file: HookFile) -> dict[str, float]:
+        """Of every PARAM of a file. mpv fills in two by itself (its manual, "chroma_offset_x")."""
         siting = {"chroma_offset_x": frame.siting[0], "chroma_offset_y": frame.siting[1]}
-        names = {param.name for param in self.file.params}
-        overrides = {name: value for name, value in siting.items() if name in names} | self._overrides
-        return param_values(self.file, overrides, self.where)
+        names = {param.name for param in file.params}
+        overrides = {name: value for name, value in siting.items() if name in names}
+        return param_values(file, overrides | (self._overrides if file is self.file else {}), self.where)
 
 
 class _Stop(Exception):  # noqa: N818 - the wanted stage is done; nothing is wrong
@@ -210,7 +234,8 @@ class _Playback:
     stop: str | None
     """The last stage to run, or None."""
     canvas: Canvas
-    hooks: Hooks
+    hooks: Sequence[Hooks]
+    """Of every file, in the player's order."""
     stages: dict[str, Picture] = field(default_factory=dict)
     """What the stages that fired came to."""
 
@@ -220,7 +245,7 @@ class _Playback:
             self._play()
         self._note_unfired()
 
-    def result(self, keep: Collection[str]) -> Result:
+    def result(self, keep: Collection[str], only: Collection[str] | None, coded: Sequence[CodedPlane]) -> Result:
         texels: dict[int, Array] = {}
 
         def read(picture: Picture, channels: int) -> Array:
@@ -230,13 +255,15 @@ class _Playback:
             values = texels[picture.texture.glo]
             return values[:channels] * np.float32(picture.mul) if picture.mul != 1.0 else values[:channels]
 
-        saved = self.hooks.saved
+        saved = {name: picture for hooks in self.hooks for name, picture in hooks.saved.items()}
         named = {name: picture for stage, picture in self.stages.items() for name in _names(stage)}
+        wanted = named if only is None else named.keys() & set(only)
         return Result(
-            planes={name: read(picture, picture.channels) for name, picture in named.items()},
+            planes={name: read(named[name], named[name].channels) for name in named if name in wanted},
             saved={name: read(saved[canonical(name)], 4) for name in keep if canonical(name) in saved},
-            passes=tuple(self.hooks.runs),
+            passes=tuple(run for hooks in self.hooks for run in hooks.runs),
             rects={name: picture.rect for name, picture in named.items()},
+            coded=tuple(self.canvas.codes(named["OUTPUT"], plane) for plane in coded),
         )
 
     def _play(self) -> None:
@@ -244,7 +271,7 @@ class _Playback:
         native = self._fire("NATIVE", self._merge(planes))
         main = self._fire("MAINPRESUB", self._to_rgb(native))
         picture = self._fire("PREKERNEL", main)
-        if picture.size != self.output_size or picture.rect != whole(self.output_size):
+        if not _same_size(picture.rect, self.output_size):
             picture = self.canvas.resample(picture, picture.rect, self.output_size)
         for stage in ("POSTKERNEL", "SCALED", "PREOUTPUT", "OUTPUT"):
             picture = self._fire(stage, picture)
@@ -264,7 +291,8 @@ class _Playback:
                 (width - shift_x) * ratio_x,
                 (height - shift_y) * ratio_y,
             )
-            texture = self.canvas.upload(stage, values / self.frame.mul)
+            whole_numbers = np.issubdtype(values.dtype, np.integer)
+            texture = self.canvas.upload(stage, values if whole_numbers else values / self.frame.mul)
             planes[stage] = self._fire(stage, Picture(texture, rect, values.shape[0], self.frame.mul))
         return planes
 
@@ -287,7 +315,8 @@ class _Playback:
             scaled = f"{stage}_SCALED"
             aligned[stage] = self._fire(scaled, picture) if scaled in STAGES else picture
         source_rect = (*offset, offset[0] + width, offset[1] + height)
-        self.hooks.source_rect = source_rect
+        for hooks in self.hooks:
+            hooks.source_rect = source_rect
         if set(planes) == {"RGB"}:
             return Picture(aligned["RGB"].texture, source_rect, base.channels)
         alpha = "ALPHA" in planes or base.channels == 4
@@ -296,7 +325,7 @@ class _Playback:
     def _to_rgb(self, native: Picture) -> Picture:
         matrix, offset = np.eye(3), np.zeros(3)
         if "LUMA" in self.frame.planes:
-            matrix, offset = ycbcr_decoding(self.frame.matrix, self.frame.full_range)
+            matrix, offset = ycbcr_decoding(self.frame.matrix, self.frame.full_range, self.frame.depth)
         elif native.channels == 3:
             return native
         return Picture(self.canvas.decode(native, matrix, offset), native.rect, native.channels)
@@ -304,26 +333,36 @@ class _Playback:
     def _fire(self, stage: str, picture: Picture) -> Picture:
         if self.stop is not None and STAGES.index(stage) > STAGES.index(self.stop):
             raise _Stop  # this frame has no stage by the wanted name
-        self.stages[stage] = self.hooks.fire(stage, picture)
+        for hooks in self.hooks:
+            picture = hooks.fire(stage, picture)
+        self.stages[stage] = picture
         if stage == self.stop:
             raise _Stop
         return self.stages[stage]
 
     def _note_unfired(self) -> None:
-        for index, item in enumerate(self.hooks.loaded.file.passes):
-            for hook in item.hooks:
-                stage = canonical(hook)
-                if stage in self.stages:
-                    continue
-                if stage in _NEVER_FIRES:
-                    reason = _NEVER_FIRES[stage]
-                elif stage not in STAGES:
-                    reason = f"there is no stage {hook}"
-                elif self.stop is not None and STAGES.index(stage) > STAGES.index(self.stop):
-                    reason = f"stopped after {self.stop}"
-                else:
-                    reason = f"this frame has no stage {hook}"
-                self.hooks.note(PassRun(index, item.desc, stage, ran=False, reason=reason))
+        for hooks in self.hooks:
+            for index, item in enumerate(hooks.loaded.file.passes):
+                for hook in item.hooks:
+                    if (stage := canonical(hook)) not in self.stages:
+                        reason = self._why_unfired(stage, hook)
+                        hooks.note(PassRun(index, item.desc, stage, ran=False, reason=reason))
+
+    def _why_unfired(self, stage: str, hook: str) -> str:
+        if stage in _NEVER_FIRES:
+            return _NEVER_FIRES[stage]
+        if stage not in STAGES:
+            return f"there is no stage {hook}"
+        if self.stop is not None and STAGES.index(stage) > STAGES.index(self.stop):
+            return f"stopped after {self.stop}"
+        return f"this frame has no stage {hook}"
+
+
+def _same_size(rect: Rect, size: Size) -> bool:
+    """Whether nothing is to be scaled. What OFFSET left of a texel is dropped then, as libplacebo does by default
+    (sample_src_info without correct_subpixel_offsets; mpv's --scaler-resizes-only)."""
+    x0, y0, x1, y1 = rect
+    return abs(size[0] / (x1 - x0) - 1) <= 1e-6 and abs(size[1] / (y1 - y0) - 1) <= 1e-6
 
 
 def _names(stage: str) -> tuple[str, ...]:

@@ -5,39 +5,59 @@ tests/test_train.py holds every operator here against reference.py.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, assert_never
+from dataclasses import fields, replace
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, assert_never, get_args
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor, nn
 
+from shadergen import reference
 from shadergen.errors import ModelError
 from shadergen.graph import (
     Add,
+    Affine,
+    AveragePool,
     Clip,
     Concat,
     Conv,
+    ConvTranspose,
     DepthToSpace,
+    Div,
     Elu,
+    Erf,
+    Fit,
+    Gather,
+    GlobalAveragePool,
     Graph,
+    Internal,
     LeakyRelu,
+    MaxPool,
+    MeanOfMeans,
     Mul,
     Node,
     Op,
+    Pad,
+    PadMode,
     PRelu,
     Relu,
+    Resize,
     Rim,
     Selu,
+    Sides,
     Sigmoid,
     Slice,
+    Softplus,
     SpaceToDepth,
+    Sqrt,
+    Sub,
     Tanh,
 )
 
 _PAD_MODES = {"zero": "constant", "edge": "replicate", "reflect": "reflect"}
-_FIELDS = ("weight", "bias", "slope")
 
 
 class Network(nn.Module):  # type: ignore[misc, unused-ignore]
@@ -48,11 +68,11 @@ class Network(nn.Module):  # type: ignore[misc, unused-ignore]
         self.graph = graph
         self.arrays = nn.ParameterDict()
         for node in graph.nodes:
-            if isinstance(node.op, Rim):
-                raise ModelError(f"{graph.name}: node {node.name!r}", "found a Rim, expected a graph as it was trained")
-            for field in _FIELDS:
-                if hasattr(node.op, field):
-                    self.arrays[_key(node, field)] = nn.Parameter(torch.from_numpy(getattr(node.op, field).copy()))
+            if isinstance(node.op, get_args(Internal)):
+                problem = f"found operator {type(node.op).__name__!r}, expected the graph as it was trained"
+                raise ModelError(f"{graph.name}: node {node.name!r}", problem)
+            for field, array in _arrays(node.op).items():
+                self.arrays[_key(node, field)] = nn.Parameter(torch.from_numpy(array.copy()))
 
     def forward(self, image: Tensor, clip: bool = True) -> Tensor:
         """The picture. Without `clip`, a last Clip is left out: where it acts, it would stop the gradient."""
@@ -82,31 +102,75 @@ class Network(nn.Module):  # type: ignore[misc, unused-ignore]
                 return torch.sigmoid(x)
             case Tanh():
                 return torch.tanh(x)
+            case Softplus():
+                return F.softplus(x)
+            case Erf():
+                return torch.erf(x)
+            case Sqrt():
+                return torch.sqrt(x)
             case Clip(minimum, maximum):
                 return torch.clamp(x, minimum, maximum)
+            case Affine():
+                return self._affine(node, x)
             case Add():
                 return x + inputs[1]
+            case Sub():
+                return x - inputs[1]
             case Mul():
                 return x * inputs[1]
+            case Div():
+                return x / inputs[1]
             case Concat():
                 return torch.cat(inputs, 1)
             case Slice(start, stop):
                 return x[:, start:stop]
+            case Gather(indices):
+                return x[:, list(indices)]
             case DepthToSpace(block):
                 return F.pixel_shuffle(x, block)
             case SpaceToDepth(block):
                 return F.pixel_unshuffle(x, block)
-            case Rim():
+            case ConvTranspose():
+                return self._conv_transpose(node, node.op, x)
+            case Pad(pads, mode, value):
+                return _padded(x, pads, mode, value)
+            case Fit():
+                return _fitted(node.op, x, inputs[1])
+            case Resize():
+                rows, columns = (_resampling(node.op, axis, x.shape[2 + axis]).to(x) for axis in (0, 1))
+                return rows @ x @ columns.T
+            case MaxPool(kernel, strides, pads):
+                return F.max_pool2d(_padded(x, pads, value=-torch.inf), kernel, strides)
+            case AveragePool(kernel, strides, pads):
+                total, count = (
+                    F.avg_pool2d(_padded(y, pads), kernel, strides) for y in (x, torch.ones_like(x[:1, :1]))
+                )
+                return total / count
+            case GlobalAveragePool():
+                return x.mean((2, 3), keepdim=True)
+            case Rim() | MeanOfMeans():
                 raise AssertionError("refused by __init__")
             case _:
                 assert_never(node.op)
+
+    def _affine(self, node: Node, x: Tensor) -> Tensor:
+        scale, shift = (self.arrays[_key(node, field)][:, None, None] for field in ("scale", "shift"))
+        result: Tensor = scale * x + shift
+        return result
 
     def _conv(self, node: Node, op: Conv, x: Tensor) -> Tensor:
         weight, bias = self.arrays[_key(node, "weight")], self.arrays[_key(node, "bias")]
         top, left, bottom, right = op.pads
         if op.pad_mode == "zero" and (top, left) == (bottom, right):  # faster than a padded copy
-            return F.conv2d(x, weight, bias, padding=(top, left))
-        return F.conv2d(F.pad(x, (left, right, top, bottom), _PAD_MODES[op.pad_mode]), weight, bias)
+            return F.conv2d(x, weight, bias, op.strides, (top, left), op.dilations, op.group)
+        return F.conv2d(_padded(x, op.pads, op.pad_mode), weight, bias, op.strides, 0, op.dilations, op.group)
+
+    def _conv_transpose(self, node: Node, op: ConvTranspose, x: Tensor) -> Tensor:
+        weight, bias = self.arrays[_key(node, "weight")], self.arrays[_key(node, "bias")]
+        top, left, bottom, right = op.pads
+        whole = F.conv_transpose2d(x, weight, None, op.strides, groups=op.group)
+        result: Tensor = F.pad(whole, (-left, -right, -top, -bottom)) + bias[:, None, None]
+        return result
 
     def trained(self, weights: dict[str, Tensor]) -> Graph:
         """The graph with these weights, named as the parameters of `arrays` are."""
@@ -114,12 +178,42 @@ class Network(nn.Module):  # type: ignore[misc, unused-ignore]
         def op(node: Node) -> Op:
             arrays: dict[str, Any] = {
                 field: np.array(weights[_key(node, field)].detach().cpu().numpy(), np.float32, order="C")
-                for field in _FIELDS
-                if hasattr(node.op, field)
+                for field in _arrays(node.op)
             }
             return replace(node.op, **arrays)
 
         return replace(self.graph, nodes=tuple(replace(node, op=op(node)) for node in self.graph.nodes))
+
+
+def _padded(x: Tensor, pads: Sides, mode: PadMode = "zero", value: float = 0.0) -> Tensor:
+    """As reference.pad: cropped first where a side is below zero."""
+    top, left, bottom, right = pads
+    x = F.pad(x, (min(left, 0), min(right, 0), min(top, 0), min(bottom, 0)))
+    sides = (max(left, 0), max(right, 0), max(top, 0), max(bottom, 0))
+    if not any(sides):
+        return x
+    return F.pad(x, sides, value=value) if mode == "zero" else F.pad(x, sides, _PAD_MODES[mode])
+
+
+def _fitted(op: Fit, x: Tensor, like: Tensor) -> Tensor:
+    """As reference.fit."""
+    for axis in (2, 3):
+        size = -(-like.shape[axis] * op.scale // op.multiple) * op.multiple
+        x = x.index_select(axis, torch.arange(int(size), device=x.device).clamp(max=x.shape[axis] - 1))
+    return x
+
+
+@lru_cache(maxsize=64)
+def _resampling(op: Resize, axis: int, size: int) -> Tensor:
+    """A resize along one axis as a matrix, (result, size): what the reference makes of the identity."""
+    along = replace(op, scales=(op.scales[axis], Fraction(1)))
+    return torch.from_numpy(reference.resize(along, np.eye(size, dtype=np.float32)[None])[0])
+
+
+def _arrays(op: Op) -> dict[str, Any]:
+    """What is trained: the operator's arrays by field."""
+    values = {field.name: getattr(op, field.name) for field in fields(op)}
+    return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
 
 def _key(node: Node, field: str) -> str:

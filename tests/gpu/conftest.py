@@ -32,7 +32,7 @@ def gl() -> Iterator[moderngl.Context]:
     try:
         context = open_context()
     except NoDeviceError as error:
-        _missing("SHADERGEN_REQUIRE_GPU", str(error))
+        missing("SHADERGEN_REQUIRE_GPU", str(error))
     yield context
     context.release()
 
@@ -42,10 +42,10 @@ def real_libplacebo() -> None:
     """For tests that call `libplacebo.run` or `libplacebo.play`."""
     reason = libplacebo.unavailable()
     if reason is not None:
-        _missing("SHADERGEN_REQUIRE_LIBPLACEBO", reason)
+        missing("SHADERGEN_REQUIRE_LIBPLACEBO", reason)
 
 
-def _missing(variable: str, reason: str) -> NoReturn:
+def missing(variable: str, reason: str) -> NoReturn:
     if os.environ.get(variable) == "1":
         pytest.fail(reason)
     pytest.skip(reason)

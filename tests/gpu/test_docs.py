@@ -38,6 +38,7 @@ def test_the_command(command: str, copy: Path, monkeypatch: pytest.MonkeyPatch, 
     if "libplacebo" in command:
         request.getfixturevalue("real_libplacebo")
     monkeypatch.chdir(copy)
+    monkeypatch.setenv("MPV_HOME", str(copy / "mpv"))
     result = CliRunner().invoke(main, shlex.split(command)[1:])
     assert result.exit_code == 0, result.output
 

@@ -1,0 +1,106 @@
+"""The shaders in the real mpv: both renderers, both APIs, several kinds of video; a table for docs/players.md.
+
+    python bench/players.py [SHADER...]        (default: all of shaders/)
+
+Each cell is the largest difference, in steps of 8-bit video, between mpv's window at twice the video's size and the
+runner's picture, and the share of pixels within 1.6 steps; or why there is none. Needs mpv, Xvfb and ffmpeg.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from shadergen.errors import ShadergenError
+from shadergen.hookfile import parse
+from shadergen.runtime import mpv, video
+from shadergen.runtime.context import open_context
+from shadergen.runtime.images import rgb_to_ycbcr
+from shadergen.runtime.runner import Runner
+
+ROOT = Path(__file__).resolve().parent.parent
+X264 = ("-c:v", "libx264", "-crf", "12", "-x264-params")
+CLIPS = {
+    "8 bits": ("yuv420p", "192x128", "tv", (*X264, "chromaloc=0"), ()),
+    "NV12": ("yuv420p", "192x128", "tv", (*X264, "chromaloc=0"), ("--vf=format=nv12",)),
+    "center": ("yuv420p", "192x128", "tv", (*X264, "chromaloc=1"), ()),
+    "10 bits": ("yuv420p10le", "192x128", "tv", (*X264, "chromaloc=0"), ()),
+    "odd size": ("yuv420p10le", "191x127", "tv", ("-c:v", "ffv1"), ()),
+    "4:4:4 full": ("yuv444p", "192x128", "pc", (*X264, "fullrange=on"), ()),
+}
+
+
+def encode(path: Path, format: str, size: str, range: str, encoder: tuple[str, ...]) -> None:
+    """The sample picture, in pale colours, as a clip."""
+    width, _, height = size.partition("x")
+    filters = f"hue=s=0.4,crop={width}:{height}:60:40:exact=1,scale=out_color_matrix=bt709:out_range={range}"
+    source = ["-i", str(ROOT / "tests" / "cases" / "sample.png"), "-vf", f"{filters},format={format}"]
+    tags = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", range]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *source, *encoder, *tags, str(path)], check=True)
+
+
+def expected(text: str, name: str, path: Path, floats: bool) -> np.ndarray:
+    """The runner's RGB picture; `floats` where the player merges chroma planes into a texture of floats first."""
+    clip = video.probe(path)
+    context = open_context()
+    try:
+        with video.decoded(path, clip) as frames, Runner(context, parse(text, name), where=name) as runner:
+            (frame,) = frames
+            if floats:
+                planes = {
+                    stage: codes * (frame.mul / np.iinfo(codes.dtype).max) for stage, codes in frame.planes.items()
+                }
+                frame = video.Frame(planes, frame.mul, frame.siting, frame.matrix, frame.full_range, frame.depth)
+            size = (2 * clip.size[0], 2 * clip.size[1])
+            return np.clip(runner.run(frame, size, only=("OUTPUT",)).planes["OUTPUT"][:3], 0, 1)
+    finally:
+        context.release()
+
+
+def cell(
+    text: str, name: str, path: Path, options: tuple[str, ...], renderer: mpv.Renderer, api: mpv.Api, display: str
+) -> str:
+    """One entry of the table."""
+    try:
+        wanted = expected(text, name, path, floats=renderer == "gpu")
+        size = (wanted.shape[2], wanted.shape[1])
+        shown = mpv.show(
+            {name: text}, path, size, display=display, renderer=renderer, api=api, options=options, timeout=600
+        )
+    except ShadergenError as error:
+        return error.problem[:60]
+    distance = np.abs(rgb_to_ycbcr(shown.picture) - rgb_to_ycbcr(wanted)).max(axis=0) * 255
+    share = 100 * float((distance <= 1.6).mean())
+    return f"{distance.max():.2f}, {share:.2f} %" + (f" ({shown.complaints[0]})" if shown.complaints else "")
+
+
+def main(arguments: list[str]) -> int:
+    """Print the table."""
+    paths = [Path(argument) for argument in arguments] or sorted((ROOT / "shaders").glob("*.glsl"))
+    columns: list[tuple[mpv.Renderer, mpv.Api]] = [
+        ("gpu", "opengl"),
+        ("gpu", "vulkan"),
+        ("gpu-next", "opengl"),
+        ("gpu-next", "vulkan"),
+    ]
+    print("| shader, video | " + " | ".join(f"{renderer} {api}" for renderer, api in columns) + " |")
+    print("|---" * (len(columns) + 1) + "|")
+    with tempfile.TemporaryDirectory() as folder, mpv.screen() as display:
+        clips = {}
+        for number, (name, (format, size, range, encoder, options)) in enumerate(CLIPS.items()):
+            clips[name] = (Path(folder) / f"{number}.mkv", options)
+            encode(clips[name][0], format, size, range, encoder)
+        for path in paths:
+            text = path.read_text("utf-8")
+            for name, (clip, options) in clips.items():
+                cells = (cell(text, path.name, clip, options, *column, display) for column in columns)
+                print(f"| {path.stem}, {name} | " + " | ".join(cells) + " |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

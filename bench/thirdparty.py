@@ -1,0 +1,293 @@
+"""Anybody's mpv shaders in this project's runner, in the real libplacebo, and under lint.
+
+    python bench/thirdparty.py FOLDER_OR_FILE... [--json FILE] [--timeout SECONDS]
+
+Every file is run on one frame of 4:2:0 video by both, at the first of a few output sizes at which one of its passes
+runs in libplacebo. The verdicts:
+
+- agree: the same passes ran, and 99.9 % of the pixels are within 1/255 of each other in Y, Cb and Cr.
+- unstable: they are not, but the runner's own picture changes as much when its input changes by 2/65535 and the
+  coordinates by their last bits. Such files choose: the most frequent value, floor() or gather on a texel's edge.
+- ycbcr: they are not, and the file hooks OUTPUT, which in ffmpeg is YCbCr, in players and in the runner RGB.
+- scaled: they are not, but the renderer scaled the result down, which libplacebo does without aliasing.
+- random: they are not, and the file draws random numbers or counts frames, which are others in every player.
+- differ: they are not, or other passes ran.
+- cannot run: libplacebo runs it and the runner does not.
+- idle: no pass of it runs: its PARAMs switch it off, or it scales down further than tried.
+- rejected: libplacebo (here, on this device) does not run it.
+
+`lint` (with glslang, where that is installed) is right where it finds an error exactly in the rejected files. The exit
+code is 1 when a file that libplacebo runs differs, cannot run or has an error, or a rejected one has none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import json
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from shadergen.errors import HookFileError, ShaderRunError
+from shadergen.glsltext import without_comments
+from shadergen.hookfile import HookFile, HookPass, Param, Rpn, parse
+from shadergen.hookfile import format as hook_text
+from shadergen.lint import glslang_compiler, lint_file
+from shadergen.runtime import images, libplacebo
+from shadergen.runtime.context import open_context
+from shadergen.runtime.runner import Frame, Runner
+
+Array = npt.NDArray[np.float32]
+
+ROOT = Path(__file__).resolve().parent.parent
+STEP = 1 / 255
+SHARE = 0.999
+"""Of the pixels that must be within STEP. Not all: where a shader branches or snaps to texels, a difference in the last
+bit of a coordinate decides, and the two compute coordinates differently."""
+SIZE = (96, 72)
+SCALES = (1.0, 2.0, 3.0, 4.0, 0.5, 0.25)
+"""Tried in this order, those first at which nothing is left to scale: software Vulkan weighs texels with 8 bits, which
+shows above STEP."""
+NEUTRAL = 128 / 255 - 32768 / 65535
+"""Neutral chroma has the levels of 8-bit video in the runner, and those of 16-bit video in libplacebo."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one file."""
+
+    file: str
+    verdict: str
+    """A word of the list above."""
+    reason: str = ""
+    scale: float = 0.0
+    worst: float | None = None
+    """The largest difference, in units of the picture."""
+    share: float | None = None
+    """Of the pixels within STEP."""
+    lint_errors: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+def frame() -> tuple[Array, Array]:
+    """A picture with lines, areas and noise as 4:2:0: luma (1, h, w) and chroma (2, h / 2, w / 2), full range."""
+    picture = images.load(ROOT / "tests" / "cases" / "sample.png").pixels
+    width, height = SIZE
+    top, left = (picture.shape[1] - height) // 2, (picture.shape[2] - width) // 2
+    cut = picture[:3, top : top + height, left : left + width]
+    noise = np.random.default_rng(1).normal(0, 0.01, cut.shape)
+    ycbcr = images.rgb_to_ycbcr(np.clip(0.2 + 0.6 * cut + noise, 0, 1))
+    chroma = images.chroma_420(ycbcr[1:], images.SITINGS["left"])
+    return codes(ycbcr[:1]), codes(chroma)
+
+
+def codes(values: Array) -> Array:
+    """As 16-bit video holds them."""
+    return np.asarray(np.rint(values * 65535) / 65535, np.float32)
+
+
+@functools.cache
+def is_old() -> bool:
+    """Whether this libplacebo knows no PARAM."""
+    grey = np.full((1, 8, 8), 0.5, np.float32)
+    text = "//!PARAM low\n//!TYPE float\n0.5\n//!HOOK LUMA\n//!BIND HOOKED\nvec4 hook() { return vec4(low); }\n"
+    try:
+        libplacebo.run(text, grey, np.full((2, 8, 8), 0.5, np.float32), (8, 8))
+    except ShaderRunError:
+        return True
+    return False
+
+
+def for_old_versions(file: HookFile) -> HookFile:
+    """The same file as libplacebo from before v6.287 (2023) understands it: every PARAM at its initial value, and no
+    `SAVE MAIN`, which did nothing."""
+    values: dict[str, str] = {}
+    for param in file.params:
+        values[param.name] = f"{param.initial!r}" if param.type == "float" else f"{int(param.initial)}"
+        values |= {name: f"{number}" for number, name in enumerate(param.names)}
+    defines = "".join(f"#define {name} ({value})\n" for name, value in values.items())
+
+    def constant(expression: Rpn | None) -> Rpn | None:
+        return expression and Rpn.parse(" ".join(values.get(token.text, token.text) for token in expression.tokens))
+
+    def fixed(item: HookPass) -> HookPass:
+        sizes = {name: constant(getattr(item, name)) for name in ("width", "height", "when")}
+        save = None if item.save == "MAIN" and {"MAIN", "MAINPRESUB"} & set(item.hooks) else item.save
+        return replace(item, body=defines + item.body, save=save, **sizes)  # type: ignore[arg-type]
+
+    kept = (block for block in file.blocks if not isinstance(block, Param))
+    return replace(file, blocks=tuple(fixed(block) if isinstance(block, HookPass) else block for block in kept))
+
+
+def judge(path: Path, timeout: float) -> Verdict:
+    """Run one file in both, and compare."""
+    start = time.monotonic()
+    compiler = glslang_compiler()
+    found = lint_file(path, compilers=[compiler] if compiler else [])
+    errors = tuple(f"line {d.line}: {d.message}" for d in found if d.severity == "error")
+
+    def verdict(word: str, reason: str, scale: float = 0.0, *numbers: float) -> Verdict:
+        worst, share = numbers or (None, None)
+        return Verdict(path.name, word, reason, scale, worst, share, errors, round(time.monotonic() - start, 1))
+
+    text = path.read_text("utf-8", errors="replace")
+    file, problem = None, ""
+    try:
+        file = parse(text, path.name)
+    except HookFileError as error:
+        problem = str(error)
+    luma, chroma = frame()
+    told = hook_text(for_old_versions(file)) if file is not None and is_old() else text
+    for scale in sorted(SCALES, key=lambda scale: scale != natural_scale(file, luma, chroma)):
+        output = (round(SIZE[0] * scale), round(SIZE[1] * scale))
+        try:
+            theirs = libplacebo.play(told, luma, chroma, output, siting="left", timeout=timeout)
+        except ShaderRunError as error:
+            return verdict("rejected", error.problem, scale)
+        if theirs.ran:
+            break
+    else:
+        return verdict("idle", "no pass runs at any of the sizes tried")
+    if file is None:
+        return verdict("cannot run", problem, scale)
+    try:
+        shown, ran, skipped, _ = play(file, path.name, luma, chroma, output)
+    except ShaderRunError as error:
+        return verdict("cannot run", str(error), scale)
+    distance = np.abs(np.clip(shown, 0, 1) - theirs.picture).max(axis=0)
+    worst, share = float(np.nan_to_num(distance, nan=np.inf).max()), float((distance <= STEP).mean())
+    if Counter(ran) != Counter(theirs.ran):
+        only = sorted(Counter(theirs.ran) - Counter(ran)) or sorted(Counter(ran) - Counter(theirs.ran))
+        return verdict("differ", f"other passes ran: {only[:3]} {sorted(skipped)[:2]}", scale, worst, share)
+    if share >= SHARE:
+        return verdict("agree", "", scale, worst, share)
+    if any("OUTPUT" in item.hooks for item in file.passes):
+        return verdict("ycbcr", "hooks OUTPUT", scale, worst, share)
+    if output[0] < SIZE[0]:
+        return verdict("scaled", "the renderer scales down", scale, worst, share)
+    moved = 100 * np.mean(unstable_pixels(file, path.name, luma, chroma, output, shown))
+    reason = f"{moved:.2f} % of its own pixels move by more when input and coordinates change in the last bits"
+    if 2 * moved >= 100 * (1 - share):
+        return verdict("unstable", reason, scale, worst, share)
+    if re.search(r"\b(random|frame)\b", without_comments("".join(item.body for item in file.passes))):
+        return verdict("random", "draws random numbers or counts frames", scale, worst, share)
+    return verdict("differ", reason, scale, worst, share)
+
+
+def unstable_pixels(
+    file: HookFile, name: str, luma: Array, chroma: Array, output: tuple[int, int], shown: Array
+) -> npt.NDArray[np.bool_]:
+    """Where the runner's own picture changes by more than STEP under changes that no viewer could see."""
+    dither = np.random.default_rng(2).choice((-2, 2), luma.shape).astype(np.float32) / np.float32(65535)
+    moved = np.zeros(output[::-1], np.bool_)
+    for sign, storage in ((1, "rgba16f"), (-1, "rgba32f")):
+        again, *_ = play(nudged(file, sign), name, luma + sign * dither, chroma, output, storage)
+        moved |= np.abs(np.clip(again, 0, 1) - np.clip(shown, 0, 1)).max(axis=0) > STEP
+    return moved
+
+
+def natural_scale(file: HookFile | None, luma: Array, chroma: Array) -> float:
+    """The first of SCALES at which passes run and their result needs no scaling; 1 where there is none."""
+    if file is None:
+        return SCALES[0]
+    for scale in SCALES:
+        output = (round(SIZE[0] * scale), round(SIZE[1] * scale))
+        with contextlib.suppress(ShaderRunError):
+            _, ran, _, extent = play(file, "", luma, chroma, output)
+            if ran and extent == output:
+                return scale
+    return SCALES[0]
+
+
+def nudged(file: HookFile, sign: int) -> HookFile:
+    """The file with every NAME_pos two units in the last place away."""
+
+    def nudge(item: HookPass) -> HookPass:
+        names = "|".join({re.escape(name) for name in (*item.binds, *item.hooks, "HOOKED", "MAIN")})
+        return replace(item, body=re.sub(rf"\b((?:{names})_pos)\b", rf"(\1 + {sign} * 1.2e-7)", item.body))
+
+    return replace(file, blocks=tuple(nudge(block) if isinstance(block, HookPass) else block for block in file.blocks))
+
+
+def play(
+    file: HookFile, name: str, luma: Array, chroma: Array, output: tuple[int, int], storage: Any = "rgba16f"
+) -> tuple[Array, list[str], set[str], tuple[int, int]]:
+    """The runner's picture as YCbCr (3, h, w) with libplacebo's levels, what ran, why others did not, and the size
+    before the renderer scaled it."""
+    planes = {"LUMA": luma, "CHROMA": chroma + np.float32(NEUTRAL)}
+    context = open_context()
+    try:
+        # mpv fills these in, and so does the runner; ffmpeg does not.
+        own = {param.name: param.initial for param in file.params if param.name.startswith("chroma_offset_")}
+        with Runner(context, file, storage=storage, where=name, params=own) as runner:
+            result = runner.run(Frame(planes, siting=images.SITINGS["left"], full_range=True), output, only=("OUTPUT",))
+    finally:
+        context.release()
+    shown = images.rgb_to_ycbcr(result.planes["OUTPUT"][:3])
+    shown[1:] -= np.float32(NEUTRAL)
+    x0, y0, x1, y1 = result.rects["PREKERNEL"]
+    extent = (round(x1 - x0), round(y1 - y0))
+    ran, skipped = [run.desc for run in result.passes if run.ran], {r.reason for r in result.passes if not r.ran}
+    return shown, ran, skipped, extent
+
+
+def judge_apart(path: Path, timeout: float) -> Verdict:
+    """`judge` in a process of its own: a driver's compiler may take for ever, or all the memory."""
+    command = [sys.executable, __file__, str(path), "--one", "--timeout", str(timeout)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=2 * timeout, cwd=ROOT)
+    except subprocess.TimeoutExpired:
+        return Verdict(path.name, "cannot run", f"still busy after {2 * timeout:g} s", seconds=2 * timeout)
+    if done.returncode != 0:
+        return Verdict(path.name, "cannot run", (done.stderr.strip().splitlines() or ["crashed"])[-1])
+    return Verdict(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def line(verdict: Verdict) -> str:
+    """A verdict for people."""
+    numbers = "" if verdict.share is None else f" {100 * verdict.share:6.2f} % within 1/255, worst {verdict.worst:.4f}"
+    at = f" at {verdict.scale:g}x" if verdict.scale else ""
+    errors = "".join(f"\n           lint: {error}" for error in verdict.lint_errors)
+    return f"{verdict.verdict:<10} {verdict.file}{at}{numbers} {verdict.reason}{errors}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line; 1 where a file that libplacebo runs does not agree or is called faulty."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="+", type=Path)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--timeout", type=float, default=120.0, help="seconds that libplacebo may take for a file")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.one:
+        print(json.dumps(asdict(judge(options.paths[0], options.timeout))))
+        return 0
+    found = [file for path in options.paths for file in (sorted(path.glob("*.glsl")) if path.is_dir() else [path])]
+    files = [file for file in found if file.stat().st_size > 0]
+    verdicts = []
+    for file in files:
+        verdicts.append(judge_apart(file, options.timeout))
+        print(line(verdicts[-1]), flush=True)
+    counts = Counter(verdict.verdict for verdict in verdicts)
+    print(f"\n{len(files)} files: " + ", ".join(f"{number} {word}" for word, number in counts.most_common()))
+    if options.json:
+        options.json.write_text(json.dumps([asdict(verdict) for verdict in verdicts], indent=1) + "\n")
+    good = all(
+        bool(v.lint_errors) == (v.verdict == "rejected") and v.verdict not in ("differ", "cannot run") for v in verdicts
+    )
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

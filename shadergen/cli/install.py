@@ -1,0 +1,75 @@
+"""`shadergen install`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from shadergen.errors import ShadergenError
+
+_DEFAULT = "C4F16_CMP"
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME_OR_FILE...]")
+@click.option("--mpv-dir", type=click.Path(path_type=Path), help="mpv's folder (default: where mpv looks).")
+@click.option("--all", "everything", is_flag=True, help="All shaders that come with shadergen.")
+@click.option("--list", "listing", is_flag=True, help="Only list them.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--force", is_flag=True, help="Replace edited files without asking.")
+def install(
+    names: tuple[str, ...], mpv_dir: Path | None, everything: bool, listing: bool, dry_run: bool, force: bool
+) -> None:
+    """Copy shaders into mpv's folder and say what to write into mpv.conf and input.conf.
+
+    NAME is one that --list shows (default: C4F16_CMP), FILE any .glsl file. A file that you have edited is replaced
+    only when you say so.
+    """
+    from shadergen.runtime import players
+
+    bundled = players.bundled()
+    if listing:
+        for name, path in bundled.items():
+            click.echo(f"{name:<20} {path.stat().st_size / 1000:5.0f} kB")
+        return
+    wanted = tuple(bundled) if everything else names or (_DEFAULT,)
+    folder = mpv_dir or players.mpv_folder(os.environ, Path.home())
+    kept = 0
+    for item in players.plan_copies([_source(name, bundled) for name in wanted], folder):
+        if item.action == "edited" and not (force or (not dry_run and _may_replace(item.target))):
+            click.echo(f"kept       {item.target}: it was edited (--force replaces it)", err=True)
+            kept += 1
+            continue
+        word = {"new": "installed", "unchanged": "unchanged", "update": "updated", "edited": "replaced"}[item.action]
+        if item.action != "unchanged" and not dry_run:
+            players.copy(item)
+        click.echo(f"{'would be ' if dry_run and item.action != 'unchanged' else ''}{word:<10} {item.target}", err=True)
+    _explain([Path(name).stem for name in wanted], folder)
+    sys.exit(1 if kept else 0)
+
+
+def _source(name: str, bundled: dict[str, Path]) -> Path:
+    stem = name.removesuffix(".glsl")
+    if stem in bundled and not Path(name).exists():
+        return bundled[stem]
+    if Path(name).suffix not in (".glsl", ".hook") or not Path(name).is_file():
+        raise ShadergenError(name, f"found no such shader, expected a .glsl file or one of {', '.join(bundled)}")
+    return Path(name)
+
+
+def _may_replace(path: Path) -> bool:
+    return sys.stdin.isatty() and click.confirm(f"{path} was edited. Replace it?", default=False, err=True)
+
+
+def _explain(stems: list[str], folder: Path) -> None:
+    """The lines for the two files; the standard output has nothing else."""
+    click.echo(f"# {folder / 'mpv.conf'}: one of these")
+    for stem in stems:
+        click.echo(f'glsl-shader="~~/shaders/{stem}.glsl"')
+    click.echo(f"# {folder / 'input.conf'}: a key that switches it on and off")
+    for number, stem in enumerate(stems[:9], 1):
+        toggle = f'no-osd change-list glsl-shaders toggle "~~/shaders/{stem}.glsl"'
+        click.echo(f'CTRL+{number} {toggle}; show-text "{stem}: ${{glsl-shaders}}"')

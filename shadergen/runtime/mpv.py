@@ -1,0 +1,199 @@
+"""Hook files in the real mpv, without a screen: on an X server that draws into memory.
+
+What `libplacebo` is for that library, this is for the whole player, with both its renderers: vo=gpu, which has an
+implementation of hook files of its own, and vo=gpu-next, which is libplacebo. The window has exactly the wanted size;
+scaling is bilinear, and dithering, debanding, colour management and linear light are off, so that what is left is what
+the runner does, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from shadergen.errors import NoDeviceError, ShaderRunError
+from shadergen.runtime.images import load
+
+Renderer = Literal["gpu", "gpu-next"]
+Api = Literal["opengl", "vulkan"]
+Array = npt.NDArray[np.float32]
+
+_OPTIONS = (
+    *("--no-config", "--no-terminal", "--no-audio", "--no-sub", "--no-osc", "--osd-level=0", "--pause", "--keep-open"),
+    *(
+        "--no-border",
+        "--no-keepaspect-window",
+        "--no-keepaspect",
+        "--idle=no",
+        "--hwdec=no",
+        "--gpu-sw=yes",
+        "--no-input-default-bindings",
+    ),
+    *(
+        "--scale=bilinear",
+        "--cscale=bilinear",
+        "--dscale=bilinear",
+        "--correct-downscaling=no",
+        "--linear-downscaling=no",
+    ),
+    *("--linear-upscaling=no", "--sigmoid-upscaling=no", "--dither-depth=no", "--deband=no", "--hdr-compute-peak=no"),
+    *("--target-trc=bt.1886", "--target-prim=bt.709", "--gpu-shader-cache-dir=", "--screenshot-png-compression=1"),
+)
+_CONTEXTS = {"opengl": "x11egl", "vulkan": "x11vk"}
+_HARMLESS = re.compile(
+    r"Disabling compute|not available|could not find|shader cache|Cannot open file|vaapi|VAAPI|libva|vdpau|cuda|XDG|"
+    r"lavf|ffmpeg|ScreenSaver|screensaver|slow!|software|Xlib|Xrandr|xrandr|refresh|Display FPS|x11|llvmpipe|"
+    r"client removed|device is a CPU|CPU device|suboptimal|DR path"
+)
+"""Warnings about this unusual screen, not about shaders."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A window of mpv."""
+
+    picture: Array
+    """(3, h, w) RGB in 0..1, rounded to 8 bits by mpv."""
+    complaints: tuple[str, ...]
+    """What the log has of errors and warnings."""
+    version: str
+
+
+def unavailable() -> str | None:
+    """None where mpv and Xvfb are installed; else what is missing, in one line."""
+    missing = [program for program in ("mpv", "Xvfb") if shutil.which(program) is None]
+    return (
+        f"found no {' and no '.join(missing)}, expected them to show a frame in; install mpv and xvfb"
+        if missing
+        else None
+    )
+
+
+@contextlib.contextmanager
+def screen(size: tuple[int, int] = (1600, 1200)) -> Iterator[str]:
+    """An X server on a free display number; gives its name for DISPLAY. Raises NoDeviceError."""
+    reason = unavailable()
+    if reason:
+        raise NoDeviceError("mpv", reason)
+    ours, theirs = os.pipe()
+    geometry = f"{size[0]}x{size[1]}x24"
+    command = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", geometry, "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=(theirs,), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    try:
+        with os.fdopen(ours) as stream:
+            number = stream.readline().strip()
+        if not number:
+            raise NoDeviceError("mpv", "found an Xvfb that does not start, expected an X server")
+        yield f":{number}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def show(
+    shaders: Mapping[str, str],
+    clip: Path,
+    size: tuple[int, int],
+    *,
+    display: str,
+    renderer: Renderer,
+    api: Api,
+    options: Sequence[str] = (),
+    timeout: float = 120.0,
+) -> Shown:
+    """The first frame of a clip or picture in a window of `size`, with hook files (texts by file name).
+
+    Raises ShaderRunError when mpv does not come to show it.
+    """
+    where = ", ".join(shaders) or str(clip)
+    with tempfile.TemporaryDirectory(prefix="shadergen-") as name:
+        folder = Path(name)
+        files = []
+        for file, text in shaders.items():
+            (folder / file).write_text(text, "utf-8")
+            files.append(f"--glsl-shaders-append={folder / file}")
+        log, pipe = folder / "log", folder / "ipc"
+        command = ["mpv", *_OPTIONS, f"--vo={renderer}", f"--gpu-api={api}", f"--gpu-context={_CONTEXTS[api]}"]
+        command += [f"--geometry={size[0]}x{size[1]}+0+0", f"--input-ipc-server={pipe}", f"--log-file={log}"]
+        environment = {key: value for key, value in os.environ.items() if key != "WAYLAND_DISPLAY"}
+        process = subprocess.Popen(
+            [*command, *files, *options, "--", str(clip)],
+            env=environment
+            | {"DISPLAY": display, "LIBGL_ALWAYS_SOFTWARE": environment.get("LIBGL_ALWAYS_SOFTWARE", "")},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            problem = _screenshot(process, pipe, folder / "window.png", timeout)
+        finally:
+            process.kill()
+            process.wait()
+        text = log.read_text("utf-8", errors="replace") if log.exists() else ""
+        complaints = tuple(_complaints(text))
+        if problem:
+            raise ShaderRunError(where, f"found an mpv that {problem}, expected a frame ({'; '.join(complaints[:3])})")
+        version = re.search(r"^\[.*?\]\[v\]\[cplayer\] mpv v?(\S+)", text, re.MULTILINE)
+        return Shown(load(folder / "window.png").pixels[:3], complaints, version[1] if version else "")
+
+
+def _complaints(log: str) -> Iterator[str]:
+    for level, module, message in re.findall(r"^\[[^\]]*\]\[(\w)\]\[([^\]]*)\] (.*)$", log, re.MULTILINE):
+        if re.match(r"\[ *\d+\]|\w+ shader (source|info)", message):
+            continue  # the text of a shader that does not compile
+        if level in "fe" or (level == "w" and not _HARMLESS.search(f"{module} {message}")):
+            yield f"{module}: {message.strip()}"
+
+
+def _screenshot(process: subprocess.Popen[bytes], pipe: Path, target: Path, timeout: float) -> str:
+    """Ask for a picture of the window once a frame is there; what went wrong, or nothing."""
+    deadline = time.monotonic() + timeout
+    with socket.socket(socket.AF_UNIX) as connection:
+        while True:
+            if process.poll() is not None:
+                return f"ends with code {process.returncode}"
+            if time.monotonic() > deadline:
+                return f"does not start within {timeout:g} s"
+            with contextlib.suppress(OSError):
+                connection.connect(str(pipe))
+                break
+            time.sleep(0.05)
+        connection.settimeout(timeout)
+        stream = connection.makefile("rwb")
+
+        def ask(*command: Any) -> Any:
+            stream.write(json.dumps({"command": command, "request_id": 7}).encode() + b"\n")
+            stream.flush()
+            for line in stream:
+                answer = json.loads(line)
+                if answer.get("request_id") == 7 and "event" not in answer:
+                    return answer
+            return {"error": "the connection ended"}
+
+        try:
+            # Properties of what is shown exist once it is.
+            while ask("get_property", "video-out-params/w")["error"] != "success" or ask("get_property", "seeking").get(
+                "data"
+            ):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    return "shows nothing"
+                time.sleep(0.05)
+            error = ask("screenshot-to-file", str(target), "window")["error"]
+        except (OSError, ValueError):
+            return "hangs or ends while drawing"
+    return "" if error == "success" else f"takes no picture of its window ({error})"

@@ -1,0 +1,343 @@
+"""Clips through hook files: ffmpeg decodes and encodes, one frame at a time is in memory.
+
+The frames keep their format (4:2:0, 4:2:2 or 4:4:4, 8 to 16 bits), range, matrix and chroma siting; all are written
+into the new file's tags, also those that a player would have guessed from the old size. Sound, subtitles, chapters and
+attachments are copied. Frame rates that vary become constant, so that sound and picture stay together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from shadergen.errors import ShadergenError
+from shadergen.files import whole_file
+from shadergen.hookfile import parse
+from shadergen.runtime.context import open_context
+from shadergen.runtime.images import SITINGS, Matrix, Siting, SitingName, ycbcr_decoding
+from shadergen.runtime.runner import CodedPlane, Frame, Runner
+
+SUFFIXES = frozenset(
+    f".{suffix}"
+    for suffix in "mkv mp4 m4v mov webm avi ts m2ts mts mpg mpeg vob wmv flv ogv y4m".split()  # noqa: SIM905 - readable
+)
+"""Files that are clips."""
+_MATRICES: Mapping[str, Matrix] = {
+    "bt709": "bt709",
+    "smpte170m": "bt601",
+    "bt470bg": "bt601",
+    "bt2020nc": "bt2020",
+}
+_SITINGS: Mapping[str, SitingName] = {"left": "left", "center": "center", "topleft": "topleft"}
+_TEXT_SUBTITLES = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text"})
+_MP4 = frozenset({".mp4", ".m4v", ".mov"})
+_ENCODERS: Mapping[str, str] = {".webm": "-c:v libvpx-vp9 -crf 18 -b:v 0 -row-mt 1"}
+_ENCODER = "-c:v libx264 -crf 14"
+_SUBSAMPLED = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What is known of a clip's picture."""
+
+    size: tuple[int, int]
+    """(width, height), upright."""
+    subsampling: str
+    """420, 422 or 444."""
+    depth: int
+    full_range: bool
+    colorspace: str
+    """ffmpeg's name: bt709, smpte170m, bt2020nc; guessed as players do where the file does not say."""
+    siting: SitingName
+    rate: Fraction
+    varies: bool
+    """Whether the rate does; `rate` is one that has every frame."""
+    start: float
+    """Seconds from the beginning of the file to the first frame: sound may be earlier."""
+    frames: int
+    """Estimated; 0 where nothing is known."""
+    tags: Mapping[str, str]
+    """ffmpeg's options for what is only passed on: primaries, transfer, aspect ratio of texels."""
+    subtitles: tuple[str, ...]
+    """The codec of each subtitle stream."""
+    is_rgb: bool
+
+    @property
+    def format(self) -> str:
+        """The pixel format of the raw frames."""
+        return f"yuv{self.subsampling}p" + (f"{self.depth}le" if self.depth > 8 else "")
+
+    @property
+    def matrix(self) -> Matrix:
+        return _MATRICES[self.colorspace]
+
+    @property
+    def shift(self) -> Siting:
+        """The siting in luma texels, for the directions that are subsampled."""
+        shift, ratio = SITINGS[self.siting], _SUBSAMPLED[self.subsampling]
+        return (shift[0] if ratio[0] == 2 else 0.0, shift[1] if ratio[1] == 2 else 0.0)
+
+
+def probe(path: Path) -> Clip:
+    """What ffprobe says about a clip. Raises ShadergenError where it is none, or there is no ffmpeg."""
+    for program in ("ffmpeg", "ffprobe"):
+        if shutil.which(program) is None:
+            raise ShadergenError(path, f"found no {program}, expected it for clips", "install ffmpeg")
+    command = ["ffprobe", "-v", "error", "-of", "json", "-show_format", "-show_streams", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode != 0:
+        reason = done.stderr.strip().splitlines()[-1].rpartition(": ")[2] if done.stderr.strip() else "no reason given"
+        raise ShadergenError(path, f"found nothing that ffmpeg can read ({reason}), expected a clip")
+    found = json.loads(done.stdout)
+    pictures = [
+        stream
+        for stream in found.get("streams", ())
+        if stream["codec_type"] == "video" and not stream.get("disposition", {}).get("attached_pic")
+    ]
+    if not pictures or not pictures[0].get("width"):
+        raise ShadergenError(path, "found no video in it, expected a clip")
+    subtitles = (stream.get("codec_name", "") for stream in found["streams"] if stream["codec_type"] == "subtitle")
+    return _clip(path, pictures[0], found.get("format", {}), tuple(subtitles))
+
+
+def _clip(path: Path, stream: Mapping[str, Any], container: Mapping[str, Any], subtitles: tuple[str, ...]) -> Clip:
+    size = (int(stream["width"]), int(stream["height"]))
+    turned = [float(data["rotation"]) for data in stream.get("side_data_list", ()) if "rotation" in data]
+    if turned and round(turned[0] / 90) % 2:
+        size = size[::-1]
+    subsampling, depth, is_rgb = _pixel_format(stream.get("pix_fmt", ""))
+    rate, average = _fraction(stream.get("r_frame_rate")), _fraction(stream.get("avg_frame_rate"))
+    varies = average > 0 and abs(rate / average - 1) > 0.001
+    if not 0 < rate <= 240:
+        rate = average
+    if not 0 < rate <= 240:
+        raise ShadergenError(path, f"found a frame rate of {float(rate):g}, expected one up to 240")
+    seconds = float(stream.get("duration") or container.get("duration") or 0)
+    colorspace = stream.get("color_space", "unknown")
+    if is_rgb or colorspace not in _MATRICES:
+        # mpv and libplacebo guess by the size, too (mp_csp_guess_colorspace).
+        colorspace = "bt709" if is_rgb or size[0] >= 1280 or size[1] > 576 else "smpte170m"
+    tags = {
+        option: stream[key]
+        for option, key in (("-color_primaries", "color_primaries"), ("-color_trc", "color_transfer"))
+        if stream.get(key, "unknown") not in ("unknown", "reserved")
+    }
+    aspect = stream.get("sample_aspect_ratio", "1:1").replace(":", "/")
+    if aspect not in ("1/1", "0/1", "N/A"):
+        tags["-vf"] = f"setsar={aspect}"
+    return Clip(
+        size=size,
+        subsampling=subsampling,
+        depth=depth,
+        full_range=not is_rgb and stream.get("color_range", "tv") == "pc",
+        colorspace=colorspace,
+        siting=_SITINGS.get(stream.get("chroma_location", ""), "left"),
+        rate=rate,
+        varies=varies,
+        start=max(0.0, float(stream.get("start_time") or 0) - float(container.get("start_time") or 0)),
+        frames=round(seconds * rate),
+        tags=tags,
+        subtitles=subtitles,
+        is_rgb=is_rgb,
+    )
+
+
+def _pixel_format(name: str) -> tuple[str, int, bool]:
+    """Subsampling, bits and whether it is RGB, of ffmpeg's pixel format; rare formats become the next larger one."""
+    depth = next((bits for bits in (10, 12, 14, 16) if f"{bits}le" in name or f"{bits}be" in name), 8)
+    depth = {14: 16}.get(depth, depth)
+    if name.startswith(("p010", "p016", "nv12", "nv21", "gray")) or "420" in name or "411" in name or "410" in name:
+        return "420", depth, False
+    if name.startswith(("yuyv", "uyvy", "nv16", "p210")) or "422" in name or "440" in name:
+        return "422", depth, False
+    return "444", depth, not name.startswith(("yuv", "nv24", "p410", "ayuv", "vuya"))
+
+
+def _fraction(text: Any) -> Fraction:
+    try:
+        return Fraction(str(text))
+    except (ValueError, ZeroDivisionError):
+        return Fraction(0)
+
+
+def encoder_arguments(output: Path) -> str:
+    """What ffmpeg is told to encode with unless the user says otherwise."""
+    return _ENCODERS.get(output.suffix.lower(), _ENCODER)
+
+
+def upscale_clip(
+    path: Path,
+    output: Path,
+    files: Mapping[str, str],
+    *,
+    factor: float = 2.0,
+    encoder: Sequence[str] | None = None,
+    progress: Callable[[int, int], None] = lambda done, frames: None,
+) -> int:
+    """Write `path` enlarged by hook files (texts by name, in the player's order); the number of frames.
+
+    The new file appears under its name only when it is finished. `progress` is told frames done and expected.
+    Raises NoDeviceError, HookFileError, ShaderRunError, and ShadergenError with ffmpeg's words.
+    """
+    clip = probe(path)
+    parsed = {name: parse(text, name) for name, text in files.items()}
+    where, first = next(iter(parsed.items()))
+    size = (round(clip.size[0] * factor), round(clip.size[1] * factor))
+    layout = _layout(clip, size)
+    context = open_context()
+    try:
+        after = {name: file for name, file in parsed.items() if name != where}
+        with (
+            Runner(context, first, where=where, after=after) as runner,
+            _encoder(path, output, clip, size, encoder or encoder_arguments(output).split()) as write,
+            decoded(path, clip) as frames,
+        ):
+            count = 0
+            for frame in frames:
+                for plane in runner.run(frame, size, only=(), coded=layout).coded:
+                    write(plane)
+                count += 1
+                progress(count, clip.frames)
+            if count == 0:
+                raise ShadergenError(path, "found no frame that ffmpeg can decode, expected a clip")
+            return count
+    finally:
+        context.release()
+
+
+def _layout(clip: Clip, size: tuple[int, int]) -> tuple[CodedPlane, ...]:
+    """The planes of a raw frame of the enlarged clip."""
+    decode, offset = ycbcr_decoding(clip.matrix, clip.full_range, clip.depth)
+    encode = np.linalg.inv(decode)
+    ratio = _SUBSAMPLED[clip.subsampling]
+    chroma = (-(-size[0] // ratio[0]), -(-size[1] // ratio[1]))
+    rows = [(*(float(v) for v in row), -float(shift)) for row, shift in zip(encode, offset, strict=True)]
+    y, cb, cr = ((r, g, b, shift) for r, g, b, shift in rows)
+    return (
+        CodedPlane(y, clip.depth, size),
+        *(CodedPlane(row, clip.depth, chroma, (float(ratio[0]), float(ratio[1])), clip.shift) for row in (cb, cr)),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# ffmpeg
+
+
+@contextlib.contextmanager
+def decoded(path: Path, clip: Clip) -> Iterator[Iterator[Frame]]:
+    """The frames of a clip, as a player uploads them. Raises ShadergenError at the end where ffmpeg complained."""
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-map", "0:v:0"]
+    if clip.is_rgb:
+        command += ["-vf", "scale=out_color_matrix=bt709:out_range=tv"]
+    elif clip.full_range:  # some decoders give yuvj420p, which ffmpeg would squeeze into the limited range
+        command += ["-vf", "scale=out_range=pc"]
+    command += ["-fps_mode", "cfr", "-r", str(clip.rate)] if clip.varies else ["-fps_mode", "passthrough"]
+    command += ["-f", "rawvideo", "-pix_fmt", clip.format, "-"]
+    with _process(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as (process, complaint):
+        assert process.stdout is not None
+        yield _frames(process.stdout, clip)
+        if process.wait() != 0:
+            raise ShadergenError(path, f"ffmpeg cannot decode it: {complaint()}")
+
+
+def _frames(stream: IO[bytes], clip: Clip) -> Iterator[Frame]:
+    (width, height), ratio = clip.size, _SUBSAMPLED[clip.subsampling]
+    chroma = (2, -(-height // ratio[1]), -(-width // ratio[0]))
+    kind = np.dtype("<u2" if clip.depth > 8 else "u1")
+    luma_count, chroma_count = width * height, chroma[1] * chroma[2]
+    # Codes of limited range are shifted to 16 bits, full range is stretched: what NAME_mul does in players.
+    mul = 1.0 if clip.depth == 8 else 65535 / (2**clip.depth - 1) if clip.full_range else 2.0 ** (16 - clip.depth)
+    depth = clip.depth if clip.full_range or clip.depth == 8 else 16
+    while data := stream.read((luma_count + 2 * chroma_count) * kind.itemsize):
+        codes = np.frombuffer(data, kind)
+        if codes.size < luma_count + 2 * chroma_count:
+            return
+        planes = {
+            "LUMA": codes[:luma_count].reshape(1, height, width),
+            "CHROMA": codes[luma_count:].reshape(chroma),
+        }
+        yield Frame(planes, mul, clip.shift, clip.matrix, clip.full_range, depth)
+
+
+@contextlib.contextmanager
+def _encoder(
+    path: Path, output: Path, clip: Clip, size: tuple[int, int], arguments: Sequence[str]
+) -> Iterator[Callable[[bytes], None]]:
+    colours = ["-color_range", "pc" if clip.full_range else "tv", "-colorspace", clip.colorspace]
+    colours += ["-chroma_sample_location", clip.siting] if clip.subsampling != "444" else []
+    colours += [word for option, value in clip.tags.items() if option != "-vf" for word in (option, value)]
+    aspect = ["-vf", clip.tags["-vf"]] if "-vf" in clip.tags else []
+    with whole_file(output) as temporary:
+        raw = ["-f", "rawvideo", "-pix_fmt", clip.format, "-s", f"{size[0]}x{size[1]}", "-r", str(clip.rate)]
+        start = [] if clip.varies else ["-itsoffset", f"{clip.start:.6f}"]
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *start, *raw, *colours, "-i", "-"]
+        command += ["-i", str(path)]
+        command += ["-map", "0:v", "-map", "1:a?", "-c", "copy", *_other_streams(clip, output)]
+        command += ["-map_metadata", "1", "-map_chapters", "1", *aspect, *colours, *arguments, str(temporary)]
+        with _process(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as (process, complaint):
+            stream = process.stdin
+            assert stream is not None
+
+            def write(plane: bytes) -> None:
+                try:
+                    stream.write(plane)
+                except BrokenPipeError:
+                    process.wait()
+                    raise ShadergenError(output, f"ffmpeg cannot encode it: {complaint()}") from None
+
+            yield write
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+            if process.wait() != 0:
+                raise ShadergenError(output, f"ffmpeg cannot encode it: {complaint()}")
+
+
+def _other_streams(clip: Clip, output: Path) -> list[str]:
+    """What to do with subtitles and attachments: what the new container can hold is kept."""
+    suffix = output.suffix.lower()
+    arguments: list[str] = []
+    written = 0
+    for number, codec in enumerate(clip.subtitles):
+        if suffix in _MP4 and codec in _TEXT_SUBTITLES:
+            kind = "mov_text"
+        elif suffix == ".mkv":
+            kind = "subrip" if codec == "mov_text" else "copy"
+        else:
+            continue
+        arguments += ["-map", f"1:s:{number}", f"-c:s:{written}", kind]
+        written += 1
+    return [*arguments, "-map", "1:t?"] if suffix == ".mkv" else arguments
+
+
+@contextlib.contextmanager
+def _process(command: list[str], **streams: Any) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
+    """A process that ends with the block, and what tells its last complaint."""
+    with tempfile.TemporaryFile() as errors:
+
+        def complaint() -> str:
+            errors.seek(0)
+            lines = errors.read().decode("utf-8", "replace").strip().splitlines()
+            return lines[-1].strip() if lines else "no reason given"
+
+        # In a session of its own, lest Ctrl-C reach it before us.
+        process = subprocess.Popen(command, stderr=errors, start_new_session=True, **streams)
+        try:
+            yield process, complaint
+        finally:
+            if process.poll() is None:
+                process.kill()
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    with contextlib.suppress(OSError):
+                        stream.close()
+            process.wait()

@@ -1,0 +1,160 @@
+"""The real mpv, both renderers: what its window shows is what the runner says, and its log has no complaint.
+
+The window is exactly twice as large as the picture, so that nothing is scaled after a luma doubler but chroma. Software
+drivers weigh the texels of 8-bit textures with 8 bits, so the test picture has pale colours: a step of theirs is then
+below one of the window's. Most cases play tiny networks, as each mpv compiles anew; `bench/players.py` has the rest.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import moderngl
+import numpy as np
+import pytest
+
+from shadergen import compiler, hookfile
+from shadergen.errors import ShaderRunError
+from shadergen.hookfile import parse
+from shadergen.runtime import mpv, video
+from shadergen.runtime.images import rgb_to_ycbcr
+from shadergen.runtime.runner import Runner
+from shadergen.target import Target
+from tests.gpu.conftest import missing
+from tests.nets import c_model
+
+ROOT = Path(__file__).parents[2]
+
+BT709 = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")
+X264 = ("-c:v", "libx264", "-crf", "12", "-preset", "ultrafast", "-x264-params")
+CLIPS = {
+    "8 bits, left": ("yuv420p", "96x64", "tv", (*X264, "chromaloc=0")),
+    "10 bits, odd": ("yuv420p10le", "95x63", "tv", ("-c:v", "ffv1")),
+    "center": ("yuv420p", "96x64", "tv", (*X264, "chromaloc=1")),
+    "4:4:4, full": ("yuv444p", "96x64", "pc", (*X264, "fullrange=on")),
+}
+"""Pixel format, size, range, encoder. With loss, as real clips are; H.264 has no odd sizes in 4:2:0."""
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    reason = mpv.unavailable()
+    if reason:
+        missing("SHADERGEN_REQUIRE_MPV", reason)
+    with mpv.screen() as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory, display: str) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("clips")
+    return {name: encode(folder / f"{number}.mkv", *CLIPS[name]) for number, name in enumerate(CLIPS)}
+
+
+def encode(path: Path, format: str, size: str, range: str, encoder: tuple[str, ...]) -> Path:
+    width, _, height = size.partition("x")
+    crop = f"crop={width}:{height}:60:40:exact=1"
+    filters = f"hue=s=0.4,{crop},scale=out_color_matrix=bt709:out_range={range},format={format}"
+    source = ["-i", str(ROOT / "tests" / "cases" / "sample.png"), "-vf", filters]
+    command = ["ffmpeg", "-v", "error", "-y", *source, *encoder, *BT709, "-color_range", range, str(path)]
+    subprocess.run(command, check=True)
+    return path
+
+
+def compiled(plane: Any, target: Target) -> str:
+    return hookfile.format(compiler.compile(c_model(plane, filters=4), target))
+
+
+LUMA = {"luma.glsl": compiled("luma", Target("compute"))}
+CHROMA = {"chroma.glsl": compiled("chroma", Target("fragment"))}
+
+
+def expected(gl: moderngl.Context, files: dict[str, str], path: Path, renderer: str) -> Any:
+    """The runner's picture of what ffmpeg decodes, RGB in 0..1."""
+    clip = video.probe(path)
+    (name, text), *others = files.items()
+    after = {other: parse(text) for other, text in others}
+    with video.decoded(path, clip) as frames, Runner(gl, parse(text), where=name, after=after) as runner:
+        frame = next(frames)
+        if renderer == "gpu":  # it merges the chroma planes into a texture of floats before anything reads them
+            planes = {name: codes / np.float32(np.iinfo(codes.dtype).max) for name, codes in frame.planes.items()}
+            frame = replace(frame, planes={name: values * np.float32(frame.mul) for name, values in planes.items()})
+        result = runner.run(frame, (2 * clip.size[0], 2 * clip.size[1]), only=("OUTPUT",))
+        assert any(run.ran for run in result.passes)
+        for _ in frames:
+            pass
+    return np.clip(result.planes["OUTPUT"][:3], 0, 1)
+
+
+def assert_shown(
+    gl: moderngl.Context,
+    files: dict[str, str],
+    path: Path,
+    display: str,
+    renderer: Any,
+    api: Any = "opengl",
+    *options: str,
+) -> None:
+    wanted = expected(gl, files, path, renderer)
+    size = (wanted.shape[2], wanted.shape[1])
+    try:
+        shown = mpv.show(files, path, size, display=display, renderer=renderer, api=api, options=options)
+    except ShaderRunError as error:
+        if api == "vulkan" and "suitable device" in str(error):
+            pytest.skip("this mpv takes no software Vulkan device")
+        raise
+    assert shown.complaints == ()
+    assert shown.picture.shape == wanted.shape
+    distance = np.abs(rgb_to_ycbcr(shown.picture) - rgb_to_ycbcr(wanted)).max(axis=0)
+    # Half a step of the window, the fp16 of the last passes, and chroma's weights.
+    assert (distance <= 1.6 / 255).mean() >= 0.999
+    assert distance.max() < 4 / 255
+    assert distance.mean() < 0.8 / 255
+
+
+@pytest.mark.parametrize("renderer", ["gpu", "gpu-next"])
+@pytest.mark.parametrize("clip", ["10 bits, odd", "4:4:4, full"])
+def test_a_clip(gl: moderngl.Context, clips: dict[str, Path], display: str, renderer: str, clip: str) -> None:
+    assert_shown(gl, LUMA, clips[clip], display, renderer)
+
+
+@pytest.mark.parametrize("renderer", ["gpu", "gpu-next"])
+def test_nv12(gl: moderngl.Context, clips: dict[str, Path], display: str, renderer: str) -> None:
+    assert_shown(gl, LUMA, clips["8 bits, left"], display, renderer, "opengl", "--vf=format=nv12")
+
+
+@pytest.mark.parametrize("renderer", ["gpu", "gpu-next"])
+@pytest.mark.parametrize("clip", ["8 bits, left", "center"])
+def test_chroma_after_luma(
+    gl: moderngl.Context, clips: dict[str, Path], display: str, renderer: str, clip: str
+) -> None:
+    assert_shown(gl, LUMA | CHROMA, clips[clip], display, renderer)
+
+
+def test_chroma_before_luma(gl: moderngl.Context, clips: dict[str, Path], display: str) -> None:
+    """In vo=gpu the order of the files does not matter: chroma's passes always come after luma's."""
+    assert_shown(gl, CHROMA | LUMA, clips["center"], display, "gpu-next")
+
+
+@pytest.mark.parametrize("renderer", ["gpu", "gpu-next"])
+def test_a_shader_of_the_repository(gl: moderngl.Context, clips: dict[str, Path], display: str, renderer: str) -> None:
+    name = "C4F16_CMP_INSTANT.glsl"
+    text = (ROOT / "shaders" / name).read_text("utf-8")
+    assert_shown(gl, {name: text}, clips["8 bits, left"], display, renderer)
+
+
+def test_vulkan(gl: moderngl.Context, clips: dict[str, Path], display: str) -> None:
+    assert_shown(gl, LUMA, clips["8 bits, left"], display, "gpu-next", "vulkan")
+
+
+def test_a_file_that_mpv_rejects_is_seen(clips: dict[str, Path], display: str) -> None:
+    broken = {"broken.glsl": "//!HOOK LUMA\n//!BIND HOOKED\nvec4 hook() { return HOOKED_tex(HOOKED_pos) }\n"}
+    try:  # mpv 0.35 takes no picture of such a window, 0.40 does
+        told = mpv.show(broken, clips["center"], (192, 128), display=display, renderer="gpu", api="opengl").complaints
+    except ShaderRunError as error:
+        told = (str(error),)
+    assert any("syntax error" in words for words in told)

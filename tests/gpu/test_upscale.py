@@ -1,0 +1,260 @@
+"""Pictures and clips through shaders: what goes in comes out, larger, and nothing is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import pytest
+from click.testing import CliRunner, Result
+
+from shadergen import compiler, hookfile
+from shadergen.cli import main
+from shadergen.errors import ShaderRunError
+from shadergen.hookfile import parse
+from shadergen.runtime import png, video
+from shadergen.runtime.images import load
+from shadergen.runtime.upscale import Plan, Upscaler
+from shadergen.target import Target
+from tests.nets import c_model
+
+pytestmark = pytest.mark.usefixtures("gl")
+
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="found no ffmpeg, expected it for clips")
+
+COPY = """//!HOOK LUMA
+//!BIND HOOKED
+//!DESC each texel four times
+//!WIDTH HOOKED.w 2 *
+//!HEIGHT HOOKED.h 2 *
+//!COMPONENTS 1
+vec4 hook() { return vec4(HOOKED_mul * texelFetch(HOOKED_raw, ivec2(HOOKED_pos * HOOKED_size), 0).x, 0.0, 0.0, 1.0); }
+"""
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def copying(tmp_path: Path) -> Path:
+    path = tmp_path / "copy.glsl"
+    path.write_text(COPY)
+    return path
+
+
+def noise(*shape: int) -> npt.NDArray[np.float32]:
+    return np.random.default_rng(1).random(shape).astype(np.float32)
+
+
+# Tiles
+
+
+def test_a_plan_covers_an_axis_once() -> None:
+    tiles = Plan(side=64, overlap=32).tiles(150)
+    assert [(tile.kept.start, tile.kept.stop) for tile in tiles] == [(0, 64), (64, 128), (128, 150)]
+    assert [(tile.played.start, tile.played.stop) for tile in tiles] == [(0, 96), (32, 150), (96, 150)]
+
+
+@pytest.mark.parametrize(("channels", "weights"), [(1, "texture"), (4, "code")])
+def test_tiles_are_the_whole_picture_bit_by_bit(channels: int, weights: Any) -> None:
+    text = hookfile.format(compiler.compile(c_model("luma", filters=4), Target("compute", weights=weights)))
+    pixels = noise(channels, 98, 170)
+    with Upscaler({"net": text}, side=0) as whole, Upscaler({"net": text}, side=160) as tiled:
+        assert np.array_equal(whole(pixels), tiled(pixels))
+
+
+def test_the_overlap_is_as_large_as_the_file_needs() -> None:
+    blur = """//!HOOK LUMA
+//!BIND HOOKED
+vec4 hook() {
+    vec4 sum = vec4(0.0);
+    for (int x = -70; x <= 70; x++) sum += HOOKED_mul * texelFetch(HOOKED_raw,
+        clamp(ivec2(HOOKED_pos * HOOKED_size) + ivec2(x, 0), ivec2(0), ivec2(HOOKED_size) - 1), 0);
+    return sum / 141.0;
+}
+"""
+    pixels = noise(1, 64, 700)
+    with Upscaler({"blur": blur}, side=0) as whole, Upscaler({"blur": blur}, side=400) as tiled:
+        assert np.array_equal(whole(pixels), tiled(pixels))
+        assert tiled._overlap == 128 + 32
+
+
+def test_a_file_that_depends_on_the_place_is_refused_in_tiles() -> None:
+    vignette = "//!HOOK LUMA\n//!BIND HOOKED\nvec4 hook() { return HOOKED_texOff(0) * HOOKED_pos.x; }\n"
+    with Upscaler({"vignette": vignette}, side=96) as tiled, pytest.raises(ShaderRunError, match="depends on more"):
+        tiled(noise(1, 200, 200))
+
+
+# Pictures
+
+
+def test_alpha_does_not_let_hidden_colours_bleed(tmp_path: Path) -> None:
+    smooth = COPY.replace("HOOK LUMA", "HOOK MAIN").replace("COMPONENTS 1", "COMPONENTS 4")
+    smooth = smooth.partition("vec4 hook")[0] + "vec4 hook() { return HOOKED_tex(HOOKED_pos); }\n"
+    pixels = np.zeros((4, 8, 8), np.float32)
+    pixels[:, :, :4] = [[[1.0]], [[0.5]], [[0.0]], [[1.0]]]  # the other half is black and transparent
+    with Upscaler({"smooth": smooth}) as upscaler:
+        codes = upscaler(pixels)
+    assert (np.abs(codes[:3, :, :10].astype(int) - [[[255]], [[128]], [[0]]]) <= 1).all()
+    assert codes[3, 0].tolist() == [255] * 7 + [191, 64] + [0] * 7
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour"), [("L", 77), ("RGB", (200, 100, 50)), ("RGBA", (200, 100, 50, 255)), ("P", 1)]
+)
+def test_profiles_exif_and_pixel_types(copying: Path, tmp_path: Path, mode: str, colour: Any) -> None:
+    image = PIL.Image.new(mode, (5, 3), colour)
+    if mode == "P":
+        image.putpalette([0, 0, 0, 200, 100, 50])
+    exif = PIL.Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a camera"  # the orientation: turn clockwise
+    space = b"GRAY" if mode == "L" else b"RGB "
+    image.save(tmp_path / "in.png", exif=exif, icc_profile=b"\0" * 16 + space + b"\0" * 108)
+    assert run("upscale", tmp_path / "in.png", "-o", tmp_path / "out", "--shader", copying).exit_code == 0
+    with PIL.Image.open(tmp_path / "out" / "in.png") as result:
+        assert result.size == (6, 10)
+        assert result.mode == ("RGB" if mode == "P" else mode)
+        expected = (200, 100, 50) if mode == "P" else colour
+        assert np.allclose(result.getpixel((0, 0)), expected, atol=1)
+        assert result.info["icc_profile"][16:20] == space
+        assert dict(result.getexif()) == {0x0112: 1, 0x010F: "a camera"} or 0x0112 not in result.getexif()
+
+
+def test_16_bits_stay_16_bits(copying: Path, tmp_path: Path) -> None:
+    codes = np.random.default_rng(0).integers(0, 65536, (3, 9, 7), np.uint16)
+    (tmp_path / "in.png").write_bytes(png.write(codes))
+    assert run("upscale", tmp_path / "in.png", "-o", tmp_path / "out.png", "--shader", copying).exit_code == 0
+    luma = [0.2126, 0.7152, 0.0722]
+    result = png.read((tmp_path / "out.png").read_bytes())
+    once = np.tensordot(luma, result[:, ::2, ::2].astype(float), 1)
+    # Clipping of colours that bilinear chroma takes outside RGB aside, luma is what it was.
+    inside: Any = ((result > 0) & (result < 65535)).all(axis=0)
+    inside = inside[::2, ::2]
+    assert inside.sum() > 20
+    assert np.abs(once - np.tensordot(luma, codes.astype(float), 1))[inside].max() < 2
+
+
+def test_what_exists_is_left_alone(copying: Path, tmp_path: Path) -> None:
+    PIL.Image.new("L", (3, 3)).save(tmp_path / "in.png")
+    (tmp_path / "out.png").write_text("precious")
+    arguments = ("upscale", tmp_path / "in.png", "-o", tmp_path / "out.png", "--shader", copying)
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert "--overwrite" in result.output
+    assert run(*arguments, "--skip-existing").exit_code == 0
+    assert (tmp_path / "out.png").read_text() == "precious"
+    assert run(*arguments, "--overwrite").exit_code == 0
+    assert load(tmp_path / "out.png").pixels.shape == (1, 6, 6)
+
+
+def test_wildcards_and_folders(copying: Path, tmp_path: Path) -> None:
+    for name in ("a.png", "b.gif"):
+        PIL.Image.new("RGB", (3, 3)).save(tmp_path / name)
+    result = run("upscale", tmp_path / "?.[pg]*", "-o", tmp_path / "out", "--shader", copying)
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png"]
+    assert run("upscale", tmp_path / "*.png", tmp_path / "b.gif", "-o", "x.png", "--shader", copying).exit_code == 2
+
+
+# Clips
+
+
+def make_clip(path: Path, format: str, *options: str, size: str = "32x18") -> npt.NDArray[np.integer[Any]]:
+    """A lossless clip of three frames with a sound; the luma codes of its frames, (3, h, w)."""
+    source = ["-f", "lavfi", "-i", f"testsrc2=s={size}:r=25:d=0.12,format={format}", "-f", "lavfi", "-i", "sine=d=0.12"]
+    command = ["ffmpeg", "-v", "error", "-y", *source, *options, "-c:v", "ffv1", "-c:a", "pcm_s16le", str(path)]
+    subprocess.run(command, check=True)
+    return luma(path, format)
+
+
+def luma(path: Path, format: str) -> npt.NDArray[np.integer[Any]]:
+    clip = video.probe(path)
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", format, "-"]
+    raw = subprocess.run(command, check=True, capture_output=True).stdout
+    frames = np.frombuffer(raw, "<u2" if clip.depth > 8 else "u1").reshape(3, -1)
+    return frames[:, : clip.size[0] * clip.size[1]].reshape(3, clip.size[1], clip.size[0])
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("format", "options", "size"),
+    [
+        ("yuv420p", ("-color_range", "tv", "-colorspace", "smpte170m"), "32x18"),
+        ("yuv420p10le", ("-color_range", "tv", "-colorspace", "bt709"), "33x17"),
+        ("yuv444p", ("-color_range", "pc", "-colorspace", "bt709"), "31x19"),
+        ("yuv422p10le", ("-color_range", "pc", "-colorspace", "bt2020nc"), "32x18"),
+    ],
+)
+def test_a_clip_keeps_its_codes(
+    copying: Path, tmp_path: Path, format: str, options: tuple[str, ...], size: str
+) -> None:
+    before = make_clip(tmp_path / "in.mkv", format, *options, size=size)
+    arguments = (
+        "upscale",
+        tmp_path / "in.mkv",
+        "-o",
+        tmp_path / "out.mkv",
+        "--shader",
+        copying,
+        "--encode",
+        "-c:v ffv1",
+    )
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    after = luma(tmp_path / "out.mkv", format)
+    # fp16 has 11 bits: codes of 10 may be off by one, those of 8 not.
+    assert np.abs(after.astype(int) - before.repeat(2, 1).repeat(2, 2)).max() <= (1 if "10" in format else 0)
+    old, new = video.probe(tmp_path / "in.mkv"), video.probe(tmp_path / "out.mkv")
+    assert (new.format, new.full_range, new.colorspace, new.siting) == (
+        old.format,
+        old.full_range,
+        old.colorspace,
+        old.siting,
+    )
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@needs_ffmpeg
+def test_sound_is_copied_and_a_guessed_matrix_is_written_down(copying: Path, tmp_path: Path) -> None:
+    make_clip(tmp_path / "in.mkv", "yuv420p", size="640x400")  # twice this, players would guess BT.709
+    run("upscale", tmp_path / "in.mkv", "-o", tmp_path / "out.mkv", "--shader", copying)
+    command = ["ffprobe", "-v", "error", "-of", "json", "-show_streams", "-count_packets", f"{tmp_path}/out.mkv"]
+    streams = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["streams"]
+    assert [stream["codec_name"] for stream in streams] == ["h264", "pcm_s16le"]
+    assert streams[0]["color_space"] == "smpte170m"
+    assert int(streams[0]["nb_read_packets"]) == 3
+
+
+@needs_ffmpeg
+def test_a_clip_that_breaks_leaves_no_file(copying: Path, tmp_path: Path) -> None:
+    make_clip(tmp_path / "in.mkv", "yuv420p")
+    result = run(
+        "upscale", tmp_path / "in.mkv", "-o", tmp_path / "out.mkv", "--shader", copying, "--encode", "-c:v none"
+    )
+    assert result.exit_code == 1
+    assert "ffmpeg cannot encode it" in result.output
+    (tmp_path / "bad.mkv").write_bytes(b"no clip")
+    result = run("upscale", tmp_path / "bad.mkv", "-o", tmp_path / "out.mkv", "--shader", copying)
+    assert "found nothing that ffmpeg can read" in result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.mkv", "copy.glsl", "in.mkv"]
+
+
+def test_a_file_list_runs_in_order() -> None:
+    """As in the player's list: the second file sees what the first one made."""
+    half = "//!HOOK LUMA\n//!BIND HOOKED\nvec4 hook() { return 0.5 * HOOKED_texOff(0); }\n"
+    shift = "//!HOOK LUMA\n//!BIND HOOKED\nvec4 hook() { return HOOKED_texOff(0) + 0.25; }\n"
+    grey = np.full((1, 4, 4), 1.0, np.float32)
+    with (
+        Upscaler({"half": half, "shift": shift}, factor=1) as one,
+        Upscaler({"s": shift, "h": half}, factor=1) as other,
+    ):
+        assert one(grey).max() == 191
+        assert other(grey).max() == 159
+    assert parse(half).passes

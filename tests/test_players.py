@@ -1,0 +1,92 @@
+"""Putting shaders into mpv's folder: where that is, and that nobody's work is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from shadergen.cli import main
+from shadergen.cli.doctor import advise
+from shadergen.runtime import players
+from shadergen.runtime.benchreport import FileReport
+from shadergen.runtime.players import mpv_folder
+
+
+def install(folder: Path, *arguments: str, input: str | None = None) -> Result:
+    return CliRunner().invoke(main, ["install", "--mpv-dir", str(folder), *arguments], input=input)
+
+
+def test_mpvs_folder_on_each_system(tmp_path: Path) -> None:
+    home = tmp_path
+    assert mpv_folder({"MPV_HOME": "/own"}, home, "linux") == Path("/own")
+    assert mpv_folder({"XDG_CONFIG_HOME": "/xdg"}, home, "darwin") == Path("/xdg/mpv")
+    assert mpv_folder({}, home, "linux") == home / ".config/mpv"
+    assert mpv_folder({"APPDATA": "/roaming"}, home, "win32") == Path("/roaming/mpv")
+    (home / ".var/app/io.mpv.Mpv/config/mpv").mkdir(parents=True)
+    assert mpv_folder({"PATH": ""}, home, "linux") == home / ".var/app/io.mpv.Mpv/config/mpv"
+    (home / ".config/mpv").mkdir(parents=True)
+    assert mpv_folder({"PATH": ""}, home, "linux") == home / ".config/mpv"
+    portable = home / "player"
+    (portable / "portable_config").mkdir(parents=True)
+    (portable / "mpv").touch(mode=0o755)
+    assert mpv_folder({"PATH": str(portable)}, home, "win32") == portable / "portable_config"
+
+
+def test_install_says_what_to_write_and_does_it_once(tmp_path: Path) -> None:
+    result = install(tmp_path, "C4F16", "C4F16_CMP.glsl")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "shaders/C4F16.glsl").read_bytes() == players.bundled()["C4F16"].read_bytes()
+    assert 'glsl-shader="~~/shaders/C4F16_CMP.glsl"\n' in result.stdout
+    assert 'CTRL+1 no-osd change-list glsl-shaders toggle "~~/shaders/C4F16.glsl"' in result.stdout
+    assert install(tmp_path, "C4F16").stderr.startswith("unchanged")
+
+
+def test_a_dry_run_does_nothing(tmp_path: Path) -> None:
+    assert "would be installed" in install(tmp_path / "mpv", "--all", "--dry-run").output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_edited_file_is_kept_and_an_old_one_updated(tmp_path: Path) -> None:
+    source, installed = tmp_path / "mine.glsl", tmp_path / "mpv/shaders/mine.glsl"
+    source.write_text("first")
+    install(tmp_path / "mpv", str(source))
+    source.write_text("second")
+    assert install(tmp_path / "mpv", str(source)).stderr.startswith("updated")
+    assert installed.read_text() == "second"
+    installed.write_text("edited")
+    result = install(tmp_path / "mpv", str(source))
+    assert result.exit_code == 1
+    assert "it was edited" in result.stderr
+    assert installed.read_text() == "edited"
+    assert install(tmp_path / "mpv", str(source), "--force").exit_code == 0
+    assert installed.read_text() == "second"
+
+
+def test_names_and_folders_that_cannot_be(tmp_path: Path) -> None:
+    assert "expected a .glsl file or one of C4F16" in install(tmp_path, "C5F99").output
+    (tmp_path / "file").touch()
+    result = install(tmp_path / "file")
+    assert result.exit_code == 1
+    assert "cannot be written" in result.output
+
+
+def test_doctor_reports_and_ends_well_where_something_can_run() -> None:
+    result = CliRunner().invoke(main, ["doctor"])
+    assert "mpv's folder" in result.output
+    assert result.exit_code == (1 if "nothing here can run" in result.output else 0)
+
+
+@pytest.mark.parametrize(
+    ("compile_seconds", "affordable", "chosen"),
+    [
+        (1.0, ("C4F32_CMP", "C4F32_CMP_INSTANT", "C4F16_CMP"), "C4F32_CMP:"),
+        (20.0, ("C4F32_CMP", "C4F32_CMP_INSTANT", "C4F16_CMP"), "C4F32_CMP_INSTANT:"),
+        (20.0, ("C4F32_CMP", "C4F16_CMP"), "C4F32_CMP:"),
+        (1.0, (), "C4F16_CMP for small videos"),
+    ],
+)
+def test_advice(compile_seconds: float, affordable: tuple[str, ...], chosen: str) -> None:
+    files = {name: FileReport(name, compile_seconds=compile_seconds) for name in affordable}
+    assert advise(files, has_compute=True).startswith(chosen)
