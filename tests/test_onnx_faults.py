@@ -258,6 +258,18 @@ def test_a_graph_with_a_fault(edit: Edit, message: str, tmp_path: Path) -> None:
     assert message in complaint(written(model, tmp_path))
 
 
+def test_weights_that_are_read_again_and_again(tmp_path: Path) -> None:
+    """A small file that names the same large one for each of its tensors."""
+    model = compact(4, 1)
+    with (tmp_path / "large.bin").open("wb") as stream:
+        stream.truncate(300 << 20)  # sparse
+    for tensor in model.graph.initializer[:2]:
+        tensor.CopyFrom(TensorProto(name=tensor.name, data_type=TensorProto.FLOAT, dims=[75 << 20]))
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="large.bin")
+    assert "found weights of 629" in complaint(written(model, tmp_path))
+
+
 def test_a_plane_that_does_not_fit(tmp_path: Path) -> None:
     path = written(compact(4, 1), tmp_path)
     assert "found 3 channels, expected 1 for a luma model" in complaint(path, "luma")

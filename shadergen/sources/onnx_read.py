@@ -54,14 +54,14 @@ def read(path: Path) -> File:
         raise ModelError(path, problem, "is it truncated, or a different format?") from None
     _expect_sane(path, model)
     opset = _opset(path, model)
-    weights = list(_tensors(model))
-    for tensor in weights:
+    total = sum(_bytes_of(f"{path}: initialiser {tensor.name!r}", tensor) for tensor in _tensors(model))
+    if total > MAX_BYTES:
+        raise ModelError(path, f"found weights of {total} bytes, expected at most {MAX_BYTES}")
+    for tensor in _tensors(model):
         _load_external(path, tensor)
     constants = {
-        tensor.name: to_array(f"{path}: initialiser {tensor.name!r}", tensor) for tensor in _initialisers(model)
+        tensor.name: to_array(f"{path}: initialiser {tensor.name!r}", tensor) for tensor in model.graph.initializer
     }
-    if sum(array.nbytes for array in constants.values()) > MAX_BYTES:
-        raise ModelError(path, f"found weights of more than {MAX_BYTES} bytes, expected fewer")
     _check(path, model)
     return File(path, model, opset, constants, hashlib.sha256(content).hexdigest())
 
@@ -122,10 +122,6 @@ def _opset(path: Path, model: onnx.ModelProto) -> int:
     return int(versions[0])
 
 
-def _initialisers(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    yield from model.graph.initializer
-
-
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     """The initialisers and the tensors in attributes."""
     yield from model.graph.initializer
@@ -133,8 +129,6 @@ def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.TENSOR:
                 yield attribute.t
-            if attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
-                continue  # the importer refuses control flow by name
 
 
 def _load_external(path: Path, tensor: onnx.TensorProto) -> None:
