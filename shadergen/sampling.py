@@ -130,6 +130,7 @@ class Sampler:
         yield f"float f_{axis} = float(above_{axis} - first_{axis} * below_{axis}) / float(below_{axis});"
         if op.filter == "linear":
             yield f"vec2 weights_{axis} = vec2(1.0 - f_{axis}, f_{axis});"
+            yield from self._excluded(op, axis, "vec2", "0, 1")
             return
         yield f"vec4 d_{axis} = vec4(1.0 + f_{axis}, f_{axis}, 1.0 - f_{axis}, 2.0 - f_{axis});"
         a = glsl.literal(op.cubic, FP32)
@@ -139,6 +140,17 @@ class Sampler:
         yield f"vec4 far_{axis} = {ends};"
         yield f"vec4 near_{axis} = {middle};"
         yield f"vec4 weights_{axis} = vec4(far_{axis}.x, near_{axis}.yz, far_{axis}.w);"
+        yield from self._excluded(op, axis, "vec4", "-1, 0, 1, 2")
+
+    def _excluded(self, op: Resize, axis: str, vector: str, offsets: str) -> Iterator[str]:
+        """Without the weights of what is outside of the image, where the network wants that."""
+        if op.exclude_outside:
+            inside = f"greaterThanEqual(p, {vector}(0.0))) * {vector}(lessThan(p, {vector}(size.{axis})))"
+            yield "{"
+            yield f"    {vector} p = float(first_{axis}) + {vector}({offsets});"
+            yield f"    weights_{axis} *= {vector}({inside};"
+            yield f"    weights_{axis} /= dot(weights_{axis}, {vector}(1.0));"
+            yield "}"
 
     # Pooling
 

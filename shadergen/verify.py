@@ -305,5 +305,5 @@ def _check_libplacebo(schedule: Schedule, text: str, where: str, case: Case) -> 
 
 def _output_size(schedule: Schedule, case: Case) -> Size:
     """The plane's size after the model, so that nothing is scaled afterwards."""
-    scale = int(schedule.types[schedule.graph.output].width.scale)
-    return case.size[0] * scale, case.size[1] * scale
+    output = schedule.types[schedule.graph.output]
+    return output.width.at(case.size[0]), output.height.at(case.size[1])

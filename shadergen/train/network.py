@@ -198,8 +198,9 @@ def _padded(x: Tensor, pads: Sides, mode: PadMode = "zero", value: float = 0.0) 
 def _fitted(op: Fit, x: Tensor, like: Tensor) -> Tensor:
     """As reference.fit."""
     for axis in (2, 3):
-        size = -(-like.shape[axis] * op.scale // op.multiple) * op.multiple
-        x = x.index_select(axis, torch.arange(int(size), device=x.device).clamp(max=x.shape[axis] - 1))
+        size = like.shape[axis] * op.scale.numerator // op.scale.denominator
+        size = -(-size // op.multiple) * op.multiple
+        x = x.index_select(axis, torch.arange(size, device=x.device).clamp(max=x.shape[axis] - 1))
     return x
 
 

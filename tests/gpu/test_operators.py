@@ -143,6 +143,7 @@ OPERATORS: dict[str, Graph] = {
         f"resize {rounding}": through(Resize((Fraction(3, 2), HALF), "nearest", rounding=rounding), enlarge=2)
         for rounding in ("round_prefer_ceil", "floor", "ceil")
     },
+    "resize without what is outside": through(Resize((TWO, Fraction(3, 2)), "cubic", exclude_outside=True)),
     "max pool": through(MaxPool((2, 3), (2, 1), (0, 1, 1, 1)), enlarge=2),
     "average pool": through(AveragePool((3, 3), (1, 1), (1, 1, 1, 1))),
     "affine": through(Affine(1 + SLOPE, SLOPE)),
