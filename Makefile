@@ -14,7 +14,7 @@ test:
 	$(VENV)/ruff check
 	$(VENV)/ruff format --check
 	$(VENV)/mypy --strict
-	$(VENV)/python -m pytest
+	$(VENV)/python -m pytest -n auto --dist worksteal
 
 # Every weight file as fragment, _CMP, _CMP_FP16 and _CMP_INSTANT. tests/test_shaders.py fails when this would change anything.
 shaders:
