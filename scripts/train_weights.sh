@@ -21,7 +21,7 @@ chroma)
 esac
 exec python -m shadergen train --arch "$arch" --steps "$steps" --data "$pictures" -o "$output" --licence MIT \
 	--optimiser soap --rate 3e-3 --batch 16 --precision bf16 --threads 1 \
-	--weight '*-photos/*=6,met-nasa/*=4,taisei/*=4,peppercarrot/*=4,crawl-titles/*=3,sachi/*=3,gdquest/*=3' \
+	--soften '*-photos/*=0.5' --weight '*-photos/*=12,met-nasa/*=6,taisei/*=4,peppercarrot/*=4,crawl-titles/*=3,sachi/*=3,gdquest/*=3' \
 	--exclude 'wesnoth/*' --exclude 'hedgewars/*' --exclude 'supertux/*' --exclude 'plasma-*' --exclude 'mate-photos/*' \
 	--exclude 'gcompris/*' --exclude 'pop-kate-hazen/*' \
 	--exclude 'taisei/0[234679]*' --exclude 'taisei/1[013469]*' --exclude 'taisei/2[0124567]*' \

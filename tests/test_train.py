@@ -301,6 +301,17 @@ def test_a_folder_without_pictures_is_one_line(content: bytes | None, message: s
     assert result.output.count("\n") == 1
 
 
+def test_soft_copies_are_blurred_and_drawn_by_their_weight(pictures: data.Pictures) -> None:
+    both = data.with_soft_copies(pictures, {"[01].*": 0.5})
+    assert both.names[6:] == ("0.png softened 0.5", "1.png softened 0.5")
+    for sharp, soft in zip(both.pixels[:2], both.pixels[6:], strict=True):
+        assert 0 < np.abs(np.diff(soft.astype(int), axis=1)).mean() < np.abs(np.diff(sharp.astype(int), axis=1)).mean()
+        assert soft.mean() == pytest.approx(sharp.mean(), abs=1)
+    chances = data.chances(both, replace(TINY, weights={"0.*": 3}))
+    assert chances[6] == chances[0] / 2
+    assert chances[0] == 3 * chances[1]
+
+
 def test_small_and_broken_pictures_are_left_out_by_name(folder: Path, tmp_path: Path) -> None:
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())

@@ -31,7 +31,7 @@ class Shares(click.ParamType[dict[str, float]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, float]:
         if isinstance(value, dict):
             return value
-        shares = {}
+        shares: dict[str, float] = {}
         for item in str(value).split(","):
             name, equals, number = item.rpartition("=")
             try:
@@ -69,7 +69,7 @@ def _option(name: str, help: str, **attributes: Any) -> Callable[[Command], Comm
 @_option("frequency", "Weight of the spectra's distance beside it.")
 @_option("rim", "What pixels count that see a patch's border.")
 @_option("detail", "Of how many random patches to take the most detailed.")
-@_option("soften", "Share of patches that are blurred a little, as most pictures are.")
+@_option("soften", "How often blurred copies of pictures are drawn, by pattern of path.", type=Shares())
 @_option("downscale", "How the input was made small: shares of box, bicubic, lanczos, linear.", type=Shares())
 @_option("range", "How its levels are stored: shares of full8, limited8, limited10.", type=Shares())
 @click.option(

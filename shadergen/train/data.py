@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from shadergen.train.options import Options
 Pixels = npt.NDArray[np.uint8]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".ppm"})
+
+SOFT = " softened "
+"""Within the name of a blurred copy, before its weight."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,31 @@ def _rgb(path: Path) -> Pixels:
     return np.ascontiguousarray(np.moveaxis(np.rint(picture * 255).astype(np.uint8), 0, -1))
 
 
+def with_soft_copies(pictures: Pictures, soften: Mapping[str, float]) -> Pictures:
+    """The pictures, and a copy of each that a pattern matches, blurred by 0.4 to 1.2 pixels."""
+    names, pixels = list(pictures.names), list(pictures.pixels)
+    for name, picture in zip(pictures.names, pictures.pixels, strict=True):
+        shares = [share for pattern, share in soften.items() if fnmatch(name, pattern)]
+        if shares:
+            sigma = 0.4 + 0.8 * hashlib.sha256(name.encode()).digest()[0] / 255
+            names.append(f"{name}{SOFT}{float(np.prod(shares))}")
+            pixels.append(_blurred(picture, sigma))
+    return replace(pictures, names=tuple(names), pixels=tuple(pixels))
+
+
+def _blurred(picture: Pixels, sigma: float) -> Pixels:
+    """With a Gaussian; rows and columns one after the other, edges repeated."""
+    taps = np.exp(-0.5 * (np.arange(-3, 4) / sigma) ** 2)
+    taps /= taps.sum()
+    values = picture.astype(np.float32)
+    for axis in (0, 1):
+        extent, blurred = values.shape[axis], np.zeros_like(values)
+        for step, tap in zip(range(-3, 4), taps, strict=True):
+            blurred += np.float32(tap) * values.take(np.clip(np.arange(extent) + step, 0, extent - 1), axis)
+        values = blurred
+    return np.rint(values).astype(np.uint8)
+
+
 def hold_out(pictures: Pictures, count: int) -> tuple[Pictures, Pictures]:
     """The pictures to train on, and `count` others (a fifth at most), which their names choose."""
 
@@ -144,15 +172,17 @@ class Patches:
 def chances(pictures: Pictures, options: Options) -> npt.NDArray[np.float64]:
     """How often each picture is drawn: by its area, times its weight. Raises ShadergenError where all are 0."""
     areas = [picture.shape[0] * picture.shape[1] for picture in pictures.pixels]
-    chance = np.asarray([_weight(name, options) for name in pictures.names], np.float64) * np.asarray(areas)
+    chance = np.asarray([_weight(name, options.weights) for name in pictures.names], np.float64) * np.asarray(areas)
     if not chance.sum() > 0:
         raise ShadergenError("--weight", "found no picture with a weight above 0, expected some")
     return np.asarray(chance, np.float64)
 
 
-def _weight(name: str, options: Options) -> float:
-    """The product of the weights of all patterns that match."""
-    return float(np.prod([weight for pattern, weight in options.weights.items() if fnmatch(name, pattern)]))
+def _weight(name: str, weights: Mapping[str, float]) -> float:
+    """The product of the weights of all patterns that match; a blurred copy's name ends with its own weight."""
+    name, _, factor = name.partition(SOFT)
+    product = np.prod([weight for pattern, weight in weights.items() if fnmatch(name, pattern)])
+    return float(product) * float(factor or 1)
 
 
 def _contrast(crop: Pixels) -> Any:

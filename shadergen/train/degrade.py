@@ -133,7 +133,6 @@ class Neutral:
     def __call__(self, rgb: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """uint8 (n, side, side, 3) to the network's input (n, c, patch, patch) and what it should give for it."""
         picture = rgb.to(torch.float32).mul_(1 / 255).permute(0, 3, 1, 2)
-        picture = _softened(picture, self.options.soften, rng) if self.options.soften else picture
         small, target = [], []
         order: list[int] = []
         for downscaler, indices in _split(len(rgb), self.options.downscale, rng).items():
@@ -177,14 +176,6 @@ def to_levels(x: Tensor, range_: str, quantise: bool) -> Tensor:
 def _rounded(x: Tensor, range_: str) -> Tensor:
     top = LEVELS[range_][2]
     return (x * top).round_().clamp_(0, top) / top
-
-
-def _softened(picture: Tensor, share: float, rng: np.random.Generator) -> Tensor:
-    """A share of the patches, blurred alike: by a Gaussian of 0.4 to 1.2 pixels, a lens's or an enlargement's."""
-    soft = torch.from_numpy(rng.random(len(picture)) < share).to(picture.device)
-    sigma = float(rng.uniform(0.4, 1.2))
-    picture[soft] = blur(picture[soft], sigma)
-    return picture
 
 
 def _split(count: int, shares: Mapping[str, float], rng: np.random.Generator) -> dict[str, list[int]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from shadergen.errors import ShadergenError
 from shadergen.train import video
-from shadergen.train.data import Patches, Pictures, Pixels, chances
+from shadergen.train.data import Patches, Pictures, Pixels, chances, with_soft_copies
 from shadergen.train.degrade import Chroma, Neutral
 from shadergen.train.options import Options
 
@@ -40,7 +40,7 @@ class Degraded:
     def __init__(self, pictures: Pictures, options: Options, device: torch.device) -> None:
         self._degrade = degradation(options)
         self._device = torch.device("cpu") if options.plane == "chroma" else device
-        self._patches = Patches(pictures, options, self._degrade.side)
+        self._patches = Patches(with_soft_copies(pictures, options.soften), options, self._degrade.side)
         self._seed = options.seed
 
     def batch(self, step: int, count: int, rank: int) -> Pair:

@@ -54,9 +54,9 @@ class Options:
     """What a pixel counts that sees a patch's border (see loss.py)."""
     detail: int = 1
     """Of how many random patches the one with most detail is taken."""
-    soften: float = 0.0
-    """The share of patches that are blurred a little before anything else: photographs scaled down are crisper than
-    most pictures."""
+    soften: Mapping[str, float] = field(default_factory=dict)
+    """By patterns of paths: how often a blurred copy of such a picture is drawn, relative to the picture. Photographs
+    that were scaled down are crisper than most are."""
     downscale: Mapping[str, float] = field(default_factory=lambda: dict(_DOWNSCALE))
     """Shares of DOWNSCALERS."""
     range: Mapping[str, float] = field(default_factory=lambda: dict(_RANGE))
@@ -83,7 +83,6 @@ class Options:
             ("average", 0.999999),
             ("rim", 1.0),
             ("clean", 1.0),
-            ("soften", 1.0),
             ("sharpen", 4.0),
         ):
             if not 0 <= getattr(self, name) <= high:
