@@ -122,7 +122,8 @@ def test_profiles_exif_and_pixel_types(copying: Path, tmp_path: Path, mode: str,
         assert result.size == (6, 10)
         assert result.mode == ("RGB" if mode == "P" else mode)
         expected = (200, 100, 50) if mode == "P" else colour
-        assert np.allclose(result.getpixel((0, 0)), expected, atol=1)
+        pixel: Any = result.getpixel((0, 0))
+        assert np.allclose(pixel, expected, atol=1)
         assert result.info["icc_profile"][16:20] == space
         assert dict(result.getexif()) == {0x0112: 1, 0x010F: "a camera"} or 0x0112 not in result.getexif()
 
