@@ -141,7 +141,7 @@ def _with_record(job: Job, begun: Graph, trainer: Trainer, pictures: Pictures) -
     """The averaged weights with all that says where they come from."""
     options = trainer.options
     training: dict[str, Any] = {
-        "options": options.as_dict(),
+        "options": options.as_dict() | {"arch": Path(options.arch).name},
         "steps": trainer.step,
         "hours": round(trainer.history.seconds / 3600, 2),
         "device": f"{trainer.device.type}, {trainer.world} processes, {torch.get_num_threads()} threads",
