@@ -160,8 +160,10 @@ class Convolution:
         return looped or larger or self.places.fills_tile or cell != before
 
     def _lane_number(self, group: Texture | int) -> int:
-        """Of a pack's texels: its live lanes; with a table, the first pack's."""
-        return self.places.lane_count(self.step.source, group) if isinstance(group, int) else self._lanes
+        """Of a pack's texels: its live lanes; with a table, whose matrices are all alike, the first pack's."""
+        if isinstance(group, int) and self._in_code:
+            return self.places.lane_count(self.step.source, group)
+        return self._lanes
 
     def _texel(self, group: Texture | int, row: int, column: int) -> str:
         """The window's texel of a pack."""

@@ -163,6 +163,10 @@ OPERATORS: dict[str, Graph] = {
         *(("a", conv(1, 8), "input"), ("b", conv(8, 1), "a"), ("gate", Sigmoid(), "b"), ("c", Mul(), "a gate")),
         *(("d", Sub(), "c a"), ("e", Clip(0.5, 3.0), "a"), ("f", Div(), "d e"), ("z", conv(8, 1), "f")),
     ),
+    "a texture of one pack, partly filled": several(
+        "partly",
+        *(("a", conv(1, 66, 1), "input"), ("r", Relu(), "a"), ("b", conv(66, 4), "r"), ("z", DepthToSpace(2), "b")),
+    ),
     "more packs than a pass can bind": several(
         "wide",
         *(("a", conv(1, 100), "input"), ("r", PRelu(np.linspace(-1, 1, 100).astype(np.float32)), "a")),
