@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shadergen import verify
 from shadergen.sources import load
-from shadergen.target import VARIANTS
+from shadergen.target import variants
 
 SIZES = (*verify.SIZES, (640, 360))
 
@@ -21,7 +21,7 @@ def main(folders: list[str]) -> None:
     print("|" + "---|" * (2 + len(SIZES)))
     for path in (path for folder in folders for path in sorted(Path(folder).glob("*.npz"))):
         graph = load(path)
-        for target in VARIANTS:
+        for target in variants(graph.plane):
             for runner in ("gl", "libplacebo"):
                 if runner == "gl" and target.precision == "fp16":
                     continue

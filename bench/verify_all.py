@@ -15,7 +15,7 @@ from shadergen import verify
 from shadergen.errors import ShadergenError
 from shadergen.runtime import context, libplacebo
 from shadergen.sources import load
-from shadergen.target import VARIANTS
+from shadergen.target import variants
 
 SIZES = (*verify.SIZES, (640, 360), (1920, 1080))
 
@@ -27,10 +27,11 @@ def main(out: Path) -> None:
     opened.release()
     runs = []
     for path in sorted(Path("weights").glob("*.npz")):
-        for target in VARIANTS:
+        graph = load(path)
+        for target in variants(graph.plane):
             name = f"{path.stem}{target.suffix}"
             try:
-                result = verify.verify(load(path), target, sizes=SIZES).as_dict()
+                result = verify.verify(graph, target, sizes=SIZES).as_dict()
             except ShadergenError as error:
                 result = {"shader": name, "status": "failed", "reason": str(error)}
             runs.append(result)
