@@ -372,11 +372,16 @@ def judges(op: Op, size: tuple[int, int], model: onnx.ModelProto, x: Image) -> l
         case Pad((top, left, bottom, right), "reflect"):  # neither bounces off the other side, as numpy.pad does
             inner = (size[0] + min(top, 0) + min(bottom, 0), size[1] + min(left, 0) + min(right, 0))
             assume(max(top, bottom) < inner[0] and max(left, right) < inner[1])
+        case Resize(scales):  # onnxruntime copies the image where its size stays, whatever the factors
+            assume(
+                all(scale == 1 for scale in scales)
+                or any(n * scale // 1 != n for n, scale in zip(size, scales, strict=True))
+            )
     evaluated = True
     match op:
         case ConvTranspose():
             evaluated = op.group == 1
-        case Resize(scales, _, "align_corners"):
+        case Resize(scales, _, "align_corners" | "pytorch_half_pixel"):  # it does not round the result's size down
             evaluated = all((n * scale).denominator == 1 for n, scale in zip(size, scales, strict=True))
         case Pad():
             evaluated = min(op.pads) >= 0
