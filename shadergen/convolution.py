@@ -202,7 +202,7 @@ class Convolution:
         assert y.is_direct, "schedule blocks y directly"
         if x.is_direct:
             return
-        for row in range(y.window):
+        for row in y.read:
             names = [f"s_{row}_{column}" for column in range(x.window)]
             for factor, coefficients in enumerate(x.input):
                 yield f"{type_} f_{row}_{factor} = {combination(coefficients, names)};"

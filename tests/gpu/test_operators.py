@@ -119,6 +119,7 @@ SLOPE = np.linspace(-0.5, 0.5, 6).astype(np.float32)
 OPERATORS: dict[str, Graph] = {
     "strides": through(conv(6, 10, strides=(2, 2)), out=10, enlarge=2),
     "strides wider than the kernel": through(conv(6, 5, 1, strides=(3, 2)), out=5, enlarge=3),
+    "dilated rows and Winograd's columns": through(conv(8, 8, pad=2, dilations=(2, 1)), 8, 8),
     "dilations": through(conv(6, 8, pad=2, dilations=(2, 2)), out=8),
     "strides and dilations": through(conv(6, 8, pad=3, dilations=(3, 3), strides=(2, 2)), out=8, enlarge=2),
     "no padding": through(conv(6, 8, pad=0), out=8),
