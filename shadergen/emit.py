@@ -395,20 +395,15 @@ class _Emitter:
         at = f"{step.node}_at{pixel.letter}"
         own = "at" if step in self.scheduled.block_steps else pixel.at
         yield f"ivec2 {at} = {self.places.inside(own, step.node)};"
-        if self.scheduled.results > 1:
-            texture = self.places.texture(step.node, step.packs[0])
-            texel = self.places.fetch_loop(texture, f"{at}.x", f"{at}.y", self.places.cell(texture, "result"))
-            yield f"vec4 {self.places.register(step.node, step.packs[0], pixel)} = {texel};"
-            return
-        for pack in step.packs:
-            texel = self.places.widened(step.node, pack, f"{at}.x", f"{at}.y")
+        for pack, _ in self.places.packs(step.packs):
+            texel = self.places.own_texel(step.node, pack, f"{at}.x", f"{at}.y")
             yield f"vec4 {self.places.register(step.node, pack, pixel)} = {texel};"
 
     def _pointwise(self, step: PointwiseStep, pixel: Pixel) -> Iterator[str]:
+        table = self._parameters(step)
+        parameters = [table.fetch("result", row) for row in range(len(table.texels))] if table else []
         for pack, _ in self.places.packs(step.packs):
             operands = [self._operand(operand, step.node, pack, pixel) for operand in step.inputs]
-            table = self._parameters(step)
-            parameters = [table.fetch("result", row) for row in range(len(table.texels))] if table else []
             value = glsl.pointwise(step.op, operands, pack, FP32, parameters)
             yield f"vec4 {self.places.register(step.node, pack, pixel)} = {value};"
 

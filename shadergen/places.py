@@ -176,6 +176,13 @@ class Places:
         at = f"ivec2({_tiled(x, columns, 0)}, {_tiled(y, rows, 0)}) + {cell}"
         return f"texelFetch({texture.name}_raw, {at}, 0)"
 
+    def own_texel(self, value: str, pack: int, x: str, y: str) -> str:
+        """A texel of the value's pack, or of the one that `result` numbers where the code is for any, as a vec4."""
+        if self.scheduled.results == 1:
+            return self.widened(value, pack, x, y)
+        texture = self.texture(value, pack)
+        return self.fetch_loop(texture, x, y, self.cell(texture, "result"))
+
     def cell(self, texture: Texture, pack: str = "pack") -> str:
         """The place in the tile of the pack whose number is in the variable `pack`, for `fetch_loop`."""
         number = f"({pack} - {texture.first})" if texture.first and pack == "pack" else pack

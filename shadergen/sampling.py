@@ -61,10 +61,7 @@ class Sampler:
 
     def _texel(self, pack: int, x: str, y: str) -> str:
         """A texel of the source as a vec4."""
-        if self.places.scheduled.results > 1:
-            texture = self.places.texture(self.step.source, pack)
-            return self.places.fetch_loop(texture, x, y, self.places.cell(texture, "result"))
-        return self.places.widened(self.step.source, pack, x, y)
+        return self.places.own_texel(self.step.source, pack, x, y)
 
     def _assign(self, pixel: Pixel, at: str) -> Iterator[str]:
         yield f"ivec2 p = {at};"

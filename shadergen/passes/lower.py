@@ -111,8 +111,6 @@ class _Phases:
     where that is an integer.
     """
 
-    first: int
-    """Where the convolution's window begins, from its pixel; 0 or less."""
     taps: tuple[tuple[int | None, ...], ...]
     """(stride, window): which tap of the kernel each is, if any."""
     pads: tuple[int, int]
@@ -134,12 +132,12 @@ def _phases(kernel: int, stride: int, before: int, after: int) -> _Phases:
     last = max(last, -blocks)  # padding is not below zero: a longer window instead
     window = last - first + 1
     taps = tuple(tuple(offsets.get((phase, first + i)) for i in range(window)) for phase in range(stride))
-    return _Phases(first, taps, (-first, blocks + first + window - 1), blocks * stride - surplus)
+    return _Phases(taps, (-first, blocks + first + window - 1), blocks * stride - surplus)
 
 
 def _transposed(node: Node, op: ConvTranspose, names: set[str]) -> Iterator[Node]:
     stride = op.strides[0]
-    weight = _dense(op.weight.swapaxes(0, 1), 1) if op.group == 1 else _transposed_dense(op)
+    weight = _transposed_dense(op)
     out, in_, kh, kw = weight.shape
     rows, columns = (_phases(kh, stride, op.pads[0], op.pads[2]), _phases(kw, stride, op.pads[1], op.pads[3]))
     spread = np.zeros((out, stride, stride, in_, len(rows.taps[0]), len(columns.taps[0])), np.float32)
