@@ -32,8 +32,8 @@ def main() -> None:
     print(f"{out}: {WIDTH}x{HEIGHT}, {out.stat().st_size} bytes")
 
 
-def draw() -> Image.Image:
-    """The finished picture."""
+def draw(zoom: int = 1) -> Image.Image:
+    """The finished picture, or one `zoom` times as large."""
     canvas = Image.fromarray(sky())
     pen = Pen(ImageDraw.Draw(canvas))
     sun(pen)
@@ -44,7 +44,7 @@ def draw() -> Image.Image:
     boat(pen)
     gulls(pen)
     sign(pen)
-    return canvas.resize((WIDTH, HEIGHT), Image.Resampling.BOX)
+    return canvas.resize((zoom * WIDTH, zoom * HEIGHT), Image.Resampling.BOX)
 
 
 def sky() -> npt.NDArray[np.uint8]:
