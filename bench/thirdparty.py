@@ -16,6 +16,9 @@ runs in libplacebo. The verdicts:
 - idle: no pass of it runs: its PARAMs switch it off, or it scales down further than tried.
 - rejected: libplacebo (here, on this device) does not run it.
 
+With --json every verdict is written there at once, and a file that has one there is not judged again: a run that was
+interrupted goes on. Delete the JSON file after a change to the runner.
+
 `lint` (with glslang, where that is installed) is right where it finds an error exactly in the rejected files. The exit
 code is 1 when a file that libplacebo runs differs, cannot run or has an error, or a rejected one has none.
 """
@@ -40,6 +43,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shadergen.errors import HookFileError, ShaderRunError
+from shadergen.files import write_whole
 from shadergen.glsltext import without_comments
 from shadergen.hookfile import HookFile, HookPass, Param, Rpn, parse
 from shadergen.hookfile import format as hook_text
@@ -254,6 +258,16 @@ def judge_apart(path: Path, timeout: float) -> Verdict:
     return Verdict(**json.loads(done.stdout.splitlines()[-1]))
 
 
+def known_verdicts(path: Path | None) -> dict[str, Verdict]:
+    """What an earlier run found, by file name."""
+    if path is None or not path.exists():
+        return {}
+    return {
+        item["file"]: Verdict(**item | {"lint_errors": tuple(item["lint_errors"])})
+        for item in json.loads(path.read_text())
+    }
+
+
 def line(verdict: Verdict) -> str:
     """A verdict for people."""
     numbers = "" if verdict.share is None else f" {100 * verdict.share:6.2f} % within 1/255, worst {verdict.worst:.4f}"
@@ -273,16 +287,21 @@ def main(arguments: Sequence[str]) -> int:
     if options.one:
         print(json.dumps(asdict(judge(options.paths[0], options.timeout))))
         return 0
-    found = [file for path in options.paths for file in (sorted(path.glob("*.glsl")) if path.is_dir() else [path])]
-    files = [file for file in found if file.stat().st_size > 0]
-    verdicts = []
+    found = [file for path in options.paths for file in (path.glob("*.glsl") if path.is_dir() else [path])]
+    # The small ones first: they say most in the least time.
+    files = sorted((file for file in found if file.stat().st_size > 0), key=lambda file: (file.stat().st_size, file))
+    known = known_verdicts(options.json)
     for file in files:
-        verdicts.append(judge_apart(file, options.timeout))
-        print(line(verdicts[-1]), flush=True)
+        if file.name not in known:
+            known[file.name] = judge_apart(file, options.timeout)
+            if options.json:
+                write_whole(
+                    options.json, (json.dumps([asdict(item) for item in known.values()], indent=1) + "\n").encode()
+                )
+        print(line(known[file.name]), flush=True)
+    verdicts = [known[file.name] for file in files]
     counts = Counter(verdict.verdict for verdict in verdicts)
     print(f"\n{len(files)} files: " + ", ".join(f"{number} {word}" for word, number in counts.most_common()))
-    if options.json:
-        options.json.write_text(json.dumps([asdict(verdict) for verdict in verdicts], indent=1) + "\n")
     good = all(
         bool(v.lint_errors) == (v.verdict == "rejected") and v.verdict not in ("differ", "cannot run") for v in verdicts
     )
