@@ -6,10 +6,12 @@ Every file is run on one frame of 4:2:0 video by both, at the first of a few out
 runs in libplacebo. The verdicts:
 
 - agree: the same passes ran, and 99.9 % of the pixels are within 1/255 of each other in Y, Cb and Cr.
-- unstable: they are not, but the runner's own picture changes as much when its input changes by 2/65535 and the
-  coordinates by their last bits. Such files choose: the most frequent value, floor() or gather on a texel's edge.
-- ycbcr: they are not, and the file hooks OUTPUT, which in ffmpeg is YCbCr, in players and in the runner RGB.
-- scaled: they are not, but the renderer scaled the result down, which libplacebo does without aliasing.
+- rounding: they are, once the runner rounds its textures' fp16 toward zero, as Mesa's software Vulkan does. Medians and
+  tests for equal neighbours choose differently then.
+- fp16: they are, once libplacebo computes in 32 bits as the runner does: the file says so where 16 are not to be had.
+- unstable: they are not, but the runner's own picture changes as much when its input changes by 2/65535, the
+  coordinates by their last bits, or the rounding. Such files choose: the most frequent value, floor() or gather on a
+  texel's edge.
 - random: they are not, and the file draws random numbers or counts frames, which are others in every player.
 - differ: they are not, or other passes ran.
 - cannot run: libplacebo runs it and the runner does not.
@@ -37,7 +39,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,7 @@ from shadergen.hookfile import format as hook_text
 from shadergen.lint import glslang_compiler, lint_file
 from shadergen.runtime import images, libplacebo
 from shadergen.runtime.context import open_context
+from shadergen.runtime.program import Storage
 from shadergen.runtime.runner import Frame, Runner
 
 Array = npt.NDArray[np.float32]
@@ -134,6 +136,21 @@ def for_old_versions(file: HookFile) -> HookFile:
     return replace(file, blocks=tuple(fixed(block) if isinstance(block, HookPass) else block for block in kept))
 
 
+@dataclass(frozen=True)
+class Case:
+    """A file on a frame at an output size."""
+
+    name: str
+    file: HookFile
+    luma: Array
+    chroma: Array
+    output: tuple[int, int]
+
+    def ours(self, file: HookFile, storage: Storage = "rgba16f", change: Array | float = 0.0) -> Array:
+        """The runner's picture of a file like this one, `change` added to luma."""
+        return np.clip(play(file, self.name, self.luma + change, self.chroma, self.output, storage)[0], 0, 1)
+
+
 def judge(path: Path, timeout: float) -> Verdict:
     """Run one file in both, and compare."""
     start = time.monotonic()
@@ -156,7 +173,7 @@ def judge(path: Path, timeout: float) -> Verdict:
     for scale in sorted(SCALES, key=lambda scale: scale != natural_scale(file, luma, chroma)):
         output = (round(SIZE[0] * scale), round(SIZE[1] * scale))
         try:
-            theirs = libplacebo.play(told, luma, chroma, output, siting="left", timeout=timeout)
+            theirs = real(told, luma, chroma, output, timeout)
         except ShaderRunError as error:
             return verdict("rejected", error.problem, scale)
         if theirs.ran:
@@ -169,35 +186,71 @@ def judge(path: Path, timeout: float) -> Verdict:
         shown, ran, skipped, _ = play(file, path.name, luma, chroma, output)
     except ShaderRunError as error:
         return verdict("cannot run", str(error), scale)
-    distance = np.abs(np.clip(shown, 0, 1) - theirs.picture).max(axis=0)
-    worst, share = float(np.nan_to_num(distance, nan=np.inf).max()), float((distance <= STEP).mean())
+    shown = np.clip(shown, 0, 1)
+    worst, share = distance(shown, theirs.picture)
     if Counter(ran) != Counter(theirs.ran):
         only = sorted(Counter(theirs.ran) - Counter(ran)) or sorted(Counter(ran) - Counter(theirs.ran))
         return verdict("differ", f"other passes ran: {only[:3]} {sorted(skipped)[:2]}", scale, worst, share)
     if share >= SHARE:
         return verdict("agree", "", scale, worst, share)
-    if any("OUTPUT" in item.hooks for item in file.passes):
-        return verdict("ycbcr", "hooks OUTPUT", scale, worst, share)
-    if output[0] < SIZE[0]:
-        return verdict("scaled", "the renderer scales down", scale, worst, share)
-    moved = 100 * np.mean(unstable_pixels(file, path.name, luma, chroma, output, shown))
-    reason = f"{moved:.2f} % of its own pixels move by more when input and coordinates change in the last bits"
+    case = Case(path.name, file, luma, chroma, output)
+    if (plain := in_fp32(told)) != told:
+        worst_of_two, share_of_two = distance(shown, real(plain, luma, chroma, output, timeout).picture)
+        if share_of_two >= SHARE:
+            return verdict("fp16", f"{100 * share:.2f} % with it", scale, worst_of_two, share_of_two)
+    worst_of_two, share_of_two = distance(case.ours(toward_zero(file), "rgba32f"), theirs.picture)
+    if share_of_two >= SHARE:
+        return verdict("rounding", f"{100 * share:.2f} % to nearest", scale, worst_of_two, share_of_two)
+    return verdict(*why(case, shown, share), scale, worst, share)
+
+
+def why(case: Case, shown: Array, share: float) -> tuple[str, str]:
+    """The verdict on a file whose two pictures agree in too small a `share`, and the reason."""
+    moved = 100 * float(np.mean(unstable_pixels(case, shown)))
+    reason = f"{moved:.2f} % of its own pixels move by more when input, coordinates or rounding change a little"
     if 2 * moved >= 100 * (1 - share):
-        return verdict("unstable", reason, scale, worst, share)
-    if re.search(r"\b(random|frame)\b", without_comments("".join(item.body for item in file.passes))):
-        return verdict("random", "draws random numbers or counts frames", scale, worst, share)
-    return verdict("differ", reason, scale, worst, share)
+        return "unstable", reason
+    if re.search(r"\b(random|frame)\b", without_comments("".join(item.body for item in case.file.passes))):
+        return "random", "draws random numbers or counts frames"
+    return "differ", reason
 
 
-def unstable_pixels(
-    file: HookFile, name: str, luma: Array, chroma: Array, output: tuple[int, int], shown: Array
-) -> npt.NDArray[np.bool_]:
+def real(text: str, luma: Array, chroma: Array, output: tuple[int, int], timeout: float) -> libplacebo.Played:
+    """libplacebo's picture as YCbCr; where the file hooks OUTPUT it is asked for RGB, which players show there."""
+    hooks_output = re.search(r"^//!HOOK\s+OUTPUT\b", text, re.MULTILINE) is not None
+    played = libplacebo.play(text, luma, chroma, output, siting="left", timeout=timeout, rgb=hooks_output)
+    return replace(played, picture=levels(played.picture)) if hooks_output else played
+
+
+def levels(rgb: Array) -> Array:
+    """RGB as YCbCr (3, h, w) with libplacebo's levels."""
+    ycbcr = images.rgb_to_ycbcr(rgb)
+    ycbcr[1:] -= np.float32(NEUTRAL)
+    return ycbcr
+
+
+def distance(one: Array, other: Array) -> tuple[float, float]:
+    """The largest difference of two pictures, and the share of the pixels within STEP."""
+    differences = np.abs(one - other).max(axis=0)
+    return float(np.nan_to_num(differences, nan=np.inf).max()), float((differences <= STEP).mean())
+
+
+def unstable_pixels(case: Case, shown: Array) -> npt.NDArray[np.bool_]:
     """Where the runner's own picture changes by more than STEP under changes that no viewer could see."""
-    dither = np.random.default_rng(2).choice((-2, 2), luma.shape).astype(np.float32) / np.float32(65535)
-    moved = np.zeros(output[::-1], np.bool_)
-    for sign, storage in ((1, "rgba16f"), (-1, "rgba32f")):
-        again, *_ = play(nudged(file, sign), name, luma + sign * dither, chroma, output, storage)
-        moved |= np.abs(np.clip(again, 0, 1) - np.clip(shown, 0, 1)).max(axis=0) > STEP
+    one, other = (
+        np.random.default_rng(seed).choice((-2, 2), case.luma.shape).astype(np.float32) / np.float32(65535)
+        for seed in (2, 3)
+    )
+    again = (
+        case.ours(nudged(case.file, 1), change=one),
+        case.ours(nudged(case.file, -1), "rgba32f", change=-one),
+        case.ours(toward_zero(case.file), "rgba32f"),
+        case.ours(toward_zero(nudged(case.file, 1)), "rgba32f", change=other),
+        case.ours(toward_zero(nudged(case.file, -1)), "rgba32f", change=-other),
+    )
+    moved = np.zeros(case.output[::-1], np.bool_)
+    for picture in again:
+        moved |= np.abs(picture - shown).max(axis=0) > STEP
     return moved
 
 
@@ -224,8 +277,40 @@ def nudged(file: HookFile, sign: int) -> HookFile:
     return replace(file, blocks=tuple(nudge(block) if isinstance(block, HookPass) else block for block in file.blocks))
 
 
+def in_fp32(text: str) -> str:
+    """The file as it is on a device without 16-bit floats, if it has a way for those."""
+    name = "GL_EXT_shader_explicit_arithmetic_types_float16"
+    without = re.sub(rf"^[ \t]*#[ \t]*extension[ \t]+{name}\b.*$", "", text, flags=re.MULTILINE)
+    return without.replace(f"#ifdef {name}", "#if 0")
+
+
+TOWARD_ZERO = """
+vec4 sg_toward_zero(vec4 v) { return uintBitsToFloat(floatBitsToUint(v) & 0xFFFFE000u); }
+"""
+"""Cuts off the 13 bits of the fraction that fp16 has not."""
+
+
+def toward_zero(file: HookFile) -> HookFile:
+    """The file with everything that its passes write, and the RGB picture they find, rounded to fp16 toward zero."""
+
+    def rounded(item: HookPass) -> HookPass:
+        if item.compute is not None:
+            store = "#define imageStore(image, at, v) imageStore(image, at, sg_toward_zero(v))\n"
+            return replace(item, body=TOWARD_ZERO + store + item.body)
+        body = re.sub(r"\bvec4\s+hook\s*\(\s*(?:void)?\s*\)", "vec4 sg_hook()", item.body)
+        return replace(item, body=f"{TOWARD_ZERO}{body}\nvec4 hook() {{ return sg_toward_zero(sg_hook()); }}\n")
+
+    stages = {stage for item in file.passes for stage in item.hooks} - {"LUMA", "CHROMA"}
+    first = "vec4 hook() { return HOOKED_texOff(0); }\n"
+    found = (
+        parse("".join(f"//!HOOK {stage}\n//!BIND HOOKED\n{first}" for stage in sorted(stages))).blocks if stages else ()
+    )
+    blocks = (*found, *file.blocks)
+    return replace(file, blocks=tuple(rounded(block) if isinstance(block, HookPass) else block for block in blocks))
+
+
 def play(
-    file: HookFile, name: str, luma: Array, chroma: Array, output: tuple[int, int], storage: Any = "rgba16f"
+    file: HookFile, name: str, luma: Array, chroma: Array, output: tuple[int, int], storage: Storage = "rgba16f"
 ) -> tuple[Array, list[str], set[str], tuple[int, int]]:
     """The runner's picture as YCbCr (3, h, w) with libplacebo's levels, what ran, why others did not, and the size
     before the renderer scaled it."""
@@ -238,8 +323,7 @@ def play(
             result = runner.run(Frame(planes, siting=images.SITINGS["left"], full_range=True), output, only=("OUTPUT",))
     finally:
         context.release()
-    shown = images.rgb_to_ycbcr(result.planes["OUTPUT"][:3])
-    shown[1:] -= np.float32(NEUTRAL)
+    shown = levels(result.planes["OUTPUT"][:3])
     x0, y0, x1, y1 = result.rects["PREKERNEL"]
     extent = (round(x1 - x0), round(y1 - y0))
     ran, skipped = [run.desc for run in result.passes if run.ran], {r.reason for r in result.passes if not r.ran}
