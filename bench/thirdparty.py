@@ -15,7 +15,7 @@ runs in libplacebo. The verdicts:
 - random: they are not, and the file draws random numbers or counts frames, which are others in every player.
 - differ: they are not, or other passes ran.
 - cannot run: libplacebo runs it and the runner does not.
-- idle: no pass of it runs: its PARAMs switch it off, or it scales down further than tried.
+- idle: no pass of it runs at the sizes tried, with its PARAMs as they are, half-way to the maximum, or at the minimum.
 - rejected: libplacebo (here, on this device) does not run it.
 
 With --json every verdict is written there at once, and a file that has one there is not judged again: a run that was
@@ -31,12 +31,13 @@ import argparse
 import contextlib
 import functools
 import json
+import math
 import re
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -62,7 +63,7 @@ SHARE = 0.999
 """Of the pixels that must be within STEP. Not all: where a shader branches or snaps to texels, a difference in the last
 bit of a coordinate decides, and the two compute coordinates differently."""
 SIZE = (96, 72)
-SCALES = (1.0, 2.0, 3.0, 4.0, 0.5, 0.25)
+SCALES = (1.0, 2.0, 3.0, 4.0, 1.5, 0.75, 0.5, 0.25)
 """Tried in this order, those first at which nothing is left to scale: software Vulkan weighs texels with 8 bits, which
 shows above STEP."""
 NEUTRAL = 128 / 255 - 32768 / 65535
@@ -169,14 +170,15 @@ def judge(path: Path, timeout: float) -> Verdict:
     except HookFileError as error:
         problem = str(error)
     luma, chroma = frame()
-    told = hook_text(for_old_versions(file)) if file is not None and is_old() else text
-    for scale in sorted(SCALES, key=lambda scale: scale != natural_scale(file, luma, chroma)):
-        output = (round(SIZE[0] * scale), round(SIZE[1] * scale))
+    scale = 0.0
+    for tried, told, output in tries(file, text, luma, chroma):
+        scale = output[0] / SIZE[0]
         try:
             theirs = real(told, luma, chroma, output, timeout)
         except ShaderRunError as error:
             return verdict("rejected", error.problem, scale)
         if theirs.ran:
+            file = tried
             break
     else:
         return verdict("idle", "no pass runs at any of the sizes tried")
@@ -202,6 +204,35 @@ def judge(path: Path, timeout: float) -> Verdict:
     if share_of_two >= SHARE:
         return verdict("rounding", f"{100 * share:.2f} % to nearest", scale, worst_of_two, share_of_two)
     return verdict(*why(case, shown, share), scale, worst, share)
+
+
+def tries(
+    file: HookFile | None, text: str, luma: Array, chroma: Array
+) -> Iterator[tuple[HookFile | None, str, tuple[int, int]]]:
+    """A file, what libplacebo is told, and an output size: as it is, then with its PARAMs at other values, lest they
+    switch it off; each at all sizes, that first at which nothing is left to scale."""
+    files: list[tuple[HookFile | None, str]] = [(file, text)]
+    if file is not None:
+        others = (turned(file, 0.5), turned(file, -1.0)) if file.params else ()
+        files += [(other, hook_text(other)) for other in others]
+    for tried, told in files:
+        natural = natural_scale(tried, luma, chroma)
+        for scale in sorted(SCALES, key=lambda scale: scale != natural):
+            size = (round(SIZE[0] * scale), round(SIZE[1] * scale))
+            yield tried, hook_text(for_old_versions(tried)) if tried and is_old() else told, size
+
+
+def turned(file: HookFile, share: float) -> HookFile:
+    """The file with its PARAMs by `share` of the way on to the maximum; negative: to the minimum."""
+
+    def turn(param: Param) -> Param:
+        end = param.maximum if share > 0 else param.minimum
+        end = (len(param.names) - 1.0 if share > 0 else 0.0) if param.names else end
+        end = param.initial + math.copysign(1.0, share) if end is None else end
+        value = param.initial + abs(share) * (end - param.initial)
+        return replace(param, initial=value if param.type == "float" else float(math.ceil(value)))
+
+    return replace(file, blocks=tuple(turn(block) if isinstance(block, Param) else block for block in file.blocks))
 
 
 def why(case: Case, shown: Array, share: float) -> tuple[str, str]:
