@@ -22,12 +22,12 @@ def whole_file(path: Path) -> Iterator[Path]:
     """An empty file in the folder of `path`, with its suffix, that is renamed to it when the block ends well.
 
     A reader never sees a partial file, and an interrupted or failed write leaves what was there before. A symbolic link
-    stays one: what it points to is replaced. Devices and pipes are written to, not replaced.
+    to a file stays one: what it points to is replaced. Devices and pipes are written to, not replaced.
     Raises ShadergenError where the folder or the disk refuses.
     """
     try:
         is_stream = path.exists() and not path.is_file()
-        target = path.resolve() if path.is_symlink() and not is_stream else path
+        target = path.resolve() if path.is_symlink() and path.is_file() else path
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = None if is_stream else target.parent
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{path.stem}.", suffix=path.suffix)
