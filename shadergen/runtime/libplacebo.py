@@ -186,7 +186,7 @@ def _play(
     filters = _FILTER.format(
         range=range_,
         format=pixel_format,
-        output="gbrp16le" if rgb else "yuv444p16le",
+        output="rgba64le" if rgb else "yuv444p16le",
         width=out_width,
         height=out_height,
         upload=upload,
@@ -202,12 +202,13 @@ def _play(
     if log.fault is not None:
         raise ShaderRunError(where, log.fault)
     codes = np.frombuffer(stdout, "<u2")
-    if codes.size != 3 * out_width * out_height:
-        problem = f"found {codes.size} samples from ffmpeg (exit code {code}), expected {3 * out_width * out_height}"
+    expected = (4 if rgb else 3) * out_width * out_height
+    if codes.size != expected:
+        problem = f"found {codes.size} samples from ffmpeg (exit code {code}), expected {expected}"
         raise ShaderRunError(where, problem)
+    if rgb:  # packed, with alpha: planes of RGB make ffmpeg 5.1 crash
+        codes = codes.reshape(out_height, out_width, 4)[:, :, :3].transpose(2, 0, 1)
     picture = codes.reshape(3, out_height, out_width).astype(np.float32) / np.float32(65535)
-    if rgb:
-        picture = picture[[2, 0, 1]]
     return Played(picture, log.ran, log.skipped, log.device)
 
 
