@@ -1,13 +1,16 @@
 """The shaders in the real mpv: both renderers, both APIs, several kinds of video; a table for docs/players.md.
 
-    python bench/players.py [SHADER...]        (default: all of shaders/)
+    python bench/players.py [SHADER...] [--video NAME]...        (default: all of shaders/, all kinds of video)
 
 Each cell is the largest difference, in steps of 8-bit video, between mpv's window at twice the video's size and the
-runner's picture, and the share of pixels within 1.6 steps; or why there is none. Needs mpv, Xvfb and ffmpeg.
+runner's picture, and the share of pixels within 1.6 steps; or why there is none. An `_FP16` file is compared with the
+runner's picture of the same file in fp32, as few OpenGL drivers compute in 16 bits. Chroma files play alone. Needs mpv,
+Xvfb and ffmpeg. A driver without optimisation compiles several times faster: GALLIVM_PERF=nopt.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -20,7 +23,7 @@ from shadergen.hookfile import parse
 from shadergen.runtime import mpv, video
 from shadergen.runtime.context import open_context
 from shadergen.runtime.images import rgb_to_ycbcr
-from shadergen.runtime.runner import Runner
+from shadergen.runtime.runner import Frame, Runner
 
 ROOT = Path(__file__).resolve().parent.parent
 X264 = ("-c:v", "libx264", "-crf", "12", "-x264-params")
@@ -31,6 +34,7 @@ CLIPS = {
     "10 bits": ("yuv420p10le", "192x128", "tv", (*X264, "chromaloc=0"), ()),
     "odd size": ("yuv420p10le", "191x127", "tv", ("-c:v", "ffv1"), ()),
     "4:4:4 full": ("yuv444p", "192x128", "pc", (*X264, "fullrange=on"), ()),
+    "JPEG": ("yuvj420p", "192x128", "pc", ("-c:v", "mjpeg", "-q:v", "2"), ()),
 }
 
 
@@ -54,19 +58,19 @@ def expected(text: str, name: str, path: Path, floats: bool) -> np.ndarray:
                 planes = {
                     stage: codes * (frame.mul / np.iinfo(codes.dtype).max) for stage, codes in frame.planes.items()
                 }
-                frame = video.Frame(planes, frame.mul, frame.siting, frame.matrix, frame.full_range, frame.depth)
+                frame = Frame(planes, frame.mul, frame.siting, frame.matrix, frame.full_range, frame.depth)
             size = (2 * clip.size[0], 2 * clip.size[1])
             return np.clip(runner.run(frame, size, only=("OUTPUT",)).planes["OUTPUT"][:3], 0, 1)
     finally:
         context.release()
 
 
-def cell(
-    text: str, name: str, path: Path, options: tuple[str, ...], renderer: mpv.Renderer, api: mpv.Api, display: str
-) -> str:
+def cell(file: Path, path: Path, options: tuple[str, ...], renderer: mpv.Renderer, api: mpv.Api, display: str) -> str:
     """One entry of the table."""
+    name, text = file.name, file.read_text("utf-8")
     try:
-        wanted = expected(text, name, path, floats=renderer == "gpu")
+        wide = file.with_name(name.replace("_FP16", ""))
+        wanted = expected(wide.read_text("utf-8"), wide.name, path, floats=renderer == "gpu")
         size = (wanted.shape[2], wanted.shape[1])
         shown = mpv.show(
             {name: text}, path, size, display=display, renderer=renderer, api=api, options=options, timeout=600
@@ -80,7 +84,12 @@ def cell(
 
 def main(arguments: list[str]) -> int:
     """Print the table."""
-    paths = [Path(argument) for argument in arguments] or sorted((ROOT / "shaders").glob("*.glsl"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shaders", nargs="*", type=Path)
+    parser.add_argument("--video", action="append", choices=list(CLIPS))
+    options = parser.parse_args(arguments)
+    paths = options.shaders or sorted((ROOT / "shaders").glob("*.glsl"))
+    videos = {name: CLIPS[name] for name in options.video or CLIPS}
     columns: list[tuple[mpv.Renderer, mpv.Api]] = [
         ("gpu", "opengl"),
         ("gpu", "vulkan"),
@@ -91,13 +100,12 @@ def main(arguments: list[str]) -> int:
     print("|---" * (len(columns) + 1) + "|")
     with tempfile.TemporaryDirectory() as folder, mpv.screen() as display:
         clips = {}
-        for number, (name, (format, size, range, encoder, options)) in enumerate(CLIPS.items()):
-            clips[name] = (Path(folder) / f"{number}.mkv", options)
+        for number, (name, (format, size, range, encoder, player)) in enumerate(videos.items()):
+            clips[name] = (Path(folder) / f"{number}.{'jpg' if name == 'JPEG' else 'mkv'}", player)
             encode(clips[name][0], format, size, range, encoder)
         for path in paths:
-            text = path.read_text("utf-8")
-            for name, (clip, options) in clips.items():
-                cells = (cell(text, path.name, clip, options, *column, display) for column in columns)
+            for name, (clip, player) in clips.items():
+                cells = (cell(path, clip, player, *column, display) for column in columns)
                 print(f"| {path.stem}, {name} | " + " | ".join(cells) + " |", flush=True)
     return 0
 

@@ -6,15 +6,20 @@ Every file is run on one frame of 4:2:0 video by both, at the first of a few out
 runs in libplacebo. The verdicts:
 
 - agree: the same passes ran, and 99.9 % of the pixels are within 1/255 of each other in Y, Cb and Cr.
-- unstable: they are not, but the runner's own picture changes as much when its input changes by 2/65535 and the
-  coordinates by their last bits. Such files choose: the most frequent value, floor() or gather on a texel's edge.
-- ycbcr: they are not, and the file hooks OUTPUT, which in ffmpeg is YCbCr, in players and in the runner RGB.
-- scaled: they are not, but the renderer scaled the result down, which libplacebo does without aliasing.
+- rounding: they are, once the runner rounds its textures' fp16 toward zero, as Mesa's software Vulkan does. Medians and
+  tests for equal neighbours choose differently then.
+- fp16: they are, once libplacebo computes in 32 bits as the runner does: the file says so where 16 are not to be had.
+- unstable: they are not, but the runner's own picture changes as much when its input changes by 2/65535, the
+  coordinates by their last bits, or the rounding. Such files choose: the most frequent value, floor() or gather on a
+  texel's edge.
 - random: they are not, and the file draws random numbers or counts frames, which are others in every player.
 - differ: they are not, or other passes ran.
 - cannot run: libplacebo runs it and the runner does not.
-- idle: no pass of it runs: its PARAMs switch it off, or it scales down further than tried.
+- idle: no pass of it runs at the sizes tried, with its PARAMs as they are, half-way to the maximum, or at the minimum.
 - rejected: libplacebo (here, on this device) does not run it.
+
+With --json every verdict is written there at once, and a file that has one there is not judged again: a run that was
+interrupted goes on. Delete the JSON file after a change to the runner.
 
 `lint` (with glslang, where that is installed) is right where it finds an error exactly in the rejected files. The exit
 code is 1 when a file that libplacebo runs differs, cannot run or has an error, or a rejected one has none.
@@ -26,26 +31,28 @@ import argparse
 import contextlib
 import functools
 import json
+import math
 import re
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from shadergen.errors import HookFileError, ShaderRunError
+from shadergen.files import write_whole
 from shadergen.glsltext import without_comments
 from shadergen.hookfile import HookFile, HookPass, Param, Rpn, parse
 from shadergen.hookfile import format as hook_text
 from shadergen.lint import glslang_compiler, lint_file
 from shadergen.runtime import images, libplacebo
 from shadergen.runtime.context import open_context
+from shadergen.runtime.program import Storage
 from shadergen.runtime.runner import Frame, Runner
 
 Array = npt.NDArray[np.float32]
@@ -56,7 +63,7 @@ SHARE = 0.999
 """Of the pixels that must be within STEP. Not all: where a shader branches or snaps to texels, a difference in the last
 bit of a coordinate decides, and the two compute coordinates differently."""
 SIZE = (96, 72)
-SCALES = (1.0, 2.0, 3.0, 4.0, 0.5, 0.25)
+SCALES = (1.0, 2.0, 3.0, 4.0, 1.5, 0.75, 0.5, 0.25)
 """Tried in this order, those first at which nothing is left to scale: software Vulkan weighs texels with 8 bits, which
 shows above STEP."""
 NEUTRAL = 128 / 255 - 32768 / 65535
@@ -130,6 +137,21 @@ def for_old_versions(file: HookFile) -> HookFile:
     return replace(file, blocks=tuple(fixed(block) if isinstance(block, HookPass) else block for block in kept))
 
 
+@dataclass(frozen=True)
+class Case:
+    """A file on a frame at an output size."""
+
+    name: str
+    file: HookFile
+    luma: Array
+    chroma: Array
+    output: tuple[int, int]
+
+    def ours(self, file: HookFile, storage: Storage = "rgba16f", change: Array | float = 0.0) -> Array:
+        """The runner's picture of a file like this one, `change` added to luma."""
+        return np.clip(play(file, self.name, self.luma + change, self.chroma, self.output, storage)[0], 0, 1)
+
+
 def judge(path: Path, timeout: float) -> Verdict:
     """Run one file in both, and compare."""
     start = time.monotonic()
@@ -148,14 +170,15 @@ def judge(path: Path, timeout: float) -> Verdict:
     except HookFileError as error:
         problem = str(error)
     luma, chroma = frame()
-    told = hook_text(for_old_versions(file)) if file is not None and is_old() else text
-    for scale in sorted(SCALES, key=lambda scale: scale != natural_scale(file, luma, chroma)):
-        output = (round(SIZE[0] * scale), round(SIZE[1] * scale))
+    scale = 0.0
+    for tried, told, output in tries(file, text, luma, chroma):
+        scale = output[0] / SIZE[0]
         try:
-            theirs = libplacebo.play(told, luma, chroma, output, siting="left", timeout=timeout)
+            theirs = real(told, luma, chroma, output, timeout)
         except ShaderRunError as error:
             return verdict("rejected", error.problem, scale)
         if theirs.ran:
+            file = tried
             break
     else:
         return verdict("idle", "no pass runs at any of the sizes tried")
@@ -165,35 +188,100 @@ def judge(path: Path, timeout: float) -> Verdict:
         shown, ran, skipped, _ = play(file, path.name, luma, chroma, output)
     except ShaderRunError as error:
         return verdict("cannot run", str(error), scale)
-    distance = np.abs(np.clip(shown, 0, 1) - theirs.picture).max(axis=0)
-    worst, share = float(np.nan_to_num(distance, nan=np.inf).max()), float((distance <= STEP).mean())
+    shown = np.clip(shown, 0, 1)
+    worst, share = distance(shown, theirs.picture)
     if Counter(ran) != Counter(theirs.ran):
         only = sorted(Counter(theirs.ran) - Counter(ran)) or sorted(Counter(ran) - Counter(theirs.ran))
         return verdict("differ", f"other passes ran: {only[:3]} {sorted(skipped)[:2]}", scale, worst, share)
     if share >= SHARE:
         return verdict("agree", "", scale, worst, share)
-    if any("OUTPUT" in item.hooks for item in file.passes):
-        return verdict("ycbcr", "hooks OUTPUT", scale, worst, share)
-    if output[0] < SIZE[0]:
-        return verdict("scaled", "the renderer scales down", scale, worst, share)
-    moved = 100 * np.mean(unstable_pixels(file, path.name, luma, chroma, output, shown))
-    reason = f"{moved:.2f} % of its own pixels move by more when input and coordinates change in the last bits"
+    case = Case(path.name, file, luma, chroma, output)
+    if (plain := in_fp32(told)) != told:
+        worst_of_two, share_of_two = distance(shown, real(plain, luma, chroma, output, timeout).picture)
+        if share_of_two >= SHARE:
+            return verdict("fp16", f"{100 * share:.2f} % with it", scale, worst_of_two, share_of_two)
+    worst_of_two, share_of_two = distance(case.ours(toward_zero(file), "rgba32f"), theirs.picture)
+    if share_of_two >= SHARE:
+        return verdict("rounding", f"{100 * share:.2f} % to nearest", scale, worst_of_two, share_of_two)
+    return verdict(*why(case, shown, share), scale, worst, share)
+
+
+def tries(
+    file: HookFile | None, text: str, luma: Array, chroma: Array
+) -> Iterator[tuple[HookFile | None, str, tuple[int, int]]]:
+    """A file, what libplacebo is told, and an output size: as it is, then with its PARAMs at other values, lest they
+    switch it off; each at all sizes, that first at which nothing is left to scale."""
+    files: list[tuple[HookFile | None, str]] = [(file, text)]
+    if file is not None:
+        others = (turned(file, 0.5), turned(file, -1.0)) if file.params else ()
+        files += [(other, hook_text(other)) for other in others]
+    for tried, told in files:
+        natural = natural_scale(tried, luma, chroma)
+        for scale in sorted(SCALES, key=lambda scale: scale != natural):
+            size = (round(SIZE[0] * scale), round(SIZE[1] * scale))
+            yield tried, hook_text(for_old_versions(tried)) if tried and is_old() else told, size
+
+
+def turned(file: HookFile, share: float) -> HookFile:
+    """The file with its PARAMs by `share` of the way on to the maximum; negative: to the minimum."""
+
+    def turn(param: Param) -> Param:
+        end = param.maximum if share > 0 else param.minimum
+        end = (len(param.names) - 1.0 if share > 0 else 0.0) if param.names else end
+        end = param.initial + math.copysign(1.0, share) if end is None else end
+        value = param.initial + abs(share) * (end - param.initial)
+        return replace(param, initial=value if param.type == "float" else float(math.ceil(value)))
+
+    return replace(file, blocks=tuple(turn(block) if isinstance(block, Param) else block for block in file.blocks))
+
+
+def why(case: Case, shown: Array, share: float) -> tuple[str, str]:
+    """The verdict on a file whose two pictures agree in too small a `share`, and the reason."""
+    moved = 100 * float(np.mean(unstable_pixels(case, shown)))
+    reason = f"{moved:.2f} % of its own pixels move by more when input, coordinates or rounding change a little"
     if 2 * moved >= 100 * (1 - share):
-        return verdict("unstable", reason, scale, worst, share)
-    if re.search(r"\b(random|frame)\b", without_comments("".join(item.body for item in file.passes))):
-        return verdict("random", "draws random numbers or counts frames", scale, worst, share)
-    return verdict("differ", reason, scale, worst, share)
+        return "unstable", reason
+    if re.search(r"\b(random|frame)\b", without_comments("".join(item.body for item in case.file.passes))):
+        return "random", "draws random numbers or counts frames"
+    return "differ", reason
 
 
-def unstable_pixels(
-    file: HookFile, name: str, luma: Array, chroma: Array, output: tuple[int, int], shown: Array
-) -> npt.NDArray[np.bool_]:
+def real(text: str, luma: Array, chroma: Array, output: tuple[int, int], timeout: float) -> libplacebo.Played:
+    """libplacebo's picture as YCbCr; where the file hooks OUTPUT it is asked for RGB, which players show there."""
+    hooks_output = re.search(r"^//!HOOK\s+OUTPUT\b", text, re.MULTILINE) is not None
+    played = libplacebo.play(text, luma, chroma, output, siting="left", timeout=timeout, rgb=hooks_output)
+    return replace(played, picture=levels(played.picture)) if hooks_output else played
+
+
+def levels(rgb: Array) -> Array:
+    """RGB as YCbCr (3, h, w) with libplacebo's levels."""
+    ycbcr = images.rgb_to_ycbcr(rgb)
+    ycbcr[1:] -= np.float32(NEUTRAL)
+    return ycbcr
+
+
+def distance(one: Array, other: Array) -> tuple[float, float]:
+    """The largest difference of two pictures, and the share of the pixels within STEP."""
+    differences = np.abs(one - other).max(axis=0)
+    return float(np.nan_to_num(differences, nan=np.inf).max()), float((differences <= STEP).mean())
+
+
+def unstable_pixels(case: Case, shown: Array) -> npt.NDArray[np.bool_]:
     """Where the runner's own picture changes by more than STEP under changes that no viewer could see."""
-    dither = np.random.default_rng(2).choice((-2, 2), luma.shape).astype(np.float32) / np.float32(65535)
-    moved = np.zeros(output[::-1], np.bool_)
-    for sign, storage in ((1, "rgba16f"), (-1, "rgba32f")):
-        again, *_ = play(nudged(file, sign), name, luma + sign * dither, chroma, output, storage)
-        moved |= np.abs(np.clip(again, 0, 1) - np.clip(shown, 0, 1)).max(axis=0) > STEP
+    one, other = (
+        np.random.default_rng(seed).choice((-2, 2), case.luma.shape).astype(np.float32) / np.float32(65535)
+        for seed in (2, 3)
+    )
+    again = (
+        case.ours(nudged(case.file, 1), change=one),
+        case.ours(nudged(case.file, -1), "rgba32f", change=-one),
+        case.ours(toward_zero(case.file), "rgba32f"),
+        case.ours(toward_zero(nudged(case.file, 1)), "rgba32f", change=other),
+        case.ours(toward_zero(nudged(case.file, -1)), "rgba32f", change=-other),
+    )
+    moved = np.zeros(case.output[::-1], np.bool_)
+    for picture in again:
+        moved |= np.abs(picture - shown).max(axis=0) > STEP
     return moved
 
 
@@ -220,8 +308,40 @@ def nudged(file: HookFile, sign: int) -> HookFile:
     return replace(file, blocks=tuple(nudge(block) if isinstance(block, HookPass) else block for block in file.blocks))
 
 
+def in_fp32(text: str) -> str:
+    """The file as it is on a device without 16-bit floats, if it has a way for those."""
+    name = "GL_EXT_shader_explicit_arithmetic_types_float16"
+    without = re.sub(rf"^[ \t]*#[ \t]*extension[ \t]+{name}\b.*$", "", text, flags=re.MULTILINE)
+    return without.replace(f"#ifdef {name}", "#if 0")
+
+
+TOWARD_ZERO = """
+vec4 sg_toward_zero(vec4 v) { return uintBitsToFloat(floatBitsToUint(v) & 0xFFFFE000u); }
+"""
+"""Cuts off the 13 bits of the fraction that fp16 has not."""
+
+
+def toward_zero(file: HookFile) -> HookFile:
+    """The file with everything that its passes write, and the RGB picture they find, rounded to fp16 toward zero."""
+
+    def rounded(item: HookPass) -> HookPass:
+        if item.compute is not None:
+            store = "#define imageStore(image, at, v) imageStore(image, at, sg_toward_zero(v))\n"
+            return replace(item, body=TOWARD_ZERO + store + item.body)
+        body = re.sub(r"\bvec4\s+hook\s*\(\s*(?:void)?\s*\)", "vec4 sg_hook()", item.body)
+        return replace(item, body=f"{TOWARD_ZERO}{body}\nvec4 hook() {{ return sg_toward_zero(sg_hook()); }}\n")
+
+    stages = {stage for item in file.passes for stage in item.hooks} - {"LUMA", "CHROMA"}
+    first = "vec4 hook() { return HOOKED_texOff(0); }\n"
+    found = (
+        parse("".join(f"//!HOOK {stage}\n//!BIND HOOKED\n{first}" for stage in sorted(stages))).blocks if stages else ()
+    )
+    blocks = (*found, *file.blocks)
+    return replace(file, blocks=tuple(rounded(block) if isinstance(block, HookPass) else block for block in blocks))
+
+
 def play(
-    file: HookFile, name: str, luma: Array, chroma: Array, output: tuple[int, int], storage: Any = "rgba16f"
+    file: HookFile, name: str, luma: Array, chroma: Array, output: tuple[int, int], storage: Storage = "rgba16f"
 ) -> tuple[Array, list[str], set[str], tuple[int, int]]:
     """The runner's picture as YCbCr (3, h, w) with libplacebo's levels, what ran, why others did not, and the size
     before the renderer scaled it."""
@@ -234,8 +354,7 @@ def play(
             result = runner.run(Frame(planes, siting=images.SITINGS["left"], full_range=True), output, only=("OUTPUT",))
     finally:
         context.release()
-    shown = images.rgb_to_ycbcr(result.planes["OUTPUT"][:3])
-    shown[1:] -= np.float32(NEUTRAL)
+    shown = levels(result.planes["OUTPUT"][:3])
     x0, y0, x1, y1 = result.rects["PREKERNEL"]
     extent = (round(x1 - x0), round(y1 - y0))
     ran, skipped = [run.desc for run in result.passes if run.ran], {r.reason for r in result.passes if not r.ran}
@@ -252,6 +371,16 @@ def judge_apart(path: Path, timeout: float) -> Verdict:
     if done.returncode != 0:
         return Verdict(path.name, "cannot run", (done.stderr.strip().splitlines() or ["crashed"])[-1])
     return Verdict(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def known_verdicts(path: Path | None) -> dict[str, Verdict]:
+    """What an earlier run found, by file name."""
+    if path is None or not path.exists():
+        return {}
+    return {
+        item["file"]: Verdict(**item | {"lint_errors": tuple(item["lint_errors"])})
+        for item in json.loads(path.read_text())
+    }
 
 
 def line(verdict: Verdict) -> str:
@@ -273,16 +402,21 @@ def main(arguments: Sequence[str]) -> int:
     if options.one:
         print(json.dumps(asdict(judge(options.paths[0], options.timeout))))
         return 0
-    found = [file for path in options.paths for file in (sorted(path.glob("*.glsl")) if path.is_dir() else [path])]
-    files = [file for file in found if file.stat().st_size > 0]
-    verdicts = []
+    found = [file for path in options.paths for file in (path.glob("*.glsl") if path.is_dir() else [path])]
+    # The small ones first: they say most in the least time.
+    files = sorted((file for file in found if file.stat().st_size > 0), key=lambda file: (file.stat().st_size, file))
+    known = known_verdicts(options.json)
     for file in files:
-        verdicts.append(judge_apart(file, options.timeout))
-        print(line(verdicts[-1]), flush=True)
+        if file.name not in known:
+            known[file.name] = judge_apart(file, options.timeout)
+            if options.json:
+                write_whole(
+                    options.json, (json.dumps([asdict(item) for item in known.values()], indent=1) + "\n").encode()
+                )
+        print(line(known[file.name]), flush=True)
+    verdicts = [known[file.name] for file in files]
     counts = Counter(verdict.verdict for verdict in verdicts)
     print(f"\n{len(files)} files: " + ", ".join(f"{number} {word}" for word, number in counts.most_common()))
-    if options.json:
-        options.json.write_text(json.dumps([asdict(verdict) for verdict in verdicts], indent=1) + "\n")
     good = all(
         bool(v.lint_errors) == (v.verdict == "rejected") and v.verdict not in ("differ", "cannot run") for v in verdicts
     )

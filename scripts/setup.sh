@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets up what `make demo` (setup.sh demo) or `make test` (setup.sh test) needs, and does nothing when it is all there:
 # Python >= 3.11, .venv with this package, an OpenGL driver; for the tests also development tools and, so that fewer of
-# them skip, ffmpeg with a Vulkan driver, mpv with an X server that needs no screen, glslang and spirv-cross. Remove .venv (`make clean`) to start over.
+# them skip, ffmpeg with a Vulkan driver, mpv with an X server that needs no screen, glslang, spirv-cross and a headless
+# Chromium. Remove .venv (`make clean`) to start over.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -121,6 +122,13 @@ fi
 # --- What Python cannot install
 
 have_gl() { "$python" -c 'from shadergen.runtime import context; context.open_context().release()' 2>"$log"; }
+have_browser() {
+    local name
+    for name in chromium-headless-shell chromium chromium-browser google-chrome; do
+        if command -v "$name" >/dev/null; then return; fi
+    done
+    return 1
+}
 have_player() { "$python" -c 'import sys; from shadergen.runtime import libplacebo as l; sys.exit(l.unavailable())'; }
 
 if ! stamped gl; then
@@ -149,6 +157,7 @@ if [ "$kind" = test ] && ! stamped extras; then
     else
         say "the tests that need them will skip"
     fi
-    # By itself: not every distribution has it, and its two tests are the least that may skip.
+    # By themselves: not every distribution has them, and their few tests are the least that may skip.
     command -v spirv-cross >/dev/null || install spirv-cross || true
+    have_browser || install chromium-headless-shell || true
 fi

@@ -24,6 +24,20 @@ def test_an_existing_file_is_replaced(tmp_path: Path) -> None:
     assert path.read_bytes() == b"new"
 
 
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """Who keeps mpv's folder in a repository of dotfiles has links there."""
+    (tmp_path / "kept.glsl").write_bytes(b"old")
+    (tmp_path / "x.glsl").symlink_to("kept.glsl")
+    write_whole(tmp_path / "x.glsl", b"new")
+    assert (tmp_path / "x.glsl").is_symlink()
+    assert (tmp_path / "kept.glsl").read_bytes() == b"new"
+
+
+def test_a_device_is_written_to_and_not_replaced() -> None:
+    write_whole(Path("/dev/null"), b"away with it")
+    assert Path("/dev/null").is_char_device()
+
+
 def test_others_may_read_it_as_the_umask_says(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,40 @@ def test_install_says_what_to_write_and_does_it_once(tmp_path: Path) -> None:
     assert 'glsl-shader="~~/shaders/C4F16_CMP.glsl"\n' in result.stdout
     assert 'CTRL+1 no-osd change-list glsl-shaders toggle "~~/shaders/C4F16.glsl"' in result.stdout
     assert install(tmp_path, "C4F16").stderr.startswith("unchanged")
+
+
+def test_the_list_says_what_each_file_is_for() -> None:
+    lines = CliRunner().invoke(main, ["install", "--list"]).output.splitlines()
+    assert len(lines) == len(players.bundled())
+    assert all(
+        re.fullmatch(r"\w+ +\d+ kB  (luma upscaler|chroma reconstruction) .*passes, fp(32|16).*", line)
+        for line in lines
+    )
+
+
+def test_a_hook_file_keeps_its_name_in_the_lines(tmp_path: Path) -> None:
+    (tmp_path / "other.hook").write_text("text")
+    result = install(tmp_path / "mpv", str(tmp_path / "other.hook"))
+    assert 'glsl-shader="~~/shaders/other.hook"\n' in result.stdout
+
+
+def test_two_files_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None:
+    (tmp_path / "C4F16.glsl").write_text("text")
+    result = install(tmp_path / "mpv", str(tmp_path / "C4F16.glsl"), "C4F16")
+    assert result.exit_code == 1
+    assert "C4F16.glsl: found two files of this name" in result.output
+    assert not (tmp_path / "mpv").exists()
+
+
+def test_a_linked_file_stays_a_link(tmp_path: Path) -> None:
+    """Who keeps mpv's folder in a repository of dotfiles has links there."""
+    (tmp_path / "mpv/shaders").mkdir(parents=True)
+    (tmp_path / "dotfile").write_text("edited")
+    (tmp_path / "mpv/shaders/C4F16.glsl").symlink_to(tmp_path / "dotfile")
+    assert install(tmp_path / "mpv", "C4F16").exit_code == 1
+    assert install(tmp_path / "mpv", "C4F16", "--force").exit_code == 0
+    assert (tmp_path / "mpv/shaders/C4F16.glsl").is_symlink()
+    assert (tmp_path / "dotfile").read_bytes() == players.bundled()["C4F16"].read_bytes()
 
 
 def test_a_dry_run_does_nothing(tmp_path: Path) -> None:

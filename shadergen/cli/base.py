@@ -187,12 +187,3 @@ def spinner(text: str) -> Iterator[Callable[[str], None]]:
         return
     with console.status(text) as status:
         yield status.update
-
-
-def shader_text(path: Path) -> str:
-    """The file's text, or the shader built from a model: compute passes, which every upscale here can run."""
-    from shadergen import compiler, hookfile
-
-    if path.suffix in (".glsl", ".hook"):
-        return read_text(path)
-    return hookfile.format(compiler.compile(load_model(path), Target("compute")))

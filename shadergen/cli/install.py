@@ -33,12 +33,13 @@ def install(
     bundled = players.bundled()
     if listing:
         for name, path in bundled.items():
-            click.echo(f"{name:<20} {path.stat().st_size / 1000:5.0f} kB")
+            click.echo(f"{name:<28} {path.stat().st_size / 1000:5.0f} kB  {players.describe(path)}")
         return
     wanted = tuple(bundled) if everything else names or (_DEFAULT,)
     folder = mpv_dir or players.mpv_folder(os.environ, Path.home())
     kept = 0
-    for item in players.plan_copies([_source(name, bundled) for name in wanted], folder):
+    sources = list(dict.fromkeys(_source(name, bundled) for name in wanted))
+    for item in players.plan_copies(sources, folder):
         if item.action == "edited" and not (force or (not dry_run and _may_replace(item.target))):
             click.echo(f"kept       {item.target}: it was edited (--force replaces it)", err=True)
             kept += 1
@@ -47,7 +48,7 @@ def install(
         if item.action != "unchanged" and not dry_run:
             players.copy(item)
         click.echo(f"{'would be ' if dry_run and item.action != 'unchanged' else ''}{word:<10} {item.target}", err=True)
-    _explain([Path(name).stem for name in wanted], folder)
+    _explain([source.name for source in sources], folder)
     sys.exit(1 if kept else 0)
 
 
@@ -57,6 +58,8 @@ def _source(name: str, bundled: dict[str, Path]) -> Path:
         return bundled[stem]
     if Path(name).suffix not in (".glsl", ".hook") or not Path(name).is_file():
         raise ShadergenError(name, f"found no such shader, expected a .glsl file or one of {', '.join(bundled)}")
+    if '"' in Path(name).name:
+        raise ShadergenError(name, "found a quote in its name, which mpv.conf cannot hold, expected another name")
     return Path(name)
 
 
@@ -64,12 +67,12 @@ def _may_replace(path: Path) -> bool:
     return sys.stdin.isatty() and click.confirm(f"{path} was edited. Replace it?", default=False, err=True)
 
 
-def _explain(stems: list[str], folder: Path) -> None:
+def _explain(names: list[str], folder: Path) -> None:
     """The lines for the two files; the standard output has nothing else."""
     click.echo(f"# {folder / 'mpv.conf'}: one of these")
-    for stem in stems:
-        click.echo(f'glsl-shader="~~/shaders/{stem}.glsl"')
+    for name in names:
+        click.echo(f'glsl-shader="~~/shaders/{name}"')
     click.echo(f"# {folder / 'input.conf'}: a key that switches it on and off")
-    for number, stem in enumerate(stems[:9], 1):
-        toggle = f'no-osd change-list glsl-shaders toggle "~~/shaders/{stem}.glsl"'
-        click.echo(f'CTRL+{number} {toggle}; show-text "{stem}: ${{glsl-shaders}}"')
+    for number, name in enumerate(names[:9], 1):
+        toggle = f'no-osd change-list glsl-shaders toggle "~~/shaders/{name}"'
+        click.echo(f'CTRL+{number} {toggle}; show-text "{Path(name).stem}: ${{glsl-shaders}}"')

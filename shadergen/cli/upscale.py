@@ -6,16 +6,18 @@ import glob
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from shadergen.cli.base import existing, shader_text
+from shadergen.cli.base import Load, existing, load_model, load_options, read_text
 from shadergen.errors import ShadergenError
+from shadergen.target import Target
 
 if TYPE_CHECKING:
     from shadergen.runtime.comparepage import Comparison
@@ -39,12 +41,28 @@ class Job:
     is_clip: bool
 
 
+@dataclass(frozen=True)
+class Work:
+    """What is done to every input."""
+
+    files: Mapping[str, str]
+    """Texts of hook files by name, in the player's order."""
+    factor: float
+    tile: int | None
+    subsampled: bool
+    comparing: bool
+    truth: Path | None
+    before_after: Path | None
+
+
 @click.command()
 @click.argument("inputs", metavar="IMAGE_OR_CLIP...", nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A file, or a folder for several.")
 @click.option("--shader", type=existing, required=True, help="A .glsl file, or a model to build one from.")
 @click.option("--chroma", type=existing, help="A shader or model for chroma; halves the colour of pictures first.")
-@click.option("--factor", type=click.FloatRange(0.25, 8), default=2.0, show_default=True, help="How much to enlarge.")
+@click.option(
+    "--factor", type=click.FloatRange(0.25, 8), help="How much to enlarge (default: as much as a model does, else 2)."
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that exist (without it, nothing is begun).")
 @click.option("--skip-existing", is_flag=True, help="Leave out what has its result already.")
 @click.option(
@@ -57,12 +75,13 @@ class Job:
 @click.option("--truth", type=existing, help="The picture as it should be, for --compare: adds PSNR and SSIM.")
 @click.option("--before-after", type=click.Path(path_type=Path), help="Also write bicubic and result side by side.")
 @click.option("--encode", metavar="ARGS", help="Clips: ffmpeg's output arguments (default: -c:v libx264 -crf 14).")
+@load_options
 def upscale(
     inputs: tuple[str, ...],
     output: Path,
     shader: Path,
     chroma: Path | None,
-    factor: float,
+    factor: float | None,
     overwrite: bool,
     skip_existing: bool,
     tile: int | None,
@@ -70,87 +89,116 @@ def upscale(
     truth: Path | None,
     before_after: Path | None,
     encode: str | None,
+    load: Load,
 ) -> None:
     """Enlarge pictures or clips with a shader, as a player would show them.
 
     Any mpv shader will do. Pictures keep their bit depth (8 or 16), alpha, colour profile and EXIF data; JPEG, WebP and
     AVIF are compressed anew, so write .png to lose nothing. Clips go through ffmpeg; sound and subtitles are copied.
+    --plane and --prescale are for a model as --shader.
+
+    Exit code 1 where a picture among several is damaged; the others are written all the same.
     """
     jobs = _jobs(inputs, output)
     if skip_existing:
         jobs = [job for job in jobs if not job.output.exists()]
     _check(jobs, overwrite, compare, truth, before_after)
-    files = {str(path): shader_text(path) for path in (shader, chroma) if path}
+    text, natural = _shader(shader, load)
+    files = {str(shader): text}
+    if chroma:
+        files[str(chroma)], _ = _shader(chroma, load_model)
     clips, pictures = [job for job in jobs if job.is_clip], [job for job in jobs if not job.is_clip]
-    comparisons: list[Comparison] = []
+    work = Work(files, factor or natural, tile, chroma is not None, bool(compare), truth, before_after)
     with _progress() as advance:
-        if pictures:
-            comparisons = _upscale_pictures(
-                pictures, files, factor, tile, chroma is not None, truth, before_after, bool(compare), advance
-            )
+        comparisons, damaged = _upscale_pictures(pictures, work, advance)
         for job in clips:
-            _upscale_clip(job, files, factor, shlex.split(encode or "") or None, advance)
-    if compare:
+            _upscale_clip(job, work, shlex.split(encode or "") or None, advance)
+    if compare and comparisons:
         from shadergen.files import write_whole
         from shadergen.runtime.comparepage import page
 
         write_whole(compare, page(comparisons).encode())
         click.echo(compare)
+    sys.exit(1 if damaged else 0)
 
 
-def _upscale_pictures(
-    jobs: Sequence[Job],
-    files: dict[str, str],
-    factor: float,
-    tile: int | None,
-    subsampled: bool,
-    truth: Path | None,
-    before_after: Path | None,
-    comparing: bool,
-    advance: Advance,
-) -> list[Comparison]:
-    from shadergen.runtime.images import load, save
-    from shadergen.runtime.upscale import Upscaler, side_by_side
+def _shader(path: Path, load: Load) -> tuple[str, float]:
+    """A shader file's text, or that built from a model, and the factor to enlarge by unless the user says one.
 
-    upscalers: dict[int, Upscaler] = {}
-    comparisons = []
-    try:
-        for number, job in enumerate(jobs):
-            image = load(job.input)
-            _check_format(job, image)
-            # 16-bit floats have 11 bits.
-            if image.depth not in upscalers:
-                storage: Storage = "rgba16f" if image.depth == 8 else "rgba32f"
-                upscalers[image.depth] = Upscaler(
-                    files, factor=factor, storage=storage, subsampled=subsampled, side=tile
-                )
-            codes = upscalers[image.depth](
-                image.pixels,
-                image.depth,
-                lambda share, number=number, job=job: advance(job.input.name, (number + share) / len(jobs)),  # type: ignore[misc]
+    Models are built as compute passes, which every device that `upscale` can use runs.
+    """
+    if path.suffix in (".glsl", ".hook"):
+        return read_text(path), 2.0
+    from shadergen import compiler, hookfile
+    from shadergen.graph import verify
+
+    graph = load(path)
+    scale = 2.0 if graph.plane == "chroma" else float(verify(graph)[graph.output].width.scale)
+    return hookfile.format(compiler.compile(graph, Target("compute"))), scale
+
+
+def _upscale_pictures(jobs: Sequence[Job], work: Work, advance: Advance) -> tuple[list[Comparison], int]:
+    """What --compare shows, and how many pictures of several were damaged."""
+    from shadergen.errors import ImageError
+    from shadergen.runtime.upscale import Upscaler
+
+    comparisons: list[Comparison] = []
+    damaged = 0
+    with ExitStack() as stack:
+
+        @cache
+        def upscaler(depth: int) -> Upscaler:
+            storage: Storage = "rgba16f" if depth == 8 else "rgba32f"  # 16-bit floats have 11 bits
+            return stack.enter_context(
+                Upscaler(work.files, factor=work.factor, storage=storage, subsampled=work.subsampled, side=work.tile)
             )
-            save(job.output, codes, icc=image.icc, exif=image.exif)
-            click.echo(job.output)
-            if before_after:
-                save(before_after, side_by_side(image.pixels, codes))
-                click.echo(before_after)
-            if comparing:
-                comparisons.append(_comparison(job, image.pixels, codes, truth))
-    finally:
-        for upscaler in upscalers.values():
-            upscaler.close()
-    return comparisons
+
+        for number, job in enumerate(jobs):
+
+            def progress(share: float, number: int = number, name: str = job.input.name) -> None:
+                advance(name, (number + share) / len(jobs))
+
+            try:
+                comparison = _upscale_picture(job, work, upscaler, progress)
+            except ImageError as error:
+                if len(jobs) == 1:
+                    raise
+                click.echo(f"shadergen: {error}", err=True)
+                damaged += 1
+            else:
+                comparisons += [comparison] if comparison else []
+    return comparisons, damaged
 
 
-def _upscale_clip(
-    job: Job, files: dict[str, str], factor: float, encoder: Sequence[str] | None, advance: Advance
-) -> None:
+def _upscale_picture(
+    job: Job, work: Work, upscaler: Callable[[int], Upscaler], progress: Callable[[float], None]
+) -> Comparison | None:
+    from shadergen.runtime.images import load, save
+    from shadergen.runtime.upscale import side_by_side
+
+    image = load(job.input)
+    _check_format(job, image)
+    if image.frames > 1:
+        click.echo(f"shadergen: {job.input}: warning: found {image.frames} pictures, took the first", err=True)
+    codes = upscaler(image.depth)(image.pixels, image.depth, progress)
+    save(job.output, codes, icc=image.icc, exif=image.exif)
+    click.echo(job.output)
+    if work.before_after:
+        save(work.before_after, side_by_side(image.pixels, codes))
+        click.echo(work.before_after)
+    return _comparison(job, image.pixels, codes, work.truth) if work.comparing else None
+
+
+def _upscale_clip(job: Job, work: Work, encoder: Sequence[str] | None, advance: Advance) -> None:
     from shadergen.runtime.video import upscale_clip
 
     def progress(done: int, frames: int) -> None:
         advance(f"{job.input.name}: {done} of about {frames} frames", done / frames if frames else 0.0)
 
-    upscale_clip(job.input, job.output, files, factor=factor, encoder=encoder, progress=progress)
+    def warn(words: str) -> None:
+        click.echo(f"shadergen: {job.input}: warning: ffmpeg says {words!r}", err=True)
+
+    upscale_clip(job.input, job.output, work.files, factor=work.factor, encoder=encoder, progress=progress, warn=warn)
     click.echo(job.output)
 
 
@@ -194,6 +242,8 @@ def _check(
     jobs: Sequence[Job], overwrite: bool, compare: Path | None, truth: Path | None, before_after: Path | None
 ) -> None:
     """Raise what can be said before the work."""
+    from shadergen.runtime.video import SUFFIXES
+
     clips = sum(job.is_clip for job in jobs)
     if (compare or before_after) and clips:
         raise click.UsageError("found a clip, expected pictures for --compare and --before-after")
@@ -206,6 +256,10 @@ def _check(
             raise ShadergenError(job.input, "found no such file, expected a picture or a clip")
         if job.output.exists() and job.output.samefile(job.input):
             raise ShadergenError(job.output, "found the input itself as the output, expected another place")
+        if job.is_clip and job.output.suffix.lower() not in SUFFIXES:
+            raise ShadergenError(
+                job.output, f"found suffix {job.output.suffix!r}, expected one of a clip, such as .mkv"
+            )
         if job.output.exists() and not overwrite:
             raise ShadergenError(job.output, "found a file there already", "say --overwrite or --skip-existing")
     twice = [path for path, count in Counter(job.output for job in jobs).items() if count > 1]

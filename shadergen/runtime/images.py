@@ -47,6 +47,9 @@ SITINGS: Mapping[str, Siting] = {"left": (-0.5, 0.0), "center": (0.0, 0.0), "top
 """
 
 _ORIENTATION = 0x0112
+_TIFF_DESCRIPTIONS = frozenset({270, 271, 272, 282, 283, 296, 305, 306, 315, 33432, 34665, 34853})
+"""Of a TIFF's tags, those that are about the picture: description, maker, model, resolution, software, date, artist,
+copyright, and the directories EXIF and GPS."""
 _QUALITY: Mapping[str, Mapping[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95},
@@ -65,6 +68,8 @@ class Image:
     """The embedded colour profile, if it is one for these channels."""
     exif: bytes = b""
     """The EXIF data, with the orientation set to upright."""
+    frames: int = 1
+    """How many pictures the file holds; this is the first."""
 
 
 def load(path: str | os.PathLike[str]) -> Image:
@@ -82,6 +87,10 @@ def load(path: str | os.PathLike[str]) -> Image:
                     pixels, depth = _from_pillow(image)
                 exif = image.getexif()
                 pixels = _upright(pixels, exif.pop(_ORIENTATION, 1))
+                if image.format == "TIFF":  # its directory says how the pixels are stored, too
+                    for tag in [tag for tag in exif if tag not in _TIFF_DESCRIPTIONS]:
+                        del exif[tag]
+                frames = getattr(image, "n_frames", 1)
                 icc = _matching_profile(image.info.get("icc_profile"), pixels)
     except PIL.Image.DecompressionBombError as error:
         raise ImageError(path, f"found {error}, expected a picture of sane size") from None
@@ -91,7 +100,7 @@ def load(path: str | os.PathLike[str]) -> Image:
         raise ImageError(path, f"cannot be read: {error.strerror or error}") from None
     except (ValueError, SyntaxError, EOFError, NotImplementedError, MemoryError) as error:
         raise ImageError(path, f"found a damaged picture: {error}") from None
-    return Image(np.ascontiguousarray(pixels), depth, icc, exif.tobytes() if len(exif) else b"")
+    return Image(np.ascontiguousarray(pixels), depth, icc, exif.tobytes() if len(exif) else b"", frames)
 
 
 def to_codes(pixels: npt.NDArray[Any], depth: Depth = 8) -> Codes:

@@ -7,7 +7,8 @@ text, run by the library that mpv's vo=gpu-next uses, on whatever Vulkan device 
 read (`*_mul` is 1, as sample and colour depth are both 16). Limited range is not expanded: black is 4096/65535, white
 60160/65535, neutral chroma 32768/65535. Around the file stands YCbCr -> RGB -> YCbCr in 32-bit floats; nothing is
 clipped on the way, not even colours outside RGB, and nothing is dithered, debanded, tone-mapped or linearised. A hooked
-plane that ends up at the output size is passed on texel by texel; what is left to scale is scaled bilinearly.
+plane that ends up at the output size is passed on texel by texel; what is left to scale is scaled bilinearly,
+also down, without a wider filter.
 
 **Noise.** libplacebo keeps what a hook returns in rgba16f, and also the last picture before it is split into planes:
 two roundings to fp16 after the last hook pass. lavapipe (Mesa 22.3) rounds toward zero, so both errors are negative: a
@@ -42,9 +43,9 @@ Array = npt.NDArray[np.float32]
 
 _FILTER = (
     "setparams=range={range}:colorspace=bt709:color_primaries=bt709:color_trc=bt709,format={format},{upload}"
-    "libplacebo=w={width}:h={height}:format=yuv444p16le:range={range}:custom_shader_path=shader.glsl:"
-    "upscaler=bilinear:downscaler=bilinear:dithering=none:disable_linear=1:sigmoid=0:deband=0:peak_detect=0:"
-    "apply_filmgrain=0,{download}format=yuv444p16le"
+    "libplacebo=w={width}:h={height}:format={output}:range={range}:custom_shader_path=shader.glsl:"
+    "upscaler=bilinear:downscaler=none:dithering=none:disable_linear=1:sigmoid=0:deband=0:peak_detect=0:"
+    "apply_filmgrain=0,{download}format={output}"
 )
 _TRANSFERS: tuple[tuple[str, str], ...] = (("", ""), ("hwupload,", "hwdownload,"))
 """What stands before and after the filter. It takes frames from memory since ffmpeg 6.1; before, only uploaded ones,
@@ -65,7 +66,7 @@ class Played:
     """What came of one frame."""
 
     picture: Array
-    """(3, H, W) Y, Cb and Cr."""
+    """(3, H, W) Y, Cb and Cr, or R, G and B where that was asked for."""
     ran: tuple[str, ...]
     """DESC of every hook pass that ran, in order, from libplacebo's own log."""
     skipped: tuple[str, ...]
@@ -112,18 +113,20 @@ def play(
     siting: Siting = "left",
     timeout: float = 120.0,
     where: str = "<shader>",
+    rgb: bool = False,
 ) -> Played:
     """Run the file over one frame and scale to `output_size` (width, height).
 
-    `luma` is (1, h, w); `chroma` is (2, h, w) for 4:4:4, or (2, ceil(h/2), ceil(w/2)) for 4:2:0. Raises ShaderRunError
-    with libplacebo's own words when the file does not parse, compile or run, or takes longer than `timeout` seconds,
-    and NoDeviceError where there is no libplacebo.
+    `luma` is (1, h, w); `chroma` is (2, h, w) for 4:4:4, or (2, ceil(h/2), ceil(w/2)) for 4:2:0. With `rgb` the picture
+    is RGB, and hooks of OUTPUT see it so, as they do in players. Raises ShaderRunError with libplacebo's own words when
+    the file does not parse, compile or run, or takes longer than `timeout` seconds, and NoDeviceError where there is no
+    libplacebo.
     """
     reason = unavailable()
     if reason is not None:
         raise NoDeviceError("libplacebo", reason)
     transfer = next(transfer for transfer in _TRANSFERS if _trial(transfer) is None)
-    return _play(shader_text, luma, chroma, output_size, full_range, siting, timeout, where, transfer)
+    return _play(shader_text, luma, chroma, output_size, full_range, siting, timeout, where, transfer, rgb)
 
 
 @functools.cache
@@ -168,6 +171,7 @@ def _play(
     timeout: float,
     where: str,
     transfer: tuple[str, str],
+    rgb: bool = False,
 ) -> Played:
     height, width = luma.shape[1:]
     pixel_format = _pixel_format(luma.shape, chroma.shape)
@@ -180,7 +184,13 @@ def _play(
     range_ = "pc" if full_range else "tv"
     upload, download = transfer
     filters = _FILTER.format(
-        range=range_, format=pixel_format, width=out_width, height=out_height, upload=upload, download=download
+        range=range_,
+        format=pixel_format,
+        output="rgba64le" if rgb else "yuv444p16le",
+        width=out_width,
+        height=out_height,
+        upload=upload,
+        download=download,
     )
     command += ["-i", "-", "-vf", filters, "-frames:v", "1", "-f", "rawvideo", "-"]
     # The file has a plain name in a folder of its own: paths in a filter string would need two levels of escaping.
@@ -192,9 +202,12 @@ def _play(
     if log.fault is not None:
         raise ShaderRunError(where, log.fault)
     codes = np.frombuffer(stdout, "<u2")
-    if codes.size != 3 * out_width * out_height:
-        problem = f"found {codes.size} samples from ffmpeg (exit code {code}), expected {3 * out_width * out_height}"
+    expected = (4 if rgb else 3) * out_width * out_height
+    if codes.size != expected:
+        problem = f"found {codes.size} samples from ffmpeg (exit code {code}), expected {expected}"
         raise ShaderRunError(where, problem)
+    if rgb:  # packed, with alpha: planes of RGB make ffmpeg 5.1 crash
+        codes = codes.reshape(out_height, out_width, 4)[:, :, :3].transpose(2, 0, 1)
     picture = codes.reshape(3, out_height, out_width).astype(np.float32) / np.float32(65535)
     return Played(picture, log.ran, log.skipped, log.device)
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,17 @@ def bundled() -> dict[str, Path]:
     package = Path(__file__).parent.parent
     folders = (package / "shaders", package.parent / "shaders")  # in the wheel, in a checkout
     return {path.stem: path for folder in reversed(folders) for path in sorted(folder.glob("*.glsl"))}
+
+
+_VARIANTS = {"_DS": "also removes compression noise and sharpens", "_INSTANT": "starts at once"}
+
+
+def describe(path: Path) -> str:
+    """What a bundled shader is for, from its header (`// NAME, a luma upscaler (2x): compute passes, ...`) and name."""
+    with path.open(encoding="utf-8") as file:
+        third = file.readlines(4096)[2]
+    said = third.removeprefix(f"// {path.stem.partition('_CMP')[0]}, a ").strip().rstrip(",")
+    return ", ".join([said, *(words for part, words in _VARIANTS.items() if part in path.stem)])
 
 
 def mpv_folder(environment: Mapping[str, str], home: Path, platform: str = sys.platform) -> Path:
@@ -61,7 +73,10 @@ class Copy:
 
 
 def plan_copies(sources: list[Path], folder: Path) -> list[Copy]:
-    """What installing would do. Raises ShadergenError for a source that cannot be read."""
+    """What installing would do. Raises ShadergenError for a source that cannot be read, and for two of one name."""
+    twice = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
+    if twice:
+        raise ShadergenError(twice[0], "found two files of this name, expected different ones: they go into one folder")
     record = _read_record(folder)
     copies = []
     for source in sources:

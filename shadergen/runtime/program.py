@@ -66,6 +66,11 @@ _GLUE_LINES = 1_000_000
 """Lines of a program that are not the hook file's own are numbered from here, so that messages tell them apart."""
 _SUBGROUPS = ("basic", "vote", "arithmetic", "ballot", "shuffle", "clustered", "quad")
 _EXTENSION = re.compile(r"^[ \t]*#[ \t]*extension[ \t]+(\w+)[ \t]*:[ \t]*(\w+)[^\n]*$", re.MULTILINE)
+_DOT_PRODUCT = re.compile(
+    r"spirv_instruction\s*\((?:[^()]*,)?\s*id\s*=\s*4450\s*\)\s*int\s+(\w+)\s*"
+    r"\(\s*int\s*\w*\s*,\s*int\s*\w*\s*,\s*spirv_literal\s+int\s*\w*\s*\)\s*;"
+)
+"""The declaration of SPIR-V's OpSDotKHR, through which shaders for Vulkan multiply four bytes at once (dp4a)."""
 _IF, _ENDIF = (re.compile(rf"^[ \t]*#[ \t]*{word}", re.MULTILINE) for word in ("if", "endif"))
 
 _CURVES = """\
@@ -102,7 +107,8 @@ def glsl(
     `extensions` are the device's, `values` the PARAM values (the file's own when None).
     """
     compute = item.compute
-    extension_lines = list(_extension_lines(item.body))
+    body = _without_intrinsics(item.body)
+    extension_lines = list(_extension_lines(body))
     if "GL_KHR_shader_subgroup" in extensions:
         extension_lines += [f"#extension GL_KHR_shader_subgroup_{name} : enable" for name in _SUBGROUPS]
     lines = [f"#version {version}", f"#line {_GLUE_LINES}", *dict.fromkeys(extension_lines)]
@@ -127,10 +133,27 @@ def glsl(
             lines += _bind_lines(name, unit, hooked, compute is not None, version)
     lines += _input_lines()
     lines += _param_lines(file.params, values if values is not None else param_values(file, {}, ""))
-    body = _EXTENSION.sub("", item.body)
+    body = _EXTENSION.sub("", body)
     epilogue = "void main() { hook(); }" if compute else "out vec4 sg_color;\nvoid main() { sg_color = hook(); }"
     parts = ["\n".join(lines), f"#line {item.body_line or 1}", body, f"#line {_GLUE_LINES}", epilogue]
     return "\n".join(parts) + "\n"
+
+
+def _without_intrinsics(body: str) -> str:
+    """The dot product of four bytes in GLSL instead of GL_EXT_spirv_intrinsics, which OpenGL has not; same lines."""
+    if "spirv_instruction" not in body:
+        return body
+
+    def written_out(match: re.Match[str]) -> str:
+        shifts = "ivec4(24, 16, 8, 0)"
+        bytes_a, bytes_b = (f"((ivec4({word}) << {shifts}) >> 24)" for word in "ab")
+        product = f"ivec4 p = {bytes_a} * {bytes_b}; return p.x + p.y + p.z + p.w;"
+        return f"int {match[1]}(int a, int b, int format) {{ {product} }}" + "\n" * match[0].count("\n")
+
+    plain = _DOT_PRODUCT.sub(written_out, body)
+    if "spirv_instruction" in plain:  # another one: the driver may know it
+        return body
+    return re.sub(r"^[ \t]*#[ \t]*extension[ \t]+GL_EXT_spirv_intrinsics\b.*$", "", plain, flags=re.MULTILINE)
 
 
 def _extension_lines(body: str) -> Iterator[str]:

@@ -123,6 +123,13 @@ class Result:
     coded: tuple[bytes, ...] = ()
     """The planes of OUTPUT asked for with `coded`."""
 
+    def require_a_pass(self, where: str) -> None:
+        """Raise ShaderRunError where no pass ran, and the picture is merely scaled."""
+        if not any(run.ran for run in self.passes):
+            reasons = ", ".join(sorted({run.reason for run in self.passes})) or "it has none"
+            problem = f"found no hook pass that runs on this picture ({reasons}), expected one"
+            raise ShaderRunError(where, problem, "choose a larger --factor, or a file for such pictures")
+
 
 class Runner:
     """A hook file on a context, ready to run frame after frame; programs are compiled when first needed.

@@ -141,6 +141,7 @@ class Upscaler:
     def _play(self, pixels: Array) -> Array:
         channels = len(pixels)
         result = self._run(pixels, only=("OUTPUT",))
+        result.require_a_pass(self.where)
         return result.planes["OUTPUT"][:channels]
 
     def _run(self, pixels: Array, only: tuple[str, ...] = ()) -> Result:

@@ -2,13 +2,15 @@
 
 The frames keep their format (4:2:0, 4:2:2 or 4:4:4, 8 to 16 bits), range, matrix and chroma siting; all are written
 into the new file's tags, also those that a player would have guessed from the old size. Sound, subtitles, chapters and
-attachments are copied. Frame rates that vary become constant, so that sound and picture stay together.
+attachments are copied. Frame rates that vary become constant, so that sound and picture stay together: every frame is
+shown when it was, by its own time and not by its number, since files of varying rate say "constant", too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -43,6 +45,7 @@ _TEXT_SUBTITLES = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text
 _MP4 = frozenset({".mp4", ".m4v", ".mov"})
 _ENCODERS: Mapping[str, str] = {".webm": "-c:v libvpx-vp9 -crf 18 -b:v 0 -row-mt 1"}
 _ENCODER = "-c:v libx264 -crf 14"
+_SILENT = "no reason given"
 _SUBSAMPLED = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
 
 
@@ -60,8 +63,7 @@ class Clip:
     """ffmpeg's name: bt709, smpte170m, bt2020nc; guessed as players do where the file does not say."""
     siting: SitingName
     rate: Fraction
-    varies: bool
-    """Whether the rate does; `rate` is one that has every frame."""
+    """Of the new clip; where the rate varies, one that has every frame."""
     start: float
     """Seconds from the beginning of the file to the first frame: sound may be earlier."""
     frames: int
@@ -117,7 +119,6 @@ def _clip(path: Path, stream: Mapping[str, Any], container: Mapping[str, Any], s
         size = size[::-1]
     subsampling, depth, is_rgb = _pixel_format(stream.get("pix_fmt", ""))
     rate, average = _fraction(stream.get("r_frame_rate")), _fraction(stream.get("avg_frame_rate"))
-    varies = average > 0 and abs(rate / average - 1) > 0.001
     if not 0 < rate <= 240:
         rate = average
     if not 0 < rate <= 240:
@@ -143,7 +144,6 @@ def _clip(path: Path, stream: Mapping[str, Any], container: Mapping[str, Any], s
         colorspace=colorspace,
         siting=_SITINGS.get(stream.get("chroma_location", ""), "left"),
         rate=rate,
-        varies=varies,
         start=max(0.0, float(stream.get("start_time") or 0) - float(container.get("start_time") or 0)),
         frames=round(seconds * rate),
         tags=tags,
@@ -183,16 +183,18 @@ def upscale_clip(
     factor: float = 2.0,
     encoder: Sequence[str] | None = None,
     progress: Callable[[int, int], None] = lambda done, frames: None,
+    warn: Callable[[str], None] = lambda words: None,
 ) -> int:
     """Write `path` enlarged by hook files (texts by name, in the player's order); the number of frames.
 
-    The new file appears under its name only when it is finished. `progress` is told frames done and expected.
+    The new file appears under its name only when it is finished. `progress` is told frames done and expected, `warn`
+    what ffmpeg says of a damaged file that it can go on with.
     Raises NoDeviceError, HookFileError, ShaderRunError, and ShadergenError with ffmpeg's words.
     """
     clip = probe(path)
     parsed = {name: parse(text, name) for name, text in files.items()}
     where, first = next(iter(parsed.items()))
-    size = (round(clip.size[0] * factor), round(clip.size[1] * factor))
+    size = _enlarged(clip, factor)
     layout = _layout(clip, size)
     context = open_context()
     try:
@@ -200,11 +202,14 @@ def upscale_clip(
         with (
             Runner(context, first, where=where, after=after) as runner,
             _encoder(path, output, clip, size, encoder or encoder_arguments(output).split()) as write,
-            decoded(path, clip) as frames,
+            decoded(path, clip, warn) as frames,
         ):
             count = 0
             for frame in frames:
-                for plane in runner.run(frame, size, only=(), coded=layout).coded:
+                result = runner.run(frame, size, only=(), coded=layout)
+                if count == 0:
+                    result.require_a_pass(where)
+                for plane in result.coded:
                     write(plane)
                 count += 1
                 progress(count, clip.frames)
@@ -213,6 +218,15 @@ def upscale_clip(
             return count
     finally:
         context.release()
+
+
+def _enlarged(clip: Clip, factor: float) -> tuple[int, int]:
+    """The new size: whole chroma samples, since most encoders refuse parts of them."""
+    across, down = (
+        max(ratio, round(extent * factor / ratio) * ratio)
+        for extent, ratio in zip(clip.size, _SUBSAMPLED[clip.subsampling], strict=True)
+    )
+    return across, down
 
 
 def _layout(clip: Clip, size: tuple[int, int]) -> tuple[CodedPlane, ...]:
@@ -234,20 +248,25 @@ def _layout(clip: Clip, size: tuple[int, int]) -> tuple[CodedPlane, ...]:
 
 
 @contextlib.contextmanager
-def decoded(path: Path, clip: Clip) -> Iterator[Iterator[Frame]]:
-    """The frames of a clip, as a player uploads them. Raises ShadergenError at the end where ffmpeg complained."""
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-map", "0:v:0"]
+def decoded(path: Path, clip: Clip, warn: Callable[[str], None] = lambda words: None) -> Iterator[Iterator[Frame]]:
+    """The frames of a clip, as a player uploads them.
+
+    Raises ShadergenError at the end where ffmpeg gave up; `warn` gets its first complaint where it went on.
+    """
+    filters = "setpts=PTS-STARTPTS"  # the encoder is told when the first frame is
     if clip.is_rgb:
-        command += ["-vf", "scale=out_color_matrix=bt709:out_range=tv"]
+        filters += ",scale=out_color_matrix=bt709:out_range=tv"
     elif clip.full_range:  # some decoders give yuvj420p, which ffmpeg would squeeze into the limited range
-        command += ["-vf", "scale=out_range=pc"]
-    command += ["-fps_mode", "cfr", "-r", str(clip.rate)] if clip.varies else ["-fps_mode", "passthrough"]
-    command += ["-f", "rawvideo", "-pix_fmt", clip.format, "-"]
+        filters += ",scale=out_range=pc"
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-map", "0:v:0", "-vf", filters]
+    command += ["-fps_mode", "cfr", "-r", str(clip.rate), "-f", "rawvideo", "-pix_fmt", clip.format, "-"]
     with _process(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as (process, complaint):
         assert process.stdout is not None
         yield _frames(process.stdout, clip)
         if process.wait() != 0:
-            raise ShadergenError(path, f"ffmpeg cannot decode it: {complaint()}")
+            raise ShadergenError(path, f"ffmpeg cannot decode it: {complaint() or _SILENT}")
+        if words := complaint():
+            warn(words)
 
 
 def _frames(stream: IO[bytes], clip: Clip) -> Iterator[Frame]:
@@ -279,7 +298,7 @@ def _encoder(
     aspect = ["-vf", clip.tags["-vf"]] if "-vf" in clip.tags else []
     with whole_file(output) as temporary:
         raw = ["-f", "rawvideo", "-pix_fmt", clip.format, "-s", f"{size[0]}x{size[1]}", "-r", str(clip.rate)]
-        start = [] if clip.varies else ["-itsoffset", f"{clip.start:.6f}"]
+        start = ["-itsoffset", f"{clip.start:.6f}"]
         command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *start, *raw, *colours, "-i", "-"]
         command += ["-i", str(path)]
         command += ["-map", "0:v", "-map", "1:a?", "-c", "copy", *_other_streams(clip, output)]
@@ -293,13 +312,13 @@ def _encoder(
                     stream.write(plane)
                 except BrokenPipeError:
                     process.wait()
-                    raise ShadergenError(output, f"ffmpeg cannot encode it: {complaint()}") from None
+                    raise ShadergenError(output, f"ffmpeg cannot encode it: {complaint() or _SILENT}") from None
 
             yield write
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
             if process.wait() != 0:
-                raise ShadergenError(output, f"ffmpeg cannot encode it: {complaint()}")
+                raise ShadergenError(output, f"ffmpeg cannot encode it: {complaint() or _SILENT}")
 
 
 def _other_streams(clip: Clip, output: Path) -> list[str]:
@@ -321,13 +340,13 @@ def _other_streams(clip: Clip, output: Path) -> list[str]:
 
 @contextlib.contextmanager
 def _process(command: list[str], **streams: Any) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
-    """A process that ends with the block, and what tells its last complaint."""
+    """A process that ends with the block, and what tells its first complaint: later ones follow from it."""
     with tempfile.TemporaryFile() as errors:
 
         def complaint() -> str:
             errors.seek(0)
             lines = errors.read().decode("utf-8", "replace").strip().splitlines()
-            return lines[-1].strip() if lines else "no reason given"
+            return re.sub(r"^\[[^\]]* @ \w+\] ", "", lines[0]).strip() if lines else ""
 
         # In a session of its own, lest Ctrl-C reach it before us.
         process = subprocess.Popen(command, stderr=errors, start_new_session=True, **streams)

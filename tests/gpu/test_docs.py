@@ -1,8 +1,9 @@
-"""Every `shadergen` command in the documentation does what it says."""
+"""Every command in the documentation does what it says."""
 
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import shutil
 from pathlib import Path
@@ -14,14 +15,26 @@ from shadergen import sources
 from shadergen.cli import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/*.md"))]
+ELSEWHERE = {
+    "make test": "it runs this test",
+    "make shaders": "tests/test_shaders.py builds the same files",
+    "make demo": "test_the_demo",
+    "pip install 'shadergen[train]'": "needs a network; tests/test_wheel.py installs the package",
+    "python bench/verification.py weights": "takes an hour; tests/gpu/test_verify.py does the same to small models",
+}
+"""Commands that are not of `shadergen`, and what runs them instead."""
+
+
+def lines() -> list[str]:
+    """The commands of the fenced shell blocks, without comments."""
+    blocks = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.S)]
+    found = [line.partition("#")[0].strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [line for line in dict.fromkeys(found) if line]
 
 
 def commands() -> list[str]:
-    """The commands of the fenced shell blocks, without comments."""
-    blocks = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.S)]
-    lines = [line.partition("#")[0].strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    return [line for line in dict.fromkeys(lines) if line.startswith("shadergen ")]
+    return [line for line in lines() if line.startswith("shadergen ")]
 
 
 @pytest.fixture(scope="module")
@@ -57,5 +70,21 @@ def test_the_command(command: str, copy: Path, monkeypatch: pytest.MonkeyPatch, 
     assert result.exit_code == 0, result.output
 
 
-def test_there_are_commands() -> None:
+def test_other_commands_are_run_elsewhere() -> None:
     assert len(commands()) >= 10
+    assert {line for line in lines() if not line.startswith("shadergen ")} == set(ELSEWHERE)
+
+
+def test_the_demo() -> None:
+    """Its commands are commands; what they do takes minutes, and the tests above do the same."""
+    steps = list(runpy.run_path(str(ROOT / "scripts" / "demo.py"))["steps"]())
+    assert [step[0] for step in steps[:1] + steps[-1:]] == ["build", "upscale"]
+    for name, *arguments in steps:
+        main.commands[name].make_context(name, list(arguments))
+
+
+def test_scripts_that_the_documentation_names_are_there() -> None:
+    text = "".join(page.read_text("utf-8") for page in PAGES)
+    named = set(re.findall(r"`(?:python )?((?:bench|scripts|tests)/[\w/]+\.\w+)", text))
+    assert len(named) >= 10
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []

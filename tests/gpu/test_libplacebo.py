@@ -206,3 +206,11 @@ def test_planes_that_do_not_fit_are_refused() -> None:
     luma, chroma = planes(8, 8, subsampled=False)
     with pytest.raises(ValueError, match="4:2:0"):
         libplacebo.run(DOUBLE, luma, chroma[:, :3], (16, 16))
+
+
+def test_output_hooks_see_rgb_where_it_is_asked_for() -> None:
+    """Filters of ffmpeg give YCbCr, and so do hooks of OUTPUT there; players show RGB."""
+    red = "//!HOOK OUTPUT\n//!BIND HOOKED\nvec4 hook() { return vec4(1.0, 0.5, 0.25, 1.0); }\n"
+    grey = np.full((1, 16, 16), 0.5, np.float32)
+    played = libplacebo.play(red, grey, np.full((2, 16, 16), 0.5, np.float32), (16, 16), rgb=True)
+    assert played.picture[:, 8, 8] == pytest.approx([1.0, 0.5, 0.25], abs=NOISE)

@@ -464,6 +464,20 @@ def test_extension_lines_in_the_body_are_moved_up(gl: moderngl.Context) -> None:
     assert fault.line == 1
 
 
+def test_the_dot_product_of_vulkan_shaders_is_written_out(gl: moderngl.Context) -> None:
+    """As CuNNy's files for Vulkan have it: four signed bytes of each number, multiplied and summed."""
+    declaration = """#extension GL_EXT_spirv_intrinsics : require
+spirv_instruction (extensions = ["SPV_KHR_integer_dot_product"], capabilities = [6019, 6018], id = 4450)
+int dp4(int a, int b, spirv_literal int fmt);
+"""
+    # (1, -2, 3, -128) . (5, 6, -7, 1) = 5 - 12 - 21 - 128
+    text = luma_pass("float(dp4(0x8003FE01, 0x01F90605, 0) == -156)").replace("vec4 hook", f"{declaration}vec4 hook", 1)
+    assert np.all(play(gl, text).planes["LUMA"] == 1)
+    fault, *_ = compile_passes(gl, parse(text.replace("vec4(float", "vec4(oops")))
+    assert "oops" in fault.message
+    assert fault.line == 6, "the lines are those of the file"
+
+
 def test_a_huge_texture_says_the_numbers(gl: moderngl.Context) -> None:
     limit = describe(gl).max_texture_size
     with pytest.raises(ShaderRunError, match=rf"<shader>:1: found a {limit + 1}x13 texture .* at most {limit}"):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import PIL.Image
 import pytest
 from click.testing import CliRunner, Result
 
-from shadergen import compiler, hookfile
+from shadergen import compiler, hookfile, sources
 from shadergen.cli import main
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import parse
@@ -155,6 +158,51 @@ def test_what_exists_is_left_alone(copying: Path, tmp_path: Path) -> None:
     assert load(tmp_path / "out.png").pixels.shape == (1, 6, 6)
 
 
+def test_a_tiff_and_its_tags(copying: Path, tmp_path: Path) -> None:
+    image = PIL.Image.new("RGB", (5, 3))
+    exif = image.getexif()
+    exif[0x010F] = "a camera"
+    image.save(tmp_path / "in.tif", exif=exif, compression="tiff_lzw")
+    assert run("upscale", tmp_path / "in.tif", "-o", tmp_path / "out.tif", "--shader", copying).exit_code == 0
+    with PIL.Image.open(tmp_path / "out.tif") as written:
+        assert (written.size, written.getexif()[0x010F]) == ((10, 6), "a camera")
+
+
+def test_one_damaged_picture_does_not_stop_the_others(copying: Path, tmp_path: Path) -> None:
+    first, *others = (PIL.Image.new("RGB", (3, 3), colour) for colour in ("red", "green", "blue"))
+    first.save(tmp_path / "animated.gif", save_all=True, append_images=others)
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    first.save(tmp_path / "good.png")
+    result = run("upscale", tmp_path / "*.[pg]*[gf]", "-o", tmp_path / "out", "--shader", copying)
+    assert result.exit_code == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["animated.png", "good.png"]
+    assert "found 3 pictures, took the first" in result.stderr
+    assert "bad.png: found something that is no picture" in result.stderr
+
+
+def test_a_shader_that_stays_off_is_told(tmp_path: Path, copying: Path) -> None:
+    """What came out would be the picture, merely scaled."""
+    PIL.Image.new("RGB", (3, 3)).save(tmp_path / "in.png")
+    copying.write_text(COPY.replace("//!DESC", "//!WHEN OUTPUT.w HOOKED.w 1.2 * >\n//!DESC"))
+    result = run("upscale", tmp_path / "in.png", "-o", tmp_path / "out.png", "--shader", copying, "--factor", 1)
+    assert result.exit_code == 1
+    assert "found no hook pass that runs" in result.stderr
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_a_model_is_read_as_build_reads_it(tmp_path: Path) -> None:
+    """With its options, and the picture becomes as large as the model makes it."""
+    PIL.Image.new("RGB", (4, 3), "red").save(tmp_path / "in.png")
+    sources.save(c_model("luma", filters=4), tmp_path / "model.onnx")
+    arguments = ("upscale", tmp_path / "in.png", "-o", tmp_path / "out.png", "--shader", tmp_path / "model.onnx")
+    result = run(*arguments, "--prescale", 2)
+    assert result.exit_code == 0, result.output
+    assert load(tmp_path / "out.png").pixels.shape == (3, 12, 16)
+    result = run(*arguments, "--plane", "rgb", "--overwrite")
+    assert result.exit_code == 1
+    assert "expected 3 for a rgb model" in result.stderr
+
+
 def test_wildcards_and_folders(copying: Path, tmp_path: Path) -> None:
     for name in ("a.png", "b.gif"):
         PIL.Image.new("RGB", (3, 3)).save(tmp_path / name)
@@ -231,6 +279,43 @@ def test_sound_is_copied_and_a_guessed_matrix_is_written_down(copying: Path, tmp
     assert [stream["codec_name"] for stream in streams] == ["h264", "pcm_s16le"]
     assert streams[0]["color_space"] == "smpte170m"
     assert int(streams[0]["nb_read_packets"]) == 3
+
+
+@needs_ffmpeg
+def test_frames_keep_their_time(copying: Path, tmp_path: Path) -> None:
+    """A rate that varies, in a file that says it does not: two seconds stay two seconds."""
+    chosen = "testsrc2=s=32x18:r=25:d=2,select=lt(n\\,10)+not(mod(n\\,3))"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", chosen, "-fps_mode", "vfr", f"{tmp_path}/in.mkv"]
+    subprocess.run(command, check=True)
+    assert run("upscale", tmp_path / "in.mkv", "-o", tmp_path / "out.mkv", "--shader", copying).exit_code == 0
+    command = ["ffprobe", "-v", "error", "-of", "csv=p=0", "-show_entries", "format=duration", f"{tmp_path}/out.mkv"]
+    seconds = float(subprocess.run(command, check=True, capture_output=True).stdout)
+    assert seconds == pytest.approx(49 / 25, abs=0.05)  # the last frame that is chosen is number 48
+
+
+@needs_ffmpeg
+def test_a_clip_gets_whole_chroma_samples(copying: Path, tmp_path: Path) -> None:
+    make_clip(tmp_path / "in.mkv", "yuv420p", size="32x18")  # 1.39 times this is 44.5 by 25
+    result = run("upscale", tmp_path / "in.mkv", "-o", tmp_path / "out.mkv", "--shader", copying, "--factor", 1.39)
+    assert result.exit_code == 0, result.output
+    assert video.probe(tmp_path / "out.mkv").size == (44, 26)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_clip_leaves_no_file(copying: Path, tmp_path: Path, end: signal.Signals) -> None:
+    long = ["-f", "lavfi", "-i", "color=s=64x36:d=200", "-c:v", "mpeg4", f"{tmp_path}/long.avi"]
+    subprocess.run(["ffmpeg", "-v", "error", *long], check=True)
+    command = [sys.executable, "-m", "shadergen", "upscale", f"{tmp_path}/long.avi", "-o", f"{tmp_path}/out/x.mkv"]
+    process = subprocess.Popen([*command, "--shader", str(copying)], stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not any(tmp_path.glob("out/.*.mkv")):
+        time.sleep(0.02)
+    time.sleep(0.5)  # until ffmpeg has it, too
+    process.send_signal(end)
+    _, words = process.communicate(timeout=30)
+    assert process.returncode == 128 + end, words
+    assert "Traceback" not in words
+    assert not any((tmp_path / "out").iterdir())
 
 
 @needs_ffmpeg
