@@ -16,6 +16,7 @@ from typing import TypeVar, get_args
 import numpy as np
 import onnx
 
+from shadergen.extent import Extent
 from shadergen.graph import (
     Add,
     Affine,
@@ -83,7 +84,11 @@ def random_graph(seed: int) -> Graph:
     """A valid luma or RGB network of about 10 nodes, for pictures of SIZES at least."""
     plane: Plane = "rgb" if seed % 3 == 0 else "luma"
     net = _Net(np.random.default_rng(seed), plane)
-    x = net.add(Fit(multiple=net.pick((2, 4))), "input", "input", name="fit") if seed % 5 == 0 else "input"
+    x = (
+        net.add(Fit((Extent().up_to(net.pick((2, 4))),) * 2), "input", "input", name="fit")
+        if seed % 5 == 0
+        else "input"
+    )
     fitted = x
     x = net.conv(x)
     for turn in range(net.rng.integers(3, 7)):
@@ -94,8 +99,8 @@ def random_graph(seed: int) -> Graph:
     x = net.add(Sigmoid(), x) if seed % 2 else x
     before, after = net.types[fitted], net.types[x]
     scale = after.height.scale
-    if fitted != "input" and (after.height, after.width) == (before.height.scaled(scale),) * 2:
-        x = net.add(Fit(scale), x, "input", name="crop")
+    if fitted != "input" and after.area == (before.height.scaled(scale),) * 2:
+        x = net.add(Fit((Extent().scaled(scale),) * 2), x, "input", name="crop")
     return Graph(f"random{seed}", plane, tuple(net.nodes), x)
 
 

@@ -56,6 +56,8 @@ class Builder:
 
     file: File
     statics: Statics
+    picture: str
+    """The graph's input, of whose size the sizes are functions."""
     nodes: list[Node] = field(default_factory=list)
     types: dict[str, TensorType] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
