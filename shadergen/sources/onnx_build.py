@@ -15,10 +15,10 @@ import numpy.typing as npt
 import onnx
 
 from shadergen.errors import ModelError
-from shadergen.extent import Extent, TensorType
-from shadergen.graph import Array, Node, Op, infer
+from shadergen.extent import Extent, TensorType, fixed
+from shadergen.graph import Array, Fit, Node, Op, Pad, PadMode, infer
 from shadergen.sources.onnx_read import Constant, File, node_words, to_array
-from shadergen.sources.onnx_view import Kind, Size, SizeError, Statics, View, settled, simple_view, words
+from shadergen.sources.onnx_view import Dim, Kind, Size, SizeError, Statics, View, settled, simple_view, words
 
 
 class MultipleError(ModelError):
@@ -227,6 +227,22 @@ class Call:
         name = self.node.name or self.node.output[0]
         return self.builder.add(op, values, f"{name}_{tag}" if tag else name)
 
+    def around(
+        self, view: View, sides: tuple[Dim, Dim, Dim, Dim], mode: PadMode, value: float = 0.0
+    ) -> tuple[Op, tuple[str, ...]]:
+        """What puts so many rows and columns around a picture, or crops them where below zero, and its further inputs.
+
+        `sides` are in ONNX's order: top, left, bottom, right.
+        """
+        top, left, bottom, right = sides
+        if not any(isinstance(side, Size) for side in sides):
+            return Pad(sides, mode, value), ()  # type: ignore[arg-type]  # they are integers
+        if value:
+            raise ValueError(f"found a value of {value:g} around a picture up to a size, expected 0")
+        before, behind = (along(top, "h"), along(left, "w")), (along(bottom, "h"), along(right, "w"))
+        height, width = (size + a + b for size, a, b in zip(self.type(view).area, before, behind, strict=True))
+        return Fit((height, width), before, mode), (self.builder.picture,)
+
     def type(self, view: View) -> TensorType:
         return self.builder.types[view.value]
 
@@ -250,6 +266,15 @@ class Call:
         for op in ops:
             value = self.emit(op, value, tag="" if op is ops[-1] else "order")
         return simple_view(value, self.builder.types[value], kinds)
+
+
+def along(number: Dim, kind: str) -> Extent:
+    """A number as one of rows (kind `h`) or columns (`w`)."""
+    if not isinstance(number, Size):
+        return fixed(number)
+    if number.kind != kind:
+        raise SizeError(f"found {number} of one axis as a size of the other, expected its own")
+    return number.extent
 
 
 Handler = Callable[[Call], Any]

@@ -10,23 +10,20 @@ from typing import Any, get_args
 
 import numpy as np
 
-from shadergen.extent import Extent, fixed
+from shadergen.extent import Extent
 from shadergen.graph import (
     Concat,
     Conv,
     Coordinates,
     Filter,
-    Fit,
     Gather,
     Op,
-    Pad,
-    PadMode,
     Resize,
     Rounding,
     Slice,
     SpaceToDepth,
 )
-from shadergen.sources.onnx_build import Call, Registry, Tensor, shortest
+from shadergen.sources.onnx_build import Call, Registry, Tensor, along, shortest
 from shadergen.sources.onnx_view import (
     Digit,
     Dim,
@@ -213,7 +210,7 @@ def _cut(call: Call, view: View, cuts: Sequence[Any], tag: str = "") -> View:
     if any(map(any, crops.values())):
         (top, bottom), (left, right) = ((_integer(-a), _integer(-b)) for a, b in crops.values())
         sides = (top, left, bottom, right)
-        ops.append(_around(call, view, sides, "edge" if any(isinstance(side, Size) for side in sides) else "zero"))
+        ops.append(call.around(view, sides, "edge" if any(isinstance(side, Size) for side in sides) else "zero"))
     if max(strides.values()) > 1:
         ones, zeros = np.ones((channels, 1, 1, 1), np.float32), np.zeros(channels, np.float32)
         ops.append((Conv(ones, zeros, strides=(strides["h"], strides["w"]), group=channels), ()))
@@ -253,28 +250,6 @@ def _is_negative(place: Dim) -> bool:
 
 def _integer(number: Number) -> Dim:
     return number if isinstance(number, Size) else int(number)
-
-
-def _around(
-    call: Call, view: View, sides: tuple[Dim, Dim, Dim, Dim], mode: PadMode, value: float = 0.0
-) -> tuple[Op, tuple[str, ...]]:
-    """What puts so many rows and columns around a picture, or crops them where below zero, and its further inputs."""
-    top, left, bottom, right = sides
-    if not any(isinstance(side, Size) for side in sides):
-        return Pad(sides, mode, value), ()  # type: ignore[arg-type]  # they are integers
-    if value:
-        raise ValueError(f"found a value of {value:g} around a picture up to a size, expected 0")
-    before, behind = (_extent(top, "h"), _extent(left, "w")), (_extent(bottom, "h"), _extent(right, "w"))
-    height, width = (size + a + b for size, a, b in zip(call.type(view).area, before, behind, strict=True))
-    return Fit((height, width), before, mode), (call.builder.picture,)
-
-
-def _extent(number: Dim, kind: str) -> Extent:
-    if not isinstance(number, Size):
-        return fixed(number)
-    if number.kind != kind:
-        raise SizeError(f"found {number} of one axis as a size of the other, expected its own")
-    return number.extent
 
 
 @handles("Gather")
@@ -348,7 +323,7 @@ def _pad(call: Call) -> Tensor:
     pads = (before.get("h", 0), before.get("w", 0), behind.get("h", 0), behind.get("w", 0))
     if not any(pads):
         return view
-    op, more = _around(call, view, pads, *(("zero", value) if mode == "constant" else (mode,)))
+    op, more = call.around(view, pads, *(("zero", value) if mode == "constant" else (mode,)))
     return call.laid(call.emit(op, view.value, *more), view.layout)
 
 
@@ -403,7 +378,7 @@ def _target(call: Call, view: View) -> Any:
     if None not in factors.values():
         return factors.get("h", Fraction(1)), factors.get("w", Fraction(1))
     height, width = (
-        _extent(sizes[letter], letter) if letter in sizes else own
+        along(sizes[letter], letter) if letter in sizes else own
         for letter, own in zip("hw", call.type(view).area, strict=True)
     )
     return height, width

@@ -242,11 +242,14 @@ def _gather(call: Call) -> Tensor:
 
 def _slice(call: Call) -> Tensor:
     tensor = call.tensor(0)
+    values = _objects(tensor)
     starts, ends = call.listed("starts", 1) or [], call.listed("ends", 2) or []
+    axes = call.listed("axes", 3) or list(range(len(starts)))
     steps = call.integers(4) if call.has(4) else [1] * len(starts)
-    if len(starts) != 1 or _objects(tensor).ndim != 1:
-        raise ValueError("found a slice of sizes along several axes, expected one")
-    return _plain(_objects(tensor)[starts[0] : ends[0] : steps[0]], _floating(tensor))
+    chosen = [slice(None)] * values.ndim
+    for axis, *bounds in zip(axes, starts, ends, steps, strict=True):
+        chosen[axis] = slice(*bounds)
+    return _plain(values[tuple(chosen)], _floating(tensor))
 
 
 def _concat(call: Call) -> Tensor:
@@ -254,12 +257,28 @@ def _concat(call: Call) -> Tensor:
     return _plain(np.concatenate([np.atleast_1d(_objects(t)) for t in tensors]), any(map(_floating, tensors)))
 
 
-def _reshape(call: Call) -> Tensor:
-    """Squeeze, Unsqueeze, Reshape and Flatten: what is left is a scalar or a vector."""
+def _transpose(call: Call) -> Tensor:
     tensor = call.tensor(0)
-    values = _objects(tensor).ravel()
-    scalar = call.node.op_type == "Squeeze" or (call.node.op_type == "Reshape" and not call.integers(1))
-    return _plain(values.reshape(()) if scalar and values.size == 1 else values, _floating(tensor))
+    return _plain(_objects(tensor).transpose(call.attribute("perm")), _floating(tensor))
+
+
+def _reshape(call: Call) -> Tensor:
+    """Squeeze, Unsqueeze, Reshape and Flatten."""
+    tensor = call.tensor(0)
+    values = _objects(tensor)
+    match call.node.op_type:
+        case "Reshape":
+            dims = call.integers(1) if call.has(1) else list(call.attribute("shape"))
+            values = values.reshape([values.shape[i] if dim == 0 else dim for i, dim in enumerate(dims)])
+        case "Flatten":
+            axis = call.attribute("axis", 1) % (values.ndim + 1)
+            values = values.reshape(prod(values.shape[:axis]), -1)
+        case "Squeeze":
+            axes = call.listed("axes", 1)
+            values = values.squeeze(None if axes is None else tuple(axes))
+        case _:
+            values = np.expand_dims(values, tuple(call.listed("axes", 1) or ()))
+    return _plain(values, _floating(tensor))
 
 
 def _negative(call: Call) -> Tensor:
@@ -300,5 +319,6 @@ _ARITHMETIC: dict[str, Callable[[Call], Any]] = {
     "Unsqueeze": _reshape,
     "Reshape": _reshape,
     "Flatten": _reshape,
+    "Transpose": _transpose,
     "Identity": _same,
 }
