@@ -171,7 +171,7 @@ def _rounding(extent: Extent, base: Extent) -> tuple[tuple[Term, ...], int | Fra
     if not (extent.whole and base.whole and extent.scale):
         return None
     period = range(1, lcm(extent.period, base.period) + 1)
-    step = gcd(*(extent.at(n) - extent.at(0) for n in period))
+    step = gcd(*(extent.at(n) - extent.at(0) for n in period)) * (1 if ratio > 0 else -1)
     factor, divisor = (ratio / step).numerator, (ratio / step).denominator
     for shift in range(divisor):
         term = Term(Fraction(step), factor, shift, divisor)

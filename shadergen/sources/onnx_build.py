@@ -179,7 +179,7 @@ class Call:
         found = self.numbers(index)
         for value in found:
             if isinstance(value, Size):
-                raise SizeError(f"found {value}, expected a number that does not depend on the picture's size")
+                raise ValueError(f"found {value}, expected a number that does not depend on the picture's size")
         return [int(value) for value in found]
 
     # Attributes
@@ -273,7 +273,7 @@ def along(number: Dim, kind: str) -> Extent:
     if not isinstance(number, Size):
         return fixed(number)
     if number.kind != kind:
-        raise SizeError(f"found {number} of one axis as a size of the other, expected its own")
+        raise ValueError(f"found {number} of one axis as a size of the other, expected its own")
     return number.extent
 
 

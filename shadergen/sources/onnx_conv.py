@@ -10,7 +10,7 @@ import numpy as np
 from shadergen.extent import TensorType
 from shadergen.graph import Array, AveragePool, Conv, ConvTranspose, GlobalAveragePool, MaxPool, Pad, PadMode, Sides
 from shadergen.sources.onnx_build import Call, Registry, Tensor
-from shadergen.sources.onnx_view import Dim, Size, SizeError, larger
+from shadergen.sources.onnx_view import Dim, Size, larger
 
 Dims = tuple[Dim, Dim, Dim, Dim]
 """Top, left, bottom, right."""
@@ -137,7 +137,7 @@ def _pool(call: Call) -> Tensor:
     sides = _pads(call, type_, kernel, strides)
     if call.node.op_type == "AveragePool" and any(isinstance(side, Size) for side in sides):
         problem = f"found 'same' padding of a size of {type_.height} x {type_.width} with strides {strides}"
-        raise SizeError(f"{problem}, expected padding that does not depend on the picture's size")
+        raise ValueError(f"{problem}, expected padding that does not depend on the picture's size")
     value, pads = _padded(call, value, sides, "edge")  # the maximum with a pixel that is in the window anyway
     if call.attribute("ceil_mode", 0) and strides != (1, 1):
         # Rounding up is more padding behind, unless a window would begin in it.

@@ -29,7 +29,6 @@ from shadergen.sources.onnx_view import (
     Dim,
     Number,
     Size,
-    SizeError,
     View,
     below_zero,
     larger,
@@ -160,7 +159,7 @@ def _split(call: Call) -> list[Tensor]:
     parts = call.listed("split", 1)
     if parts is None:
         if not isinstance(size, int):
-            raise SizeError(f"found a size of {size} split into {count}, expected channels")
+            raise ValueError(f"found a size of {size} split into {count}, expected channels")
         whole = -(-size // count)
         parts = [min(whole, size - i * whole) for i in range(count)]
     ends = np.cumsum(parts).tolist()
@@ -202,7 +201,7 @@ def _cut(call: Call, view: View, cuts: Sequence[Any], tag: str = "") -> View:
         if letter in crops:
             crops[letter], strides[letter] = (front, back), step
         elif isinstance(front, Size) or isinstance(back, Size):
-            raise SizeError(f"found channels from {front} to {back} before the end, expected fixed ones")
+            raise ValueError(f"found channels from {front} to {back} before the end, expected fixed ones")
         elif letter == "c" and (front, back, step) != (0, 0, 1):
             kept = range(front, channels - back, step)
             ops.append((Slice(front, channels - back) if step == 1 else Gather(tuple(kept)), ()))
@@ -234,7 +233,7 @@ def _from_end(end: Dim, size: Dim) -> Dim:
     if _is_negative(end):
         return _integer(-end)
     if isinstance(end, int) and isinstance(size, Size):
-        raise SizeError(f"found a crop of {size} to {end}, expected a size that follows the picture's")
+        raise ValueError(f"found a crop of {size} to {end}, expected a size that follows the picture's")
     return _integer(larger(size - end, 0))
 
 
@@ -244,7 +243,7 @@ def _is_negative(place: Dim) -> bool:
         return False
     found = below_zero(place)
     if isinstance(found, Size):
-        raise SizeError(f"found a crop at {place}, expected one that is always or never below 0")
+        raise ValueError(f"found a crop at {place}, expected one that is always or never below 0")
     return bool(found)
 
 
@@ -391,7 +390,7 @@ def _factors(call: Call, count: int) -> list[Fraction]:
     if call.has(index):
         tensor = call.tensor(index)
         if not isinstance(tensor, np.ndarray):
-            raise SizeError("found factors that depend on the picture's size, expected fixed ones")
+            raise ValueError("found factors that depend on the picture's size, expected fixed ones")
         numbers = tensor.ravel().tolist()
     else:
         numbers = list(call.attribute("scales", []))
@@ -415,7 +414,7 @@ def _grown(call: Call, letter: str, size: Dim, wanted: Dim) -> Fraction | None:
         return Fraction(int(wanted), int(size))  # type: ignore[arg-type]
     try:
         ratio = wanted / size
-    except SizeError:
+    except ValueError:
         return None
     return Fraction(ratio) if isinstance(ratio, int | Fraction) else None
 

@@ -27,7 +27,10 @@ Statics = tuple[int, int] | None
 
 
 class SizeError(ValueError):
-    """What depends on the picture's size in a way that an extent cannot say; a multiple of something may help."""
+    """What does not fit together for every size of the picture, but may where that is a multiple of something.
+
+    What an Extent cannot say is another error: it would be another picture where the size is no multiple.
+    """
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -55,14 +58,14 @@ class Size:
             return self * (1 / _factor(other))
         ratio = self.extent.scale / other.extent.scale if other.extent.scale else Fraction(0)
         if self.kind != other.kind or self.extent != other.extent.times(ratio):
-            raise SizeError(f"found a size of {self} divided by one of {other}, expected a multiple")
+            raise ValueError(f"found a size of {self} divided by one of {other}, expected a multiple")
         return ratio
 
     def __add__(self, other: object) -> Number:
         if not isinstance(other, Size):
             return Size(self.kind, self.extent.plus(_factor(other)))
         if self.kind != other.kind:
-            raise SizeError(f"found a size of {self} and one of {other} along another axis, expected one axis")
+            raise ValueError(f"found a size of {self} and one of {other} along another axis, expected one axis")
         return _number_of(self.kind, self.extent + other.extent)
 
     __radd__ = __add__
@@ -79,7 +82,7 @@ class Size:
     def __floordiv__(self, other: object) -> Number:
         divisor = _factor(other)
         if divisor <= 0:
-            raise SizeError(f"found a size of {self} divided by {divisor}, expected 1 or more")
+            raise ValueError(f"found a size of {self} divided by {divisor}, expected 1 or more")
         return _number_of(self.kind, self.extent.times(1 / divisor).floor())
 
     def __mod__(self, other: object) -> Number:
@@ -90,7 +93,7 @@ class Size:
         if not isinstance(condition, Size):
             return self if condition else 0
         if condition.kind != self.kind:
-            raise SizeError(f"found a size of {self} that depends on another axis, expected one axis")
+            raise ValueError(f"found a size of {self} that depends on another axis, expected one axis")
         return _number_of(self.kind, self.extent.where(condition.extent))
 
 
@@ -100,7 +103,7 @@ Number = int | Fraction | Size
 
 def _factor(value: object) -> Fraction:
     if isinstance(value, Size):
-        raise SizeError(f"found a size of {value} as a factor, expected a number")
+        raise ValueError(f"found a size of {value} as a factor, expected a number")
     return value if isinstance(value, Fraction) else Fraction(value).limit_denominator(1 << 20)  # type: ignore[call-overload]
 
 
@@ -111,13 +114,10 @@ def _number_of(kind: Kind, extent: Extent) -> Number:
 
 
 def below_zero(number: Number) -> Number:
-    """1 where the number is below zero, else 0. Raises SizeError where that depends on how large the picture is."""
+    """1 where the number is below zero, else 0. Raises ValueError where that depends on how large the picture is."""
     if not isinstance(number, Size):
         return int(number < 0)
-    try:
-        return _number_of(number.kind, number.extent.below_zero())
-    except ValueError as error:
-        raise SizeError(str(error)) from None
+    return _number_of(number.kind, number.extent.below_zero())
 
 
 def chosen(condition: Number, number: Number) -> Number:
