@@ -128,7 +128,7 @@ class Extent:
             return fixed(0)
         if max(values) < 0 > self.scale:
             return fixed(1)
-        raise ValueError(f"found {self} compared with 0, expected what is always below or never")
+        raise ValueError(f"found {self}, which is below 0 for some pictures only, expected the same for all")
 
     def where(self, condition: Extent) -> Extent:
         """The extent where the condition is 1, and 0 where it is 0. Raises ValueError for what grows only there."""

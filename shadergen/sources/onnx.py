@@ -100,7 +100,7 @@ def _input(file: File, plane: Plane | None) -> tuple[str, int, Layout, Statics]:
         raise ModelError(where, f"found elements of type {kind}, expected floating point in 0..1")
     if not entry.type.tensor_type.HasField("shape"):
         raise ModelError(where, "found no shape, expected batch, channels, height, width")
-    dims = [dim.dim_value or None for dim in entry.type.tensor_type.shape.dim]
+    dims = [dim.dim_value if dim.dim_value > 0 else None for dim in entry.type.tensor_type.shape.dim]  # Paddle's are -1
     if len(dims) not in (3, 4):
         raise ModelError(where, f"found {len(dims)} axes, expected batch, channels, height, width")
     layout = _layout(dims)

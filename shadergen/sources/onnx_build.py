@@ -73,9 +73,9 @@ class Builder:
                         expected = ", ".join(sorted(handlers))
                         raise ModelError(call.where, f"found operator {node.op_type!r}, expected one of {expected}")
                     outputs = handlers[node.op_type](call)
-            except ValueError as error:
+            except (ValueError, ArithmeticError, IndexError) as error:
                 kind = MultipleError if isinstance(error, SizeError) else ModelError
-                raise kind(call.where, " ".join(str(error).split())) from None
+                raise kind(call.where, _line(error)) from None
             given = outputs if isinstance(outputs, list) else [outputs]
             self.tensors.update(zip(node.output, given, strict=False))
 
@@ -89,6 +89,11 @@ class Builder:
         self.types[name] = type_
         self.nodes.append(Node(name, op, tuple(inputs)))
         return name
+
+
+def _line(error: Exception) -> str:
+    """What it says as one line, in which a word of a file has up to 100 letters."""
+    return " ".join(text if len(text) <= 100 else f"{text[:100]}..." for text in str(error).split())
 
 
 def word(name: str) -> str:

@@ -8,8 +8,19 @@ from typing import Any
 import numpy as np
 
 from shadergen.extent import TensorType
-from shadergen.graph import Array, AveragePool, Conv, ConvTranspose, GlobalAveragePool, MaxPool, Pad, PadMode, Sides
-from shadergen.sources.onnx_build import Call, Registry, Tensor
+from shadergen.graph import (
+    Array,
+    AveragePool,
+    Conv,
+    ConvTranspose,
+    GlobalAveragePool,
+    MaxPool,
+    Pad,
+    PadMode,
+    Pair,
+    Sides,
+)
+from shadergen.sources.onnx_build import Call, Registry, Tensor, along
 from shadergen.sources.onnx_view import Dim, Size, larger
 
 Dims = tuple[Dim, Dim, Dim, Dim]
@@ -136,8 +147,7 @@ def _pool(call: Call) -> Tensor:
     kernel, strides = call.pair("kernel_shape"), call.pair("strides")
     sides = _pads(call, type_, kernel, strides)
     if call.node.op_type == "AveragePool" and any(isinstance(side, Size) for side in sides):
-        problem = f"found 'same' padding of a size of {type_.height} x {type_.width} with strides {strides}"
-        raise ValueError(f"{problem}, expected padding that does not depend on the picture's size")
+        sides = _widest(sides, type_, kernel, strides)
     value, pads = _padded(call, value, sides, "edge")  # the maximum with a pixel that is in the window anyway
     if call.attribute("ceil_mode", 0) and strides != (1, 1):
         # Rounding up is more padding behind, unless a window would begin in it.
@@ -151,6 +161,22 @@ def _pool(call: Call) -> Tensor:
             raise ValueError("found ceil_mode with count_include_pad, expected one of them")
         value, pads = call.emit(Pad(pads), value, tag="pad"), (0, 0, 0, 0)
     return call.nchw(call.emit(AveragePool(kernel, strides, pads), value))
+
+
+def _widest(sides: Dims, type: TensorType, kernel: Pair, strides: Pair) -> Dims:
+    """As much padding behind as any size needs: it does not count, and has no window of its own."""
+    top, left, *behind = sides
+    extents = [along(side, kind) for side, kind in zip(behind, "hw", strict=True)]
+    most = [max(map(extent.at, range(extent.period))) for extent in extents]
+    windows = [
+        (size.plus(before + after - side).over(stride).plus(1), size.plus(stride - 1).over(stride))
+        for size, before, after, side, stride in zip(type.area, (top, left), most, kernel, strides, strict=True)
+        if not isinstance(before, Size)
+    ]
+    if len(windows) < 2 or any(found != wanted for found, wanted in windows):
+        problem = f"found 'same' padding of a size of {type.height} x {type.width} with strides {strides}"
+        raise ValueError(f"{problem}, expected padding that does not depend on the picture's size")
+    return top, left, most[0], most[1]
 
 
 @handles("GlobalAveragePool")

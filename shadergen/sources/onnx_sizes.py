@@ -137,6 +137,8 @@ def _objects(tensor: Tensor) -> Any:
         return tensor.values
     assert isinstance(tensor, np.ndarray), "pictures have been handed on"
     if tensor.dtype.kind == "f":
+        if not np.isfinite(tensor).all():
+            raise ValueError("found infinity or no number where sizes are computed, expected finite numbers")
         exact = [Fraction(value).limit_denominator(1 << 20) for value in tensor.ravel().tolist()]
         return np.array([*exact, None], object)[:-1].reshape(tensor.shape)
     return tensor.astype(object)

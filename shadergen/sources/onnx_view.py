@@ -8,6 +8,7 @@ view is settled: it is the image after a choice of channels, a SpaceToDepth or a
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ class Size:
 
     def __truediv__(self, other: object) -> Number:
         if not isinstance(other, Size):
+            if not _factor(other):
+                raise ValueError(f"found a size of {self} divided by 0, expected another number")
             return self * (1 / _factor(other))
         ratio = self.extent.scale / other.extent.scale if other.extent.scale else Fraction(0)
         if self.kind != other.kind or self.extent != other.extent.times(ratio):
@@ -104,6 +107,8 @@ Number = int | Fraction | Size
 def _factor(value: object) -> Fraction:
     if isinstance(value, Size):
         raise ValueError(f"found a size of {value} as a factor, expected a number")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"found {value} where sizes are computed, expected a finite number")
     return value if isinstance(value, Fraction) else Fraction(value).limit_denominator(1 << 20)  # type: ignore[call-overload]
 
 

@@ -1,8 +1,6 @@
 """Graphs as ONNX models: one image in, batch 1, NCHW, float32, any height and width.
 
-Opset 13 is the first in which every operator here has its present form, and one that the backends of vs-mlrt read:
-ONNX Runtime since 1.6, OpenVINO, ncnn, and TensorRT since 8.0, whose parsers go up to 13 until 8.4. IR version 8 is
-read by everything from 2021 on.
+Opset 13 is the first in which every operator here has its present form. What reads the files is in docs/models.md.
 
 What ONNX lacks is spelled in its operators, in nodes named after the graph's own with a word behind: `Affine` is a
 BatchNormalization that normalises nothing, padding by edge or reflection a Pad in front, `SpaceToDepth` ONNX's with its
