@@ -648,6 +648,8 @@ def _infer_unary(op: Unary, x: TensorType) -> TensorType:
         case Affine(scale, shift):
             _expect_per_channel(scale, "scale", x)
             _expect_per_channel(shift, "shift", x)
+        case LeakyRelu() | Elu() | Selu():
+            _expect_finite(np.array(list(vars(op).values()), np.float32), "its numbers")
         case Clip(minimum, maximum):
             if not minimum <= maximum:
                 raise ValueError(f"found minimum {minimum:g} and maximum {maximum:g}, expected them in order")

@@ -204,6 +204,7 @@ INVALID: list[tuple[Op, list[TensorType], str]] = [
     (ConvTranspose(zeros(3, 3, 2, 2), zeros(4)), [RGB], r"found bias of shape \(4,\), expected \(3,\)"),
     (ConvTranspose(zeros(3, 3, 2, 2), zeros(3), (-1, 0, 0, 0)), [RGB], "found strides .* and pads .*, expected 1"),
     (Affine(zeros(3), zeros(2)), [RGB], r"found shift of shape \(2,\), expected \(3,\)"),
+    (LeakyRelu(np.inf), [RGB], r"found inf in its numbers\[0\], expected finite numbers"),
     (Gather((0, 3)), [RGB], r"found channels \(0, 3\), expected some of 3"),
     (Pad((0, 0, 0, 0), "edge", 1.0), [RGB], "found value 1 for mode edge, expected a finite one, and 0 but for zero"),
     (Pad((0, 0, 0, -1)), [ONE], "found size 1 x 0, expected pixels"),
