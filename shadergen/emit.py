@@ -6,6 +6,7 @@ Python decides names, numbers and expressions; the templates in templates/ lay o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ import numpy as np
 from shadergen import __version__, glsl, tables
 from shadergen.convolution import Convolution
 from shadergen.errors import TargetError
-from shadergen.extent import Extent
+from shadergen.extent import Extent, Term, rounding
 from shadergen.glsl import FP16, FP32, LANES, Types
-from shadergen.graph import Affine, Conv, Erf, Graph, Node, Pad, Plane, PRelu
+from shadergen.graph import Affine, Conv, Erf, Fit, Graph, Node, Pad, Plane, PRelu
 from shadergen.hookfile import Block, Compute, HookFile, HookPass, Rpn
 from shadergen.places import Pixel, Places
 from shadergen.rim import RimText
@@ -154,22 +155,32 @@ def describe(nodes: Sequence[Node]) -> str:
 
 def _words(extent: Extent, base: list[str], size: Extent) -> list[str] | None:
     """A size in RPN, from `base`, the words for another size; None where it does not follow from that."""
-    if extent.constant:
-        return [str(extent.offset)]
-    if extent.of == size.of:
-        factor = extent.ratio / size.ratio
-        if factor == 1:
-            return [*base, *_plus(extent.offset - size.offset)]
-        words = [*base, *_plus(-size.offset)]
-    else:
-        inner = _words(extent.of.extent, base, size) if extent.of else None
-        if not inner or not extent.of:
-            return None
-        words = [*inner, *inner, str(extent.of.divisor), "%", "-"]  # RPN cannot round down, but has the remainder
-        factor = extent.ratio / extent.of.divisor
-    words += [str(factor.numerator), "*"] if factor.numerator != 1 else []
-    words += [str(factor.denominator), "/"] if factor.denominator != 1 else []
-    return words + _plus(extent.offset)
+    found = extent.terms() if size == Extent() else rounding(extent, size)
+    if not found:
+        return None
+    terms, offset = found
+    words: list[str] = []
+    for term in sorted(terms, key=lambda term: term.ratio < 0):
+        joined = [] if not words else ["+"] if term.ratio > 0 else ["-"]
+        words += [*_term(term, base), *joined]
+    offset = Fraction(offset)
+    if offset.denominator != 1:  # terms[0] is a fraction, too: what both are parts of is an integer
+        words = [*base, *_times(terms[0].ratio * offset.denominator), *_plus(offset.numerator)]
+        return words + _times(Fraction(1, offset.denominator))
+    return words + _plus(offset.numerator) if words else [str(offset)]
+
+
+def _term(term: Term, base: list[str]) -> list[str]:
+    """Without its sign: RPN has no negative numbers."""
+    words = [*base, *_times(Fraction(term.factor)), *_plus(term.shift)]
+    if term.divisor > 1:
+        words += [*words, str(term.divisor), "%", "-"]  # RPN cannot round down, but has the remainder
+    return words + _times(term.ratio / term.divisor)
+
+
+def _times(factor: Fraction) -> list[str]:
+    words = [str(abs(factor.numerator)), "*"] if abs(factor.numerator) != 1 else []
+    return words + ([str(factor.denominator), "/"] if factor.denominator != 1 else [])
 
 
 def _plus(offset: int) -> list[str]:
@@ -225,7 +236,7 @@ class _Emitter:
         writes = self.scheduled.writes
         texels = 1 if writes is None else writes.columns if axis == "w" else writes.rows
         for base, size in self._bases(axis):
-            whole = extent if extent.offset or extent.of else extent.times(texels)
+            whole = extent if extent.offset or extent.rest else extent.times(texels)
             words = _words(whole, base, size)
             if words and whole is extent and texels > 1:
                 words += [str(texels), "*"]
@@ -273,7 +284,7 @@ class _Emitter:
             "reads_input": self.graph.input in scheduled.reads,
             "passes_alpha": self.places.passes_alpha(),
             "reflects": any(any(c.step.op.pads) and c.step.op.pad_mode == "reflect" for c in convolutions)
-            or any(isinstance(node.op, Pad) and node.op.mode == "reflect" for node in scheduled.nodes),
+            or any(isinstance(node.op, Pad | Fit) and node.op.mode == "reflect" for node in scheduled.nodes),
             "has_erf": any(isinstance(node.op, Erf) for node in scheduled.nodes),
             "tile": self._tile(scheduled.tile, self.filler) if scheduled.tile and self.filler else None,
             "pixels": scheduled.pixels,

@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shadergen.errors import ModelError
-from shadergen.extent import Extent as Extent  # types are made of them
+from shadergen.extent import Area as Area  # types are made of them
+from shadergen.extent import Extent as Extent
 from shadergen.extent import TensorType as TensorType
 from shadergen.extent import fixed
 
@@ -36,6 +37,8 @@ Pair = tuple[int, int]
 """Down and right."""
 Sides = tuple[int, int, int, int]
 """Top, left, bottom, right, as in ONNX."""
+Scales = tuple[Fraction, Fraction]
+"""Down and right."""
 Bound = float
 """May be infinite."""
 
@@ -277,27 +280,35 @@ class Pad:
 
 @dataclass(frozen=True)
 class Fit:
-    """The first input, cropped at the bottom and right or continued by its last row and column, to a size.
+    """The first input, cropped or continued to a size that depends on that of the second, of which nothing else counts.
 
-    The size is the second input's times `scale`, rounded down, and that rounded up to a multiple of `multiple`. In
-    front of a network that needs a multiple of its strides, and behind it, it makes every size possible.
+    Pixel (y, x) is that of the first input at (y - corner[0], x - corner[1]). In front of a network that needs a
+    multiple of its strides, and behind it, it makes every size possible.
     """
 
-    scale: Fraction = Fraction(1)
-    multiple: int = 1
+    size: Area = (Extent(), Extent())
+    """Height and width as functions of the second input's height and width: without any other, its own."""
+    corner: Area = (Extent(Fraction(0)), Extent(Fraction(0)))
+    """Where the first pixel of the first input comes to lie: how many rows and columns are put in front of it. Below
+    zero, so many are cropped."""
+    mode: PadMode = "edge"
+    """What lies outside of the first input: zeros, its nearest pixel, or its mirror image."""
 
 
 @dataclass(frozen=True)
 class Resize:
-    """Resampling by fixed factors; the size is rounded down. Each axis on its own.
+    """Resampling, each axis on its own: by fixed factors, the size rounded down, or to a size.
+
+    A size depends on that of a second input, of which nothing else counts; the factors, which are called scale here,
+    are then the result's size over the input's.
 
     Pixel i reads at the coordinate x of the input: half_pixel (i + 0.5) / scale - 0.5; pytorch_half_pixel the same, but
     0 where the result has one pixel; asymmetric i / scale; align_corners i * (input - 1) / (result - 1), or 0 where the
     result has one pixel. What a filter reads outside of the image is the nearest pixel of it.
     """
 
-    scales: tuple[Fraction, Fraction]
-    """Down and right."""
+    to: Scales | Area
+    """Two factors, down and right, or height and width as functions of the second input's height and width."""
     filter: Filter
     """linear: between the two pixels around x. cubic: Keys' kernel over four. nearest: the pixel at x, rounded."""
     coordinates: Coordinates = "half_pixel"
@@ -307,6 +318,20 @@ class Resize:
     """For cubic: the kernel's parameter a. ONNX's and PyTorch's is -0.75; -0.5 is Catmull and Rom's."""
     exclude_outside: bool = False
     """For cubic: what lies outside of the image has no weight; others are scaled to add up to 1, as in TensorFlow."""
+
+    @property
+    def size(self) -> Area | None:
+        """The size it is to, if it is."""
+        height, width = self.to
+        return (height, width) if isinstance(height, Extent) and isinstance(width, Extent) else None
+
+    @property
+    def scales(self) -> Scales:
+        """The factors, where it is by factors."""
+        down, right = self.to
+        assert isinstance(down, Fraction), "it is to a size"
+        assert isinstance(right, Fraction), "it is to a size"
+        return down, right
 
 
 @dataclass(frozen=True)
@@ -522,8 +547,8 @@ def _checked(type_: TensorType) -> TensorType:
         raise ValueError(
             f"found more than {MAX_CHANNELS} channels or a size of more than {MAX_SCALE} times the input's"
         )
-    offsets = max(abs(type_.height.offset), abs(type_.width.offset))
-    if offsets > MAX_OFFSET or any(size.constant and size.offset < 1 for size in (type_.height, type_.width)):
+    offsets = max(abs(float(size.offset)) for size in type_.area)
+    if offsets > MAX_OFFSET or any(size.scale < 0 or (not size.scale and size.at(1) < 1) for size in type_.area):
         raise ValueError(
             f"found size {type_.height} x {type_.width}, expected pixels, and up to {MAX_OFFSET} of padding"
         )
@@ -531,7 +556,7 @@ def _checked(type_: TensorType) -> TensorType:
 
 
 def _inferred(op: Op, inputs: list[TensorType]) -> TensorType:  # noqa: C901  # one case per operator
-    expected = 2 if isinstance(op, Binary | Fit | MeanOfMeans) else 1
+    expected = 2 if isinstance(op, Binary | MeanOfMeans) or takes_size(op) else 1
     if len(inputs) != expected and not (isinstance(op, Concat) and inputs):
         raise ValueError(f"found {len(inputs)} inputs, expected {expected}")
     x = inputs[0]
@@ -567,21 +592,29 @@ def _inferred(op: Op, inputs: list[TensorType]) -> TensorType:  # noqa: C901  # 
         case SpaceToDepth(block):
             if block < 1:
                 raise ValueError(f"found block {block}, expected 1 or more")
+            if any(size.offset % block for size in x.area):
+                raise ValueError(f"found size {x.height} x {x.width}, expected multiples of {block}")
             factor = Fraction(1, block)
             return TensorType(x.channels * block**2, x.height.times(factor), x.width.times(factor))
         case Pad():
             return _infer_pad(op, x)
-        case Fit(scale, multiple):
-            if not (0 < scale.numerator <= MAX_SCALE >= scale.denominator and 0 < multiple <= MAX_SCALE):
-                raise ValueError(f"found scale {scale} and multiple {multiple}, expected 1 to {MAX_SCALE}")
-            height, width = (size.scaled(scale).up_to(multiple) for size in (inputs[1].height, inputs[1].width))
-            return TensorType(x.channels, height, width)
-        case Resize(scales):
-            if min(scales) <= 0 or max(max(scale.numerator, scale.denominator) for scale in scales) > MAX_SCALE:
-                raise ValueError(f"found factors {scales[0]} and {scales[1]}, expected some up to {MAX_SCALE}")
+        case Fit(size, corner):
+            for at in corner:
+                if not at.whole or abs(at.scale) > MAX_SCALE or abs(at.value(0)) > MAX_OFFSET:
+                    raise ValueError(f"found a corner at {at}, expected a whole number up to {MAX_OFFSET}")
+            return _sized(x, size, inputs[1])
+        case Resize():
+            if len({type(number) for number in op.to}) > 1:
+                raise ValueError(f"found {op.to[0]} and {op.to[1]}, expected two factors or two sizes")
             if not math.isfinite(op.cubic):
                 raise ValueError(f"found the cubic kernel's parameter {op.cubic}, expected a finite number")
-            return TensorType(x.channels, x.height.scaled(scales[0]), x.width.scaled(scales[1]))
+            if op.size:
+                return _sized(x, op.size, inputs[1])
+            down, right = op.scales
+            parts = (down.numerator, down.denominator, right.numerator, right.denominator)
+            if min(op.scales) <= 0 or max(parts) > MAX_SCALE:
+                raise ValueError(f"found factors {down} and {right}, expected some up to {MAX_SCALE}")
+            return TensorType(x.channels, x.height.scaled(down), x.width.scaled(right))
         case MaxPool(kernel, strides, pads) | AveragePool(kernel, strides, pads):
             if min(pads) < 0 or any(pad >= side for pad, side in zip(pads, kernel * 2, strict=True)):
                 raise ValueError(f"found pads {pads}, expected 0 or more, each less than the kernel {kernel}")
@@ -590,6 +623,18 @@ def _inferred(op: Op, inputs: list[TensorType]) -> TensorType:  # noqa: C901  # 
             return TensorType(x.channels, fixed(1), fixed(1))
         case _:
             assert_never(op)
+
+
+def takes_size(op: Op) -> bool:
+    """Whether the operator's second input is there for its size alone."""
+    return isinstance(op, Fit) or (isinstance(op, Resize) and op.size is not None)
+
+
+def _sized(x: TensorType, size: Area, like: TensorType) -> TensorType:
+    height, width = (extent.after(own) for extent, own in zip(size, like.area, strict=True))
+    if not (height.whole and width.whole):
+        raise ValueError(f"found size {height} x {width}, expected whole numbers")
+    return TensorType(x.channels, height, width)
 
 
 def _sizes(types: Iterable[TensorType]) -> str:
@@ -603,6 +648,8 @@ def _infer_unary(op: Unary, x: TensorType) -> TensorType:
         case Affine(scale, shift):
             _expect_per_channel(scale, "scale", x)
             _expect_per_channel(shift, "shift", x)
+        case LeakyRelu() | Elu() | Selu():
+            _expect_finite(np.array(list(vars(op).values()), np.float32), "its numbers")
         case Clip(minimum, maximum):
             if not minimum <= maximum:
                 raise ValueError(f"found minimum {minimum:g} and maximum {maximum:g}, expected them in order")
@@ -729,10 +776,13 @@ def describe(op: Op) -> str:
             return f"Rim {out}x{in_}, terms {len(op.terms)}"
         case Gather(indices):
             return f"Gather({reprlib.repr(indices)[1:-1]})"
-        case Resize(scales, filter):
-            factors = f"{scales[0]} {scales[1]}"
+        case Resize(to, filter):
+            factors = f"{'to ' if op.size else ''}{to[0]} {to[1]}"
             return f"Resize {filter} {factors}{_more(op, 'coordinates', 'rounding', 'cubic', 'exclude_outside')}"
-        case Pad() | MaxPool() | AveragePool() | Fit():
+        case Fit(size, corner):
+            around = f" from {corner[0]} {corner[1]}" if corner != Fit().corner else ""
+            return f"Fit to {size[0]} {size[1]}{around}{_more(op, 'mode')}"
+        case Pad() | MaxPool() | AveragePool():
             return type(op).__name__ + _more(op, *(field.name for field in fields(op)))
         case _:
             numbers = [f"{value:g}" for value in vars(op).values() if isinstance(value, int | float)]

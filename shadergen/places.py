@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shadergen import tables
-from shadergen.extent import Extent, TensorType
-from shadergen.graph import Graph
+from shadergen.extent import Extent, TensorType, Term
+from shadergen.graph import Fit, Graph
 from shadergen.packing import LANES, Texture, lanes
 from shadergen.schedule import Schedule, ScheduledPass, Tile
 
@@ -82,8 +82,21 @@ class Places:
                 names.insert(1, "LUMA")
         return tuple(names)
 
+    def extent(self, extent: Extent, value: str, axis: str) -> str:
+        """A function of a value's height (axis `y`) or width (`x`) as an integer."""
+        return _extent(self._of_input(extent, value, axis), axis)
+
+    def _of_input(self, extent: Extent, value: str, axis: str) -> Extent:
+        type_ = self.schedule.types[value]
+        return extent.after(type_.height if axis == "y" else type_.width)
+
     def _derives_sizes(self) -> bool:
         """Whether the pass needs a size that is not in proportion to a bound texture's."""
+        for node in self.scheduled.nodes:
+            if isinstance(node.op, Fit):
+                corner = (self._of_input(node.op.corner[i], node.inputs[1], "yx"[i]) for i in (0, 1))
+                if not all(extent.constant for extent in corner):
+                    return True
         types = self.schedule.types
         values = {
             self.scheduled.root,
@@ -202,19 +215,15 @@ class Places:
 
 def _scaled(base: str, type_: TensorType, wanted: TensorType) -> str | None:
     """A size from the size `base` of a value of `type_`, where one is affine in the other alike along both axes."""
-    same = (wanted.width.of, wanted.height.of) == (type_.width.of, type_.height.of)
-    if not same or any(size.constant for size in (wanted.width, wanted.height, type_.width, type_.height)):
-        return base if (wanted.width, wanted.height) == (type_.width, type_.height) else None
+    if any(not size.scale for size in (*wanted.area, *type_.area)):
+        return base if wanted.area == type_.area else None
     ratio = wanted.width.scale / type_.width.scale
-    if wanted.height.scale / type_.height.scale != ratio:
-        return None
-    extra_x = wanted.width.offset - type_.width.offset * ratio
-    extra_y = wanted.height.offset - type_.height.offset * ratio
-    if {extra_x.denominator, extra_y.denominator} != {1}:
+    extra_y, extra_x = (size - own.times(ratio) for size, own in zip(wanted.area, type_.area, strict=True))
+    if not (extra_x.constant and extra_y.constant and extra_x.whole and extra_y.whole):
         return None
     base += f" * {ratio.numerator}" if ratio.numerator != 1 else ""
     base += f" / {ratio.denominator}" if ratio.denominator != 1 else ""
-    return f"{base} + ivec2({extra_x}, {extra_y})" if extra_x or extra_y else base
+    return f"{base} + ivec2({extra_x}, {extra_y})" if extra_x.offset or extra_y.offset else base
 
 
 def _computed(type_: TensorType) -> str:
@@ -223,14 +232,18 @@ def _computed(type_: TensorType) -> str:
 
 
 def _extent(extent: Extent, axis: str) -> str:
-    if extent.constant:
-        return str(extent.offset)
-    text = f"int(HOOKED_size.{axis})"
-    if extent.of:
-        text = f"({_extent(extent.of.extent, axis)}) / {extent.of.divisor}"
-    text += f" * {extent.ratio.numerator}" if extent.ratio.numerator != 1 else ""
-    text += f" / {extent.ratio.denominator}" if extent.ratio.denominator != 1 else ""
-    return f"{text} {'+' if extent.offset > 0 else '-'} {abs(extent.offset)}" if extent.offset else text
+    terms, offset = extent.terms()
+    parts = [_term(term, f"int(HOOKED_size.{axis})") for term in terms]
+    return " + ".join(parts + ([str(offset)] if offset or not parts else [])).replace("+ -", "- ")
+
+
+def _term(term: Term, text: str) -> str:
+    text += f" * {term.factor}" if term.factor != 1 else ""
+    text += f" + {term.shift}" if term.shift else ""
+    text = f"({text}) / {term.divisor}" if term.divisor != 1 else text
+    text += f" * {abs(term.ratio.numerator)}" if abs(term.ratio.numerator) != 1 else ""
+    text += f" / {term.ratio.denominator}" if term.ratio.denominator != 1 else ""
+    return f"-{text}" if term.ratio < 0 else text
 
 
 def _offset(column: int, row: int, image: str) -> str:

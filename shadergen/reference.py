@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from shadergen.extent import Extent
 from shadergen.graph import (
     Add,
     Affine,
@@ -118,7 +119,7 @@ def apply(op: Op, inputs: list[Image[Real]]) -> Image[Real]:  # noqa: C901  # on
         case Fit():
             return fit(op, x, inputs[1])
         case Resize():
-            return resize(op, x)
+            return resize(op, x, inputs[-1].shape[1:])
         case MaxPool(kernel, strides, pads):
             return np.asarray(_windows(pad(x, pads, value=-np.inf), kernel, strides).max((3, 4)), x.dtype)
         case AveragePool(kernel, strides, pads):
@@ -226,13 +227,28 @@ def pad(x: Image[Real], pads: Sides, mode: PadMode = "zero", value: float = 0.0)
 
 
 def fit(op: Fit, x: Image[Real], like: Image[Real]) -> Image[Real]:
-    """`x` cropped or continued at the bottom and right."""
-    sizes = (size * op.scale.numerator // op.scale.denominator for size in like.shape[1:])
-    height, width = (-(-size // op.multiple) * op.multiple for size in sizes)
-    if height < 1 or width < 1:
-        raise ValueError(f"found {like.shape[2]}x{like.shape[1]} texels, too few to scale by {op.scale}")
-    rows, columns = (np.minimum(np.arange(new), old - 1) for new, old in ((height, x.shape[1]), (width, x.shape[2])))
-    return x[:, rows[:, None], columns]
+    """`x` cropped or continued to a size that depends on that of `like`."""
+    rows, columns = fitted(op, x.shape[1:], like.shape[1:])
+    result = x[:, rows.clip(0)[:, None], columns.clip(0)]
+    return np.where((rows >= 0)[:, None] & (columns >= 0), result, 0) if op.mode == "zero" else result
+
+
+def fitted(op: Fit, size: tuple[int, ...], like: tuple[int, ...]) -> list[npt.NDArray[np.int64]]:
+    """By axis, which row (column) of the first input each one of the result is; -1 for none, with mode zero."""
+    result = []
+    for new, corner, n, old in zip(op.size, op.corner, like, size, strict=True):
+        if new.at(n) < 1:
+            raise ValueError(f"found {like[1]}x{like[0]} texels, too few for a size of {new}")
+        at = np.arange(new.at(n)) - corner.at(n)
+        match op.mode:
+            case "zero":
+                at[(at < 0) | (at >= old)] = -1
+            case "edge":
+                at = at.clip(0, old - 1)
+            case "reflect":
+                at = np.abs((at + old - 1) % max(2 * old - 2, 1) - (old - 1))
+        result.append(at)
+    return result
 
 
 def mean_of_means(x: Image[Real], size: tuple[int, ...], block: int) -> Image[Real]:
@@ -242,16 +258,17 @@ def mean_of_means(x: Image[Real], size: tuple[int, ...], block: int) -> Image[Re
     return np.asarray((x.astype(np.float64) * weights).sum((1, 2), keepdims=True), x.dtype)
 
 
-def resize(op: Resize, x: Image[Real]) -> Image[Real]:
-    """Along columns, then along rows."""
-    return _resized(op, op.scales[1], _resized(op, op.scales[0], x, 1), 2)
+def resize(op: Resize, x: Image[Real], like: tuple[int, ...]) -> Image[Real]:
+    """Along columns, then along rows; `like` is the height and width that a size depends on."""
+    return _resized(op, op.to[1], _resized(op, op.to[0], x, 1, like[0]), 2, like[1])
 
 
-def _resized(op: Resize, scale: Fraction, x: Image[Real], axis: int) -> Image[Real]:
+def _resized(op: Resize, to: Fraction | Extent, x: Image[Real], axis: int, like: int) -> Image[Real]:
     size = x.shape[axis]
-    wanted = size * scale.numerator // scale.denominator
+    wanted = to.at(like) if isinstance(to, Extent) else size * to.numerator // to.denominator
     if wanted < 1:
-        raise ValueError(f"found {size} texels, too few to resize by {scale}")
+        raise ValueError(f"found {size} texels, too few to resize {'to' if isinstance(to, Extent) else 'by'} {to}")
+    scale = Fraction(wanted, size) if isinstance(to, Extent) else to
     at = _coordinates(op, scale, size, wanted)
     if op.filter == "nearest":
         return x.take(_rounded(at, op.rounding).clip(0, size - 1), axis)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from shadergen import glsl
+from shadergen.extent import Extent
 from shadergen.glsl import FP32
-from shadergen.graph import AveragePool, Fit, MaxPool, MeanOfMeans, Pad, Resize
+from shadergen.graph import AveragePool, Fit, MaxPool, MeanOfMeans, Pad, PadMode, Resize
 from shadergen.places import Pixel, Places
 from shadergen.schedule import SampleStep
 
@@ -41,8 +42,8 @@ class Sampler:
         match self.step.op:
             case Pad() as op:
                 yield from self._pad(op, pixel)
-            case Fit():
-                yield from self._assign(pixel, "min(at, size - 1)")
+            case Fit() as op:
+                yield from self._fit(op, pixel)
             case Resize() as op:
                 yield from self._resize(op, pixel)
             case MaxPool() | AveragePool() as op:
@@ -73,27 +74,41 @@ class Sampler:
         crops, pads = [max(-side, 0) for side in op.pads], [max(side, 0) for side in op.pads]
         yield f"ivec2 edge = size - ivec2({crops[1] + crops[3]}, {crops[0] + crops[2]}) - 1;"
         yield f"at -= ivec2({pads[1]}, {pads[0]});"
-        if op.mode == "reflect":
+        yield from self._outside(op.mode, op.value, pixel, f"near + ivec2({crops[1]}, {crops[0]})", any(pads))
+
+    def _fit(self, op: Fit, pixel: Pixel) -> Iterator[str]:
+        down, right = (
+            self.places.extent(extent, self.step.inputs[1], axis) for extent, axis in zip(op.corner, "yx", strict=True)
+        )
+        yield "ivec2 edge = size - 1;"
+        yield f"at -= ivec2({right}, {down});"
+        yield from self._outside(op.mode, 0.0, pixel, "near")
+
+    def _outside(self, mode: PadMode, value: float, pixel: Pixel, at: str, padded: bool = True) -> Iterator[str]:
+        """The pixel `at`, which depends on the pixel `near` inside of `edge`."""
+        if mode == "reflect":
             yield "ivec2 near = ivec2(mirror(at.x, edge.x), mirror(at.y, edge.y));"
         else:
             yield "ivec2 near = clamp(at, ivec2(0), edge);"
-        yield from self._assign(pixel, f"near + ivec2({crops[1]}, {crops[0]})")
-        if op.mode == "zero" and any(pads):
+        yield from self._assign(pixel, at)
+        if mode == "zero" and padded:
             for pack in self._packs:
                 register = self._register(pack, pixel)
-                yield f"{register} = near == at ? {register} : {glsl.splat(op.value, FP32)};"
+                yield f"{register} = near == at ? {register} : {glsl.splat(value, FP32)};"
 
     # Resize
 
     def _resize(self, op: Resize, pixel: Pixel) -> Iterator[str]:
         yield f"ivec2 wanted = {self.places.size(self.step.node)};"
-        for axis, scale in (("y", op.scales[0]), ("x", op.scales[1])):
-            num, den, i = scale.numerator, scale.denominator, f"at.{axis}"
+        for axis, scale in (("y", op.to[0]), ("x", op.to[1])):
+            i = f"at.{axis}"
+            num, den = (f"wanted.{axis}", f"size.{axis}") if isinstance(scale, Extent) else scale.as_integer_ratio()
+            double = f"2 * {num}" if isinstance(num, str) else str(2 * num)
             match op.coordinates:
                 case "half_pixel":
-                    above, below = f"(2 * {i} + 1) * {den} - {num}", f"{2 * num}"
+                    above, below = f"(2 * {i} + 1) * {den} - {num}", double
                 case "pytorch_half_pixel":
-                    above, below = f"wanted.{axis} == 1 ? 0 : (2 * {i} + 1) * {den} - {num}", f"{2 * num}"
+                    above, below = f"wanted.{axis} == 1 ? 0 : (2 * {i} + 1) * {den} - {num}", double
                 case "asymmetric":
                     above, below = f"{i} * {den}", f"{num}"
                 case "align_corners":

@@ -731,9 +731,9 @@ def _texels(op: Sampling) -> int:
     match op:
         case MaxPool(kernel) | AveragePool(kernel):
             return kernel[0] * kernel[1]
-        case Resize(scales, filter):
+        case Resize(to, filter):
             taps = {"nearest": 1, "linear": 2, "cubic": 4}[filter]
-            return (taps if scales[0] != 1 else 1) * (taps if scales[1] != 1 else 1)
+            return (taps if to[0] != 1 else 1) * (taps if to[1] != 1 else 1)
         case _:
             return 1
 

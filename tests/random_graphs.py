@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TypeVar, get_args
 
 import numpy as np
 import onnx
 
+from shadergen.extent import Extent, fixed
 from shadergen.graph import (
     Add,
     Affine,
@@ -83,7 +84,11 @@ def random_graph(seed: int) -> Graph:
     """A valid luma or RGB network of about 10 nodes, for pictures of SIZES at least."""
     plane: Plane = "rgb" if seed % 3 == 0 else "luma"
     net = _Net(np.random.default_rng(seed), plane)
-    x = net.add(Fit(multiple=net.pick((2, 4))), "input", "input", name="fit") if seed % 5 == 0 else "input"
+    x = (
+        net.add(Fit((Extent().up_to(net.pick((2, 4))),) * 2), "input", "input", name="fit")
+        if seed % 5 == 0
+        else "input"
+    )
     fitted = x
     x = net.conv(x)
     for turn in range(net.rng.integers(3, 7)):
@@ -94,8 +99,8 @@ def random_graph(seed: int) -> Graph:
     x = net.add(Sigmoid(), x) if seed % 2 else x
     before, after = net.types[fitted], net.types[x]
     scale = after.height.scale
-    if fitted != "input" and (after.height, after.width) == (before.height.scaled(scale),) * 2:
-        x = net.add(Fit(scale), x, "input", name="crop")
+    if fitted != "input" and after.area == (before.height.scaled(scale),) * 2:
+        x = net.add(Fit((Extent().scaled(scale),) * 2), x, "input", name="crop")
     return Graph(f"random{seed}", plane, tuple(net.nodes), x)
 
 
@@ -117,17 +122,17 @@ class _Net:
         self.nodes.append(Node(name, op, inputs))
         return name
 
-    def maybe(self, op: Op, x: str) -> str:
+    def maybe(self, op: Op, x: str, *more: str) -> str:
         """The operator's value, or `x` where pictures of SIZES would become too small or too large for the others."""
         try:
-            type_ = infer(op, [self.types[x]])
+            type_ = infer(op, [self.types[value] for value in (x, *more)])
             sides = [
                 extent.at(n) for size in SIZES for extent, n in zip((type_.height, type_.width), size, strict=True)
             ]
         except ValueError:
             return x
         fits = min(sides) >= MIN_SIDE and max(sides) <= MAX_SIDE and type_.height.whole and type_.width.whole
-        return self.add(op, x) if fits else x
+        return self.add(op, x, *more) if fits else x
 
     def pick(self, choices: tuple[Item, ...]) -> Item:
         return choices[self.rng.integers(len(choices))]
@@ -264,7 +269,30 @@ def _pool(net: _Net, x: str) -> str:
     return net.maybe(net.pick(ops), x)
 
 
+def _sized(net: _Net, x: str) -> str:
+    """To a size that is not the value's own times a factor, nor so many pixels more."""
+    own, k = net.types[x].area, net.pick((2, 3, 4))
+    resize = net.pick((True, False))
+    sizes = tuple(net.pick((size.up_to(k), size.over(k).times(k + resize))) for size in own)
+    height, width = (mine if (size - mine).constant else size for size, mine in zip(sizes, own, strict=True))
+    area = (height, width)
+    missing = [size - mine for size, mine in zip(area, own, strict=True)]
+    if all(rest.constant or (resize and not rest.rest) for rest in missing):
+        return x  # a Pad, or a Resize by factors
+    if resize:
+        filter, coordinates = net.pick((("linear", "half_pixel"), ("linear", "align_corners"), ("cubic", "asymmetric")))
+        return net.maybe(Resize(area, filter, coordinates), x, "input")  # type: ignore[arg-type]
+    down, right = (fixed(0) if rest.constant else net.pick((fixed(0), rest.over(2), fixed(-1))) for rest in missing)
+    op = Fit(area, (down, right), net.pick(get_args(PadMode)))
+    crops = all(_never_above(side) for side in (down, right, missing[0] - down, missing[1] - right))
+    return net.maybe(replace(op, mode="edge") if crops else op, x, "input")
+
+
+def _never_above(extent: Extent) -> bool:
+    return all(extent.at(n) <= 0 for n in range(1, 100))
+
+
 BLOCKS: tuple[Callable[[_Net, str], str], ...] = (
     *(_pointwise, _strided, _transposed, _residual, _squeeze_and_excite, _gate, _normalised, _concat, _channels),
-    *(_finer, _coarser, _pad, _resize, _pool),
+    *(_finer, _coarser, _pad, _resize, _pool, _sized),
 )

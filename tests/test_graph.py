@@ -93,8 +93,6 @@ def test_an_extent_is_affine_in_the_input() -> None:
 def test_an_extent_that_is_no_integer() -> None:
     with pytest.raises(ValueError, match="1/2n is not an integer at n = 5"):
         HALF.at(5)
-    with pytest.raises(ValueError, match="no integer offset"):
-        Extent(offset=1).times(Fraction(1, 2))
 
 
 @given(st.lists(st.tuples(st.sampled_from(("times", "plus", "over", "up_to")), st.integers(1, 6)), max_size=6))
@@ -115,7 +113,7 @@ def test_extents_that_are_equal_are_written_alike() -> None:
     assert half.plus(1).over(2) == Extent().plus(3).over(4)
     assert half.times(2).over(2) == half
     assert Extent().up_to(8).plus(1).over(2).times(2) == Extent().up_to(8), "an even size survives"
-    assert (half.scale, half.ratio) == (Fraction(1, 2), Fraction(1))
+    assert (half.scale, half.period) == (Fraction(1, 2), 2)
     assert (str(fixed(1)), fixed(7).plus(1).over(3)) == ("1", fixed(2))
     assert not HALF.whole
 
@@ -148,7 +146,7 @@ VALID: list[tuple[Op, list[TensorType], TensorType]] = [
     (MeanOfMeans(32), [ONE, RGB], ONE),
     (Gather((2, 0, 0, 1)), [RGB], TensorType(4)),
     (Pad((1, 2, -3, 0)), [RGB], TensorType(3, Extent(offset=-2), Extent(offset=2))),
-    (Fit(Fraction(2), 8), [ONE, RGB], TensorType(3, *[Extent().times(2).up_to(8)] * 2)),
+    (Fit((Extent().times(2).up_to(8),) * 2), [ONE, RGB], TensorType(3, *[Extent().times(2).up_to(8)] * 2)),
     (Resize((Fraction(3, 2), Fraction(2)), "cubic"), [RGB], TensorType(3, Extent().times(3).over(2), TWICE)),
     (MaxPool((2, 3), (2, 1), (0, 1, 0, 1)), [RGB], TensorType(3, Extent().over(2))),
     (AveragePool((2, 2), (2, 2)), [RGB], TensorType(3, Extent().over(2), Extent().over(2))),
@@ -206,11 +204,17 @@ INVALID: list[tuple[Op, list[TensorType], str]] = [
     (ConvTranspose(zeros(3, 3, 2, 2), zeros(4)), [RGB], r"found bias of shape \(4,\), expected \(3,\)"),
     (ConvTranspose(zeros(3, 3, 2, 2), zeros(3), (-1, 0, 0, 0)), [RGB], "found strides .* and pads .*, expected 1"),
     (Affine(zeros(3), zeros(2)), [RGB], r"found shift of shape \(2,\), expected \(3,\)"),
+    (LeakyRelu(np.inf), [RGB], r"found inf in its numbers\[0\], expected finite numbers"),
     (Gather((0, 3)), [RGB], r"found channels \(0, 3\), expected some of 3"),
     (Pad((0, 0, 0, 0), "edge", 1.0), [RGB], "found value 1 for mode edge, expected a finite one, and 0 but for zero"),
     (Pad((0, 0, 0, -1)), [ONE], "found size 1 x 0, expected pixels"),
     (Pad((9999, 0, 0, 0)), [RGB], r"found size n\+9999 x n, expected pixels, and up to 4096 of padding"),
-    (Fit(Fraction(0), 1), [RGB, RGB], "found scale 0 and multiple 1, expected 1 to 64"),
+    (Fit((Extent(), fixed(0))), [RGB, RGB], "found size n x 0, expected pixels"),
+    (Fit((HALF, HALF)), [RGB, RGB], "found size 1/2n x 1/2n, expected whole numbers"),
+    (Fit(corner=(fixed(0), fixed(9999))), [RGB, RGB], "found a corner at 9999, expected a whole number up to 4096"),
+    (MaxPool((1, 1), (67, 67)), [TensorType(3, Extent().over(64))], "found a size that repeats every 4288 texels"),
+    (Resize((TWICE, Fraction(2)), "linear"), [RGB], "found 2n and 2, expected two factors or two sizes"),  # type: ignore[arg-type]
+    (Resize((TWICE, TWICE), "linear"), [RGB], "found 1 inputs, expected 2"),
     (Resize((Fraction(0), Fraction(1)), "linear"), [RGB], "found factors 0 and 1, expected some up to 64"),
     (MaxPool((2, 2), (1, 1), (2, 0, 0, 0)), [RGB], r"found pads \(2, 0, 0, 0\), expected 0 or more, each less than"),
     (Concat(), [RGB, ONE], "found inputs of different sizes, n x n and 1 x 1, expected equal ones"),
@@ -224,7 +228,7 @@ INVALID: list[tuple[Op, list[TensorType], str]] = [
     (DepthToSpace(2), [RGB], "found 3 channels, expected a multiple of 4 for block 2"),
     (DepthToSpace(0), [RGB], "found 3 channels"),
     (SpaceToDepth(0), [RGB], "found block 0, expected 1 or more"),
-    (SpaceToDepth(2), [TensorType(1, Extent(offset=1))], "no integer offset"),
+    (SpaceToDepth(2), [TensorType(1, Extent(offset=1))], "found size n\\+1 x n, expected multiples of 2"),
 ]
 
 

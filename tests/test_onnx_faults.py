@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -336,8 +337,34 @@ def expanding() -> Net:
 
 def odd_padding() -> Net:
     net = Net(3)
-    x = net.node("Conv", "input", net.weights(3, 3, 3, 3), auto_pad="SAME_UPPER", strides=[11, 11])
-    net.node("Add", x, "input", name="y")
+    more: dict[str, Any] = {"kernel_shape": [3, 3], "auto_pad": "SAME_UPPER", "strides": [11, 11]}
+    net.node("AveragePool", "input", name="y", **more)
+    return net
+
+
+def at_least(size: int = 64) -> Net:
+    net = Net(1)
+    height = net.node("Gather", net.node("Shape", "input"), np.array([2]))
+    more = net.node("Max", net.node("Sub", np.array([size]), height), np.array([0]))
+    pads = net.node("Concat", np.zeros(6, np.int64), more, np.zeros(1, np.int64), axis=0)
+    net.node("Pad", "input", pads, name="y", channels=1, mode="edge")
+    return net
+
+
+def square() -> Net:
+    net = Net(1)
+    height, width = (net.node("Gather", net.node("Shape", "input"), np.array([axis])) for axis in (2, 3))
+    pads = net.node("Concat", np.zeros(7, np.int64), net.node("Sub", height, width), axis=0)
+    net.node("Pad", "input", pads, name="y", channels=1)
+    return net
+
+
+def divided_by_zero() -> Net:
+    net = Net(1)
+    height = net.node("Cast", net.node("Gather", net.node("Shape", "input"), np.array([2])), to=1)
+    size = net.node("Cast", net.node("Div", height, np.zeros(1, np.float32)), to=7)
+    sizes = net.node("Concat", np.ones(2, np.int64), size, np.ones(1, np.int64), axis=0)
+    net.node("Resize", "input", "", "", sizes, name="y", channels=1)
     return net
 
 
@@ -353,7 +380,10 @@ REFUSED: list[tuple[Callable[[], Net], str]] = [
     (antialiased, "found antialias, expected none"),
     (spatial_constant, "found a constant of shape (1, 1, 4, 4) for axes nchw, expected one per channel"),
     (expanding, "found a constant of shape [1048576.0, 1048576.0], expected up to 16777216 elements"),
-    (odd_padding, "found 'same' padding with stride 11 of a size of n, expected padding that does not depend on"),
+    (at_least, "(Max): found -n+64, which is below 0 for some pictures only, expected the same for all"),
+    (square, "(Sub): found a size of n and one of -n along another axis, expected one axis"),
+    (divided_by_zero, "(Div): found a size of n divided by 0, expected another number"),
+    (odd_padding, "found 'same' padding of a size of n x n with strides (11, 11), expected padding that does not"),
 ]
 
 

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from shadergen import reference
+from shadergen.extent import Extent
 from shadergen.graph import (
     Add,
     Affine,
@@ -372,17 +373,15 @@ def judges(op: Op, size: tuple[int, int], model: onnx.ModelProto, x: Image) -> l
         case Pad((top, left, bottom, right), "reflect"):  # neither bounces off the other side, as numpy.pad does
             inner = (size[0] + min(top, 0) + min(bottom, 0), size[1] + min(left, 0) + min(right, 0))
             assume(max(top, bottom) < inner[0] and max(left, right) < inner[1])
-        case Resize(scales):  # onnxruntime copies the image where its size stays, whatever the factors
-            assume(
-                all(scale == 1 for scale in scales)
-                or any(n * scale // 1 != n for n, scale in zip(size, scales, strict=True))
-            )
+        case Resize():  # onnxruntime copies the image where its size stays, whatever the factors
+            stays = all(n * scale // 1 == n for n, scale in zip(size, op.scales, strict=True))
+            assume(not stays or set(op.scales) == {1})
     evaluated = True
     match op:
         case ConvTranspose():
             evaluated = op.group == 1
-        case Resize(scales, _, "align_corners" | "pytorch_half_pixel"):  # it does not round the result's size down
-            evaluated = all((n * scale).denominator == 1 for n, scale in zip(size, scales, strict=True))
+        case Resize(_, _, "align_corners" | "pytorch_half_pixel"):  # it does not round the result's size down
+            evaluated = all((n * scale).denominator == 1 for n, scale in zip(size, op.scales, strict=True))
         case Pad():
             evaluated = min(op.pads) >= 0
         case MaxPool(_, _, pads):
@@ -422,8 +421,9 @@ def test_operands_of_size_1_count_everywhere(first: tuple[int, ...], second: tup
 def test_fit_crops_or_continues() -> None:
     x = np.arange(12.0).reshape(1, 3, 4)
     like = np.zeros((1, 1, 3))
-    assert reference.apply(Fit(Fraction(2)), [x, like]).tolist() == [[[0, 1, 2, 3, 3, 3], [4, 5, 6, 7, 7, 7]]]
-    assert reference.apply(Fit(multiple=2), [x, x])[0, :, 0].tolist() == [0, 4, 8, 8]
+    twice, even = Extent().times(2), Extent().up_to(2)
+    assert reference.apply(Fit((twice, twice)), [x, like]).tolist() == [[[0, 1, 2, 3, 3, 3], [4, 5, 6, 7, 7, 7]]]
+    assert reference.apply(Fit((even, even)), [x, x])[0, :, 0].tolist() == [0, 4, 8, 8]
     np.testing.assert_array_equal(reference.apply(Fit(), [x, like]), x[:, :1, :3])
 
 

@@ -53,7 +53,7 @@ def _warn(graph: Graph) -> None:
         problem = f"{count:,.0f} multiply-adds per pixel: 24 frames of 1920x1080 a second are {rate:,.0f} TFLOPS"
         click.echo(f"shadergen: {graph.name}: warning: {problem}; see docs/models.md", err=True)
     output = verify(graph)[graph.output]
-    if output.height != output.width or output.height.offset or output.height.of:
+    if output.height != output.width or output.height.offset or output.height.rest:
         size = f"{output.width} by {output.height}"
         problem = f"the result has a size of {size}, which players stretch to the frame"
         click.echo(f"shadergen: {graph.name}: warning: {problem}", err=True)

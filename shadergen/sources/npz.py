@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from shadergen import graph as ir
 from shadergen.errors import ModelError
+from shadergen.extent import MAX_PERIOD, Extent, fixed
 from shadergen.files import write_whole
 from shadergen.graph import Graph, Internal, Node, Op, Plane, Record
 from shadergen.sources import cmodel
@@ -285,6 +286,26 @@ def _fraction(value: object) -> Fraction | None:
     return Fraction(int(match[1]), int(match[2] or 1)) if match else None
 
 
+def _extent(value: object) -> Extent | None:
+    """A size as a list: its growth, its value at 0, and what repeats."""
+    numbers = [_signed(item) for item in value] if isinstance(value, list) else []
+    if len(numbers) < 2 or len(numbers) > MAX_PERIOD + 2 or None in numbers:
+        return None
+    scale, offset, *rest = (number for number in numbers if number is not None)
+    extent = Extent(scale, offset.numerator if offset.denominator == 1 else offset, tuple(rest))
+    return extent if extent == extent.plus(0) + fixed(0) else None  # each function is written in one way
+
+
+def _signed(value: object) -> Fraction | None:
+    text = str(value)
+    number = _fraction(text.removeprefix("-"))
+    return -number if number is not None and text.startswith("-") else number
+
+
+def _factor_or_size(value: object) -> Fraction | Extent | None:
+    return _extent(value) if isinstance(value, list) else _fraction(value)
+
+
 _WORDS: dict[str, Any] = {
     "PadMode": ir.PadMode,
     "Filter": ir.Filter,
@@ -294,10 +315,16 @@ _WORDS: dict[str, Any] = {
 _TUPLES: dict[str, tuple[int, Callable[[object], Any]]] = {
     "Sides": (4, _integer),
     "Pair": (2, _integer),
-    "tuple[Fraction, Fraction]": (2, _fraction),
+    "Area": (2, _extent),
+    "Scales | Area": (2, _factor_or_size),
     "tuple[int, ...]": (0, _integer),
 }
 """By annotation, how many items, 0 for any number above none, and how each is read."""
+
+
+def _json(value: object) -> Any:
+    """What JSON lacks: fractions as strings, sizes as lists of them."""
+    return [value.scale, value.offset, *value.rest] if isinstance(value, Extent) else str(value)
 
 
 def save(graph: Graph, path: Path) -> None:
@@ -333,6 +360,6 @@ def save(graph: Graph, path: Path) -> None:
         "scores": dict(graph.record.scores),
     }
     stream = io.BytesIO()
-    arrays["graph"] = np.array(json.dumps(document, default=str))  # a fraction is a string
+    arrays["graph"] = np.array(json.dumps(document, default=_json))
     np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # the stubs take the names for allow_pickle
     write_whole(path, stream.getvalue())

@@ -20,7 +20,7 @@ import onnx
 
 from shadergen import graph as ir
 from shadergen.errors import ModelError
-from shadergen.extent import TensorType
+from shadergen.extent import Extent, TensorType
 from shadergen.graph import Fit, Graph, Plane, Record
 from shadergen.sources import onnx_conv, onnx_layout, onnx_pointwise
 from shadergen.sources.onnx_build import Builder, MultipleError, Tensor, word
@@ -65,11 +65,11 @@ def load(path: Path, plane: Plane | None = None) -> Graph:
 def _graph(file: File, plane: Plane | None, ours: dict[str, Any] | None, multiple: int) -> Graph:
     """The graph for pictures whose size is a multiple. Raises MultipleError where another one may do."""
     given, channels, layout, statics = _input(file, plane)
-    builder = Builder(file, statics)
-    builder.tensors |= file.constants
     name = word(given)
+    builder = Builder(file, statics, name)
+    builder.tensors |= file.constants
     builder.types[name] = TensorType(channels)
-    value = builder.add(Fit(multiple=multiple), (name, name), "fit") if multiple > 1 else name
+    value = builder.add(Fit((Extent().up_to(multiple),) * 2), (name, name), "fit") if multiple > 1 else name
     builder.tensors[given] = simple_view(value, builder.types[value], layout)
     builder.run(_HANDLERS, fold_constants)
     output = _output(file, builder)
@@ -100,7 +100,7 @@ def _input(file: File, plane: Plane | None) -> tuple[str, int, Layout, Statics]:
         raise ModelError(where, f"found elements of type {kind}, expected floating point in 0..1")
     if not entry.type.tensor_type.HasField("shape"):
         raise ModelError(where, "found no shape, expected batch, channels, height, width")
-    dims = [dim.dim_value or None for dim in entry.type.tensor_type.shape.dim]
+    dims = [dim.dim_value if dim.dim_value > 0 else None for dim in entry.type.tensor_type.shape.dim]  # Paddle's are -1
     if len(dims) not in (3, 4):
         raise ModelError(where, f"found {len(dims)} axes, expected batch, channels, height, width")
     layout = _layout(dims)
@@ -142,9 +142,9 @@ def _cropped(builder: Builder, output: str, name: str, fitted: str) -> str:
     """Back to what belongs to the picture, where the result has the fitted picture's size times a factor."""
     before, after = builder.types[fitted], builder.types[output]
     scale = after.height.scale
-    if (after.height, after.width) != (before.height.scaled(scale),) * 2:
+    if after.area != (before.height.scaled(scale),) * 2:
         return output
-    return builder.add(Fit(scale), (output, name), "crop")
+    return builder.add(Fit((Extent().scaled(scale),) * 2), (output, name), "crop")
 
 
 def _expect_whole(file: File, builder: Builder) -> None:

@@ -15,10 +15,10 @@ import numpy.typing as npt
 import onnx
 
 from shadergen.errors import ModelError
-from shadergen.extent import Extent, TensorType
-from shadergen.graph import Array, Node, Op, infer
+from shadergen.extent import Extent, TensorType, fixed
+from shadergen.graph import Array, Fit, Node, Op, Pad, PadMode, infer
 from shadergen.sources.onnx_read import Constant, File, node_words, to_array
-from shadergen.sources.onnx_view import Kind, Size, SizeError, Statics, View, settled, simple_view, words
+from shadergen.sources.onnx_view import Dim, Kind, Size, SizeError, Statics, View, settled, simple_view, words
 
 
 class MultipleError(ModelError):
@@ -56,6 +56,8 @@ class Builder:
 
     file: File
     statics: Statics
+    picture: str
+    """The graph's input, of whose size the sizes are functions."""
     nodes: list[Node] = field(default_factory=list)
     types: dict[str, TensorType] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
@@ -71,9 +73,9 @@ class Builder:
                         expected = ", ".join(sorted(handlers))
                         raise ModelError(call.where, f"found operator {node.op_type!r}, expected one of {expected}")
                     outputs = handlers[node.op_type](call)
-            except ValueError as error:
+            except (ValueError, ArithmeticError, IndexError) as error:
                 kind = MultipleError if isinstance(error, SizeError) else ModelError
-                raise kind(call.where, " ".join(str(error).split())) from None
+                raise kind(call.where, _line(error)) from None
             given = outputs if isinstance(outputs, list) else [outputs]
             self.tensors.update(zip(node.output, given, strict=False))
 
@@ -87,6 +89,11 @@ class Builder:
         self.types[name] = type_
         self.nodes.append(Node(name, op, tuple(inputs)))
         return name
+
+
+def _line(error: Exception) -> str:
+    """What it says as one line, in which a word of a file has up to 100 letters."""
+    return " ".join(text if len(text) <= 100 else f"{text[:100]}..." for text in str(error).split())
 
 
 def word(name: str) -> str:
@@ -177,7 +184,7 @@ class Call:
         found = self.numbers(index)
         for value in found:
             if isinstance(value, Size):
-                raise SizeError(f"found {value}, expected a number that does not depend on the picture's size")
+                raise ValueError(f"found {value}, expected a number that does not depend on the picture's size")
         return [int(value) for value in found]
 
     # Attributes
@@ -225,6 +232,22 @@ class Call:
         name = self.node.name or self.node.output[0]
         return self.builder.add(op, values, f"{name}_{tag}" if tag else name)
 
+    def around(
+        self, view: View, sides: tuple[Dim, Dim, Dim, Dim], mode: PadMode, value: float = 0.0
+    ) -> tuple[Op, tuple[str, ...]]:
+        """What puts so many rows and columns around a picture, or crops them where below zero, and its further inputs.
+
+        `sides` are in ONNX's order: top, left, bottom, right.
+        """
+        top, left, bottom, right = sides
+        if not any(isinstance(side, Size) for side in sides):
+            return Pad(sides, mode, value), ()  # type: ignore[arg-type]  # they are integers
+        if value:
+            raise ValueError(f"found a value of {value:g} around a picture up to a size, expected 0")
+        before, behind = (along(top, "h"), along(left, "w")), (along(bottom, "h"), along(right, "w"))
+        height, width = (size + a + b for size, a, b in zip(self.type(view).area, before, behind, strict=True))
+        return Fit((height, width), before, mode), (self.builder.picture,)
+
     def type(self, view: View) -> TensorType:
         return self.builder.types[view.value]
 
@@ -248,6 +271,15 @@ class Call:
         for op in ops:
             value = self.emit(op, value, tag="" if op is ops[-1] else "order")
         return simple_view(value, self.builder.types[value], kinds)
+
+
+def along(number: Dim, kind: str) -> Extent:
+    """A number as one of rows (kind `h`) or columns (`w`)."""
+    if not isinstance(number, Size):
+        return fixed(number)
+    if number.kind != kind:
+        raise ValueError(f"found {number} of one axis as a size of the other, expected its own")
+    return number.extent
 
 
 Handler = Callable[[Call], Any]

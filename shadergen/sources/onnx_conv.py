@@ -7,10 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from shadergen.extent import Extent
-from shadergen.graph import Array, AveragePool, Conv, ConvTranspose, GlobalAveragePool, MaxPool, Pad, Sides
-from shadergen.sources.onnx_build import Call, Registry, Tensor
-from shadergen.sources.onnx_view import Size, SizeError
+from shadergen.extent import TensorType
+from shadergen.graph import (
+    Array,
+    AveragePool,
+    Conv,
+    ConvTranspose,
+    GlobalAveragePool,
+    MaxPool,
+    Pad,
+    PadMode,
+    Pair,
+    Sides,
+)
+from shadergen.sources.onnx_build import Call, Registry, Tensor, along
+from shadergen.sources.onnx_view import Dim, Size, larger
+
+Dims = tuple[Dim, Dim, Dim, Dim]
+"""Top, left, bottom, right."""
 
 HANDLERS = Registry()
 handles = HANDLERS.handles
@@ -22,7 +36,7 @@ def _conv(call: Call) -> Tensor:
     strides, dilations = call.pair("strides"), call.pair("dilations")
     bias = call.array(2) if call.has(2) else np.zeros(len(weight), np.float32)
     reach = [(side - 1) * dilation + 1 for side, dilation in zip(weight.shape[2:], dilations, strict=True)]
-    pads = _pads(call, call.type(call.simple()), reach, strides)
+    value, pads = _padded(call, value, _pads(call, call.type(call.simple()), reach, strides), "zero")
     return call.nchw(call.emit(Conv(weight, bias, pads, "zero", strides, dilations, call.attribute("group", 1)), value))
 
 
@@ -33,17 +47,25 @@ def _kernel(call: Call) -> Array:
     return weight
 
 
-def _pads(call: Call, type: Any, reach: Sequence[int], strides: Sequence[int]) -> Sides:
+def _padded(call: Call, value: str, pads: Dims, mode: PadMode) -> tuple[str, Sides]:
+    """The value and padding by constants: padding that depends on the picture's size is put around it before."""
+    if not any(isinstance(pad, Size) for pad in pads):
+        return value, pads  # type: ignore[return-value]  # they are integers
+    op, more = call.around(call.view(), pads, mode)
+    return call.emit(op, value, *more, tag="pad"), (0, 0, 0, 0)
+
+
+def _pads(call: Call, type: TensorType, reach: Sequence[int], strides: Sequence[int]) -> Dims:
     """Explicit or automatic padding of a window of `reach` rows and columns."""
     mode = call.expect("auto_pad", "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
     if mode == "NOTSET":
         return _sides(call.attribute("pads", [0, 0, 0, 0]))
     if mode == "VALID":
         return (0, 0, 0, 0)
-    totals = [
-        max(side - (_residue(extent, stride) or stride), 0)
-        for extent, side, stride in zip((type.height, type.width), reach, strides, strict=True)
-    ]
+    totals: list[Any] = []
+    for kind, extent, side, stride in zip("hw", type.area, reach, strides, strict=True):
+        size: Any = extent.at(1) if extent.constant else Size(kind, extent)  # type: ignore[arg-type]
+        totals.append(larger((-(-size // stride) - 1) * stride + side - size, 0))
     return _shared(totals, mode == "SAME_UPPER")
 
 
@@ -52,21 +74,10 @@ def _sides(pads: Sequence[int]) -> Sides:
     return top, left, bottom, right
 
 
-def _shared(totals: Sequence[int], more_behind: bool) -> Sides:
+def _shared(totals: Sequence[Any], more_behind: bool) -> Dims:
     """Half of the padding on each side, and what is odd of it behind or in front."""
     top, left = (total // 2 if more_behind else -(-total // 2) for total in totals)
     return top, left, totals[0] - top, totals[1] - left
-
-
-def _residue(extent: Extent, stride: int) -> int:
-    """The size modulo the stride, where that is the same for every picture."""
-    try:
-        rest = Size("h", extent) % stride
-    except SizeError:
-        problem = f"found 'same' padding with stride {stride} of a size of {extent}"
-        raise SizeError(f"{problem}, expected padding that does not depend on the picture's size") from None
-    assert isinstance(rest, int), "a remainder that is a number or fails"
-    return rest
 
 
 @handles("ConvTranspose")
@@ -88,10 +99,10 @@ def _conv_transpose(call: Call) -> Tensor:
                 raise ValueError(f"found output_shape {list(wanted)}, expected the input's size times the strides")
         if min(totals) < 0:
             raise ValueError(f"found auto_pad {mode} with a kernel smaller than the stride, expected explicit pads")
-        top, left, bottom, right = _shared(totals, mode != "SAME_LOWER")
+        sides: Any = _shared(totals, mode != "SAME_LOWER")
     else:
-        top, left, bottom, right = _sides(call.attribute("pads", [0, 0, 0, 0]))
-    pads = (top, left, bottom - more[0], right - more[1])
+        sides = _sides(call.attribute("pads", [0, 0, 0, 0]))
+    pads = (*sides[:2], sides[2] - more[0], sides[3] - more[1])
     return call.nchw(call.emit(ConvTranspose(weight, bias, pads, strides, group), value))
 
 
@@ -134,7 +145,10 @@ def _pool(call: Call) -> Tensor:
     if call.pair("dilations") != (1, 1):
         raise ValueError(f"found dilations {call.pair('dilations')}, expected none")
     kernel, strides = call.pair("kernel_shape"), call.pair("strides")
-    pads = _pads(call, type_, kernel, strides)
+    sides = _pads(call, type_, kernel, strides)
+    if call.node.op_type == "AveragePool" and any(isinstance(side, Size) for side in sides):
+        sides = _widest(sides, type_, kernel, strides)
+    value, pads = _padded(call, value, sides, "edge")  # the maximum with a pixel that is in the window anyway
     if call.attribute("ceil_mode", 0) and strides != (1, 1):
         # Rounding up is more padding behind, unless a window would begin in it.
         if any(side < stride + pad for side, stride, pad in zip(kernel, strides, pads[2:], strict=True)):
@@ -147,6 +161,22 @@ def _pool(call: Call) -> Tensor:
             raise ValueError("found ceil_mode with count_include_pad, expected one of them")
         value, pads = call.emit(Pad(pads), value, tag="pad"), (0, 0, 0, 0)
     return call.nchw(call.emit(AveragePool(kernel, strides, pads), value))
+
+
+def _widest(sides: Dims, type: TensorType, kernel: Pair, strides: Pair) -> Dims:
+    """As much padding behind as any size needs: it does not count, and has no window of its own."""
+    top, left, *behind = sides
+    extents = [along(side, kind) for side, kind in zip(behind, "hw", strict=True)]
+    most = [max(map(extent.at, range(extent.period))) for extent in extents]
+    windows = [
+        (size.plus(before + after - side).over(stride).plus(1), size.plus(stride - 1).over(stride))
+        for size, before, after, side, stride in zip(type.area, (top, left), most, kernel, strides, strict=True)
+        if not isinstance(before, Size)
+    ]
+    if len(windows) < 2 or any(found != wanted for found, wanted in windows):
+        problem = f"found 'same' padding of a size of {type.height} x {type.width} with strides {strides}"
+        raise ValueError(f"{problem}, expected padding that does not depend on the picture's size")
+    return top, left, most[0], most[1]
 
 
 @handles("GlobalAveragePool")

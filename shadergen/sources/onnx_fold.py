@@ -12,7 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from shadergen.graph import Affine, Array, Conv, ConvTranspose, DepthToSpace, Gather, Graph, Node, Op, Pad, SpaceToDepth
+from shadergen.extent import fixed
+from shadergen.graph import (
+    Affine,
+    Array,
+    Conv,
+    ConvTranspose,
+    DepthToSpace,
+    Fit,
+    Gather,
+    Graph,
+    Node,
+    Op,
+    Pad,
+    SpaceToDepth,
+)
 
 MAX_PASSES = 100
 
@@ -40,7 +54,9 @@ def _folded(graph: Graph, spelled: bool) -> Graph:
     for node in graph.nodes:
         if not uses[node.name]:
             continue
-        before = kept.get(node.inputs[0]) if len(node.inputs) == 1 else None
+        before = kept.get(node.inputs[0])
+        if before and node.inputs[1:] not in ((), before.inputs[1:]):
+            before = None
         near = before and uses[before.name] == 1 and (not spelled or before.name.startswith(f"{node.name}_"))
         op = _merged(before.op, node.op) if before and near else None
         if before and op is not None:
@@ -68,6 +84,8 @@ def _merged(first: Op, second: Op) -> Op | None:
             return first
         case Pad(), Conv():
             return _padded(first, second)
+        case Fit(), Fit():
+            return _fitted(first, second)
     return None
 
 
@@ -100,6 +118,18 @@ def _padded(first: Pad, op: Conv) -> Op | None:
         return None
     top, left, bottom, right = (a + b for a, b in zip(first.pads, op.pads, strict=True))
     return replace(op, pads=(top, left, bottom, right), pad_mode=first.mode)
+
+
+def _fitted(first: Fit, second: Fit) -> Op | None:
+    """What is put around a picture and then cropped."""
+    front = [corner.times(-1) for corner in second.corner]
+    behind = [a - b - crop for a, b, crop in zip(first.size, second.size, front, strict=True)]
+    try:
+        crops = all(side.below_zero() == fixed(0) for side in front + behind)
+    except ValueError:  # for some sizes of the picture only
+        return None
+    down, right = (a - crop for a, crop in zip(first.corner, front, strict=True))
+    return replace(second, corner=(down, right), mode=first.mode) if crops else None
 
 
 def _double(array: Array) -> Any:

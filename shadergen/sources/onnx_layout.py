@@ -11,9 +11,31 @@ from typing import Any, get_args
 import numpy as np
 
 from shadergen.extent import Extent
-from shadergen.graph import Concat, Conv, Coordinates, Filter, Gather, Op, Pad, Resize, Rounding, Slice, SpaceToDepth
-from shadergen.sources.onnx_build import Call, Registry, Tensor, shortest
-from shadergen.sources.onnx_view import Digit, Dim, Size, SizeError, View, reshaped, settled, words
+from shadergen.graph import (
+    Concat,
+    Conv,
+    Coordinates,
+    Filter,
+    Gather,
+    Op,
+    Resize,
+    Rounding,
+    Slice,
+    SpaceToDepth,
+)
+from shadergen.sources.onnx_build import Call, Registry, Tensor, along, shortest
+from shadergen.sources.onnx_view import (
+    Digit,
+    Dim,
+    Number,
+    Size,
+    View,
+    below_zero,
+    larger,
+    reshaped,
+    settled,
+    words,
+)
 
 HANDLERS = Registry()
 handles = HANDLERS.handles
@@ -93,9 +115,10 @@ def _depth_to_space(call: Call) -> Tensor:
     if c % block**2:
         raise ValueError(f"found {c} channels, expected a multiple of {block**2}")
     crd = call.expect("mode", "DCR", "CRD") == "CRD"
-    first: list[Dim] = [1, depth, block, block, h, w] if crd else [1, block, block, depth, h, w]
+    first: list[Any] = [1, depth, block, block, h, w] if crd else [1, block, block, depth, h, w]
     digits = reshaped(view, first, None).transposed((0, 1, 4, 2, 5, 3) if crd else (0, 3, 4, 1, 5, 2))
-    return call.settle(reshaped(digits, [1, depth, h * block, w * block], None))
+    last: list[Any] = [1, depth, h * block, w * block]
+    return call.settle(reshaped(digits, last, None))
 
 
 @handles("SpaceToDepth")
@@ -136,7 +159,7 @@ def _split(call: Call) -> list[Tensor]:
     parts = call.listed("split", 1)
     if parts is None:
         if not isinstance(size, int):
-            raise SizeError(f"found a size of {size} split into {count}, expected channels")
+            raise ValueError(f"found a size of {size} split into {count}, expected channels")
         whole = -(-size // count)
         parts = [min(whole, size - i * whole) for i in range(count)]
     ends = np.cumsum(parts).tolist()
@@ -167,8 +190,9 @@ def _slice(call: Call) -> Tensor:
 
 def _cut(call: Call, view: View, cuts: Sequence[Any], tag: str = "") -> View:
     """Some elements along some axes, each given as (axis, start, end, step)."""
-    crops, strides = {"h": (0, 0), "w": (0, 0)}, {"h": 1, "w": 1}
-    ops: list[Op] = []
+    crops: dict[str, tuple[Dim, Dim]] = {"h": (0, 0), "w": (0, 0)}
+    strides = {"h": 1, "w": 1}
+    ops: list[tuple[Op, tuple[str, ...]]] = []
     channels = call.type(view).channels
     for axis, start, end, step in cuts:
         letter, size = view.layout[axis], view.dims()[axis]
@@ -176,42 +200,55 @@ def _cut(call: Call, view: View, cuts: Sequence[Any], tag: str = "") -> View:
         front, back = _from_start(start, size), _from_end(end, size if now is None else now)
         if letter in crops:
             crops[letter], strides[letter] = (front, back), step
+        elif isinstance(front, Size) or isinstance(back, Size):
+            raise ValueError(f"found channels from {front} to {back} before the end, expected fixed ones")
         elif letter == "c" and (front, back, step) != (0, 0, 1):
             kept = range(front, channels - back, step)
-            ops.append(Slice(front, channels - back) if step == 1 else Gather(tuple(kept)))
+            ops.append((Slice(front, channels - back) if step == 1 else Gather(tuple(kept)), ()))
             channels = len(kept)
     if any(map(any, crops.values())):
-        ops.append(Pad((-crops["h"][0], -crops["w"][0], -crops["h"][1], -crops["w"][1])))
+        (top, bottom), (left, right) = ((_integer(-a), _integer(-b)) for a, b in crops.values())
+        sides = (top, left, bottom, right)
+        ops.append(call.around(view, sides, "edge" if any(isinstance(side, Size) for side in sides) else "zero"))
     if max(strides.values()) > 1:
         ones, zeros = np.ones((channels, 1, 1, 1), np.float32), np.zeros(channels, np.float32)
-        ops.append(Conv(ones, zeros, strides=(strides["h"], strides["w"]), group=channels))
+        ops.append((Conv(ones, zeros, strides=(strides["h"], strides["w"]), group=channels), ()))
     value = view.value
-    for op in ops:
-        value = call.emit(op, value, tag=tag if op is ops[-1] else f"{tag}_{type(op).__name__.lower()}".lstrip("_"))
+    for i, (op, more) in enumerate(ops):
+        last = i == len(ops) - 1
+        value = call.emit(op, value, *more, tag=tag if last else f"{tag}_{type(op).__name__.lower()}".lstrip("_"))
     return call.laid(value, view.layout) if ops else view
 
 
-def _from_start(start: Dim, size: Dim) -> int:
+def _from_start(start: Dim, size: Dim) -> Dim:
     """How many elements are left out in front."""
-    if isinstance(start, Size) or start < 0:
-        start = start if isinstance(start, Size) else size + start
-    return min(_fixed(start), size) if isinstance(size, int) else _fixed(start)
+    start = _integer(start + size if _is_negative(start) else start)
+    return min(start, size) if isinstance(start, int) and isinstance(size, int) else start
 
 
-def _from_end(end: Dim, size: Dim) -> int:
+def _from_end(end: Dim, size: Dim) -> Dim:
     """How many elements are left out behind."""
-    if isinstance(end, int):
-        if end >= FAR:
-            return 0
-        if end < 0:
-            return -end
-    return max(_fixed(size - end), 0)
+    if isinstance(end, int) and end >= FAR:
+        return 0
+    if _is_negative(end):
+        return _integer(-end)
+    if isinstance(end, int) and isinstance(size, Size):
+        raise ValueError(f"found a crop of {size} to {end}, expected a size that follows the picture's")
+    return _integer(larger(size - end, 0))
 
 
-def _fixed(number: Dim) -> int:
-    if isinstance(number, Size):
-        raise SizeError(f"found a crop by {number}, expected one that does not depend on the picture's size")
-    return int(number)
+def _is_negative(place: Dim) -> bool:
+    """Whether a place counts from the end. One that grows with the picture does not."""
+    if isinstance(place, Size) and place.extent.scale > 0:
+        return False
+    found = below_zero(place)
+    if isinstance(found, Size):
+        raise ValueError(f"found a crop at {place}, expected one that is always or never below 0")
+    return bool(found)
+
+
+def _integer(number: Number) -> Dim:
+    return number if isinstance(number, Size) else int(number)
 
 
 @handles("Gather")
@@ -272,7 +309,7 @@ def _repeated(call: Call, view: View, axis: int, times: int) -> View:
 def _pad(call: Call) -> Tensor:
     view = call.simple()
     rank = len(view.axes)
-    numbers = call.listed("pads", 1)
+    numbers = call.numbers(1) if call.has(1) else call.listed("pads", 1)
     axes = [axis % rank for axis in call.integers(3)] if call.has(3) else list(range(rank))
     mode = call.expect("mode", "constant", "edge", "reflect")
     if numbers is None or len(numbers) != 2 * len(axes):
@@ -285,24 +322,22 @@ def _pad(call: Call) -> Tensor:
     pads = (before.get("h", 0), before.get("w", 0), behind.get("h", 0), behind.get("w", 0))
     if not any(pads):
         return view
-    op = Pad(pads, "zero", value) if mode == "constant" else Pad(pads, mode)
-    return call.laid(call.emit(op, view.value), view.layout)
+    op, more = call.around(view, pads, *(("zero", value) if mode == "constant" else (mode,)))
+    return call.laid(call.emit(op, view.value, *more), view.layout)
 
 
 @handles("Resize", "Upsample")
 def _resize(call: Call) -> Tensor:
     view = call.simple()
     type_ = call.type(view)
-    factors = dict.fromkeys("nchw", Fraction(1)) | _factors(call, view)
-    if factors["n"] != 1 or factors["c"] != 1:
-        raise ValueError(f"found factors for {view.layout}, expected rows and columns only")
+    to = _target(call, view)
     old = call.node.op_type == "Upsample" or (not call.has(2) and call.builder.file.opset < 11)
     filter: Any = call.attribute("mode", "nearest").replace("bilinear", "linear")
     coordinates: Any = call.attribute("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
     rounding: Any = call.attribute("nearest_mode", "floor" if old else "round_prefer_floor")
-    scales = (factors["h"], factors["w"])
-    whole = max(scale.denominator for scale in scales) == 1
-    exact = all(_exact(e, s) for e, s in zip((type_.height, type_.width), scales, strict=True))
+    sized = isinstance(to[0], Extent)
+    whole = not sized and max(scale.denominator for scale in to) == 1
+    exact = sized or all(_exact(e, s) for e, s in zip(type_.area, to, strict=True))
     if coordinates == "half_pixel_symmetric" and exact:
         coordinates = "half_pixel"
     if coordinates == "tf_half_pixel_for_nn" and filter == "nearest" and rounding == "floor" and whole:
@@ -311,47 +346,63 @@ def _resize(call: Call) -> Tensor:
         if found not in get_args(allowed):
             raise ValueError(f"found {found!r}, expected one of {', '.join(get_args(allowed))}")
     call.expect("keep_aspect_ratio_policy", "stretch")
-    if call.attribute("antialias", 0) and min(scales) < 1:
+    if call.attribute("antialias", 0) and (sized or min(to) < 1):
         raise ValueError("found antialias, expected none")
-    if all(scale == 1 for scale in scales):
+    if to in ((1, 1), type_.area):
         return view
-    op = Resize(scales, filter, coordinates)
+    op = Resize(to, filter, coordinates)
     if filter == "nearest":
         op = replace(op, rounding=rounding)
     if filter == "cubic":
         excluded = bool(call.attribute("exclude_outside", 0))
         op = replace(op, cubic=call.attribute("cubic_coeff_a", -0.75), exclude_outside=excluded)
-    return call.laid(call.emit(op, view.value), view.layout)
+    return call.laid(call.emit(op, view.value, *([call.builder.picture] if sized else [])), view.layout)
 
 
-def _factors(call: Call, view: View) -> dict[str, Fraction]:
-    """The factor of each axis, from scales or from sizes."""
+def _target(call: Call, view: View) -> Any:
+    """Two factors, down and right, or where they depend on the picture's size, the height and width."""
     axes = [axis % len(view.axes) for axis in call.attribute("axes", range(len(view.axes)))]
     letters = [view.layout[axis] for axis in axes]
-    numbers: list[Any]
-    if call.has(3):
-        before = [view.dims()[axis] for axis in axes]
-        return {
-            letter: _grown(call, letter, size, wanted)
-            for letter, size, wanted in zip(letters, before, call.numbers(3), strict=True)
+    if not call.has(3):
+        factors: dict[str, Any] = dict(zip(letters, _factors(call, len(letters)), strict=True))
+        sizes: dict[str, Dim] = {}
+    else:
+        sizes = dict(zip(letters, call.numbers(3), strict=True))
+        factors = {
+            letter: _grown(call, letter, view.dims()[axis], sizes[letter])
+            for letter, axis in zip(letters, axes, strict=True)
         }
+    if factors.get("n", 1) != 1 or factors.get("c", 1) != 1:
+        raise ValueError(f"found factors for {view.layout}, expected rows and columns only")
+    if None not in factors.values():
+        return factors.get("h", Fraction(1)), factors.get("w", Fraction(1))
+    height, width = (
+        along(sizes[letter], letter) if letter in sizes else own
+        for letter, own in zip("hw", call.type(view).area, strict=True)
+    )
+    return height, width
+
+
+def _factors(call: Call, count: int) -> list[Fraction]:
+    """The factors of so many axes."""
+    numbers: list[Any]
     index = 1 if call.node.op_type == "Upsample" or not call.has(2) else 2
     if call.has(index):
         tensor = call.tensor(index)
         if not isinstance(tensor, np.ndarray):
-            raise SizeError("found factors that depend on the picture's size, expected fixed ones")
+            raise ValueError("found factors that depend on the picture's size, expected fixed ones")
         numbers = tensor.ravel().tolist()
     else:
         numbers = list(call.attribute("scales", []))
-    if len(numbers) != len(letters):
-        raise ValueError(f"found {len(numbers)} factors, expected {len(letters)}")
+    if len(numbers) != count:
+        raise ValueError(f"found {len(numbers)} factors, expected {count}")
     if not all(math.isfinite(number) for number in numbers):
         raise ValueError(f"found factors {numbers}, expected finite ones")
-    return {letter: Fraction(n).limit_denominator(64) for letter, n in zip(letters, numbers, strict=True)}
+    return [Fraction(number).limit_denominator(64) for number in numbers]
 
 
-def _grown(call: Call, letter: str, size: Dim, wanted: Dim) -> Fraction:
-    """The factor from one size to another, where it is the same for every picture."""
+def _grown(call: Call, letter: str, size: Dim, wanted: Dim) -> Fraction | None:
+    """The factor from one size to another, or None where it depends on the picture."""
     if isinstance(wanted, int) and isinstance(size, Size):
         now = call.now(size.extent, "hw".index(letter))
         if now is None:
@@ -359,9 +410,13 @@ def _grown(call: Call, letter: str, size: Dim, wanted: Dim) -> Fraction:
                 f"found a resize of {size} to {wanted}, expected a factor, or a size that follows the picture's"
             )
         return Fraction(wanted, now)
-    ratio = wanted / size if isinstance(wanted, Size) and isinstance(size, Size) else Fraction(int(wanted), int(size))  # type: ignore[arg-type]
-    assert isinstance(ratio, Fraction), "a ratio of sizes"
-    return ratio
+    if not isinstance(wanted, Size):
+        return Fraction(int(wanted), int(size))  # type: ignore[arg-type]
+    try:
+        ratio = wanted / size
+    except ValueError:
+        return None
+    return Fraction(ratio) if isinstance(ratio, int | Fraction) else None
 
 
 def _exact(extent: Extent, scale: Fraction) -> bool:

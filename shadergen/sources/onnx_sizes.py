@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import reduce
 from math import prod
 from typing import Any
 
@@ -17,7 +18,7 @@ import onnx
 from onnx.reference import ReferenceEvaluator
 
 from shadergen.sources.onnx_build import Call, Sizes, Tensor
-from shadergen.sources.onnx_view import Size, SizeError, View
+from shadergen.sources.onnx_view import Size, View, below_zero, chosen, larger
 
 MAX_ELEMENTS = 1 << 24
 """Of a computed constant."""
@@ -136,6 +137,8 @@ def _objects(tensor: Tensor) -> Any:
         return tensor.values
     assert isinstance(tensor, np.ndarray), "pictures have been handed on"
     if tensor.dtype.kind == "f":
+        if not np.isfinite(tensor).all():
+            raise ValueError("found infinity or no number where sizes are computed, expected finite numbers")
         exact = [Fraction(value).limit_denominator(1 << 20) for value in tensor.ravel().tolist()]
         return np.array([*exact, None], object)[:-1].reshape(tensor.shape)
     return tensor.astype(object)
@@ -156,7 +159,18 @@ def _binary(function: Callable[[Any, Any], Any]) -> Callable[[Call], Tensor]:
 def _div(call: Call) -> Tensor:
     a, b = call.tensor(0), call.tensor(1)
     floating = _floating(a) or _floating(b)
-    return _plain((operator.truediv if floating else operator.floordiv)(_objects(a), _objects(b)), floating)
+    divide = operator.truediv if floating else np.frompyfunc(_quotient, 2, 1)
+    return _plain(divide(_objects(a), _objects(b)), floating)
+
+
+def _quotient(a: Any, b: Any) -> Any:
+    """Rounded towards zero, as ONNX has it. A size that grows with the picture is above zero."""
+    if isinstance(b, Size):
+        return a / b
+    if isinstance(a, Size) and a.extent.scale > 0:
+        return a // b
+    down, up = a // b, -(-a // b)
+    return down + chosen(below_zero(a) if b > 0 else below_zero(-a), up - down)
 
 
 def _rounded(call: Call) -> Tensor:
@@ -165,7 +179,7 @@ def _rounded(call: Call) -> Tensor:
 
 
 def _floor(value: Any) -> Any:
-    return Size(value.kind, value.rounded()) if isinstance(value, Size) else int(value // 1)
+    return value // 1
 
 
 def _ceil(call: Call) -> Tensor:
@@ -176,22 +190,42 @@ def _ceil(call: Call) -> Tensor:
 def _cast(call: Call) -> Tensor:
     to = onnx.helper.tensor_dtype_to_np_dtype(call.attribute("to"))
     tensor = call.tensor(0)
-    return _plain(_objects(tensor), True) if np.dtype(to).kind == "f" else _rounded(call)
+    if np.dtype(to).kind == "f":
+        return _plain(_objects(tensor), True)
+    return _rounded(call) if _floating(tensor) else tensor
 
 
-def _equal(call: Call) -> Tensor:
+def _logical(function: Callable[..., Any]) -> Callable[[Call], Tensor]:
+    """Truth as 1 and 0, which may depend on the picture's size."""
+    elementwise = np.frompyfunc(function, function.__code__.co_argcount, 1)
+
+    def handler(call: Call) -> Tensor:
+        found = _plain(elementwise(*map(_objects, call.tensors())), False)
+        return found if isinstance(found, Sizes) else np.asarray(found, bool)
+
+    return handler
+
+
+def _equal(a: Any, b: Any) -> Any:
     """Exporters ask whether a size is 0 or -1, which stand for something else."""
-    a, b = np.broadcast_arrays(_objects(call.tensor(0)), _objects(call.tensor(1)))
-    pairs = list(zip(a.flat, b.flat, strict=True))
-    for pair in pairs:
-        if any(isinstance(value, Size) for value in pair) and not any(value in (0, -1) for value in pair):
-            raise SizeError(f"found {pair[0]} compared with {pair[1]}, expected 0 or -1")
-    return np.array([x == y for x, y in pairs], bool).reshape(a.shape)
+    difference = a - b
+    if isinstance(difference, Size) and difference.extent.scale > 0 and any(value in (0, -1) for value in (a, b)):
+        return 0
+    return 1 - below_zero(difference) - below_zero(-difference)
 
 
 def _where(call: Call) -> Tensor:
     a, b = call.tensor(1), call.tensor(2)
-    return _plain(np.where(call.constant(0), _objects(a), _objects(b)), _floating(a))
+    choose = np.frompyfunc(lambda condition, x, y: x if x == y else y + chosen(condition, x - y), 3, 1)
+    return _plain(choose(_objects(call.tensor(0)), _objects(a), _objects(b)), _floating(a))
+
+
+def _largest(call: Call) -> Tensor:
+    """Max, and Min, which is the largest of the negatives, negated."""
+    sign = 1 if call.node.op_type == "Max" else -1
+    tensors = call.tensors()
+    found = reduce(np.frompyfunc(larger, 2, 1), (_objects(tensor) * sign for tensor in tensors))
+    return _plain(found * sign, any(map(_floating, tensors)))
 
 
 def _expand(call: Call) -> Tensor:
@@ -210,11 +244,14 @@ def _gather(call: Call) -> Tensor:
 
 def _slice(call: Call) -> Tensor:
     tensor = call.tensor(0)
+    values = _objects(tensor)
     starts, ends = call.listed("starts", 1) or [], call.listed("ends", 2) or []
+    axes = call.listed("axes", 3) or list(range(len(starts)))
     steps = call.integers(4) if call.has(4) else [1] * len(starts)
-    if len(starts) != 1 or _objects(tensor).ndim != 1:
-        raise ValueError("found a slice of sizes along several axes, expected one")
-    return _plain(_objects(tensor)[starts[0] : ends[0] : steps[0]], _floating(tensor))
+    chosen = [slice(None)] * values.ndim
+    for axis, *bounds in zip(axes, starts, ends, steps, strict=True):
+        chosen[axis] = slice(*bounds)
+    return _plain(values[tuple(chosen)], _floating(tensor))
 
 
 def _concat(call: Call) -> Tensor:
@@ -222,12 +259,32 @@ def _concat(call: Call) -> Tensor:
     return _plain(np.concatenate([np.atleast_1d(_objects(t)) for t in tensors]), any(map(_floating, tensors)))
 
 
-def _reshape(call: Call) -> Tensor:
-    """Squeeze, Unsqueeze, Reshape and Flatten: what is left is a scalar or a vector."""
+def _transpose(call: Call) -> Tensor:
     tensor = call.tensor(0)
-    values = _objects(tensor).ravel()
-    scalar = call.node.op_type == "Squeeze" or (call.node.op_type == "Reshape" and not call.integers(1))
-    return _plain(values.reshape(()) if scalar and values.size == 1 else values, _floating(tensor))
+    return _plain(_objects(tensor).transpose(call.attribute("perm")), _floating(tensor))
+
+
+def _reshape(call: Call) -> Tensor:
+    """Squeeze, Unsqueeze, Reshape and Flatten."""
+    tensor = call.tensor(0)
+    values = _objects(tensor)
+    match call.node.op_type:
+        case "Reshape":
+            dims = call.integers(1) if call.has(1) else list(call.attribute("shape"))
+            values = values.reshape([values.shape[i] if dim == 0 else dim for i, dim in enumerate(dims)])
+        case "Flatten":
+            axis = call.attribute("axis", 1) % (values.ndim + 1)
+            values = values.reshape(prod(values.shape[:axis]), -1)
+        case "Squeeze":
+            axes = call.listed("axes", 1)
+            values = values.squeeze(None if axes is None else tuple(axes))
+        case _:
+            values = np.expand_dims(values, tuple(call.listed("axes", 1) or ()))
+    return _plain(values, _floating(tensor))
+
+
+def _negative(call: Call) -> Tensor:
+    return _plain(-_objects(call.tensor(0)), _floating(call.tensor(0)))
 
 
 def _same(call: Call) -> Tensor:
@@ -241,7 +298,18 @@ _ARITHMETIC: dict[str, Callable[[Call], Any]] = {
     "Mod": _binary(operator.mod),
     "Div": _div,
     "Expand": _expand,
-    "Equal": _equal,
+    "Equal": _logical(_equal),
+    "Less": _logical(lambda a, b: below_zero(a - b)),
+    "Greater": _logical(lambda a, b: below_zero(b - a)),
+    "LessOrEqual": _logical(lambda a, b: 1 - below_zero(b - a)),
+    "GreaterOrEqual": _logical(lambda a, b: 1 - below_zero(a - b)),
+    "Not": _logical(lambda a: 1 - a),
+    "And": _logical(chosen),
+    "Or": _logical(lambda a, b: a + b - chosen(a, b)),
+    "Xor": _logical(lambda a, b: a + b - 2 * chosen(a, b)),
+    "Max": _largest,
+    "Min": _largest,
+    "Neg": _negative,
     "Where": _where,
     "Floor": _rounded,
     "Ceil": _ceil,
@@ -253,5 +321,6 @@ _ARITHMETIC: dict[str, Callable[[Call], Any]] = {
     "Unsqueeze": _reshape,
     "Reshape": _reshape,
     "Flatten": _reshape,
+    "Transpose": _transpose,
     "Identity": _same,
 }

@@ -8,13 +8,14 @@ view is settled: it is the image after a choice of channels, a SpaceToDepth or a
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, permutations
 from math import prod
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -27,7 +28,10 @@ Statics = tuple[int, int] | None
 
 
 class SizeError(ValueError):
-    """What depends on the picture's size in a way that an extent cannot say; a multiple of something may help."""
+    """What does not fit together for every size of the picture, but may where that is a multiple of something.
+
+    What an Extent cannot say is another error: it would be another picture where the size is no multiple.
+    """
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -36,73 +40,101 @@ class SizeError(ValueError):
 
 @dataclass(frozen=True)
 class Size:
-    """A number that depends on the picture's height or width: `extent * factor`."""
+    """A number that depends on the picture's height or width."""
 
     kind: Kind
     extent: Extent
-    factor: Fraction = Fraction(1)
-    """1 for integers; others are not rounded yet."""
+    """Not constant. Where it is not whole, it has not been rounded yet."""
 
     def __str__(self) -> str:
-        return f"{self.extent}" + (f"*{self.factor}" if self.factor != 1 else "")
+        return str(self.extent)
 
-    def __mul__(self, other: object) -> Size:
-        factor = self.factor * _number(other)
-        try:
-            extent = self.extent.times(factor)
-        except ValueError:
-            return Size(self.kind, self.extent, factor)
-        return Size(self.kind, extent) if extent.whole else Size(self.kind, self.extent, factor)
+    def __mul__(self, other: object) -> Number:
+        return _number_of(self.kind, self.extent.times(_factor(other)))
 
     __rmul__ = __mul__
 
-    def __truediv__(self, other: object) -> Size | Fraction:
+    def __truediv__(self, other: object) -> Number:
         if not isinstance(other, Size):
-            return self * (1 / _number(other))
-        ratio = self.extent.scale / other.extent.scale
-        if self.kind != other.kind or self.extent.times(other.factor) != other.extent.times(ratio * other.factor):
-            raise SizeError(f"found a size of {self} divided by one of {other}, expected a multiple")
-        return ratio * self.factor / other.factor
+            if not _factor(other):
+                raise ValueError(f"found a size of {self} divided by 0, expected another number")
+            return self * (1 / _factor(other))
+        ratio = self.extent.scale / other.extent.scale if other.extent.scale else Fraction(0)
+        if self.kind != other.kind or self.extent != other.extent.times(ratio):
+            raise ValueError(f"found a size of {self} divided by one of {other}, expected a multiple")
+        return ratio
 
-    def __add__(self, other: object) -> Size | int:
-        mine = self.rounded()
+    def __add__(self, other: object) -> Number:
         if not isinstance(other, Size):
-            return Size(self.kind, mine.plus(int(_number(other))))
-        yours = other.rounded()
-        if self.kind != other.kind or mine.of != yours.of:
-            raise SizeError(f"found sizes of {self} and {other}, expected an affine relation")
-        scale, offset = mine.scale + yours.scale, mine.offset + yours.offset
-        return Size(self.kind, Extent(scale, offset, mine.of)) if scale else offset
+            return Size(self.kind, self.extent.plus(_factor(other)))
+        if self.kind != other.kind:
+            raise ValueError(f"found a size of {self} and one of {other} along another axis, expected one axis")
+        return _number_of(self.kind, self.extent + other.extent)
 
     __radd__ = __add__
 
-    def __neg__(self) -> Size:
+    def __neg__(self) -> Number:
         return self * -1
 
-    def __sub__(self, other: object) -> Size | int:
-        return self + (-other if isinstance(other, Size) else -_number(other))
+    def __sub__(self, other: object) -> Number:
+        return self + (-other if isinstance(other, Size) else -_factor(other))
 
-    def __rsub__(self, other: object) -> Size | int:
-        return -self + other
+    def __rsub__(self, other: object) -> Number:
+        return -(self - other)
 
-    def __floordiv__(self, other: object) -> Size:
-        return Size(self.kind, self.rounded().over(int(_number(other))))
+    def __floordiv__(self, other: object) -> Number:
+        divisor = _factor(other)
+        if divisor <= 0:
+            raise ValueError(f"found a size of {self} divided by {divisor}, expected 1 or more")
+        return _number_of(self.kind, self.extent.times(1 / divisor).floor())
 
-    def __mod__(self, other: object) -> Size | int:
-        return self - (self // other) * other
+    def __mod__(self, other: object) -> Number:
+        return self - (self // other) * _factor(other)
 
-    def rounded(self) -> Extent:
-        """As an integer, rounded down."""
-        return self.extent.scaled(self.factor) if self.factor != 1 else self.extent
+    def where(self, condition: Number) -> Number:
+        """The number where the condition is 1, and 0 where it is 0."""
+        if not isinstance(condition, Size):
+            return self if condition else 0
+        if condition.kind != self.kind:
+            raise ValueError(f"found a size of {self} that depends on another axis, expected one axis")
+        return _number_of(self.kind, self.extent.where(condition.extent))
 
 
 Dim = int | Size
+Number = int | Fraction | Size
 
 
-def _number(value: object) -> Fraction:
+def _factor(value: object) -> Fraction:
     if isinstance(value, Size):
-        raise SizeError(f"found a size of {value} as a factor, expected a number")
+        raise ValueError(f"found a size of {value} as a factor, expected a number")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"found {value} where sizes are computed, expected a finite number")
     return value if isinstance(value, Fraction) else Fraction(value).limit_denominator(1 << 20)  # type: ignore[call-overload]
+
+
+def _number_of(kind: Kind, extent: Extent) -> Number:
+    if not extent.constant:
+        return Size(kind, extent)
+    return extent.offset if isinstance(extent.offset, int) or extent.offset.denominator > 1 else int(extent.offset)
+
+
+def below_zero(number: Number) -> Number:
+    """1 where the number is below zero, else 0. Raises ValueError where that depends on how large the picture is."""
+    if not isinstance(number, Size):
+        return int(number < 0)
+    return _number_of(number.kind, number.extent.below_zero())
+
+
+def chosen(condition: Number, number: Number) -> Number:
+    """The number where the condition is 1, and 0 where it is 0."""
+    if isinstance(condition, Size) and not isinstance(number, Size):
+        return condition * number
+    return number.where(condition) if isinstance(number, Size) else number * condition
+
+
+def larger(a: Number, b: Number) -> Number:
+    """The larger of two numbers."""
+    return a + chosen(below_zero(a - b), b - a)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -182,14 +214,14 @@ def simple_view(value: str, type: TensorType, kinds: Iterable[Kind | None]) -> V
 
 
 def _plain(extent: Extent) -> int | Extent:
-    return extent.offset if extent.constant else extent
+    return extent.at(1) if extent.constant else extent
 
 
 def _dim(axis: Iterable[Digit]) -> Dim:
-    size: Dim = 1
+    size: Any = 1
     for digit in axis:
         size = size * (Size(digit.kind, digit.size) if isinstance(digit.size, Extent) else digit.size)
-    return size
+    return size  # type: ignore[no-any-return]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -230,7 +262,7 @@ def _taken(
 ) -> list[Digit]:
     """Digits for an axis of size `dim` from one end of the queue, the last of them split where it is too large."""
     taken: list[Digit] = []
-    rest: int | Extent = dim.rounded() if isinstance(dim, Size) else dim
+    rest: int | Extent = dim.extent if isinstance(dim, Size) else dim
     while rest != 1:
         if not queue:
             raise SizeError(f"found a Reshape to an axis of {dim}, expected sizes that divide")
@@ -284,7 +316,7 @@ def _multiple(large: Extent, small: Extent) -> int | None:
 
 def _divided(extent: Extent, divisor: int) -> Extent | None:
     """`extent / divisor`, where that is an integer for every picture."""
-    if divisor < 1 or extent.offset % divisor:
+    if divisor < 1:
         return None
     result = extent.times(Fraction(1, divisor))
     return result if result.whole else None

@@ -1,8 +1,6 @@
 """Graphs as ONNX models: one image in, batch 1, NCHW, float32, any height and width.
 
-Opset 13 is the first in which every operator here has its present form, and one that the backends of vs-mlrt read:
-ONNX Runtime since 1.6, OpenVINO, ncnn, and TensorRT since 8.0, whose parsers go up to 13 until 8.4. IR version 8 is
-read by everything from 2021 on.
+Opset 13 is the first in which every operator here has its present form. What reads the files is in docs/models.md.
 
 What ONNX lacks is spelled in its operators, in nodes named after the graph's own with a word behind: `Affine` is a
 BatchNormalization that normalises nothing, padding by edge or reflection a Pad in front, `SpaceToDepth` ONNX's with its
@@ -13,6 +11,8 @@ from __future__ import annotations
 
 import json
 import math
+from fractions import Fraction
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -22,6 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from shadergen import __version__
 from shadergen.errors import ModelError
+from shadergen.extent import Area, Extent, Term, fixed
 from shadergen.files import write_whole
 from shadergen.graph import (
     Add,
@@ -187,7 +188,7 @@ class _Writer:
             case Pad(pads, mode, value):
                 return self.pad(name, x[0], pads, mode, value)
             case Fit():
-                return self.fit(name, op, x)
+                return self.fit(name, op, x, *(self.types[value] for value in self.graph.node(name).inputs))
             case Resize():
                 return self.resize(name, op, x)
             case MaxPool(kernel, strides, pads) | AveragePool(kernel, strides, pads):
@@ -247,29 +248,99 @@ class _Writer:
             attributes["nearest_mode"] = op.rounding
         if op.filter == "cubic":
             attributes |= {"cubic_coeff_a": op.cubic, "exclude_outside": int(op.exclude_outside)}
+        if op.size:
+            shape = self.part(name, "Shape", "own_shape", x[0])
+            first = self.part(name, "Slice", "own_first", shape, [0], [2], [0])
+            wanted = self.area(name, "size", op.size, self.extents(name, "like", x[1]))
+            sizes = self.node("Concat", [first, wanted], f"{name}_sizes", axis=0)
+            return self.node("Resize", [x[0], "", "", sizes], name, **attributes)
         scales = self.factors(f"{name}.scales", [1, 1, float(op.scales[0]), float(op.scales[1])])
         return self.node("Resize", [*x, "", scales], name, **attributes)
 
-    def fit(self, name: str, op: Fit, x: list[str]) -> str:
-        """size = ceil(floor(like * scale) / multiple) * multiple; padded by what is missing, then cropped."""
+    def fit(self, name: str, op: Fit, x: list[str], own: TensorType, like: TensorType) -> str:
+        """Padded by what is missing, then cropped by what is too much: one of the two, where it is always that."""
+        other = self.extents(name, "like", x[1])
+        size = self.area(name, "size", op.size, other)
+        before: str | list[int] = [corner.at(1) for corner in op.corner if corner.constant]
+        if len(before) < 2:
+            before = self.area(name, "corner", op.corner, other)
+        grows, shrinks = _sides(op, own, like)
+        result, padded = x[0], before
+        if grows:
+            missing = self.part(name, "Sub", "missing", size, self.extents(name, "own", x[0]))
+            behind = self.part(name, "Sub", "behind", missing, before) if any(before) else missing
+            if shrinks:
+                behind = self.part(name, "Max", "behind_padded", behind, [0])
+                padded = _above(before) if isinstance(before, list) else self.part(name, "Max", "padded", before, [0])
+            pads = self.part(name, "Concat", "pads", [0, 0], padded, [0, 0], behind, axis=0)
+            result = self.node("Pad", [result, pads], f"{name}_filled" if shrinks else name, mode=_PAD_MODES[op.mode])
+        if shrinks:
+            if isinstance(before, list):
+                start: str | list[int] = _above([-number for number in before])
+            else:
+                start = self.part(name, "Sub", "start", padded if grows else [0], before)
+            end = self.part(name, "Add", "end", size, start) if isinstance(start, str) or any(start) else size
+            places = [
+                self.given(f"{name}.{word}", at) for word, at in (("start", start), ("end", end), ("axes", [2, 3]))
+            ]
+            result = self.node("Slice", [result, *places], name)
+        return result if grows or shrinks else self.node("Identity", x[:1], name)
 
-        def number(word: str, values: list[int]) -> str:
-            return self.constant(f"{name}.{word}", np.array(values))
+    # Sizes
 
-        def part(kind: str, word: str, *inputs: str) -> str:
-            return self.node(kind, list(inputs), f"{name}_{word}")
+    def given(self, name: str, value: str | list[int]) -> str:
+        """A value by name, or integers as an initialiser."""
+        return value if isinstance(value, str) else self.constant(name, np.array(value))
 
-        first, last, axes = number("first", [2]), number("last", [4]), number("axes", [0])
-        like = part("Slice", "like", part("Shape", "like_shape", x[1]), first, last, axes)
-        grown = part("Mul", "grown", like, number("numerator", [op.scale.numerator]))
-        wanted = part("Div", "scaled", grown, number("denominator", [op.scale.denominator]))
-        above = part("Add", "above", wanted, number("rest", [op.multiple - 1]))
-        size = part("Mul", "size", part("Div", "count", above, number("multiple", [op.multiple])), f"{name}.multiple")
-        own = part("Slice", "own", part("Shape", "own_shape", x[0]), first, last, axes)
-        missing = part("Max", "missing", part("Sub", "difference", size, own), number("none", [0]))
-        pads = self.node("Concat", [number("before", [0] * 6), missing], f"{name}_pads", axis=0)
-        padded = self.node("Pad", [x[0], pads], f"{name}_padded", mode="edge")
-        return self.node("Slice", [padded, number("corner", [0, 0]), size, number("plane", [2, 3])], name)
+    def part(self, name: str, kind: str, word: str, *inputs: str | list[int], **attributes: Any) -> str:
+        """One of the nodes that spell a graph's node."""
+        names = [self.given(f"{name}.{word}{i or ''}", value) for i, value in enumerate(inputs)]
+        return self.node(kind, names, f"{name}_{word}", **attributes)
+
+    def extents(self, name: str, word: str, x: str) -> str:
+        """Height and width of a value."""
+        return self.part(name, "Slice", word, self.part(name, "Shape", f"{word}_shape", x), [2], [4], [0])
+
+    def area(self, name: str, word: str, area: Area, of: str) -> str:
+        """Height and width as functions of the height and width `of`."""
+        (rows, down), (columns, right) = (extent.terms() for extent in area)
+        parts: list[str | list[int]] = []
+        for i, pair in enumerate(zip_longest(rows, columns, fillvalue=Term(Fraction(0)))):
+            parts.append(of)
+            for kind, field, nothing in _STEPS:
+                numbers = [int(getattr(term, field)) for term in pair]
+                if numbers != [nothing] * 2:
+                    parts[-1] = self.part(name, kind, f"{word}{i or ''}_{field}", parts[-1], numbers)
+        if down or right or not parts:
+            parts.append([int(down), int(right)])
+        total = parts[0]
+        for i, value in enumerate(parts[1:]):
+            total = self.part(name, "Add", f"{word}_sum{i or ''}", total, value)
+        return self.given(f"{name}.{word}", total)
+
+
+_STEPS = (("Mul", "factor", 1), ("Add", "shift", 0), ("Div", "divisor", 1), ("Mul", "ratio", 1))
+"""What ONNX's integers do for a Term: operator, the Term's field, and the number with which it does nothing."""
+
+
+def _above(numbers: list[int]) -> list[int]:
+    return [max(number, 0) for number in numbers]
+
+
+def _sides(op: Fit, own: TensorType, like: TensorType) -> tuple[bool, bool]:
+    """Whether a Fit puts anything around the picture at some sizes, and whether it crops it at some."""
+    before = [corner.after(other) for corner, other in zip(op.corner, like.area, strict=True)]
+    sizes = [size.after(other) for size, other in zip(op.size, like.area, strict=True)]
+    behind = [size - mine - corner for size, mine, corner in zip(sizes, own.area, before, strict=True)]
+    sides = before + behind
+    return not all(map(_never_above, sides)), not all(_never_above(side.times(-1)) for side in sides)
+
+
+def _never_above(extent: Extent) -> bool:
+    try:
+        return extent.times(-1).below_zero() == fixed(0)
+    except ValueError:  # for small pictures it is, for large ones not, or the other way round
+        return False
 
 
 def _changed(op: LeakyRelu | Elu | Selu) -> dict[str, float]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from shadergen import reference
 from shadergen.errors import ModelError
+from shadergen.extent import fixed
 from shadergen.graph import (
     Add,
     Affine,
@@ -137,7 +138,8 @@ class Network(nn.Module):  # type: ignore[misc, unused-ignore]
             case Fit():
                 return _fitted(node.op, x, inputs[1])
             case Resize():
-                rows, columns = (_resampling(node.op, axis, x.shape[2 + axis]).to(x) for axis in (0, 1))
+                sizes = zip(x.shape[2:], inputs[-1].shape[2:], strict=True)
+                rows, columns = (_resampling(node.op, axis, *size).to(x) for axis, size in enumerate(sizes))
                 return rows @ x @ columns.T
             case MaxPool(kernel, strides, pads):
                 return F.max_pool2d(_padded(x, pads, value=-torch.inf), kernel, strides)
@@ -197,18 +199,19 @@ def _padded(x: Tensor, pads: Sides, mode: PadMode = "zero", value: float = 0.0) 
 
 def _fitted(op: Fit, x: Tensor, like: Tensor) -> Tensor:
     """As reference.fit."""
-    for axis in (2, 3):
-        size = like.shape[axis] * op.scale.numerator // op.scale.denominator
-        size = -(-size // op.multiple) * op.multiple
-        x = x.index_select(axis, torch.arange(size, device=x.device).clamp(max=x.shape[axis] - 1))
+    for axis, indices in enumerate(reference.fitted(op, x.shape[2:], like.shape[2:]), 2):
+        at = torch.from_numpy(indices).to(x.device)
+        x = x.index_select(axis, at.clamp(0))
+        if op.mode == "zero":
+            x = x * (at >= 0).reshape((-1, 1) if axis == 2 else (1, -1))
     return x
 
 
 @lru_cache(maxsize=64)
-def _resampling(op: Resize, axis: int, size: int) -> Tensor:
+def _resampling(op: Resize, axis: int, size: int, like: int) -> Tensor:
     """A resize along one axis as a matrix, (result, size): what the reference makes of the identity."""
-    along = replace(op, scales=(op.scales[axis], Fraction(1)))
-    return torch.from_numpy(reference.resize(along, np.eye(size, dtype=np.float32)[None])[0])
+    to: Any = (op.to[axis], fixed(size) if op.size else Fraction(1))
+    return torch.from_numpy(reference.resize(replace(op, to=to), np.eye(size, dtype=np.float32)[None], (like, size))[0])
 
 
 def _channels_last(array: Tensor) -> Tensor:

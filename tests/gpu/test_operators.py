@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 import moderngl
 import numpy as np
 import pytest
 
 from shadergen import compiler, hookfile, reference, verify
+from shadergen.extent import Extent, fixed
 from shadergen.graph import (
     Add,
     Affine,
@@ -23,9 +25,11 @@ from shadergen.graph import (
     Concat,
     Conv,
     ConvTranspose,
+    Coordinates,
     DepthToSpace,
     Div,
     Erf,
+    Filter,
     Fit,
     Gather,
     GlobalAveragePool,
@@ -35,6 +39,7 @@ from shadergen.graph import (
     Node,
     Op,
     Pad,
+    PadMode,
     PRelu,
     Relu,
     Resize,
@@ -43,6 +48,7 @@ from shadergen.graph import (
     Softplus,
     Sqrt,
     Sub,
+    takes_size,
 )
 from shadergen.runtime.compare import RGBA32F, compare
 from shadergen.runtime.runner import Frame, Runner
@@ -101,7 +107,7 @@ def through(op: Op, channels: int = 6, out: int = 6, enlarge: int = 1) -> Graph:
     nodes = [
         Node("a", conv(1, channels), ("input",)),
         Node("relu", Relu(), ("a",)),
-        Node("tried", op, ("relu",)),
+        Node("tried", op, ("relu", "input") if takes_size(op) else ("relu",)),
         Node("z", conv(out, 1), ("tried",)),
         Node("large", Resize((Fraction(enlarge), Fraction(enlarge)), "nearest"), ("z",)),
         Node("fit", Fit(), ("large" if enlarge > 1 else "z", "input")),
@@ -115,6 +121,10 @@ def several(name: str, *nodes: tuple[str, Op, str]) -> Graph:
 
 
 TWO, HALF = Fraction(2), Fraction(1, 2)
+UP_TO_4 = Extent().up_to(4)
+SIZED: tuple[tuple[Filter, Coordinates], ...]
+SIZED = (("nearest", "asymmetric"), ("linear", "half_pixel"), ("cubic", "align_corners"))
+AROUND = (UP_TO_4 - Extent()).over(2)
 SLOPE = np.linspace(-0.5, 0.5, 6).astype(np.float32)
 OPERATORS: dict[str, Graph] = {
     "strides": through(conv(6, 10, strides=(2, 2)), out=10, enlarge=2),
@@ -143,6 +153,14 @@ OPERATORS: dict[str, Graph] = {
     **{
         f"resize {rounding}": through(Resize((Fraction(3, 2), HALF), "nearest", rounding=rounding), enlarge=2)
         for rounding in ("round_prefer_ceil", "floor", "ceil")
+    },
+    **{
+        f"resize {filter} {place} to a size": through(Resize((UP_TO_4, UP_TO_4), filter, place))
+        for filter, place in SIZED
+    },
+    **{
+        f"fit {mode} around": through(Fit((UP_TO_4, UP_TO_4), (AROUND, fixed(1)), mode), enlarge=1)
+        for mode in get_args(PadMode)
     },
     "resize without what is outside": through(Resize((TWO, Fraction(3, 2)), "cubic", exclude_outside=True)),
     "max pool": through(MaxPool((2, 3), (2, 1), (0, 1, 1, 1)), enlarge=2),
@@ -199,6 +217,16 @@ def test_a_random_network(gl: moderngl.Context, seed: int) -> None:
     height, width = random_graphs.SIZES[seed % len(random_graphs.SIZES)]
     for target in WAYS if ALL_SEEDS else (WAYS[seed % 4],):
         assert_is_reference(gl, random_graphs.random_graph(seed), target, ((width, height),))
+
+
+@pytest.mark.parametrize("number", range(12) if ALL_SEEDS else (0, 7, 8, 11))
+def test_a_network_that_computes_sizes(gl: moderngl.Context, number: int, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from tests.odd_sizes import NETS, export
+
+    graph = load(export(list(NETS)[number], tmp_path / "net.onnx"))
+    for target in WAYS if ALL_SEEDS else (WAYS[number % 4],):
+        assert_is_reference(gl, graph, target, ((23, 17),) if "cropped" in list(NETS)[number] else ((17, 13), (9, 11)))
 
 
 SYSTEM_SIZES = {"imageSR_first": (92, 51), "imageSR_UNet": (12, 16)}
