@@ -8,8 +8,8 @@ kind=$1 arch=$2 steps=$3 pictures=$4 output=$5
 shift 5
 case $kind in
 neutral)
-	set -- --plane luma --degradation neutral --patch 48 --downscale box=0.85,bicubic=0.05,lanczos=0.05,linear=0.05 \
-		--range full8=0.5,limited8=0.3,limited10=0.2 "$@" ;;
+	set -- --plane luma --degradation neutral --patch 48 --downscale box=0.94,bicubic=0.02,lanczos=0.02,linear=0.02 \
+		--range full8=0.6,limited8=0.2,limited10=0.2 "$@" ;;
 ds)
 	set -- --plane luma --degradation ds --patch 48 --downscale box=0.7,bicubic=0.15,lanczos=0.15 \
 		--range limited8=0.7,limited10=0.3 --clean 0.25 "$@" ;;
@@ -20,8 +20,8 @@ chroma)
 	exit 2 ;;
 esac
 exec python -m shadergen train --arch "$arch" --steps "$steps" --data "$pictures" -o "$output" --licence MIT \
-	--optimiser soap --rate 3e-3 --batch 16 --precision bf16 --threads 1 \
-	--soften '*-photos/*=0.5' --weight '*-photos/*=12,met-nasa/*=6,taisei/*=4,peppercarrot/*=4,crawl-titles/*=3,sachi/*=3,gdquest/*=3' \
+	--optimiser soap --loss psnr --rate 3e-3 --batch 16 --precision bf16 --threads 1 \
+	--soften '*-photos/*=0.5' --weight '*-photos/*=12,met-nasa/*=6,taisei/*=20,peppercarrot/*=10,sachi/*=15,gdquest/*=10,crawl-titles/*=4,procedural/*=2' \
 	--exclude 'wesnoth/*' --exclude 'hedgewars/*' --exclude 'supertux/*' --exclude 'plasma-*' --exclude 'mate-photos/*' \
 	--exclude 'gcompris/*' --exclude 'pop-kate-hazen/*' \
 	--exclude 'taisei/0[234679]*' --exclude 'taisei/1[013469]*' --exclude 'taisei/2[0124567]*' \
