@@ -14,26 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from shadergen.passes.compose import macs
 from shadergen.sources import load
-from tests import systems
-
-FULL = {
-    "ArtCNN_R8F64": systems.artcnn,
-    "ArtCNN_R16F96": lambda: systems.artcnn(96, 16),
-    "SRCNN_915": systems.srcnn,
-    "UpConv_7": systems.upconv7,
-    "Vgg_7": systems.vgg7,
-    "DCSCN_12": systems.dcscn,
-    "ESPCN_7": systems.espcn7,
-    "imageSR_first": systems.imagesr_first,
-    "imageSR_UNet": systems.imagesr_unet,
-    "FSRCNN": systems.fsrcnn,
-    "EDSR_baseline": systems.edsr,
-    "CARN_M": systems.carn,
-    "Compact": systems.compact,
-    "Anime4K": systems.anime4k,
-    "CuNNy_4x16": systems.cunny,
-    "XLSR": systems.xlsr,
-}
+from tests.systems import FULL
 
 
 def main() -> None:

@@ -279,6 +279,26 @@ def xlsr(filters: int = 32, blocks: int = 3) -> onnx.ModelProto:
     return net.model(net.clip(net.shuffle(net.conv(x, 27), 3)))
 
 
+FULL: dict[str, Callable[[], onnx.ModelProto]] = {
+    "ArtCNN_R8F64": artcnn,
+    "ArtCNN_R16F96": lambda: artcnn(96, 16),
+    "SRCNN_915": srcnn,
+    "UpConv_7": upconv7,
+    "Vgg_7": vgg7,
+    "DCSCN_12": dcscn,
+    "ESPCN_7": espcn7,
+    "imageSR_first": imagesr_first,
+    "imageSR_UNet": imagesr_unet,
+    "FSRCNN": fsrcnn,
+    "EDSR_baseline": edsr,
+    "CARN_M": carn,
+    "Compact": compact,
+    "Anime4K": anime4k,
+    "CuNNy_4x16": cunny,
+    "XLSR": xlsr,
+}
+"""As they are published."""
+
 SYSTEMS: dict[str, Callable[[], onnx.ModelProto]] = {
     "ArtCNN_R2F8": lambda: artcnn(8, 2),
     "SRCNN": lambda: srcnn(8, 6),
@@ -296,3 +316,4 @@ SYSTEMS: dict[str, Callable[[], onnx.ModelProto]] = {
     "CuNNy": lambda: cunny(8, 2),
     "XLSR": lambda: xlsr(8, 2),
 }
+"""The same shapes with few channels and layers, for tests."""

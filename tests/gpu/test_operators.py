@@ -1,7 +1,8 @@
 """Every operator, on the GPU as the reference says: borders, odd sizes, and sizes that are not in proportion.
 
 Each network is written in two of the four ways, in turn; together the networks use every operator in all of them.
-With SHADERGEN_ALL_SEEDS=1 all 300 random networks run, each in all ways: half an hour on two cores.
+With SHADERGEN_ALL_SEEDS=1 all 300 random networks run, each in all ways, and published networks at their full width: an
+hour and a half.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ from shadergen.graph import (
 from shadergen.runtime.compare import RGBA32F, compare
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.sources import load
-from shadergen.target import Target
+from shadergen.target import Stage, Target
 from tests import random_graphs
 from tests.nets import random_conv
-from tests.systems import SYSTEMS
+from tests.systems import FULL, SYSTEMS
 
 WAYS = (
     Target("compute", weights="texture"),
@@ -239,3 +240,17 @@ def test_a_network_that_people_use(gl: moderngl.Context, name: str, tmp_path: Pa
     path.write_bytes(SYSTEMS[name]().SerializeToString())
     for target in WAYS if ALL_SEEDS else WAYS[1:2]:
         assert_is_reference(gl, load(path), target, (SYSTEM_SIZES.get(name, (17, 13)),))
+
+
+TEXTURE = {"Compact", "ESPCN_7", "CARN_M", "ArtCNN_R8F64", "EDSR_baseline", "DCSCN_12", "ArtCNN_R16F96"}
+"""With weights in code, llvmpipe compiles for longer than a quarter of an hour."""
+
+
+@pytest.mark.skipif(not ALL_SEEDS, reason="half an hour; SHADERGEN_ALL_SEEDS=1 runs it")
+@pytest.mark.parametrize("stage", ["compute", "fragment"])
+@pytest.mark.parametrize("name", FULL)
+def test_a_network_at_its_full_width(gl: moderngl.Context, name: str, stage: Stage, tmp_path: Path) -> None:
+    path = tmp_path / f"{name}.onnx"
+    path.write_bytes(FULL[name]().SerializeToString())
+    target = Target(stage, weights="texture" if name in TEXTURE else "code")
+    assert_is_reference(gl, load(path), target, (SYSTEM_SIZES.get(name, (16, 12)),))
