@@ -307,7 +307,10 @@ def test_an_interrupted_clip_leaves_no_file(copying: Path, tmp_path: Path, end: 
     long = ["-f", "lavfi", "-i", "color=s=64x36:d=200", "-c:v", "mpeg4", f"{tmp_path}/long.avi"]
     subprocess.run(["ffmpeg", "-v", "error", *long], check=True)
     command = [sys.executable, "-m", "shadergen", "upscale", f"{tmp_path}/long.avi", "-o", f"{tmp_path}/out/x.mkv"]
+    # Jobs in a shell's background ignore SIGINT, and so would what they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen([*command, "--shader", str(copying)], stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     while process.poll() is None and not any(tmp_path.glob("out/.*.mkv")):
         time.sleep(0.02)
     time.sleep(0.5)  # until ffmpeg has it, too
