@@ -143,6 +143,16 @@ def test_a_run_can_be_prolonged_until_its_rate_falls(pictures: data.Pictures, tm
         trainer(pictures, long).resume(tmp_path / "late.ckpt")
 
 
+def test_bfloat16_ends_where_the_rate_begins_to_fall(pictures: data.Pictures) -> None:
+    def weights(precision: Any, decay: float) -> Graph:
+        run = trainer(pictures, replace(TINY, precision=precision, decay=decay))
+        run.run()
+        return run.graph
+
+    assert same(weights("bf16", 1.0), weights("fp32", 1.0))
+    assert not same(weights("bf16", 0.5), weights("fp32", 0.5))
+
+
 def test_a_damaged_checkpoint_is_named(pictures: data.Pictures, tmp_path: Path) -> None:
     (tmp_path / "bad.ckpt").write_bytes(b"PK\x03\x04 and then nothing")
     with pytest.raises(ShadergenError, match="found no checkpoint of this version"):

@@ -79,7 +79,7 @@ def _option(name: str, help: str, **attributes: Any) -> Callable[[Command], Comm
 @_option("clean", "ds: share of patches without a codec.")
 @_option("sharpen", "ds: how much what is to be found is sharpened.")
 @_option("holdout", "Pictures kept aside for the PSNR shown.")
-@_option("precision", "Of the convolutions.", type=click.Choice(get_args(Precision)))
+@_option("precision", "Of the convolutions, until the rate falls; then fp32.", type=click.Choice(get_args(Precision)))
 @_option("seed", "Another seed, another run.")
 @click.option("--licence", default="", help="Licence of the weights, written into the file.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads (default: all).")

@@ -127,7 +127,7 @@ class Trainer:
             group["lr"] = rate
         count = self.options.batch // self.world
         image, expected = (part.to(self.device) for part in self.feed.batch(self.step, count, self.rank))
-        bf16 = self.options.precision == "bf16"
+        bf16 = self.options.precision == "bf16" and self.step < self.options.decay_start
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             found = self.network(image, clip=False)
         loss = self.criterion(found.float(), expected)

@@ -72,6 +72,8 @@ class Options:
     holdout: int = 24
     """Pictures that are not trained on but give the PSNR shown."""
     precision: Precision = "fp32"
+    """Of the convolutions until the rate falls; from then on it is fp32. As the steps get small, weights settle where
+    bfloat16's rounding does them good, and the fp32 network that is written loses 0.1 dB (docs/training.md)."""
     seed: int = 0
 
     def __post_init__(self) -> None:
