@@ -1,4 +1,4 @@
-"""The table of docs/verification.md: every model of a folder, as every variant, at four sizes.
+"""The tables of docs/verification.md: every model of a folder, as every variant, at four sizes, chroma at both sitings.
 
 python bench/verification.py weights [FOLDER...]
 """
@@ -6,27 +6,44 @@ python bench/verification.py weights [FOLDER...]
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from shadergen import verify
+from shadergen.graph import Graph
 from shadergen.sources import load
-from shadergen.target import variants
+from shadergen.target import Target, variants
 
 SIZES = (*verify.SIZES, (640, 360))
 
 
 def main(folders: list[str]) -> None:
-    """Print a Markdown table row for each way of running each model."""
-    print("| model | runner, storage | " + " | ".join(f"{w}x{h}" for w, h in SIZES) + " |")
-    print("|" + "---|" * (2 + len(SIZES)))
-    for path in (path for folder in folders for path in sorted(Path(folder).glob("*.npz"))):
-        graph = load(path)
+    """Print a Markdown table for each plane, with a row for each way of running each model."""
+    graphs = [load(path) for folder in folders for path in sorted(Path(folder).glob("*.npz"))]
+    for plane in dict.fromkeys(graph.plane for graph in graphs):
+        headed = False
+        for graph, target, runner in ways([graph for graph in graphs if graph.plane == plane]):
+            report = verify.verify(graph, target, runner=runner, sizes=SIZES)
+            if not headed and report.checks:
+                print_head(report)
+                headed = True
+            print_rows(f"{graph.name}{target.suffix}", report)
+
+
+def ways(graphs: list[Graph]) -> Iterator[tuple[Graph, Target, verify.RunnerName]]:
+    """Every model as every variant in every runner that has it."""
+    runners: tuple[verify.RunnerName, ...] = ("gl", "libplacebo")
+    for graph in graphs:
         for target in variants(graph.plane):
-            for runner in ("gl", "libplacebo"):
-                if runner == "gl" and target.precision == "fp16":
-                    continue
-                report = verify.verify(graph, target, runner=runner, sizes=SIZES)
-                print_rows(f"{graph.name}{target.suffix}", report)
+            yield from ((graph, target, runner) for runner in runners if (runner, target.precision) != ("gl", "fp16"))
+
+
+def print_head(report: verify.Report) -> None:
+    """The frames of the report, which are those of every row."""
+    checks = [check for check in report.checks if check.storage == report.checks[0].storage]
+    frames = [" ".join(filter(None, (f"{check.size[0]}x{check.size[1]}", check.siting))) for check in checks]
+    print("\n| model | runner, storage | " + " | ".join(frames) + " |")
+    print("|" + "---|" * (2 + len(frames)), flush=True)
 
 
 def print_rows(name: str, report: verify.Report) -> None:

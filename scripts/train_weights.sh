@@ -6,13 +6,20 @@
 set -eu
 kind=$1 arch=$2 steps=$3 pictures=$4 output=$5
 shift 5
+often='*-photos/*=12,met-nasa/*=6,taisei/*=20,peppercarrot/*=10,sachi/*=15,gdquest/*=10,crawl-titles/*=4,procedural/*=2'
 case $kind in
 neutral)
+	# Vector drawings seldom, and of them the smaller network has fewer: docs/training.md has what each mixture gives.
+	often='*-photos/*=14,pexels-cc0/*=14,met-nasa/*=6,gdquest/*=15,crawl-titles/*=4'
+	case $arch in
+	*C4F32*) often="$often,taisei/*=25,peppercarrot/*=15,sachi/*=20,procedural/*=1.2,openclipart/*=0.6,dicebear/*=0.6,gophers/*=0.6,tenniel/*=0.6" ;;
+	*) often="$often,taisei/*=30,peppercarrot/*=20,sachi/*=25,procedural/*=0.4,openclipart/*=0.15,dicebear/*=0.2,gophers/*=0.2,tenniel/*=0.3" ;;
+	esac
 	set -- --plane luma --degradation neutral --patch 48 --downscale box=0.94,bicubic=0.02,lanczos=0.02,linear=0.02 \
 		--range full8=0.6,limited8=0.2,limited10=0.2 "$@" ;;
 ds)
 	set -- --plane luma --degradation ds --patch 48 --downscale box=0.7,bicubic=0.15,lanczos=0.15 \
-		--range limited8=0.7,limited10=0.3 --clean 0.25 "$@" ;;
+		--range limited8=0.5,limited10=0.2,full8=0.3 --clean 0.4 "$@" ;;
 chroma)
 	set -- --plane chroma --patch 96 --range limited8=0.6,limited10=0.4 "$@" ;;
 *)
@@ -21,7 +28,7 @@ chroma)
 esac
 exec python -m shadergen train --arch "$arch" --steps "$steps" --data "$pictures" -o "$output" --licence MIT \
 	--optimiser soap --loss psnr --rate 3e-3 --batch 16 --precision bf16 --threads 1 \
-	--soften '*-photos/*=0.5' --weight '*-photos/*=12,met-nasa/*=6,taisei/*=20,peppercarrot/*=10,sachi/*=15,gdquest/*=10,crawl-titles/*=4,procedural/*=2' \
+	--soften '*-photos/*=0.5' --weight "$often" \
 	--exclude 'wesnoth/*' --exclude 'hedgewars/*' --exclude 'supertux/*' --exclude 'plasma-*' --exclude 'mate-photos/*' \
 	--exclude 'gcompris/*' --exclude 'pop-kate-hazen/*' \
 	--exclude 'taisei/0[234679]*' --exclude 'taisei/1[013469]*' --exclude 'taisei/2[0124567]*' \
