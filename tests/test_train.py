@@ -144,7 +144,7 @@ def test_a_run_can_be_prolonged_until_its_rate_falls(pictures: data.Pictures, tm
 
 
 def test_bfloat16_ends_where_the_rate_begins_to_fall(pictures: data.Pictures) -> None:
-    def weights(precision: Any, decay: float) -> Graph:
+    def weights(precision: Any, decay: float) -> Any:
         run = trainer(pictures, replace(TINY, precision=precision, decay=decay))
         run.run()
         return run.graph
