@@ -19,7 +19,7 @@ from sample import draw
 
 from shadergen import codec
 from shadergen.runtime import images
-from shadergen.runtime.upscale import Upscaler
+from shadergen.runtime.upscale import Upscaler, enlarge
 
 ROOT = Path(__file__).resolve().parent.parent
 SPOTS = ((460, 80), (60, 250), (455, 392))
@@ -48,13 +48,9 @@ def main() -> None:
 
 
 def bicubic(pixels: Pixels) -> Pixels:
-    """(3, h, w) to (3, 2 h, 2 w), as Pillow does it."""
+    """(3, h, w) to (3, 2 h, 2 w)."""
     height, width = pixels.shape[1:]
-    channels = [
-        Image.fromarray(channel.astype(np.float32)).resize((2 * width, 2 * height), Image.Resampling.BICUBIC)
-        for channel in pixels
-    ]
-    return np.stack([np.asarray(channel) for channel in channels])
+    return enlarge(pixels.astype(np.float32), (2 * width, 2 * height))
 
 
 def played(name: str, pixels: Pixels) -> Pixels:

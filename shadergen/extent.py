@@ -130,6 +130,14 @@ class Extent:
             return fixed(1)
         raise ValueError(f"found {self}, which is below 0 for some pictures only, expected the same for all")
 
+    @property
+    def never_below_zero(self) -> bool:
+        """Whether it is 0 or more for every n from 1."""
+        try:
+            return self.below_zero() == fixed(0)
+        except ValueError:  # for small pictures it is, for large ones not, or the other way round
+            return False
+
     def where(self, condition: Extent) -> Extent:
         """The extent where the condition is 1, and 0 where it is 0. Raises ValueError for what grows only there."""
         if condition.constant:

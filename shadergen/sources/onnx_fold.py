@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from shadergen.extent import fixed
 from shadergen.graph import (
     Affine,
     Array,
@@ -124,12 +123,10 @@ def _fitted(first: Fit, second: Fit) -> Op | None:
     """What is put around a picture and then cropped."""
     front = [corner.times(-1) for corner in second.corner]
     behind = [a - b - crop for a, b, crop in zip(first.size, second.size, front, strict=True)]
-    try:
-        crops = all(side.below_zero() == fixed(0) for side in front + behind)
-    except ValueError:  # for some sizes of the picture only
+    if not all(side.never_below_zero for side in front + behind):  # it puts more around, at some sizes at least
         return None
     down, right = (a - crop for a, crop in zip(first.corner, front, strict=True))
-    return replace(second, corner=(down, right), mode=first.mode) if crops else None
+    return replace(second, corner=(down, right), mode=first.mode)
 
 
 def _double(array: Array) -> Any:

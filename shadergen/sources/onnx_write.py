@@ -22,7 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from shadergen import __version__
 from shadergen.errors import ModelError
-from shadergen.extent import Area, Extent, Term, fixed
+from shadergen.extent import Area, Term
 from shadergen.files import write_whole
 from shadergen.graph import (
     Add,
@@ -333,14 +333,7 @@ def _sides(op: Fit, own: TensorType, like: TensorType) -> tuple[bool, bool]:
     sizes = [size.after(other) for size, other in zip(op.size, like.area, strict=True)]
     behind = [size - mine - corner for size, mine, corner in zip(sizes, own.area, before, strict=True)]
     sides = before + behind
-    return not all(map(_never_above, sides)), not all(_never_above(side.times(-1)) for side in sides)
-
-
-def _never_above(extent: Extent) -> bool:
-    try:
-        return extent.times(-1).below_zero() == fixed(0)
-    except ValueError:  # for small pictures it is, for large ones not, or the other way round
-        return False
+    return not all(side.times(-1).never_below_zero for side in sides), not all(side.never_below_zero for side in sides)
 
 
 def _changed(op: LeakyRelu | Elu | Selu) -> dict[str, float]:
