@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from shadergen import compiler, hookfile
-from shadergen.glsltext import shared_bytes, without_comments
-from shadergen.runtime.bench import Entry, Options, measure
-from shadergen.runtime.benchreport import FileReport, Report
+from shadergen.lint.glsltext import shared_bytes, without_comments
+from shadergen.measure.bench import Entry, Options, measure
+from shadergen.measure.report import FileReport, Report
 from shadergen.sources import load
 from shadergen.target import OPTIMISATIONS, Target
 

@@ -20,10 +20,11 @@ import numpy as np
 
 from shadergen.errors import ShadergenError
 from shadergen.hookfile import parse
-from shadergen.runtime import mpv, video
+from shadergen.runtime import mpv
 from shadergen.runtime.context import open_context
 from shadergen.runtime.images import rgb_to_ycbcr
 from shadergen.runtime.runner import Frame, Runner
+from shadergen.upscale import video
 
 ROOT = Path(__file__).resolve().parent.parent
 X264 = ("-c:v", "libx264", "-crf", "12", "-x264-params")

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from shadergen import compiler, reference
-from shadergen.graph import Array, Conv, Graph
+from shadergen import compiler
+from shadergen.ir import reference
+from shadergen.ir.graph import Graph
+from shadergen.ir.ops import Array, Conv
 from shadergen.runtime.compare import compare
 from shadergen.runtime.images import load as load_picture
 from shadergen.runtime.images import rgb_to_ycbcr

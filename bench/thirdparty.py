@@ -46,10 +46,10 @@ import numpy.typing as npt
 
 from shadergen.errors import HookFileError, ShaderRunError
 from shadergen.files import write_whole
-from shadergen.glsltext import without_comments
 from shadergen.hookfile import HookFile, HookPass, Param, Rpn, parse
 from shadergen.hookfile import format as hook_text
 from shadergen.lint import glslang_compiler, lint_file
+from shadergen.lint.glsltext import without_comments
 from shadergen.runtime import images, libplacebo
 from shadergen.runtime.context import open_context
 from shadergen.runtime.program import Storage

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from shadergen import verify
-from shadergen.graph import Graph
+from shadergen.ir.graph import Graph
+from shadergen.judge import verify
 from shadergen.sources import load
 from shadergen.target import Target, variants
 

@@ -11,8 +11,8 @@ import json
 import sys
 from pathlib import Path
 
-from shadergen import verify
 from shadergen.errors import ShadergenError
+from shadergen.judge import verify
 from shadergen.runtime import context, libplacebo
 from shadergen.sources import load
 from shadergen.target import variants

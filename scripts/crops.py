@@ -17,9 +17,9 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from sample import draw
 
-from shadergen import codec
+from shadergen.judge import codec
 from shadergen.runtime import images
-from shadergen.runtime.upscale import Upscaler, enlarge
+from shadergen.upscale.upscale import Upscaler, enlarge
 
 ROOT = Path(__file__).resolve().parent.parent
 SPOTS = ((460, 80), (60, 250), (455, 392))

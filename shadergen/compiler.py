@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shadergen import passes
-from shadergen.emit import emit
+from shadergen.emit.emit import emit
 from shadergen.errors import TargetError
-from shadergen.fusion import fuse
-from shadergen.graph import Conv, ConvTranspose, Graph
 from shadergen.hookfile import HookFile
-from shadergen.schedule import Schedule, schedule
+from shadergen.ir.graph import Graph
+from shadergen.ir.ops import Conv, ConvTranspose
+from shadergen.schedule.fusion import fuse
+from shadergen.schedule.schedule import Schedule, schedule
 from shadergen.target import Target, Weights
 
 MAX_CODE_WEIGHTS = 65536

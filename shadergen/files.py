@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Files: written whole or not at all, and those that ship with the package."""
 
 from __future__ import annotations
 
@@ -52,3 +52,9 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def shipped(folder: str) -> Path:
+    """A folder that comes with the package, `templates` or `shaders`: within it in a wheel, beside it in a checkout."""
+    package = Path(__file__).parent
+    return next(path for path in (package / folder, package.parent / folder) if path.is_dir())

@@ -9,7 +9,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from shadergen.graph import (
+from shadergen.ir.graph import Graph, Node, Plane, Record
+from shadergen.ir.infer import infer
+from shadergen.ir.ops import (
     Add,
     Array,
     Clip,
@@ -17,24 +19,19 @@ from shadergen.graph import (
     Conv,
     DepthToSpace,
     Elu,
-    Graph,
     LeakyRelu,
     Mul,
-    Node,
     Op,
     PadMode,
-    Plane,
     PRelu,
-    Record,
     Relu,
     Selu,
     Sigmoid,
     Slice,
     SpaceToDepth,
     Tanh,
-    TensorType,
-    infer,
 )
+from shadergen.ir.types import TensorType
 from shadergen.sources import cmodel
 
 Item = TypeVar("Item")

@@ -16,8 +16,10 @@ from typing import TypeVar, get_args
 import numpy as np
 import onnx
 
-from shadergen.extent import Extent, fixed
-from shadergen.graph import (
+from shadergen.ir.extent import Extent, fixed
+from shadergen.ir.graph import Graph, Node, Plane
+from shadergen.ir.infer import infer
+from shadergen.ir.ops import (
     Add,
     Affine,
     Array,
@@ -35,16 +37,13 @@ from shadergen.graph import (
     Fit,
     Gather,
     GlobalAveragePool,
-    Graph,
     Internal,
     LeakyRelu,
     MaxPool,
     Mul,
-    Node,
     Op,
     Pad,
     PadMode,
-    Plane,
     PRelu,
     Relu,
     Resize,
@@ -58,10 +57,9 @@ from shadergen.graph import (
     Sqrt,
     Sub,
     Tanh,
-    TensorType,
-    infer,
 )
-from shadergen.sources import onnx_write
+from shadergen.ir.types import TensorType
+from shadergen.sources.onnx import write as onnx_write
 
 Item = TypeVar("Item")
 

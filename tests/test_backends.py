@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from shadergen import hookfile
-from shadergen.glslang import build_program
 from shadergen.hookfile import HookFile
+from shadergen.lint.glslang import build_program
 from shadergen.runtime.program import glsl
 
 GOLDENS = sorted((Path(__file__).parent / "golden").glob("*.glsl"))

@@ -14,14 +14,14 @@ from PIL import Image
 from shadergen.cli import main
 from shadergen.errors import ShadergenError
 from shadergen.hookfile import HookFile, parse
-from shadergen.runtime import shadercost
-from shadergen.runtime.benchreport import FileReport, Measured, Report, Spread, file_reports
-from shadergen.runtime.benchtable import format_report
-from shadergen.runtime.chart import save_chart
+from shadergen.measure import shadercost
+from shadergen.measure.chart import save_chart
+from shadergen.measure.probes import Peak
+from shadergen.measure.report import FileReport, Measured, Report, Spread, file_reports
+from shadergen.measure.table import format_report
 from shadergen.runtime.clock import is_software
 from shadergen.runtime.context import Device
 from shadergen.runtime.hooks import PassRun
-from shadergen.runtime.probes import Peak
 
 SHADERS = Path(__file__).parents[1] / "shaders"
 

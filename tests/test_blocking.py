@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadergen import blocking
-from shadergen.blocking import WINOGRAD, Axis, Matrix, direct
-from shadergen.graph import Array
+from shadergen.ir.ops import Array
+from shadergen.kernels import blocking
+from shadergen.kernels.blocking import WINOGRAD, Axis, Matrix, direct
 from tests.nets import random_conv
 
 AXES = [*(direct(block, taps) for block in (1, 2, 4, 5) for taps in (1, 2, 3, 5, 9)), WINOGRAD]

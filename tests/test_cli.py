@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from shadergen import verify
 from shadergen.cli import main
 from shadergen.errors import NoDeviceError
+from shadergen.judge import verify
 from shadergen.sources import save
 from tests.nets import c_model
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from shadergen.runtime.compare import ssim
-from shadergen.runtime.comparepage import Comparison, page
+from shadergen.upscale.comparepage import Comparison, page
 
 CHROMIUM = next(
     (

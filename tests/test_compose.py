@@ -12,9 +12,12 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from shadergen import passes, reference
+from shadergen import passes
 from shadergen.errors import ModelError
-from shadergen.graph import Add, Array, Conv, Graph, Node, Op, PadMode, Relu, Rim, RimTerm, dump, verify
+from shadergen.ir import reference
+from shadergen.ir.dump import dump
+from shadergen.ir.graph import Graph, Node, verify
+from shadergen.ir.ops import Add, Array, Conv, Op, PadMode, Relu, Rim, RimTerm
 from shadergen.passes.compose import MAX_KERNEL, compose_linear, macs
 from shadergen.sources import npz
 from tests.nets import PLANES, c_model, random_graph

@@ -13,10 +13,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from shadergen import reference
 from shadergen.cli import main
 from shadergen.errors import ModelError
-from shadergen.graph import Conv, Graph, Node, Op, Record, Relu, dump, verify
+from shadergen.ir import reference
+from shadergen.ir.dump import dump
+from shadergen.ir.graph import Graph, Node, Record, verify
+from shadergen.ir.ops import Conv, Op, Relu
 from shadergen.sources import load, npz, save
 from shadergen.sources.prescale import PrescaleFilter, prescaled
 from tests.nets import PLANES, RECORD, c_model

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 from shadergen import __version__, compiler, hookfile
-from shadergen.emit import CHROMA_GUARD
+from shadergen.emit.emit import CHROMA_GUARD
 from shadergen.errors import TargetError
-from shadergen.glsltext import shared_bytes, without_comments
-from shadergen.graph import Clip, Concat, Conv, Graph, Node, Op, Plane, PRelu, Relu, Slice
 from shadergen.hookfile import Compute, HookFile, HookPass, Rpn, UserTexture
+from shadergen.ir.graph import Graph, Node, Plane
+from shadergen.ir.ops import Clip, Concat, Conv, Op, PRelu, Relu, Slice
 from shadergen.lint import glslang_compiler, lint_text
+from shadergen.lint.glsltext import shared_bytes, without_comments
 from shadergen.target import VARIANTS, Target
 from tests.nets import PLANES, c_model, packs_of_two_passes, random_conv, random_graph
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadergen import glsl
-from shadergen.glsl import FP16, FP32, Types
-from shadergen.graph import Clip, LeakyRelu, PRelu, Relu, Tanh
+from shadergen.glsl import spelling as glsl
+from shadergen.glsl.spelling import FP16, FP32, Types
+from shadergen.ir.ops import Clip, LeakyRelu, PRelu, Relu, Tanh
 
 NAMES = {
     "C4F32_CMP": "C4F32_CMP",

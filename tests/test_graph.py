@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadergen.errors import ModelError
-from shadergen.extent import fixed
-from shadergen.graph import (
+from shadergen.ir.dump import dump
+from shadergen.ir.extent import Extent, fixed
+from shadergen.ir.graph import Graph, Node, verify
+from shadergen.ir.infer import infer
+from shadergen.ir.ops import (
     Add,
     Affine,
     Array,
@@ -27,16 +30,13 @@ from shadergen.graph import (
     Div,
     Elu,
     Erf,
-    Extent,
     Fit,
     Gather,
     GlobalAveragePool,
-    Graph,
     LeakyRelu,
     MaxPool,
     MeanOfMeans,
     Mul,
-    Node,
     Op,
     Pad,
     PRelu,
@@ -52,11 +52,8 @@ from shadergen.graph import (
     Sqrt,
     Sub,
     Tanh,
-    TensorType,
-    dump,
-    infer,
-    verify,
 )
+from shadergen.ir.types import TensorType
 from tests.nets import PLANES, c_model, random_graph
 
 HALF, TWICE = Extent(Fraction(1, 2)), Extent(Fraction(2))

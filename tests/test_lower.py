@@ -7,20 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadergen import reference
-from shadergen.graph import (
-    Add,
-    Conv,
-    ConvTranspose,
-    GlobalAveragePool,
-    Graph,
-    Node,
-    Op,
-    Pad,
-    PadMode,
-    Relu,
-    verify,
-)
+from shadergen.ir import reference
+from shadergen.ir.graph import Graph, Node, verify
+from shadergen.ir.ops import Add, Conv, ConvTranspose, GlobalAveragePool, Op, Pad, PadMode, Relu
 from shadergen.passes.lower import MAX_CHANNELS, MEAN_BLOCK, lower
 
 RNG = np.random.default_rng(0)

@@ -23,7 +23,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadergen.errors import ModelError, ShadergenError
-from shadergen.graph import Conv, Graph, Plane, PRelu, Record, dump
+from shadergen.ir.dump import dump
+from shadergen.ir.graph import Graph, Plane, Record
+from shadergen.ir.ops import Conv, PRelu
 from shadergen.sources import cmodel, load, save
 from tests.nets import PLANES, c_model, random_graph
 

@@ -12,8 +12,10 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from shadergen import reference
-from shadergen.graph import Affine, Conv, Fit, Graph, Pad, Resize, dump, verify
+from shadergen.ir import reference
+from shadergen.ir.dump import dump
+from shadergen.ir.graph import Graph, verify
+from shadergen.ir.ops import Affine, Conv, Fit, Pad, Resize
 from shadergen.sources import load
 from tests.systems import Net, artcnn
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from shadergen.errors import ModelError
-from shadergen.graph import Plane
+from shadergen.ir.graph import Plane
 from shadergen.sources import load
 from tests.systems import Net, artcnn, compact
 

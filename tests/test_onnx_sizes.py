@@ -10,8 +10,10 @@ import onnxruntime
 import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument, RuntimeException
 
-from shadergen import reference
-from shadergen.graph import Fit, Graph, Resize, dump
+from shadergen.ir import reference
+from shadergen.ir.dump import dump
+from shadergen.ir.graph import Graph
+from shadergen.ir.ops import Fit, Resize
 from shadergen.sources import load, save
 from tests.systems import Net
 from tests.test_random_graphs import contents

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadergen.graph import TensorType
-from shadergen.packing import LANES, Texture, lanes, pack_value, tile
+from shadergen.ir.types import TensorType
+from shadergen.schedule.packing import LANES, Texture, lanes, pack_value, tile
 
 SHAPES = {1: (1, 1), 2: (2, 1), 3: (3, 1), 4: (2, 2), 5: (3, 2), 6: (3, 2), 7: (4, 2), 8: (4, 2), 9: (3, 3)} | {
     10: (4, 3),

@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 
 from shadergen.cli import main
 from shadergen.cli.doctor import advise
+from shadergen.measure.report import FileReport
 from shadergen.runtime import players
-from shadergen.runtime.benchreport import FileReport
 from shadergen.runtime.players import mpv_folder
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from shadergen import reference
-from shadergen.graph import Graph, dump, verify
+from shadergen.ir import reference
+from shadergen.ir.dump import dump
+from shadergen.ir.graph import Graph, verify
 from shadergen.sources import load, save
 from tests.random_graphs import OPERATORS, SIZES, random_graph, random_model
 

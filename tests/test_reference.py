@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from shadergen import reference
-from shadergen.extent import Extent
-from shadergen.graph import (
+from shadergen.ir import reference
+from shadergen.ir.extent import Extent
+from shadergen.ir.graph import verify
+from shadergen.ir.infer import infer
+from shadergen.ir.ops import (
     Add,
     Affine,
     AveragePool,
@@ -55,10 +57,8 @@ from shadergen.graph import (
     Sqrt,
     Sub,
     Tanh,
-    TensorType,
-    infer,
-    verify,
 )
+from shadergen.ir.types import TensorType
 from tests.nets import PLANES, c_model, random_conv, random_graph
 
 Image = npt.NDArray[Any]

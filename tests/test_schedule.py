@@ -9,26 +9,12 @@ import numpy as np
 import pytest
 
 from shadergen import compiler
-from shadergen.blocking import WINOGRAD, direct
 from shadergen.errors import TargetError
-from shadergen.graph import (
-    Add,
-    Clip,
-    Concat,
-    Conv,
-    DepthToSpace,
-    Graph,
-    Node,
-    Op,
-    Plane,
-    PRelu,
-    Relu,
-    Rim,
-    Slice,
-    SpaceToDepth,
-)
-from shadergen.packing import lanes
-from shadergen.schedule import (
+from shadergen.ir.graph import Graph, Node, Plane
+from shadergen.ir.ops import Add, Clip, Concat, Conv, DepthToSpace, Op, PRelu, Relu, Rim, Slice, SpaceToDepth
+from shadergen.kernels.blocking import WINOGRAD, direct
+from shadergen.schedule.packing import lanes
+from shadergen.schedule.schedule import (
     MAX_PRODUCTS,
     MAX_SUMS,
     ConvStep,

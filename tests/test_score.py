@@ -12,10 +12,11 @@ import PIL.Image
 import pytest
 from click.testing import CliRunner
 
-from shadergen import score as scoring
 from shadergen import sources
 from shadergen.cli import main
-from shadergen.graph import Clip, Conv, DepthToSpace, Graph, Node
+from shadergen.ir.graph import Graph, Node
+from shadergen.ir.ops import Clip, Conv, DepthToSpace
+from shadergen.judge import score as scoring
 from tests.nets import c_model
 
 

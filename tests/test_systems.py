@@ -11,8 +11,8 @@ import onnx
 import onnxruntime
 import pytest
 
-from shadergen import reference
-from shadergen.graph import Graph, verify
+from shadergen.ir import reference
+from shadergen.ir.graph import Graph, verify
 from shadergen.sources import load, save
 from tests.systems import SYSTEMS
 

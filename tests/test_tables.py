@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadergen import hookfile, passes, tables
-from shadergen.emit import emit
-from shadergen.graph import Add, Array, Conv, Graph, Node, Relu, Rim, RimTerm, verify
+from shadergen import hookfile, passes
+from shadergen.emit.emit import emit
+from shadergen.glsl import tables
+from shadergen.glsl.tables import Table
 from shadergen.hookfile import HookFile, UserTexture
-from shadergen.rim import EVERY
-from shadergen.schedule import schedule
-from shadergen.tables import Table
+from shadergen.ir.graph import Graph, Node, verify
+from shadergen.ir.ops import Add, Array, Conv, Relu, Rim, RimTerm
+from shadergen.kernels.rim import EVERY
+from shadergen.schedule.schedule import schedule
 from shadergen.target import VARIANTS, Target
 from tests.nets import c_model, random_conv
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from shadergen import compiler, hookfile, reference
-from shadergen.graph import dump
+from shadergen import compiler, hookfile
+from shadergen.ir import reference
+from shadergen.ir.dump import dump
 from shadergen.lint import lint_text
 from shadergen.sources import load
 from shadergen.target import Target

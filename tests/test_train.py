@@ -16,10 +16,11 @@ import PIL.Image
 import pytest
 from click.testing import CliRunner
 
-from shadergen import reference, sources
+from shadergen import sources
 from shadergen.cli import main
 from shadergen.errors import ShadergenError
-from shadergen.graph import Graph
+from shadergen.ir import reference
+from shadergen.ir.graph import Graph
 from shadergen.runtime import images
 from shadergen.train import arch, data
 from shadergen.train.options import Options

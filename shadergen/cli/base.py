@@ -15,7 +15,7 @@ from shadergen.errors import ShadergenError, TargetError
 from shadergen.target import OPTIMISATIONS, Precision, Stage, Target, Weights
 
 if TYPE_CHECKING:
-    from shadergen.graph import Graph, Plane
+    from shadergen.ir.graph import Graph, Plane
     from shadergen.sources.prescale import PrescaleFilter
 
 Command = Callable[..., Any]

@@ -16,7 +16,7 @@ from shadergen.errors import ShadergenError
 from shadergen.target import Target
 
 if TYPE_CHECKING:
-    from shadergen.runtime.bench import Entry
+    from shadergen.measure.bench import Entry
 
 
 @click.command()
@@ -47,8 +47,8 @@ def bench(
     """
     if plot and plot.suffix.lower() not in (".png", ".svg"):
         raise click.UsageError(f"found --plot {plot}, expected a .png or .svg file")
-    from shadergen.runtime import bench as timing
-    from shadergen.runtime.benchtable import format_report
+    from shadergen.measure import bench as timing
+    from shadergen.measure.table import format_report
 
     entries = [_bench_entry(file, load, target) for file in files]
     if len(entries) == 1 and entries[0].problem:
@@ -63,7 +63,7 @@ def bench(
     else:
         click.echo(format_report(report, passes=show_passes), nl=False)
     if plot:
-        from shadergen.runtime.chart import save_chart
+        from shadergen.measure.chart import save_chart
 
         save_chart(plot, report)
         click.echo(plot, err=as_json)
@@ -73,7 +73,7 @@ def bench(
 def _bench_entry(file: Path, load: Load, target: Target) -> Entry:
     """A shader's text or that of a model, or why there is none: the other files are timed all the same."""
     from shadergen import compiler, hookfile
-    from shadergen.runtime.bench import Entry
+    from shadergen.measure.bench import Entry
 
     try:
         if file.suffix in (".glsl", ".hook"):
@@ -85,7 +85,7 @@ def _bench_entry(file: Path, load: Load, target: Target) -> Entry:
 
 
 def _shared_bytes(body: str, threads: tuple[int, int]) -> int | None:
-    from shadergen.glsltext import shared_bytes, without_comments
+    from shadergen.lint.glsltext import shared_bytes, without_comments
 
     return shared_bytes(without_comments(body), threads)
 

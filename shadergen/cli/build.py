@@ -11,7 +11,7 @@ from shadergen.cli.base import Load, Pair, load_options, model_argument, spinner
 from shadergen.target import Target
 
 if TYPE_CHECKING:
-    from shadergen.graph import Graph
+    from shadergen.ir.graph import Graph
 
 
 @click.command()
@@ -44,7 +44,7 @@ HEAVY = 100_000
 
 def _warn(graph: Graph) -> None:
     """What the player will show or not keep up with, on the standard error."""
-    from shadergen.graph import verify
+    from shadergen.ir.graph import verify
     from shadergen.passes.compose import macs
 
     count = float(macs(graph))
@@ -61,7 +61,7 @@ def _warn(graph: Graph) -> None:
 
 def _tuned(graph: Graph, target: Target, size: tuple[int, int] | None) -> Target:
     """The fastest way to write the model on this device; what was tried goes to the standard error."""
-    from shadergen.tune import tune
+    from shadergen.judge.tune import tune
 
     if target.stage == "fragment":
         raise click.UsageError("found --tune with --fragment, expected --compute: fragment passes have no choices")

@@ -13,7 +13,7 @@ from shadergen import __version__
 from shadergen.cli.base import spinner
 
 if TYPE_CHECKING:
-    from shadergen.runtime.benchreport import FileReport
+    from shadergen.measure.report import FileReport
     from shadergen.runtime.context import Device
 
 BUDGET = 0.020
@@ -81,7 +81,8 @@ def _opengl() -> Device | None:
 
 def _timed(device: Device) -> dict[str, FileReport]:
     """The candidates on this device, by name."""
-    from shadergen.runtime import bench, players
+    from shadergen.measure import bench
+    from shadergen.runtime import players
 
     suffixes = ("_CMP", "_CMP_INSTANT") if device.has_compute else ("",)
     names = [f"{model}{suffix}" for model in ("C4F32", "C4F16") for suffix in suffixes]

@@ -12,7 +12,7 @@ from shadergen.cli.base import Load, Pair, existing, load_options, read_text, ta
 from shadergen.target import Target
 
 if TYPE_CHECKING:
-    from shadergen.graph import Graph
+    from shadergen.ir.graph import Graph
 
 
 @click.command()
@@ -27,7 +27,7 @@ def inspect(file: Path, size: tuple[int, int], as_json: bool, load: Load, target
         _inspect_shader(file, as_json)
         return
     from shadergen import compiler
-    from shadergen.graph import dump
+    from shadergen.ir.dump import dump
 
     graph = load(file)
     if not as_json:

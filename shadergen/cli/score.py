@@ -28,9 +28,9 @@ def score(
     sheet: Path | None,
 ) -> None:
     """Measure MODELS on pictures that are made small: PSNR and SSIM, beside bicubic and Lanczos."""
-    from shadergen import scoretable
-    from shadergen.contactsheet import ContactSheet
-    from shadergen.score import score as measure
+    from shadergen.judge import scoretable
+    from shadergen.judge.contactsheet import ContactSheet
+    from shadergen.judge.score import score as measure
 
     if as_json and markdown:
         raise click.UsageError("found --json and --markdown, expected one of them")

@@ -20,10 +20,10 @@ from shadergen.errors import ShadergenError
 from shadergen.target import Target
 
 if TYPE_CHECKING:
-    from shadergen.runtime.comparepage import Comparison
     from shadergen.runtime.images import Array, Codes, Image
     from shadergen.runtime.program import Storage
-    from shadergen.runtime.upscale import Upscaler
+    from shadergen.upscale.comparepage import Comparison
+    from shadergen.upscale.upscale import Upscaler
 
 _KEPT_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp"})
 """In a folder, pictures keep these suffixes; others (.gif, say, with its 256 colours) become .png."""
@@ -115,7 +115,7 @@ def upscale(
             _upscale_clip(job, work, shlex.split(encode or "") or None, advance)
     if compare and comparisons:
         from shadergen.files import write_whole
-        from shadergen.runtime.comparepage import page
+        from shadergen.upscale.comparepage import page
 
         write_whole(compare, page(comparisons).encode())
         click.echo(compare)
@@ -130,7 +130,7 @@ def _shader(path: Path, load: Load) -> tuple[str, float]:
     if path.suffix in (".glsl", ".hook"):
         return read_text(path), 2.0
     from shadergen import compiler, hookfile
-    from shadergen.graph import verify
+    from shadergen.ir.graph import verify
 
     graph = load(path)
     scale = 2.0 if graph.plane == "chroma" else float(verify(graph)[graph.output].width.scale)
@@ -140,7 +140,7 @@ def _shader(path: Path, load: Load) -> tuple[str, float]:
 def _upscale_pictures(jobs: Sequence[Job], work: Work, advance: Advance) -> tuple[list[Comparison], int]:
     """What --compare shows, and how many pictures of several were damaged."""
     from shadergen.errors import ImageError
-    from shadergen.runtime.upscale import Upscaler
+    from shadergen.upscale.upscale import Upscaler
 
     comparisons: list[Comparison] = []
     damaged = 0
@@ -174,7 +174,7 @@ def _upscale_picture(
     job: Job, work: Work, upscaler: Callable[[int], Upscaler], progress: Callable[[float], None]
 ) -> Comparison | None:
     from shadergen.runtime.images import load, save
-    from shadergen.runtime.upscale import side_by_side
+    from shadergen.upscale.upscale import side_by_side
 
     image = load(job.input)
     _check_format(job, image)
@@ -190,7 +190,7 @@ def _upscale_picture(
 
 
 def _upscale_clip(job: Job, work: Work, encoder: Sequence[str] | None, advance: Advance) -> None:
-    from shadergen.runtime.video import upscale_clip
+    from shadergen.upscale.video import upscale_clip
 
     def progress(done: int, frames: int) -> None:
         advance(f"{job.input.name}: {done} of about {frames} frames", done / frames if frames else 0.0)
@@ -203,9 +203,9 @@ def _upscale_clip(job: Job, work: Work, encoder: Sequence[str] | None, advance: 
 
 
 def _comparison(job: Job, before: Array, codes: Codes, truth: Path | None) -> Comparison:
-    from shadergen.runtime.comparepage import Comparison
     from shadergen.runtime.images import load
-    from shadergen.runtime.upscale import enlarge
+    from shadergen.upscale.comparepage import Comparison
+    from shadergen.upscale.upscale import enlarge
 
     height, width = codes.shape[1:]
     wanted = load(truth).pixels if truth else None
@@ -221,7 +221,7 @@ def _comparison(job: Job, before: Array, codes: Codes, truth: Path | None) -> Co
 
 def _jobs(inputs: Sequence[str], output: Path) -> list[Job]:
     """Every input with its output; wildcards that the shell left alone (on Windows, all) are resolved."""
-    from shadergen.runtime.video import SUFFIXES
+    from shadergen.upscale.video import SUFFIXES
 
     paths: list[Path] = []
     for given in inputs:
@@ -242,7 +242,7 @@ def _check(
     jobs: Sequence[Job], overwrite: bool, compare: Path | None, truth: Path | None, before_after: Path | None
 ) -> None:
     """Raise what can be said before the work."""
-    from shadergen.runtime.video import SUFFIXES
+    from shadergen.upscale.video import SUFFIXES
 
     clips = sum(job.is_clip for job in jobs)
     if (compare or before_after) and clips:

@@ -9,21 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shadergen.cli.base import (
-    Load,
-    Pair,
-    existing,
-    load_options,
-    model_argument,
-    read_text,
-    spinner,
-    target_options,
-)
+from shadergen.cli.base import Load, Pair, existing, load_options, model_argument, read_text, spinner, target_options
 from shadergen.target import Target
 
 if TYPE_CHECKING:
-    from shadergen.graph import Array
-    from shadergen.verify import Check
+    from shadergen.ir.ops import Array
+    from shadergen.judge.verify import Check
 
 
 @click.command()
@@ -48,7 +39,7 @@ def verify(
     target: Target,
 ) -> None:
     """Run MODEL's shader on the GPU and compare the picture with what the network means."""
-    from shadergen import verify as verification
+    from shadergen.judge import verify as verification
 
     graph = load(model)
     text = read_text(shader) if shader else None

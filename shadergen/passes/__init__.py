@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shadergen.graph import Graph
+from shadergen.ir.graph import Graph
 from shadergen.passes.compose import compose_linear
 from shadergen.passes.dead import remove_dead
 from shadergen.passes.lower import lower

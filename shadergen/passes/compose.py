@@ -32,21 +32,9 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from shadergen.graph import (
-    Add,
-    Array,
-    Concat,
-    Conv,
-    ConvTranspose,
-    Graph,
-    Node,
-    Op,
-    PadMode,
-    Rim,
-    RimTerm,
-    TensorType,
-    verify,
-)
+from shadergen.ir.graph import Graph, Node, verify
+from shadergen.ir.ops import Add, Array, Concat, Conv, ConvTranspose, Op, PadMode, Rim, RimTerm
+from shadergen.ir.types import TensorType
 from shadergen.passes.dead import remove_dead
 
 MAX_KERNEL = 9

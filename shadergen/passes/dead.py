@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shadergen.graph import Graph
+from shadergen.ir.graph import Graph
 
 
 def remove_dead(graph: Graph) -> Graph:

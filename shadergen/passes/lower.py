@@ -15,7 +15,8 @@ from math import lcm
 
 import numpy as np
 
-from shadergen.graph import (
+from shadergen.ir.graph import Graph, Node
+from shadergen.ir.ops import (
     Add,
     Array,
     AveragePool,
@@ -23,10 +24,8 @@ from shadergen.graph import (
     ConvTranspose,
     DepthToSpace,
     GlobalAveragePool,
-    Graph,
     MaxPool,
     MeanOfMeans,
-    Node,
     Pad,
     Sides,
 )

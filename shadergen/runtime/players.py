@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from shadergen.errors import ShadergenError
-from shadergen.files import write_whole
+from shadergen.files import shipped, write_whole
 
 _RECORD = ".shadergen.json"
 """In mpv's folder `shaders`: the checksum of each file as it was installed, so that an edited one is known."""
@@ -26,9 +26,7 @@ Action = Literal["new", "unchanged", "update", "edited"]
 
 def bundled() -> dict[str, Path]:
     """The shaders that come with this package, by name without suffix."""
-    package = Path(__file__).parent.parent
-    folders = (package / "shaders", package.parent / "shaders")  # in the wheel, in a checkout
-    return {path.stem: path for folder in reversed(folders) for path in sorted(folder.glob("*.glsl"))}
+    return {path.stem: path for path in sorted(shipped("shaders").glob("*.glsl"))}
 
 
 _VARIANTS = {"_DS": "also removes compression noise and sharpens", "_INSTANT": "starts at once"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from shadergen.errors import ModelError
-from shadergen.graph import Graph, Plane
+from shadergen.ir.graph import Graph, Plane
 from shadergen.sources import npz
 
 SUFFIXES = (".npz", ".onnx")
@@ -38,7 +38,7 @@ def save(graph: Graph, path: Path, fp16: bool = False) -> None:
         case ".npz":
             npz.save(graph, path)
         case ".onnx":
-            from shadergen.sources import onnx_write
+            from shadergen.sources.onnx import write as onnx_write
 
             onnx_write.save(graph, path, fp16)
         case suffix:

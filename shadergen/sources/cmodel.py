@@ -9,20 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shadergen.graph import (
-    Add,
-    Array,
-    Clip,
-    Conv,
-    DepthToSpace,
-    Graph,
-    Node,
-    Plane,
-    Record,
-    Relu,
-    Slice,
-    SpaceToDepth,
-)
+from shadergen.ir.graph import Graph, Node, Plane, Record
+from shadergen.ir.ops import Add, Array, Clip, Conv, DepthToSpace, Relu, Slice, SpaceToDepth
 
 PLANES: dict[tuple[int, int], Plane] = {(1, 4): "luma", (12, 8): "chroma", (3, 12): "rgb"}
 """The plane that a C model is for, by the channels of its first and last convolution."""

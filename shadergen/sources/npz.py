@@ -27,11 +27,11 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from shadergen import graph as ir
 from shadergen.errors import ModelError
-from shadergen.extent import MAX_PERIOD, Extent, fixed
 from shadergen.files import write_whole
-from shadergen.graph import Graph, Internal, Node, Op, Plane, Record
+from shadergen.ir.extent import MAX_PERIOD, Extent, fixed
+from shadergen.ir.graph import Graph, Node, Plane, Record, verify
+from shadergen.ir.ops import Array, Coordinates, Filter, Internal, Op, PadMode, Rounding
 from shadergen.sources import cmodel
 
 FORMAT = 1
@@ -52,7 +52,7 @@ def load(path: Path) -> Graph:
     native = "graph" in arrays
     graph = _NativeReader(path, arrays, sha256).read() if native else _read_bare(path, arrays, sha256)
     try:
-        ir.verify(graph)
+        verify(graph)
     except ModelError as error:
         raise ModelError(f"{path}: {error.where}", error.problem, error.remedy) from None
     return graph
@@ -113,7 +113,7 @@ def _read_array(where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
         raise ModelError(where, f"found shape {reprlib.repr(shape)}, expected one of an array ({error})") from None
 
 
-def _weights(where: str, array: npt.NDArray[Any], rank: int) -> ir.Array:
+def _weights(where: str, array: npt.NDArray[Any], rank: int) -> Array:
     """The array as read-only float32 in C order."""
     if array.dtype not in (np.float32, np.float16):
         raise ModelError(where, f"found type {array.dtype}, expected float32 or float16")
@@ -307,10 +307,10 @@ def _factor_or_size(value: object) -> Fraction | Extent | None:
 
 
 _WORDS: dict[str, Any] = {
-    "PadMode": ir.PadMode,
-    "Filter": ir.Filter,
-    "Coordinates": ir.Coordinates,
-    "Rounding": ir.Rounding,
+    "PadMode": PadMode,
+    "Filter": Filter,
+    "Coordinates": Coordinates,
+    "Rounding": Rounding,
 }
 _TUPLES: dict[str, tuple[int, Callable[[object], Any]]] = {
     "Sides": (4, _integer),

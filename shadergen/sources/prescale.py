@@ -14,7 +14,9 @@ from typing import Literal
 import numpy as np
 
 from shadergen.errors import ModelError
-from shadergen.graph import MAX_SCALE, Array, ConvTranspose, Graph, Node, Op, Pad, Resize
+from shadergen.ir.graph import Graph, Node
+from shadergen.ir.infer import MAX_SCALE
+from shadergen.ir.ops import Array, ConvTranspose, Op, Pad, Resize
 
 PrescaleFilter = Literal["bicubic", "lanczos", "bilinear", "nearest"]
 

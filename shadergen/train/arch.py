@@ -13,22 +13,8 @@ from itertools import pairwise
 import numpy as np
 
 from shadergen.errors import ModelError
-from shadergen.graph import (
-    Add,
-    Array,
-    Clip,
-    Conv,
-    DepthToSpace,
-    Graph,
-    Node,
-    Op,
-    Plane,
-    Record,
-    Relu,
-    Slice,
-    SpaceToDepth,
-    Tanh,
-)
+from shadergen.ir.graph import Graph, Node, Plane, Record
+from shadergen.ir.ops import Add, Array, Clip, Conv, DepthToSpace, Op, Relu, Slice, SpaceToDepth, Tanh
 from shadergen.sources import cmodel
 
 ENDS = {plane: ends for ends, plane in cmodel.PLANES.items()}

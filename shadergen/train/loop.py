@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from shadergen.errors import ShadergenError
-from shadergen.graph import Graph
+from shadergen.ir.graph import Graph
 from shadergen.train import checkpoint as checkpoints
 from shadergen.train import feed as feeds
 from shadergen.train import optimiser as optimisers

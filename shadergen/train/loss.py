@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from shadergen.graph import Clip, Graph, verify
+from shadergen.ir.graph import Graph, verify
+from shadergen.ir.ops import Clip
 from shadergen.train.network import reach
 from shadergen.train.options import Options
 

@@ -15,10 +15,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor, nn
 
-from shadergen import reference
 from shadergen.errors import ModelError
-from shadergen.extent import fixed
-from shadergen.graph import (
+from shadergen.ir import reference
+from shadergen.ir.extent import fixed
+from shadergen.ir.graph import Graph, Node
+from shadergen.ir.ops import (
     Add,
     Affine,
     AveragePool,
@@ -33,13 +34,11 @@ from shadergen.graph import (
     Fit,
     Gather,
     GlobalAveragePool,
-    Graph,
     Internal,
     LeakyRelu,
     MaxPool,
     MeanOfMeans,
     Mul,
-    Node,
     Op,
     Pad,
     PadMode,
@@ -238,7 +237,7 @@ def reach(graph: Graph) -> int:
 
     An estimate from above: kernels' halves are added up along the longest path, in pixels of the input.
     """
-    from shadergen.graph import verify
+    from shadergen.ir.graph import verify
 
     types = verify(graph)
     far = {graph.input: 0.0}

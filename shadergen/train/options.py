@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from shadergen.errors import ShadergenError
 
 if TYPE_CHECKING:
-    from shadergen.graph import Plane
+    from shadergen.ir.graph import Plane
 
 Degradation = Literal["neutral", "ds"]
 Loss = Literal["l1", "l2", "psnr"]

@@ -14,10 +14,12 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from shadergen import __version__, reference, sources
+from shadergen import __version__, sources
 from shadergen.errors import ModelError, ShadergenError
-from shadergen.graph import Array, Graph, Record
-from shadergen.score import score
+from shadergen.ir import reference
+from shadergen.ir.graph import Graph, Record
+from shadergen.ir.ops import Array
+from shadergen.judge.score import score
 from shadergen.train import arch, data, feed, plot
 from shadergen.train import checkpoint as checkpoints
 from shadergen.train.data import Pictures

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor
 
-from shadergen.codec import Levels, Setting, record
+from shadergen.judge.codec import Levels, Setting, record
 from shadergen.runtime.images import SITINGS, chroma_420
 from shadergen.train import degrade
 from shadergen.train.data import Pictures

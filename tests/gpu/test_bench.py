@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from shadergen.hookfile import parse
-from shadergen.runtime.bench import Entry, Options, measure
-from shadergen.runtime.benchreport import Report
+from shadergen.measure.bench import Entry, Options, measure
+from shadergen.measure.probes import Peak, measure_peak
+from shadergen.measure.report import Report
 from shadergen.runtime.clock import Stopwatch, is_software
 from shadergen.runtime.context import describe
-from shadergen.runtime.probes import Peak, measure_peak
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.sources import save
 from tests.nets import c_model
@@ -41,7 +41,7 @@ def bench(*texts: str, runs: int = 1, cold_runs: int = 1) -> Report:
 @pytest.fixture(autouse=True)
 def _quick(gl: moderngl.Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is a device, and without the probes."""
-    monkeypatch.setattr("shadergen.runtime.bench.measure_peak", lambda context: Peak(1e12, 1e11))
+    monkeypatch.setattr("shadergen.measure.bench.measure_peak", lambda context: Peak(1e12, 1e11))
 
 
 # The clock

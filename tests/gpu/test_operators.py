@@ -16,9 +16,11 @@ import moderngl
 import numpy as np
 import pytest
 
-from shadergen import compiler, hookfile, reference, verify
-from shadergen.extent import Extent, fixed
-from shadergen.graph import (
+from shadergen import compiler, hookfile
+from shadergen.ir import reference
+from shadergen.ir.extent import Extent, fixed
+from shadergen.ir.graph import Graph, Node
+from shadergen.ir.ops import (
     Add,
     Affine,
     AveragePool,
@@ -34,10 +36,8 @@ from shadergen.graph import (
     Fit,
     Gather,
     GlobalAveragePool,
-    Graph,
     MaxPool,
     Mul,
-    Node,
     Op,
     Pad,
     PadMode,
@@ -51,6 +51,7 @@ from shadergen.graph import (
     Sub,
     takes_size,
 )
+from shadergen.judge import verify
 from shadergen.runtime.compare import RGBA32F, compare
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.sources import load

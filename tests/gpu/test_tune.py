@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from shadergen import tune
 from shadergen.cli import main
+from shadergen.judge import tune
 from shadergen.sources import save
 from shadergen.target import Target
 from tests.nets import c_model

@@ -13,14 +13,17 @@ import moderngl
 import numpy as np
 import pytest
 
-from shadergen import compiler, hookfile, passes, reference, verify
-from shadergen.graph import Clip, Conv, Graph, Node, Relu, Rim, Sigmoid
+from shadergen import compiler, hookfile, passes
+from shadergen.ir import reference
+from shadergen.ir.graph import Graph, Node
+from shadergen.ir.ops import Clip, Conv, Relu, Rim, Sigmoid
+from shadergen.judge import verify
 from shadergen.runtime import libplacebo
 from shadergen.runtime.compare import RGBA16F, RGBA32F, Comparison, compare
 from shadergen.runtime.context import open_context
 from shadergen.runtime.images import SITINGS, chroma_420, rgb_to_ycbcr
 from shadergen.runtime.runner import Frame, Runner
-from shadergen.schedule import ConvStep
+from shadergen.schedule.schedule import ConvStep
 from shadergen.sources import load
 from shadergen.target import OPTIMISATIONS, VARIANTS, Target
 from tests.nets import PLANES, c_model, packs_of_two_passes, random_conv, random_graph

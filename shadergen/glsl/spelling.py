@@ -1,0 +1,170 @@
+"""How GLSL spells literals, identifiers, types, swizzles, matrices and pointwise operators."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from shadergen.ir.ops import (
+    Add,
+    Affine,
+    Binary,
+    Clip,
+    Div,
+    Elu,
+    Erf,
+    LeakyRelu,
+    Mul,
+    Pointwise,
+    PRelu,
+    Relu,
+    Selu,
+    Sigmoid,
+    Softplus,
+    Sqrt,
+    Sub,
+    Tanh,
+    Unary,
+)
+
+LANES = "xyzw"
+
+
+@dataclass(frozen=True)
+class Types:
+    """The names of a precision's types."""
+
+    scalar: str
+    vector: str
+    matrix: str
+    number: type[np.floating[Any]]
+    """What literals are rounded to."""
+
+    def vec(self, lanes: int) -> str:
+        """A vector of 1 to 4 lanes; of 1, the scalar."""
+        return self.scalar if lanes == 1 else f"{self.vector}{lanes}"
+
+    def mat(self, columns: int) -> str:
+        """A matrix of `columns` columns and 4 rows; of 1 column, the vector."""
+        return f"{self.vector}4" if columns == 1 else f"{self.matrix}{columns}x4" if columns < 4 else f"{self.matrix}4"
+
+
+FP32 = Types("float", "vec", "mat", np.float32)
+FP16 = Types("float16_t", "f16vec", "f16mat", np.float16)
+
+
+def identifier(name: str) -> str:
+    """`name` with everything GLSL does not allow replaced by `_`.
+
+    A double underscore and the prefix `gl_` are reserved in GLSL (specification 4.60, 3.7), a leading digit is no name.
+    """
+    word = re.sub(r"_+", "_", re.sub(r"\W", "_", name, flags=re.ASCII)).strip("_")
+    return f"n_{word}" if not word or word[0].isdigit() or word.startswith("gl_") else word
+
+
+def literals(array: npt.NDArray[Any], types: Types) -> npt.NDArray[np.str_]:
+    """Every element in the fewest digits that read back to the same number in the precision.
+
+    Raises ValueError for a number that the precision cannot hold.
+    """
+    with np.errstate(over="ignore"):
+        rounded = array.astype(types.number)
+    if not np.isfinite(rounded).all():
+        worst = float(np.abs(array).max())
+        raise ValueError(
+            f"found a weight of {worst:g}, expected at most {float(np.finfo(types.number).max):g} for fp16"
+        )
+    return _shorten(rounded.astype(np.str_)).reshape(array.shape)
+
+
+def _shorten(numbers: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
+    """Without zeros that say nothing: `-0.25` as `-.25`. Of a hundred thousand weights that is a tenth of the file."""
+    short = [re.sub(r"^(-?)0\.(?=\d*[1-9])", r"\1.", number) for number in numbers.flat]
+    return np.array(short, np.str_)
+
+
+def literal(value: float, types: Types) -> str:
+    """One number, as `literals` writes it."""
+    return str(literals(np.array(value), types)[()])
+
+
+def vector(values: Sequence[float] | npt.NDArray[Any], types: Types) -> str:
+    """A vec4 constructor; missing lanes are zero."""
+    lanes = np.zeros(4, np.float32)
+    lanes[: len(values)] = np.asarray(values) + 0.0  # -0 is 0
+    return f"{types.vec(4)}({', '.join(literals(lanes, types))})"
+
+
+def splat(value: float, types: Types) -> str:
+    """A vec4 constructor with the same value in every lane."""
+    return f"{types.vec(4)}({literal(value, types)})"
+
+
+def matrix(columns: npt.NDArray[np.str_], types: Types) -> str:
+    """A matrix constructor from literals of shape (columns, 4): GLSL lists column after column.
+
+    Without spaces: matrices are the bulk of a file.
+    """
+    return f"{types.mat(len(columns))}({','.join(columns.flat)})"
+
+
+def pointwise(op: Pointwise, operands: Sequence[str], pack: int, types: Types, parameters: Sequence[str] = ()) -> str:
+    """The operator applied to vec4 expressions.
+
+    What it has for each channel are literals for the channels of `pack`, or expressions where `parameters` has them.
+    """
+    if isinstance(op, Binary):
+        symbol = {Add: "+", Sub: "-", Mul: "*", Div: "/"}[type(op)]
+        return f"{operands[0]} {symbol} {operands[1]}"
+    return _unary(op, operands[0], pack, types, parameters)
+
+
+def _unary(op: Unary, x: str, pack: int, types: Types, parameters: Sequence[str]) -> str:
+    zero, one = splat(0.0, types), splat(1.0, types)
+
+    def of_channels(number: int, values: npt.NDArray[Any]) -> str:
+        return parameters[number] if parameters else vector(values[4 * pack : 4 * pack + 4], types)
+
+    match op:
+        case Relu():
+            return f"max({x}, {zero})"
+        case LeakyRelu(alpha):
+            return f"max({x}, {zero}) + {splat(alpha, types)} * min({x}, {zero})"
+        case PRelu(slope):
+            return f"max({x}, {zero}) + {of_channels(0, slope)} * min({x}, {zero})"
+        case Elu(alpha):
+            return f"max({x}, {zero}) + {splat(alpha, types)} * (exp(min({x}, {zero})) - {one})"
+        case Selu(alpha, gamma):
+            negative = f"{splat(alpha, types)} * (exp(min({x}, {zero})) - {one})"
+            return f"{splat(gamma, types)} * (max({x}, {zero}) + {negative})"
+        case Sigmoid():
+            return f"{one} / ({one} + exp(-{x}))"
+        case Tanh():
+            # Beyond 10 tanh is 1 in fp32; drivers that compute it from exp give NaN for large arguments.
+            return f"tanh(clamp({x}, {splat(-10.0, types)}, {splat(10.0, types)}))"
+        case Softplus():
+            return f"max({x}, {zero}) + log({one} + exp(-abs({x})))"
+        case Erf():
+            return f"erf({x})"
+        case Sqrt():
+            return f"sqrt({x})"
+        case Clip(minimum, maximum):
+            return _clipped(x, minimum, maximum, types)
+        case Affine(scale, shift):
+            return f"{x} * {of_channels(0, scale)} + {of_channels(1, shift)}"
+        case _:
+            assert_never(op)
+
+
+def _clipped(x: str, minimum: float, maximum: float, types: Types) -> str:
+    if isfinite(minimum) and isfinite(maximum):
+        return f"clamp({x}, {splat(minimum, types)}, {splat(maximum, types)})"
+    if isfinite(minimum):
+        return f"max({x}, {splat(minimum, types)})"
+    return f"min({x}, {splat(maximum, types)})" if isfinite(maximum) else x

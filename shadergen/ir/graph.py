@@ -1,0 +1,129 @@
+"""The network as data: nodes and graphs, and what holds them together.
+
+A node's name is also the name of the one value it gives. Everything is frozen; a rewrite makes a new graph. Sizes are
+known only at playback, so an extent is a function of that of the graph's input (extent.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from shadergen.errors import ModelError
+from shadergen.ir.extent import Extent
+from shadergen.ir.infer import infer
+from shadergen.ir.ops import Op
+from shadergen.ir.types import TensorType
+
+Plane = Literal["luma", "chroma", "rgb"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator applied to named values."""
+
+    name: str
+    """Words of letters and digits that begin with a letter, joined by `_`: the name is used in GLSL, with numbers
+    after it."""
+    op: Op
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where the weights come from; carried into the shader's header and the native file."""
+
+    licence: str = ""
+    """One line."""
+    sha256: str = ""
+    """Of the file the graph was read from, hexadecimal."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network from one image to one image.
+
+    plane `luma`: 1 channel to 1. plane `rgb`: 3 channels to 3. plane `chroma`: 3 channels (Y, Cb, Cr, all at luma's
+    resolution, chroma interpolated bilinearly at its siting) to 2 (Cb, Cr) of the same size.
+
+    Players stretch whatever size comes out to the picture's frame: one that is not the input's times a factor, such as
+    that of a valid convolution, is shown a little too large.
+    """
+
+    name: str
+    """Letters, digits and ` .+-_`; the shader's file is named after it."""
+    plane: Plane
+    nodes: tuple[Node, ...]
+    """In an order in which every input comes before its use."""
+    output: str
+    input: str = "input"
+    record: Record = field(default_factory=Record)
+
+    @property
+    def input_type(self) -> TensorType:
+        """The type of the graph's input."""
+        return TensorType(1 if self.plane == "luma" else 3)
+
+    @property
+    def output_channels(self) -> int:
+        """How many channels the plane has in the player."""
+        return {"luma": 1, "chroma": 2, "rgb": 3}[self.plane]
+
+    def node(self, name: str) -> Node:
+        """The node that gives the value `name`."""
+        return next(node for node in self.nodes if node.name == name)
+
+
+def verify(graph: Graph) -> dict[str, TensorType]:
+    """Every value's type by name. Raises ModelError naming the node where the graph does not hold together."""
+    _verify_words(graph)
+    types = {graph.input: graph.input_type}
+    for node in graph.nodes:
+        where = f"{graph.name}: node {node.name!r}"
+        if not _NODE_NAME.fullmatch(node.name):
+            raise ModelError(where, "found that name, expected words of letters and digits joined by '_'", "rename it")
+        if node.name in types:
+            raise ModelError(where, "found the name twice, expected unique names")
+        for name in node.inputs:
+            if name not in types:
+                raise ModelError(where, f"found input {name!r}, expected an earlier node or {graph.input!r}")
+        try:
+            types[node.name] = infer(node.op, [types[name] for name in node.inputs])
+        except ValueError as error:
+            raise ModelError(where, str(error)) from None
+    if graph.output not in types:
+        raise ModelError(graph.name, f"found output {graph.output!r}, expected the name of a node")
+    _verify_output(graph, types[graph.output])
+    return types
+
+
+_NODE_NAME = re.compile(r"(?!gl_)[A-Za-z][A-Za-z0-9]*(_[A-Za-z][A-Za-z0-9]*)*")
+_GRAPH_NAME = re.compile(r"[^\W_][\w.+ -]{0,99}")
+
+
+def _verify_words(graph: Graph) -> None:
+    """What ends up in a file's name and in its comments must not be able to leave them."""
+    if not _GRAPH_NAME.fullmatch(graph.name):
+        problem = (
+            f"found name {graph.name[:120]!r}, expected up to 100 letters, digits and ' .+-_', a letter or digit first"
+        )
+        raise ModelError("graph", problem, "rename the file or the model")
+    licence = graph.record.licence
+    if not licence.isprintable() or "//!" in licence or len(licence) > 200:
+        raise ModelError(graph.name, f"found licence {licence[:40]!r}, expected one line of up to 200 characters")
+
+
+def _verify_output(graph: Graph, output: TensorType) -> None:
+    where = f"{graph.name}: output {graph.output!r}"
+    if output.channels != graph.output_channels:
+        problem = f"found {output.channels} channels, expected {graph.output_channels} for a {graph.plane} model"
+        raise ModelError(where, problem)
+    if min(output.height.scale, output.width.scale) < 1:
+        raise ModelError(where, f"found size {output.height} x {output.width}, expected the input's or a larger one")
+    if graph.plane == "chroma" and (output.height, output.width) != (Extent(), Extent()):
+        problem = f"found size {output.height} x {output.width}, expected the input's: a chroma model keeps luma's size"
+        raise ModelError(where, problem)

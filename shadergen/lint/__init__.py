@@ -1,0 +1,129 @@
+"""Finds in a hook file what players reject, show wrongly, or treat differently, and reports it.
+
+The rules are in `rules` (directives) and `glslrules` (bodies); what only a GLSL compiler can tell comes from the
+compilers that the caller passes in, such as `glslang_compiler()`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from shadergen.errors import HookFileError, ShadergenError
+from shadergen.hookfile import GrammarFault, scan
+from shadergen.lint import glslrules, glsltext, rules
+from shadergen.lint.glslang import CompileFault, Compiler, glslang_compiler
+from shadergen.lint.rules import Rule, Severity, Shader
+
+__all__ = [
+    "RULES",
+    "CompileFault",
+    "Compiler",
+    "Diagnostic",
+    "Rule",
+    "Severity",
+    "format_github",
+    "format_json",
+    "format_text",
+    "glslang_compiler",
+    "lint_file",
+    "lint_text",
+]
+
+RULES: tuple[Rule, ...] = (*rules.RULES, *glslrules.RULES)
+"""Every rule in the order of the documentation."""
+
+_MAX_FILE = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One finding: where, how bad, by which rule, and who says so."""
+
+    path: str
+    line: int
+    severity: Severity
+    rule: str
+    message: str
+    """`found ..., expected ...; what to do`."""
+    source: str
+
+
+def lint_text(text: str, path: str = "<shader>", *, compilers: Sequence[Compiler] = ()) -> tuple[Diagnostic, ...]:
+    """Every finding, by line; of a file whose grammar is broken, only that, because the rest has no meaning yet."""
+    file, faults = scan(text)
+    if faults:
+        return _sorted(_from_fault(fault, path) for fault in faults)
+    codes = tuple(glsltext.without_comments(block.body) for block in file.passes)
+    shader = Shader(file, codes, tuple(text.split("\n")))
+    found = [
+        Diagnostic(path, finding.line, rule.severity, rule.id, finding.message, rule.source)
+        for rule in RULES
+        for finding in rule.check(shader)
+    ]
+    for compiler in compilers:
+        found += [
+            Diagnostic(path, fault.line, "error", "glsl", fault.message, "the GLSL compiler")
+            for fault in compiler(file)
+        ]
+    return _sorted(found)
+
+
+def _from_fault(fault: GrammarFault, path: str) -> Diagnostic:
+    return Diagnostic(path, fault.line, "error", "grammar", fault.problem, fault.source)
+
+
+def _sorted(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    return tuple(sorted(dict.fromkeys(diagnostics), key=lambda d: (d.path, d.line, d.rule, d.message)))
+
+
+def lint_file(path: str | Path, *, compilers: Sequence[Compiler] = ()) -> tuple[Diagnostic, ...]:
+    """`lint_text` on a file. Raises ShadergenError where there is no text to read."""
+    name = str(path)
+    try:
+        if Path(path).stat().st_size > _MAX_FILE:
+            message = "found more than 1 GB, expected less; vo=gpu-next does not load the file"
+            return (Diagnostic(name, 1, "error", "large-file", message, "mpv #6551"),)
+        text = Path(path).read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ShadergenError(name, f"found no readable file ({error.strerror}), expected a hook file") from error
+    except UnicodeDecodeError as error:
+        raise HookFileError(
+            name, f"found byte {error.object[error.start]:#04x} at {error.start}, expected UTF-8"
+        ) from error
+    if not text.strip():
+        raise HookFileError(name, "found an empty file, expected a hook file")
+    return lint_text(text, name, compilers=compilers)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Reports
+
+
+def format_text(diagnostics: Iterable[Diagnostic]) -> str:
+    """One line per finding, in the form that editors jump to."""
+    return "".join(f"{d.path}:{d.line}: {d.severity}: {d.message} [{d.rule}] ({d.source})\n" for d in diagnostics)
+
+
+def format_json(diagnostics: Iterable[Diagnostic]) -> str:
+    """A JSON array of objects with the fields of Diagnostic."""
+    return json.dumps([asdict(diagnostic) for diagnostic in diagnostics], indent=2) + "\n"
+
+
+def format_github(diagnostics: Iterable[Diagnostic]) -> str:
+    """Workflow commands that GitHub shows as annotations."""
+    return "".join(
+        f"::{d.severity} file={_property(d.path)},line={d.line},title={_property(d.rule)}"
+        f"::{_escape(f'{d.message} ({d.source})')}\n"
+        for d in diagnostics
+    )
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escape(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,128 @@
+"""Two layers in one hook pass: a value stays in the shared memory of the one pass that reads it.
+
+A workgroup computes the value for its own pixels and for the halo, those that the convolutions read around them, which
+its neighbours compute as well. That saves a texture, its write and its reads; it costs the halo's work, a barrier, and
+shared memory. `Target.fuse` switches it on, because which of the two is dearer depends on the device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from shadergen.schedule.schedule import (
+    BYTES_PER_TEXEL,
+    RECOMPUTE_MACS,
+    ConvStep,
+    Cost,
+    GatherStep,
+    LaneStep,
+    PointwiseStep,
+    ReadStep,
+    RimStep,
+    SampleStep,
+    Schedule,
+    ScheduledPass,
+    Tile,
+    texels_moved,
+    textures_bound,
+)
+
+MAX_BYTES = 32 * 1024
+"""Of shared memory: what Direct3D 11 and OpenGL 4.3 guarantee, and all but a few phones have on Vulkan."""
+
+WORKGROUPS = ((16, 8), (8, 8))
+"""Threads to try after the target's own until the tile fits; fewer than 64 would leave lanes of a GPU idle."""
+
+LANES = 32
+"""Of a GPU that do the same work at the same time."""
+
+
+def fuse(planned: Schedule) -> Schedule:
+    """The same picture, with values in shared memory instead of textures where they fit and their halo is cheap.
+
+    A value moves there when a single pass reads it, through convolutions alone that pad with zeros or not at all, and
+    when convolutions, rims and work on their results in registers give it. A pass has at most one tile, and what fills
+    it reads textures. Per channel that is no longer stored the halo may take RECOMPUTE_MACS, the price paid elsewhere
+    for not reading one back.
+    """
+    passes = {(scheduled.root, scheduled.part): scheduled for scheduled in planned.passes}
+    for source in planned.passes:
+        readers = [scheduled for scheduled in passes.values() if source.root in scheduled.reads]
+        if len(readers) == 1 and not passes[source.root, source.part].tile:
+            fused = _fused(planned, source, readers[0])
+            if fused:
+                passes[fused.root, fused.part] = fused
+                del passes[source.root, source.part]
+    roots = {root for root, _ in passes}
+    textures = {value: textures for value, textures in planned.textures.items() if value in roots}
+    return replace(planned, textures=textures, passes=tuple(passes.values()))
+
+
+def _fused(planned: Schedule, source: ScheduledPass, reader: ScheduledPass) -> ScheduledPass | None:
+    """The reader with the source's value in shared memory, or None where that must not be, or does not pay."""
+    convs = _convolutions(reader, source.root)
+    in_registers = all(isinstance(step, ConvStep | RimStep | PointwiseStep | LaneStep) for step in source.steps)
+    if reader.tile or not convs or not in_registers or source.block > 1 or source.part != (0, 1):
+        return None
+    for workgroup in (planned.target.workgroup, *WORKGROUPS):
+        tile = _tile(planned, source, reader, convs, workgroup)
+        if tile.bytes <= MAX_BYTES and _is_cheap(planned, tile):
+            fused = _with_tile(planned, reader, convs, tile)
+            return fused if textures_bound(fused, planned.weights) <= planned.target.max_binds else None
+    return None
+
+
+def _convolutions(reader: ScheduledPass, value: str) -> list[ConvStep]:
+    """Those that read the value; none where something else reads it, too, or the padding is not zero."""
+    convs = []
+    for step in reader.steps + reader.block_steps:
+        match step:
+            case ConvStep(source=name) if name == value:
+                if not step.op.plain or (step.op.pad_mode != "zero" and any(step.op.pads)):
+                    return []
+                convs.append(step)
+            case ReadStep(node=name) | RimStep(source=name) | GatherStep(source=name) if name == value:
+                return []
+            case SampleStep(inputs=names) if value in names:
+                return []
+    return convs
+
+
+def _tile(
+    planned: Schedule, source: ScheduledPass, reader: ScheduledPass, convs: list[ConvStep], workgroup: tuple[int, int]
+) -> Tile:
+    """What a workgroup of so many threads reads of the value, in whole blocks of the source's pixels."""
+    left, top = (max(step.op.pads[axis] for step in convs) for axis in (1, 0))
+    right = max(step.x.taps - 1 - step.op.pads[1] for step in convs)
+    below = max(step.y.taps - 1 - step.op.pads[0] for step in convs)
+    own = [workgroup[axis] * reader.pixels[axis] for axis in (0, 1)]
+    wanted = (left + own[0] + right, top + own[1] + below)
+    width, height = (-(-wanted[axis] // source.pixels[axis]) * source.pixels[axis] for axis in (0, 1))
+    share = Fraction(width * height, own[0] * own[1])
+    return Tile(source, workgroup, (left, top), (width, height), planned.types[source.root].packs, share)
+
+
+def _is_cheap(planned: Schedule, tile: Tile) -> bool:
+    """Whether the halo's multiply-adds are; lanes that find no block left count as well."""
+    type_, blocks = planned.types[tile.value], tile.blocks[0] * tile.blocks[1]
+    taken = tile.share * Fraction(-(-blocks // LANES) * LANES, blocks)
+    return tile.source.cost.macs * (taken - 1) <= RECOMPUTE_MACS * type_.channels * type_.pixels()
+
+
+def _with_tile(planned: Schedule, reader: ScheduledPass, convs: list[ConvStep], tile: Tile) -> ScheduledPass:
+    source = tile.source
+    reads = dict.fromkeys((*source.reads, *reader.reads))
+    binds = dict.fromkeys((*source.binds, *reader.binds))
+    for texture in planned.textures[tile.value]:
+        del binds[texture]
+    del reads[tile.value]
+    fetched = [planned.types[step.node].pixels() * step.texels() * len(step.sources) for step in convs]
+    texels = texels_moved(planned.graph.input in reads, binds, planned.types[reader.root], reader.writes)
+    cost = Cost(
+        reader.cost.macs + source.cost.macs * tile.share,
+        reader.cost.fetches - sum(fetched) + source.cost.fetches * tile.share,
+        texels * BYTES_PER_TEXEL,
+    )
+    nodes = tuple(dict.fromkeys((*source.nodes, *reader.nodes)))
+    return replace(reader, nodes=nodes, reads=tuple(reads), binds=tuple(binds), cost=cost, tile=tile)

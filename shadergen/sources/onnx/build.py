@@ -1,0 +1,305 @@
+"""From ONNX nodes to graph nodes: the state of an import, and what an operator's handler sees of its node.
+
+A tensor of the file is one of three things: a constant; sizes, which shape arithmetic computes; or a view of an image.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from shadergen.errors import ModelError
+from shadergen.ir.extent import Extent, fixed
+from shadergen.ir.graph import Node
+from shadergen.ir.infer import infer
+from shadergen.ir.ops import Array, Fit, Op, Pad, PadMode
+from shadergen.ir.types import TensorType
+from shadergen.sources.onnx.read import Constant, File, node_words, to_array
+from shadergen.sources.onnx.view import Dim, Kind, Size, SizeError, Statics, View, settled, simple_view, words
+
+
+class MultipleError(ModelError):
+    """What does not fit together for every size of the picture, but may for multiples of something."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sizes:
+    """A tensor of numbers of which some depend on the picture's size: integers, fractions and Size."""
+
+    values: npt.NDArray[np.object_]
+    floating: bool = False
+    """Whether a division is not rounded."""
+
+
+Tensor = Constant | Sizes | View
+
+
+class Registry(dict[str, "Handler"]):
+    """Handlers by ONNX operator."""
+
+    def handles(self, *names: str) -> Callable[[Handler], Handler]:
+        """Make a function the handler of operators."""
+
+        def register(handler: Handler) -> Handler:
+            self.update(dict.fromkeys(names, handler))
+            return handler
+
+        return register
+
+
+@dataclass(eq=False)
+class Builder:
+    """The graph as far as it is there."""
+
+    file: File
+    statics: Statics
+    picture: str
+    """The graph's input, of whose size the sizes are functions."""
+    nodes: list[Node] = field(default_factory=list)
+    types: dict[str, TensorType] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    def run(self, handlers: dict[str, Handler], fold: Callable[[Call], Any]) -> None:
+        """Every node of the file, by its operator's handler, or by `fold` where it has no picture among its inputs."""
+        for index, node in enumerate(self.file.model.graph.node):
+            call = Call(self, node, f"{self.file.path}: {node_words(index, node)}")
+            try:
+                outputs = fold(call)
+                if outputs is None:
+                    if node.op_type not in handlers:
+                        expected = ", ".join(sorted(handlers))
+                        raise ModelError(call.where, f"found operator {node.op_type!r}, expected one of {expected}")
+                    outputs = handlers[node.op_type](call)
+            except (ValueError, ArithmeticError, IndexError) as error:
+                kind = MultipleError if isinstance(error, SizeError) else ModelError
+                raise kind(call.where, _line(error)) from None
+            given = outputs if isinstance(outputs, list) else [outputs]
+            self.tensors.update(zip(node.output, given, strict=False))
+
+    def add(self, op: Op, inputs: Sequence[str], name: str) -> str:
+        """A node, its name made a word and unique. Raises SizeError where the inputs' sizes do not fit together."""
+        try:
+            type_ = infer(op, [self.types[value] for value in inputs])
+        except ValueError as error:
+            raise SizeError(str(error)) from None
+        name = _free(word(name), self.types)
+        self.types[name] = type_
+        self.nodes.append(Node(name, op, tuple(inputs)))
+        return name
+
+
+def _line(error: Exception) -> str:
+    """What it says as one line, in which a word of a file has up to 100 letters."""
+    return " ".join(text if len(text) <= 100 else f"{text[:100]}..." for text in str(error).split())
+
+
+def word(name: str) -> str:
+    """The name as words that begin with a letter, joined by `_`, as the graph wants them."""
+    parts = re.findall(r"[A-Za-z0-9]+", name)
+    joined = "".join(part if part[0].isdigit() else f"_{part}" for part in parts).lstrip("_")
+    joined = joined if joined and joined[0].isalpha() and not joined.startswith("gl_") else f"n{joined}"
+    return joined if len(joined) <= 64 else f"{joined[:24].rstrip('_')}_x{joined[-20:].lstrip('_')}"
+
+
+def _free(name: str, taken: dict[str, Any]) -> str:
+    """`name`, with a letter and a number after it where it is taken."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}_v{number}"
+    return free
+
+
+@dataclass(eq=False)
+class Call:
+    """One node of the file."""
+
+    builder: Builder
+    node: onnx.NodeProto
+    where: str
+
+    # Inputs
+
+    def has(self, index: int) -> bool:
+        """Whether the input is there; optional ones may be left out."""
+        return index < len(self.node.input) and bool(self.node.input[index])
+
+    def tensor(self, index: int) -> Tensor:
+        if not self.has(index):
+            raise ValueError(f"found {len(self.node.input)} inputs, expected more")
+        name = self.node.input[index]
+        if name not in self.builder.tensors:
+            raise ValueError(f"found input {name!r}, expected one that the importer knows")
+        return self.builder.tensors[name]
+
+    def tensors(self) -> list[Tensor]:
+        """All inputs that are there."""
+        return [self.tensor(i) for i in range(len(self.node.input)) if self.has(i)]
+
+    def view(self, index: int = 0) -> View:
+        """An image, whatever its axes."""
+        tensor = self.tensor(index)
+        if not isinstance(tensor, View):
+            kind = "sizes" if isinstance(tensor, Sizes) else "a constant"
+            raise ValueError(f"found {kind} as input {index}, expected a picture")
+        return tensor
+
+    def simple(self, index: int = 0) -> View:
+        """An image whose axes are channels, rows and columns, in any order."""
+        settled_view = self.settle(self.view(index))
+        self.builder.tensors[self.node.input[index]] = settled_view  # whatever else reads it need not do it again
+        return settled_view
+
+    def image(self, index: int = 0) -> str:
+        """The value of an image with the axes of a convolution."""
+        view = self.simple(index)
+        if len(view.axes) != 4 or view.layout != "nchw":
+            raise ValueError(f"found axes {view.layout}, expected nchw")
+        return view.value
+
+    def constant(self, index: int) -> Constant:
+        tensor = self.tensor(index)
+        if not isinstance(tensor, np.ndarray):
+            raise ValueError(f"found input {index} computed from the picture, expected a constant")
+        return tensor
+
+    def array(self, index: int) -> Array:
+        """A constant as weights."""
+        return weights(self.constant(index))
+
+    def numbers(self, index: int) -> list[Any]:
+        """A vector of integers, some of which may be Size."""
+        tensor = self.tensor(index)
+        if isinstance(tensor, View):
+            raise ValueError(f"found input {index} computed from the picture, expected sizes")
+        if isinstance(tensor, Sizes):
+            return list(tensor.values.ravel())
+        return [int(value) for value in tensor.ravel()]
+
+    def integers(self, index: int) -> list[int]:
+        """A vector of integers, none of which may depend on the picture's size."""
+        found = self.numbers(index)
+        for value in found:
+            if isinstance(value, Size):
+                raise ValueError(f"found {value}, expected a number that does not depend on the picture's size")
+        return [int(value) for value in found]
+
+    # Attributes
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        for attribute in self.node.attribute:
+            if attribute.name == name:
+                if attribute.type == onnx.AttributeProto.TENSOR:
+                    return to_array(f"{self.where} {name}", attribute.t)
+                value = onnx.helper.get_attribute_value(attribute)
+                if attribute.type == onnx.AttributeProto.FLOAT:
+                    return shortest(value)
+                return value.decode(errors="replace") if isinstance(value, bytes) else value
+        return default
+
+    def pair(self, name: str) -> tuple[int, int]:
+        """An attribute of two numbers, 1 where it is not there."""
+        values = self.attribute(name, [1, 1])
+        if len(values) != 2:
+            raise ValueError(f"found {name} {list(values)}, expected two numbers: pictures have two axes")
+        return int(values[0]), int(values[1])
+
+    def listed(self, name: str, index: int) -> list[int] | None:
+        """What older opsets have as an attribute and newer ones as an input."""
+        if self.has(index):
+            return self.integers(index)
+        values = self.attribute(name)
+        return None if values is None else [int(value) for value in values]
+
+    def expect(self, name: str, *allowed: Any) -> Any:
+        """An attribute with one of these values, the first of which is the default."""
+        value = self.attribute(name, allowed[0])
+        if value not in allowed:
+            raise ValueError(f"found {name} {value!r}, expected {' or '.join(map(repr, allowed))}")
+        return value
+
+    # Results
+
+    def now(self, extent: Extent, axis: int) -> int | None:
+        """A height (axis 0) or width for the only picture that the model was exported for, if it was."""
+        return extent.at(self.builder.statics[axis]) if self.builder.statics else None
+
+    def emit(self, op: Op, *values: str, tag: str = "") -> str:
+        """A node for these values; `tag` tells those of one ONNX node apart, but for the last, which has its name."""
+        name = self.node.name or self.node.output[0]
+        return self.builder.add(op, values, f"{name}_{tag}" if tag else name)
+
+    def around(
+        self, view: View, sides: tuple[Dim, Dim, Dim, Dim], mode: PadMode, value: float = 0.0
+    ) -> tuple[Op, tuple[str, ...]]:
+        """What puts so many rows and columns around a picture, or crops them where below zero, and its further inputs.
+
+        `sides` are in ONNX's order: top, left, bottom, right.
+        """
+        top, left, bottom, right = sides
+        if not any(isinstance(side, Size) for side in sides):
+            return Pad(sides, mode, value), ()  # type: ignore[arg-type]  # they are integers
+        if value:
+            raise ValueError(f"found a value of {value:g} around a picture up to a size, expected 0")
+        before, behind = (along(top, "h"), along(left, "w")), (along(bottom, "h"), along(right, "w"))
+        height, width = (size + a + b for size, a, b in zip(self.type(view).area, before, behind, strict=True))
+        return Fit((height, width), before, mode), (self.builder.picture,)
+
+    def type(self, view: View) -> TensorType:
+        return self.builder.types[view.value]
+
+    def nchw(self, value: str) -> View:
+        return self.laid(value, "nchw")
+
+    def laid(self, value: str, layout: str) -> View:
+        """A value as a tensor with these axes."""
+        kinds: list[Kind | None] = [letter if letter != "n" else None for letter in layout]  # type: ignore[misc]
+        return simple_view(value, self.builder.types[value], kinds)
+
+    def settle(self, view: View) -> View:
+        """The view as an image: emits what its axes need."""
+        found = settled(view)
+        if found is None:
+            raise SizeError(f"found a tensor of {words(view.dims())}, expected a picture's")
+        ops, kinds = found
+        if not ops:
+            return view
+        value = view.value
+        for op in ops:
+            value = self.emit(op, value, tag="" if op is ops[-1] else "order")
+        return simple_view(value, self.builder.types[value], kinds)
+
+
+def along(number: Dim, kind: str) -> Extent:
+    """A number as one of rows (kind `h`) or columns (`w`)."""
+    if not isinstance(number, Size):
+        return fixed(number)
+    if number.kind != kind:
+        raise ValueError(f"found {number} of one axis as a size of the other, expected its own")
+    return number.extent
+
+
+Handler = Callable[[Call], Any]
+"""Gives a node's output as a Tensor, or a list of all its outputs."""
+
+
+def shortest(value: Any) -> float:
+    """The decimal number that a float32 stands for: 0.2 and not 0.20000000298."""
+    return float(str(np.float32(value)))
+
+
+def weights(array: Constant) -> Array:
+    """A constant as read-only float32."""
+    if array.dtype.kind not in "fiu" and str(array.dtype) != "bfloat16":
+        raise ValueError(f"found a constant of type {array.dtype}, expected numbers")
+    result = np.ascontiguousarray(array, np.float32)
+    if result is array or result.base is not None:
+        result = result.copy()
+    result.flags.writeable = False
+    return result

@@ -1,0 +1,135 @@
+"""What exporters write as several nodes and means one: constants folded into convolutions, padding into their pads.
+
+Each rewrite is exact, but for the rounding of weights to float32. A value that something else reads stays.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from shadergen.ir.graph import Graph, Node
+from shadergen.ir.ops import Affine, Array, Conv, ConvTranspose, DepthToSpace, Fit, Gather, Op, Pad, SpaceToDepth
+
+MAX_PASSES = 100
+
+
+def fold(graph: Graph, spelled: bool = False) -> Graph:
+    """The graph with neighbours merged until there is nothing to merge.
+
+    With `spelled`, only what one node of a graph was written as: the first node's name is the second's with a word
+    behind.
+    """
+    for _ in range(MAX_PASSES):
+        smaller = _folded(graph, spelled)
+        if len(smaller.nodes) == len(graph.nodes):
+            return smaller
+        graph = smaller
+    return graph
+
+
+def _folded(graph: Graph, spelled: bool) -> Graph:
+    """One round over the nodes, each merged with the node it reads where that has no other reader, or left out where
+    nothing reads it."""
+    uses = Counter(name for node in graph.nodes for name in node.inputs)
+    uses[graph.output] += 1
+    kept: dict[str, Node] = {}
+    for node in graph.nodes:
+        if not uses[node.name]:
+            continue
+        before = kept.get(node.inputs[0])
+        if before and node.inputs[1:] not in ((), before.inputs[1:]):
+            before = None
+        near = before and uses[before.name] == 1 and (not spelled or before.name.startswith(f"{node.name}_"))
+        op = _merged(before.op, node.op) if before and near else None
+        if before and op is not None:
+            del kept[before.name]
+            kept[node.name] = Node(node.name, op, before.inputs)
+        else:
+            kept[node.name] = node
+    return replace(graph, nodes=tuple(kept.values()))
+
+
+def _merged(first: Op, second: Op) -> Op | None:
+    """One operator for `second` of `first`, or None."""
+    match first, second:
+        case Conv() | ConvTranspose(), Affine(scale, shift):
+            return _scaled(first, scale, shift)
+        case Affine(), Conv():
+            return _of_scaled(first, second)
+        case Affine(a, b), Affine(scale, shift):
+            return _finite(Affine, scale=_product(a, scale), shift=_single(_double(b) * scale + shift))
+        case Conv(), Gather(indices) if first.group == 1:
+            return replace(first, weight=first.weight[list(indices)], bias=first.bias[list(indices)])
+        case Gather(a), Gather(b):
+            return Gather(tuple(a[i] for i in b))
+        case SpaceToDepth() | DepthToSpace(), Gather(indices) if indices == tuple(range(len(indices))):
+            return first
+        case Pad(), Conv():
+            return _padded(first, second)
+        case Fit(), Fit():
+            return _fitted(first, second)
+    return None
+
+
+def _scaled(op: Conv | ConvTranspose, scale: Array, shift: Array) -> Op | None:
+    bias = _single(_double(op.bias) * scale + shift)
+    if isinstance(op, Conv):
+        weight = _product(op.weight, scale[:, None, None, None])
+    else:
+        groups, out = op.group, op.weight.shape[1]
+        per_input = np.repeat(scale.reshape(groups, out), op.weight.shape[0] // groups, axis=0)
+        weight = _product(op.weight, per_input[:, :, None, None])
+    return _finite(lambda **arrays: replace(op, **arrays), weight=weight, bias=bias)
+
+
+def _of_scaled(first: Affine, op: Conv) -> Op | None:
+    """The scale goes into the weights; the shift into the bias, where no padding lies between the two."""
+    if any(op.pads) and op.pad_mode == "zero" and first.shift.any():
+        return None
+    out, per_group, _, _ = op.weight.shape
+    group_of = np.arange(out) // (out // op.group)
+    channels = group_of[:, None] * per_group + np.arange(per_group)
+    weight = _product(op.weight, first.scale[channels][:, :, None, None])
+    shift = (_double(op.weight).sum((2, 3)) * first.shift[channels]).sum(1)
+    return _finite(lambda **arrays: replace(op, **arrays), weight=weight, bias=_single(op.bias + shift))
+
+
+def _padded(first: Pad, op: Conv) -> Op | None:
+    """Padding of its own becomes the convolution's, unless the two pad differently."""
+    if min(first.pads) < 0 or first.value or (any(op.pads) and (first.mode, op.pad_mode) != ("zero", "zero")):
+        return None
+    top, left, bottom, right = (a + b for a, b in zip(first.pads, op.pads, strict=True))
+    return replace(op, pads=(top, left, bottom, right), pad_mode=first.mode)
+
+
+def _fitted(first: Fit, second: Fit) -> Op | None:
+    """What is put around a picture and then cropped."""
+    front = [corner.times(-1) for corner in second.corner]
+    behind = [a - b - crop for a, b, crop in zip(first.size, second.size, front, strict=True)]
+    if not all(side.never_below_zero for side in front + behind):  # it puts more around, at some sizes at least
+        return None
+    down, right = (a - crop for a, crop in zip(first.corner, front, strict=True))
+    return replace(second, corner=(down, right), mode=first.mode)
+
+
+def _double(array: Array) -> Any:
+    return array.astype(np.float64)
+
+
+def _single(array: Any) -> Array:
+    with np.errstate(over="ignore"):
+        return np.asarray(array, np.float32)
+
+
+def _product(a: Array, b: Array) -> Array:
+    return _single(_double(a) * b)
+
+
+def _finite(make: Callable[..., Op], **arrays: Array) -> Op | None:
+    """Nothing is folded that float32 cannot hold."""
+    return make(**arrays) if all(np.isfinite(array).all() for array in arrays.values()) else None

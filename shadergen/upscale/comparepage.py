@@ -1,0 +1,80 @@
+"""A web page that shows pictures before and after: one file, nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from shadergen.files import shipped
+from shadergen.runtime.compare import compare, ssim
+from shadergen.runtime.images import rgb_to_ycbcr, to_codes
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One picture: versions by name, each (1, 3 or 4, h, w), floats in 0..1 or codes; the first two are shown first.
+
+    `truth` has the size of the versions; PSNR and SSIM are of luma (BT.709, full range).
+    """
+
+    name: str
+    versions: Mapping[str, Array]
+    truth: Array | None = None
+
+
+def page(comparisons: Sequence[Comparison]) -> str:
+    """The page. Raises ValueError when a truth has another size than the versions."""
+    items = []
+    for comparison in comparisons:
+        first = next(iter(comparison.versions.values()))
+        versions = [
+            {"name": name, "url": _url(pixels), "numbers": _numbers(pixels, comparison.truth)}
+            for name, pixels in comparison.versions.items()
+        ]
+        if comparison.truth is not None:
+            versions.append({"name": "truth", "url": _url(comparison.truth), "numbers": None})
+        columns = [] if comparison.truth is None else ["PSNR", "SSIM"]
+        height, width = first.shape[1:]
+        items.append({"name": comparison.name, "size": [width, height], "versions": versions, "columns": columns})
+    # Within a script element only `</` could end the data.
+    return _template().replace("/*DATA*/", json.dumps(items).replace("</", "<\\/"))
+
+
+def _template() -> str:
+    return (shipped("templates") / "compare.html").read_text("utf-8")
+
+
+def _url(pixels: Array) -> str:
+    codes = pixels if pixels.dtype == np.uint8 else to_codes(_floats(pixels))
+    texels = codes[0] if len(codes) == 1 else np.moveaxis(codes, 0, -1)
+    encoded = io.BytesIO()
+    PIL.Image.fromarray(np.ascontiguousarray(texels)).save(encoded, "PNG")
+    return "data:image/png;base64," + base64.b64encode(encoded.getvalue()).decode()
+
+
+def _numbers(pixels: Array, truth: Array | None) -> list[str] | None:
+    if truth is None:
+        return None
+    ours, wanted = _luma(pixels), _luma(truth)
+    return [f"{compare(ours, wanted).psnr:.2f} dB", f"{ssim(ours, wanted):.4f}"]
+
+
+def _luma(pixels: Array) -> Array:
+    values = _floats(pixels)
+    return values if len(values) == 1 else rgb_to_ycbcr(values[:3])[:1]
+
+
+def _floats(pixels: Array) -> Array:
+    if np.issubdtype(pixels.dtype, np.integer):
+        return pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
+    return np.clip(pixels, 0, 1)
