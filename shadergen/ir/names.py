@@ -1,0 +1,36 @@
+"""Names that are nobody else's, for values of a graph and for identifiers of GLSL alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class Namer:
+    """Gives names; the only maker of them, so that no two things ever meet in one.
+
+    A name is given once: `fresh` returns its hint where that is free, and otherwise the hint with `_v2`, `_v3` and so
+    on behind it, the first that is free. The answer depends on nothing but what was asked before, so the same input
+    gives the same text. `scope` makes a namer for what is visible in a part only, such as a block of GLSL: it never
+    gives a name of the scopes around it, and the names it gives are free again for the next block beside it.
+    """
+
+    def __init__(self, taken: Iterable[str] = (), around: Namer | None = None) -> None:
+        self._taken = set(taken)
+        self._around = around
+
+    def fresh(self, hint: str) -> str:
+        """A name like `hint` that is new in this scope and in those around it."""
+        name, number = hint, 1
+        while self.has(name):
+            number += 1
+            name = f"{hint}_v{number}"
+        self._taken.add(name)
+        return name
+
+    def has(self, name: str) -> bool:
+        """Whether the name is taken, here or around."""
+        return name in self._taken or (self._around is not None and self._around.has(name))
+
+    def scope(self) -> Namer:
+        """A namer for a block within this one."""
+        return Namer(around=self)
