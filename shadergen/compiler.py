@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from shadergen import passes
-from shadergen.emit.emit import emit
+from shadergen import forms, passes
+from shadergen.emit import emit
 from shadergen.errors import TargetError
 from shadergen.hookfile import HookFile
 from shadergen.ir.graph import Graph
 from shadergen.ir.ops import Conv, ConvTranspose
+from shadergen.kernels import KERNELS
+from shadergen.kernels.blocked import FP16_EXTENSION
+from shadergen.kernels.heuristics import Heuristics
+from shadergen.kernels.kernel import Kernel, Limits
 from shadergen.schedule.fusion import fuse
-from shadergen.schedule.schedule import Schedule, schedule
+from shadergen.schedule.hookpass import Schedule
+from shadergen.schedule.schedule import schedule
 from shadergen.target import Target, Weights
 
-MAX_CODE_WEIGHTS = 65536
-"""Of one convolution. 64 to 64 channels of 3x3 are 36 864, half a megabyte of code and several seconds to compile."""
+HEURISTICS = Heuristics()
+"""Those of the devices that were measured so far, see bench/log.md."""
 
 
-def plan(graph: Graph, target: Target) -> Schedule:
-    """The hook passes of `graph` for `target`. Raises ModelError and TargetError."""
+def plan(graph: Graph, target: Target, kernels: Sequence[Kernel] = KERNELS) -> Schedule:
+    """The hook passes of `graph` for `target`, from some kernels. Raises ModelError and TargetError."""
     problem: TargetError | None = None
     for weights, without in _ways(graph, target):
         try:
-            planned = schedule(passes.optimise(graph, without), target, weights)
+            planned = scheduled(passes.optimise(graph, without), target, weights, kernels)
         except TargetError as error:
             problem = problem or error
         else:
-            return fuse(planned) if target.fuse and weights == "code" else planned
+            return fuse(planned, _limits(target, weights)) if target.fuse else planned
     assert problem, "there is always a way to try"
     raise problem
 
 
 def _ways(graph: Graph, target: Target) -> Iterator[tuple[Weights, frozenset[str]]]:
     """Where the weights are and what is left out: as the target says, then what binds less in a pass."""
-    places: list[Weights] = ["texture"] if _is_large(graph) else [target.weights]
+    large = any(
+        isinstance(node.op, Conv | ConvTranspose) and node.op.weight.size > HEURISTICS.max_code_weights
+        for node in graph.nodes
+    )
+    places: list[Weights] = ["texture"] if large else [target.weights]
     if target.stage == "fragment" and places == ["code"]:
         places.append("texture")  # planar textures: one for 16 packs, instead of one each
     for weights in places:
@@ -44,13 +54,34 @@ def _ways(graph: Graph, target: Target) -> Iterator[tuple[Weights, frozenset[str
             yield weights, target.without | {"compose"}
 
 
-def _is_large(graph: Graph) -> bool:
-    """Whether the weights of a convolution are too many for code."""
-    return any(
-        isinstance(node.op, Conv | ConvTranspose) and node.op.weight.size > MAX_CODE_WEIGHTS for node in graph.nodes
+def scheduled(
+    graph: Graph, target: Target, weights: Weights | None = None, kernels: Sequence[Kernel] = KERNELS
+) -> Schedule:
+    """The hook passes of a graph as it is, of operators that passes compute, with the weights where `weights` says.
+
+    Raises TargetError.
+    """
+    weights = weights or target.weights
+    allowed = [kernel for kernel in kernels if kernel.weights == weights and kernel.name not in target.without]
+    return schedule(graph, target, forms.form(target.stage, weights), allowed, _limits(target, weights))
+
+
+def _limits(target: Target, weights: Weights) -> Limits:
+    """What the target allows a pass."""
+    form = forms.form(target.stage, weights)
+    return Limits(
+        blocks=((1, 1),) if "block" in target.without else form.blocks(HEURISTICS),
+        extensions=frozenset({FP16_EXTENSION} if target.precision == "fp16" else ()),
+        can_store=form.can_store,
+        heuristics=HEURISTICS,
     )
 
 
-def compile(graph: Graph, target: Target) -> HookFile:
-    """The hook file of `graph` for `target`: the same input gives the same file, byte by byte."""
-    return emit(plan(graph, target))
+def compile(
+    graph: Graph, target: Target, kernels: Sequence[Kernel] = KERNELS, templates: tuple[Path, ...] = ()
+) -> HookFile:
+    """The hook file of `graph` for `target`: the same input gives the same file, byte by byte.
+
+    `templates` are folders with the templates of kernels from elsewhere.
+    """
+    return emit(plan(graph, target, kernels), templates)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from shadergen import __version__, compiler, hookfile
-from shadergen.emit.emit import CHROMA_GUARD
+from shadergen.emit.plane import CHROMA_GUARD
 from shadergen.errors import TargetError
 from shadergen.hookfile import Compute, HookFile, HookPass, Rpn, UserTexture
 from shadergen.ir.graph import Graph, Node, Plane

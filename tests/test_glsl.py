@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadergen.glsl import spelling as glsl
+from shadergen.glsl.names import identifier
 from shadergen.glsl.spelling import FP16, FP32, Types
 from shadergen.ir.ops import Clip, LeakyRelu, PRelu, Relu, Tanh
 
@@ -32,12 +33,12 @@ NAMES = {
 
 @pytest.mark.parametrize(("name", "expected"), NAMES.items())
 def test_identifier(name: str, expected: str) -> None:
-    assert glsl.identifier(name) == expected
+    assert identifier(name) == expected
 
 
 @given(st.text())
 def test_an_identifier_is_one_in_glsl(name: str) -> None:
-    word = glsl.identifier(name)
+    word = identifier(name)
     assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", word)
     assert "__" not in word
     assert not word.startswith("gl_")

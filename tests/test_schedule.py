@@ -9,30 +9,31 @@ import numpy as np
 import pytest
 
 from shadergen import compiler
+from shadergen.compiler import scheduled as schedule
 from shadergen.errors import TargetError
 from shadergen.ir.graph import Graph, Node, Plane
 from shadergen.ir.ops import Add, Clip, Concat, Conv, DepthToSpace, Op, PRelu, Relu, Rim, Slice, SpaceToDepth
-from shadergen.kernels.blocking import WINOGRAD, direct
-from shadergen.schedule.packing import lanes
-from shadergen.schedule.schedule import (
-    MAX_PRODUCTS,
-    MAX_SUMS,
+from shadergen.kernels.axis import F23, direct
+from shadergen.kernels.blocked import Blocked
+from shadergen.kernels.heuristics import Heuristics
+from shadergen.schedule.hookpass import Schedule, ScheduledPass
+from shadergen.schedule.steps import (
     ConvStep,
-    GatherStep,
+    DepthToSpaceStep,
     LaneStep,
     PointwiseStep,
     ReadStep,
     RimStep,
-    ScatterStep,
-    Schedule,
-    ScheduledPass,
-    schedule,
+    SpaceToDepthStep,
 )
+from shadergen.storage.layout import lanes
 from shadergen.target import VARIANTS, Target
 from tests.nets import PLANES, c_model, random_conv, random_graph
 
 FRAGMENT, COMPUTE, FP16, INSTANT = VARIANTS
 FUSED = replace(COMPUTE, fuse=True)
+MAX_SUMS = Heuristics().max_sums
+MAX_PRODUCTS = Heuristics().max_products
 
 
 def conv(channels: int, out: int, kernel: int = 3) -> Conv:
@@ -154,11 +155,11 @@ def test_a_target_s_suffix_keeps_the_names_of_two_files_apart() -> None:
 
 def test_depth_to_space_is_in_the_last_pass() -> None:
     last = schedule(c_model(), COMPUTE).passes[-1]
-    assert last.block == 2
+    assert last.shuffle == 2
     assert [type(step) for step in last.steps] == [ConvStep]
     assert isinstance(last.block_steps[0], LaneStep)
-    assert schedule(c_model(), FRAGMENT).passes[-1].block == 1
-    assert isinstance(schedule(c_model(), FRAGMENT).passes[-1].steps[0], ScatterStep | ReadStep)
+    assert schedule(c_model(), FRAGMENT).passes[-1].shuffle == 1
+    assert isinstance(schedule(c_model(), FRAGMENT).passes[-1].steps[0], DepthToSpaceStep | ReadStep)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -221,7 +222,7 @@ def test_space_to_depth_reads_a_kept_value() -> None:
     graph = net(a=(conv(1, 4), "input"), b=(DepthToSpace(2), "a"), c=(SpaceToDepth(2), "b"), d=(conv(4, 1), "c"))
     planned = schedule(graph, COMPUTE)
     assert kept(planned) == ["b", "c"]
-    assert isinstance(planned.passes[1].steps[0], GatherStep)
+    assert isinstance(planned.passes[1].steps[0], SpaceToDepthStep)
 
 
 def test_slice_and_concat_are_lanes_in_registers() -> None:
@@ -254,8 +255,11 @@ def pixels(planned: Schedule) -> dict[str, tuple[int, int]]:
     return {scheduled.root: scheduled.pixels for scheduled in planned.passes}
 
 
-def convs(scheduled: ScheduledPass) -> list[ConvStep]:
-    return [step for step in scheduled.steps if isinstance(step, ConvStep)]
+def convs(scheduled: ScheduledPass) -> list[Blocked]:
+    """The plans of a pass's convolutions."""
+    plans = [step.plan for step in scheduled.steps if isinstance(step, ConvStep)]
+    assert all(isinstance(plan, Blocked) for plan in plans)
+    return plans  # type: ignore[return-value]  # as just asserted
 
 
 @pytest.mark.parametrize("target", [COMPUTE, FP16], ids=["compute", "fp16"])
@@ -270,12 +274,12 @@ def test_sums_stay_within_the_registers_and_code_stays_short(channels: int, kern
     )
     for scheduled in schedule(graph, target).passes:
         (step,) = convs(scheduled)
-        assert (step.x.block, step.y.block) == scheduled.pixels
+        assert (step.x.outputs, step.y.outputs) == scheduled.pixels
         if scheduled.pixels != (1, 1):
-            assert step.sums() <= MAX_SUMS
-            assert step.products() <= MAX_PRODUCTS
-        if scheduled.pixels == (2, 2) and len(step.packs) > 1:
-            assert step.products() <= MAX_PRODUCTS / 4
+            assert step.sums <= MAX_SUMS
+            assert step.resources.products <= MAX_PRODUCTS
+        if scheduled.pixels == (2, 2) and len(step.task.packs) > 1:
+            assert step.resources.products <= MAX_PRODUCTS / 4
 
 
 @pytest.mark.parametrize(
@@ -301,7 +305,7 @@ def test_wider_nets_have_fewer_pixels_at_a_time(
     for target in (COMPUTE, FP16):
         scheduled = schedule(graph, target).passes[1]
         (step,) = convs(scheduled)
-        assert (scheduled.pixels, step.x == WINOGRAD) == (expected, winograd)
+        assert (scheduled.pixels, step.x == F23) == (expected, winograd)
 
 
 def test_no_kernel_is_too_large() -> None:
@@ -322,7 +326,7 @@ def test_sums_of_all_of_a_pass_s_convolutions_count() -> None:
         for count in (1, 2, 3)
     )
     found = [schedule(graph, COMPUTE).passes[0] for graph in (one, two, three)]
-    assert [sum(step.sums() for step in convs(scheduled)) for scheduled in found] == [32, 32, 48]
+    assert [sum(step.sums for step in convs(scheduled)) for scheduled in found] == [32, 32, 48]
     assert [scheduled.pixels for scheduled in found] == [(2, 1), (1, 1), (1, 1)]
 
 
@@ -330,10 +334,10 @@ def test_products_are_the_multiplications_of_a_block() -> None:
     """Of vec4 with scalars: 2 packs of result times 8 channels, for each pixel the taps, or Winograd's 4 for two."""
     second = schedule(c_model(filters=8), COMPUTE).passes[1]
     (step,) = convs(second)
-    assert step.products() == 2 * 8 * (4 * 2) * 3
+    assert step.resources.products == 2 * 8 * (4 * 2) * 3
     second = schedule(c_model(filters=8), replace(COMPUTE, without=frozenset({"winograd"}))).passes[1]
     (step,) = convs(second)
-    assert (step.products(), step.sums()) == (2 * 8 * 4 * 9, 2 * 4)
+    assert (step.resources.products, step.sums) == (2 * 8 * 4 * 9, 2 * 4)
 
 
 @pytest.mark.parametrize(
@@ -352,8 +356,8 @@ def test_winograd_is_for_kernels_three_wide_between_many_channels(op: Conv, wino
     out, channels = op.weight.shape[:2]
     graph = net(a=(conv(1, channels), "input"), b=(op, "a"), c=(conv(out, 1), "b"))
     for target in VARIANTS:
-        (step,) = [step for step in schedule(graph, target).passes[-2].steps if isinstance(step, ConvStep)]
-        assert (step.x == WINOGRAD) == (winograd and target.stage == "compute" and target.weights == "code")
+        (step,) = convs(schedule(graph, target).passes[-2])
+        assert (step.x == F23) == (winograd and target.stage == "compute" and target.weights == "code")
         assert step.y.is_direct
     (step,) = convs(schedule(graph, replace(COMPUTE, without=frozenset({"winograd"}))).passes[1])
     assert step.x == direct(2, op.weight.shape[3])
@@ -382,8 +386,8 @@ def test_a_loop_goes_over_the_result_where_each_pack_is_done_alike() -> None:
     slope = PRelu(np.full(8, 0.25, np.float32))
     for op in (Relu(), Clip(-1, 1), slope):
         graph = net(a=(conv(1, 8), "input"), b=(op, "a"), c=(conv(8, 1), "b"))
-        assert [scheduled.results for scheduled in schedule(graph, INSTANT).passes] == [2, 1]
-        assert {scheduled.results for target in VARIANTS[:3] for scheduled in schedule(graph, target).passes} == {1}
+        assert [scheduled.any_pack for scheduled in schedule(graph, INSTANT).passes] == [True, False]
+        assert not any(scheduled.any_pack for target in VARIANTS[:3] for scheduled in schedule(graph, target).passes)
 
 
 def test_what_is_moved_has_no_loop() -> None:
@@ -396,15 +400,15 @@ def test_what_is_moved_has_no_loop() -> None:
         f=(conv(16, 4), "e"),
         g=(DepthToSpace(2), "f"),
     )
-    found = {scheduled.root: scheduled.results for scheduled in schedule(graph, INSTANT).passes}
-    assert found == {"a": 2, "c": 2, "e": 1, "g": 1}
+    found = {scheduled.root: scheduled.any_pack for scheduled in schedule(graph, INSTANT).passes}
+    assert found == {"a": True, "c": True, "e": False, "g": False}
 
 
 def test_loops_make_no_code_so_there_are_more_pixels() -> None:
     """With a loop over the result, an invocation has the sums of one pack at a time, whatever the width."""
     for scheduled in compiler.plan(c_model(filters=32, layers=4), INSTANT).passes:
         assert scheduled.pixels == (4, 2)
-        assert sum(step.sums() for step in convs(scheduled)) / scheduled.results <= MAX_SUMS
+        assert sum(step.sums for step in convs(scheduled)) <= MAX_SUMS
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -480,7 +484,7 @@ def test_winograd_takes_two_thirds() -> None:
     for target in (COMPUTE, FP16):
         plain = schedule(c_model(filters=8), replace(target, without=frozenset({"winograd"})))
         for before, after in zip(plain.passes, schedule(c_model(filters=8), target).passes, strict=True):
-            saved = sum((Fraction(step.op.weight.size, 3) for step in convs(after) if step.x == WINOGRAD), Fraction(0))
+            saved = sum((Fraction(step.task.op.weight.size, 3) for step in convs(after) if step.x == F23), Fraction(0))
             assert before.cost.macs - after.cost.macs == saved
             assert (saved > 0) == (before.root in ("relu1", "relu2", "skip"))
 
@@ -650,13 +654,13 @@ def hold_together(planned: Schedule) -> None:
         if scheduled.part[0] == scheduled.part[1] - 1:
             written.add(scheduled.root)
         for step in convs(scheduled):
-            assert (step.x.block, step.y.block) == scheduled.pixels
-            assert (step.y.taps, step.x.taps) == step.op.weight.shape[2:]
+            assert (step.x.outputs, step.y.outputs) == scheduled.pixels
+            assert (step.y.taps, step.x.taps) == step.task.op.weight.shape[2:]
         if scheduled.pixels != (1, 1) and planned.target.weights == "code":
-            assert sum(step.sums() for step in convs(scheduled)) <= MAX_SUMS
-        if scheduled.results > 1:
+            assert sum(step.sums for step in convs(scheduled)) <= MAX_SUMS
+        if scheduled.any_pack:
             assert scheduled.writes is not None
-            assert scheduled.results == scheduled.writes.packs
+            assert scheduled.writes.packs > 1
     for root, count in packs.items():
         assert count == planned.types[root].packs, "every pack is written once"
 

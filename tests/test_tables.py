@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadergen import hookfile, passes
-from shadergen.emit.emit import emit
+from shadergen.compiler import scheduled as schedule
+from shadergen.emit import emit
+from shadergen.emit.steps.rim import EVERY
 from shadergen.glsl import tables
+from shadergen.glsl.names import table_name
 from shadergen.glsl.tables import Table
 from shadergen.hookfile import HookFile, UserTexture
 from shadergen.ir.graph import Graph, Node, verify
 from shadergen.ir.ops import Add, Array, Conv, Relu, Rim, RimTerm
-from shadergen.kernels.rim import EVERY
-from shadergen.schedule.schedule import schedule
 from shadergen.target import VARIANTS, Target
 from tests.nets import c_model, random_conv
 
@@ -72,7 +73,7 @@ def test_a_table_of_other_numbers_is_written_as_little_endian_floats(dtype: Any)
 
 def test_fetches_and_matrices_as_text() -> None:
     table = Table("t", np.zeros((1, 1, 4), np.float32))
-    assert table.fetch(2, "row") == "texelFetch(t, ivec2(2, row), 0)"
+    assert table.fetch("2", "row") == "texelFetch(t, ivec2(2, row), 0)"
     assert tables.matrix("vec4", ["a"]) == "a"
     assert tables.matrix("mat2x4", ["a", "b"]) == "mat2x4(a, b)"
     assert tables.matrix("f16mat2x4", ["a", "b"], "f16vec4") == "f16mat2x4(f16vec4(a), f16vec4(b))"
@@ -80,7 +81,7 @@ def test_fetches_and_matrices_as_text() -> None:
 
 def test_names_that_no_value_has() -> None:
     """A node's words begin with letters, so no texture of a pack ends like a table."""
-    names = [tables.table_name("net", "a", packs, 4) for packs in ((0, 1), (0, 2), (2, 3), (0, 1, 2, 3))]
+    names = [table_name("net_a", packs, 4) for packs in ((0, 1), (0, 2), (2, 3), (0, 1, 2, 3))]
     assert names == ["net_a_0_1of4w", "net_a_0_2of4w", "net_a_2_3of4w", "net_a_0w"]
 
 

@@ -1,0 +1,24 @@
+"""From a schedule to a hook file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shadergen.emit import plane
+from shadergen.emit.header import header
+from shadergen.emit.hookpass import write_pass
+from shadergen.hookfile import Block, HookFile
+from shadergen.schedule.hookpass import Schedule
+
+
+def emit(schedule: Schedule, templates: tuple[Path, ...] = ()) -> HookFile:
+    """The hook file of a schedule; `templates` are folders with the templates of kernels from elsewhere."""
+    blocks: list[Block] = list(plane.passes_in_front(schedule))
+    defined: set[str] = set()
+    for scheduled in schedule.passes:
+        tables, hook_pass = write_pass(schedule, scheduled, templates)
+        # Two passes may compute the same convolution.
+        blocks += [table for table in tables if table.name not in defined]
+        blocks.append(hook_pass)
+        defined.update(table.name for table in tables)
+    return HookFile(header(schedule), tuple(blocks))

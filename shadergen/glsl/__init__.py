@@ -1,0 +1,1 @@
+"""How GLSL is spelled: names, literals, addresses, tables."""

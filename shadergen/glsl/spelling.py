@@ -33,8 +33,6 @@ from shadergen.ir.ops import (
     Unary,
 )
 
-LANES = "xyzw"
-
 
 @dataclass(frozen=True)
 class Types:
@@ -57,15 +55,6 @@ class Types:
 
 FP32 = Types("float", "vec", "mat", np.float32)
 FP16 = Types("float16_t", "f16vec", "f16mat", np.float16)
-
-
-def identifier(name: str) -> str:
-    """`name` with everything GLSL does not allow replaced by `_`.
-
-    A double underscore and the prefix `gl_` are reserved in GLSL (specification 4.60, 3.7), a leading digit is no name.
-    """
-    word = re.sub(r"_+", "_", re.sub(r"\W", "_", name, flags=re.ASCII)).strip("_")
-    return f"n_{word}" if not word or word[0].isdigit() or word.startswith("gl_") else word
 
 
 def literals(array: npt.NDArray[Any], types: Types) -> npt.NDArray[np.str_]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shadergen.glsl.index import Index
 from shadergen.hookfile import UserTexture
 from shadergen.ir.ops import Array
+from shadergen.storage.layout import PACK
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,29 +27,9 @@ class Table:
         data = np.ascontiguousarray(self.texels, "<f4").tobytes()
         return UserTexture(self.name, (columns, rows), "rgba32f", data, filter="NEAREST")
 
-    def fetch(self, column: str | int, row: str | int) -> str:
+    def fetch(self, column: Index | str, row: Index | str) -> str:
         """The texel in a column and row, as a vec4."""
         return f"texelFetch({self.name}, ivec2({column}, {row}), 0)"
-
-
-def index(major: str | int, count: int, minor: str | int) -> str:
-    """`major * count + minor` in GLSL, computed as far as it can be now. Expressions must be names or products."""
-    if isinstance(major, int):
-        start = major * count
-        if isinstance(minor, int):
-            return str(start + minor)
-        return f"{start} + {minor}" if start else minor
-    scaled = major if count == 1 else f"{major} * {count}"
-    return scaled if minor == 0 else f"{scaled} + {minor}"
-
-
-def table_name(prefix: str, node: str, packs: Sequence[int], every: int) -> str:
-    """The name of the table for some of a node's packs, `every` in all.
-
-    No saved texture has it: its last word is neither a word nor a number.
-    """
-    numbers = "0" if len(packs) == every else f"{'_'.join(map(str, packs))}of{every}"
-    return f"{prefix}_{node}_{numbers}w"
 
 
 def columns(weight: Array, lanes: int) -> Array:
@@ -56,17 +38,17 @@ def columns(weight: Array, lanes: int) -> Array:
     `lanes` are those of the source's texels; missing channels are zero.
     """
     out, in_, kh, kw = weight.shape
-    results, sources = -(-out // 4), -(-in_ // lanes)
-    padded = np.zeros((4 * results, lanes * sources, kh, kw), np.float32)
+    results, sources = -(-out // PACK), -(-in_ // lanes)
+    padded = np.zeros((PACK * results, lanes * sources, kh, kw), np.float32)
     padded[:out, :in_] = weight
-    return padded.reshape(results, 4, sources, lanes, kh, kw).transpose(0, 2, 4, 5, 3, 1)
+    return padded.reshape(results, PACK, sources, lanes, kh, kw).transpose(0, 2, 4, 5, 3, 1)
 
 
 def packs(bias: Array) -> Array:
     """A bias (out,) as (result packs, 4)."""
-    padded = np.zeros(-(-len(bias) // 4) * 4, np.float32)
+    padded = np.zeros(-(-len(bias) // PACK) * PACK, np.float32)
     padded[: len(bias)] = bias
-    return padded.reshape(-1, 4)
+    return padded.reshape(-1, PACK)
 
 
 def matrix(type_: str, fetches: Sequence[str], vector: str = "") -> str:

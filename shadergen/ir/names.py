@@ -31,6 +31,6 @@ class Namer:
         """Whether the name is taken, here or around."""
         return name in self._taken or (self._around is not None and self._around.has(name))
 
-    def scope(self) -> Namer:
-        """A namer for a block within this one."""
-        return Namer(around=self)
+    def scope(self, *taken: str) -> Namer:
+        """A namer for a block within this one, in which some names are taken from the start."""
+        return Namer(taken, self)

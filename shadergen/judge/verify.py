@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from shadergen import compiler, hookfile
-from shadergen.emit.emit import emit
+from shadergen.emit import emit
 from shadergen.errors import NoDeviceError, ShadergenError
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph
@@ -24,8 +24,8 @@ from shadergen.runtime.compare import RGBA16F, RGBA32F, Bound, Comparison, compa
 from shadergen.runtime.context import describe, open_context
 from shadergen.runtime.images import SITINGS, SitingName, rgb_to_ycbcr, upsample_chroma
 from shadergen.runtime.runner import Frame, Result, Runner, Storage
-from shadergen.schedule.packing import Texture
-from shadergen.schedule.schedule import Schedule
+from shadergen.schedule.hookpass import Schedule
+from shadergen.storage.layout import Texture
 from shadergen.target import Target
 
 Size = tuple[int, int]

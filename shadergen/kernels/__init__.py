@@ -1,0 +1,11 @@
+"""Ways to compute a convolution: a file each, found by its name."""
+
+from __future__ import annotations
+
+from shadergen.kernels.kernel import Kernel
+from shadergen.kernels.looped import Looped
+from shadergen.kernels.unrolled import Unrolled
+from shadergen.kernels.winograd import Winograd
+
+KERNELS: tuple[Kernel, ...] = (Winograd(), Unrolled(), Looped())
+"""Every kernel; where two are equally cheap, the first is taken."""

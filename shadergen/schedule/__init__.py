@@ -1,0 +1,1 @@
+"""Which work happens in which hook pass, and what it costs."""

@@ -10,47 +10,31 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from shadergen.schedule.schedule import (
-    BYTES_PER_TEXEL,
-    RECOMPUTE_MACS,
-    ConvStep,
-    Cost,
-    GatherStep,
-    LaneStep,
-    PointwiseStep,
-    ReadStep,
-    RimStep,
-    SampleStep,
-    Schedule,
-    ScheduledPass,
-    Tile,
-    texels_moved,
-    textures_bound,
-)
+from shadergen.kernels.kernel import Limits, Pair, Plan
+from shadergen.schedule.cost import bytes_moved, conv_fetches
+from shadergen.schedule.hookpass import Cost, Schedule, ScheduledPass, Tile
+from shadergen.schedule.steps import ConvStep, LaneStep, PointwiseStep, ReadStep, RimStep, SampleStep, SpaceToDepthStep
 
-MAX_BYTES = 32 * 1024
-"""Of shared memory: what Direct3D 11 and OpenGL 4.3 guarantee, and all but a few phones have on Vulkan."""
-
-WORKGROUPS = ((16, 8), (8, 8))
+WORKGROUPS: tuple[Pair, ...] = ((16, 8), (8, 8))
 """Threads to try after the target's own until the tile fits; fewer than 64 would leave lanes of a GPU idle."""
 
 LANES = 32
 """Of a GPU that do the same work at the same time."""
 
 
-def fuse(planned: Schedule) -> Schedule:
+def fuse(planned: Schedule, limits: Limits) -> Schedule:
     """The same picture, with values in shared memory instead of textures where they fit and their halo is cheap.
 
     A value moves there when a single pass reads it, through convolutions alone that pad with zeros or not at all, and
     when convolutions, rims and work on their results in registers give it. A pass has at most one tile, and what fills
-    it reads textures. Per channel that is no longer stored the halo may take RECOMPUTE_MACS, the price paid elsewhere
-    for not reading one back.
+    it reads textures. Per channel that is no longer stored the halo may take `Heuristics.recompute_macs`, the price
+    paid elsewhere for not reading one back.
     """
     passes = {(scheduled.root, scheduled.part): scheduled for scheduled in planned.passes}
     for source in planned.passes:
         readers = [scheduled for scheduled in passes.values() if source.root in scheduled.reads]
         if len(readers) == 1 and not passes[source.root, source.part].tile:
-            fused = _fused(planned, source, readers[0])
+            fused = _fused(planned, source, readers[0], limits)
             if fused:
                 passes[fused.root, fused.part] = fused
                 del passes[source.root, source.part]
@@ -59,43 +43,49 @@ def fuse(planned: Schedule) -> Schedule:
     return replace(planned, textures=textures, passes=tuple(passes.values()))
 
 
-def _fused(planned: Schedule, source: ScheduledPass, reader: ScheduledPass) -> ScheduledPass | None:
+def _fused(planned: Schedule, source: ScheduledPass, reader: ScheduledPass, limits: Limits) -> ScheduledPass | None:
     """The reader with the source's value in shared memory, or None where that must not be, or does not pay."""
-    convs = _convolutions(reader, source.root)
+    plans = _plans(reader, source.root)
     in_registers = all(isinstance(step, ConvStep | RimStep | PointwiseStep | LaneStep) for step in source.steps)
-    if reader.tile or not convs or not in_registers or source.block > 1 or source.part != (0, 1):
+    if reader.tile or not plans or not in_registers or source.shuffle > 1 or source.part != (0, 1):
         return None
     for workgroup in (planned.target.workgroup, *WORKGROUPS):
-        tile = _tile(planned, source, reader, convs, workgroup)
-        if tile.bytes <= MAX_BYTES and _is_cheap(planned, tile):
-            fused = _with_tile(planned, reader, convs, tile)
-            return fused if textures_bound(fused, planned.weights) <= planned.target.max_binds else None
+        tile = _tile(planned, source, reader, plans, workgroup)
+        if tile.bytes <= limits.shared_bytes and _is_cheap(planned, tile, limits):
+            fused = _with_tile(planned, reader, plans, tile)
+            return fused if fused.textures_bound() <= planned.target.max_binds else None
     return None
 
 
-def _convolutions(reader: ScheduledPass, value: str) -> list[ConvStep]:
-    """Those that read the value; none where something else reads it, too, or the padding is not zero."""
-    convs = []
+def _plans(reader: ScheduledPass, value: str) -> list[Plan]:
+    """Those that read the value; none where something else reads it, too, or the padding is not zero.
+
+    They must read a window, whose texels may come from a tile as well as from a texture.
+    """
+    plans = []
     for step in reader.steps + reader.block_steps:
         match step:
-            case ConvStep(source=name) if name == value:
-                if not step.op.plain or (step.op.pad_mode != "zero" and any(step.op.pads)):
+            case ConvStep(plan) if step.source == value:
+                op = plan.task.op
+                padded_otherwise = op.pad_mode != "zero" and any(op.pads)
+                if not plan.reads_tiles or not op.plain or padded_otherwise:
                     return []
-                convs.append(step)
-            case ReadStep(node=name) | RimStep(source=name) | GatherStep(source=name) if name == value:
+                plans.append(plan)
+            case ReadStep(node=name) | RimStep(source=name) | SpaceToDepthStep(source=name) if name == value:
                 return []
             case SampleStep(inputs=names) if value in names:
                 return []
-    return convs
+            case _:
+                pass
+    return plans
 
 
-def _tile(
-    planned: Schedule, source: ScheduledPass, reader: ScheduledPass, convs: list[ConvStep], workgroup: tuple[int, int]
-) -> Tile:
+def _tile(planned: Schedule, source: ScheduledPass, reader: ScheduledPass, plans: list[Plan], workgroup: Pair) -> Tile:
     """What a workgroup of so many threads reads of the value, in whole blocks of the source's pixels."""
-    left, top = (max(step.op.pads[axis] for step in convs) for axis in (1, 0))
-    right = max(step.x.taps - 1 - step.op.pads[1] for step in convs)
-    below = max(step.y.taps - 1 - step.op.pads[0] for step in convs)
+    left, top = (max(plan.task.op.pads[axis] for plan in plans) for axis in (1, 0))
+    right, below = (
+        max(plan.task.op.weight.shape[axis] - 1 - plan.task.op.pads[axis - 2] for plan in plans) for axis in (3, 2)
+    )
     own = [workgroup[axis] * reader.pixels[axis] for axis in (0, 1)]
     wanted = (left + own[0] + right, top + own[1] + below)
     width, height = (-(-wanted[axis] // source.pixels[axis]) * source.pixels[axis] for axis in (0, 1))
@@ -103,26 +93,25 @@ def _tile(
     return Tile(source, workgroup, (left, top), (width, height), planned.types[source.root].packs, share)
 
 
-def _is_cheap(planned: Schedule, tile: Tile) -> bool:
+def _is_cheap(planned: Schedule, tile: Tile, limits: Limits) -> bool:
     """Whether the halo's multiply-adds are; lanes that find no block left count as well."""
     type_, blocks = planned.types[tile.value], tile.blocks[0] * tile.blocks[1]
     taken = tile.share * Fraction(-(-blocks // LANES) * LANES, blocks)
-    return tile.source.cost.macs * (taken - 1) <= RECOMPUTE_MACS * type_.channels * type_.pixels()
+    return tile.source.cost.macs * (taken - 1) <= limits.heuristics.recompute_macs * type_.channels * type_.pixels()
 
 
-def _with_tile(planned: Schedule, reader: ScheduledPass, convs: list[ConvStep], tile: Tile) -> ScheduledPass:
+def _with_tile(planned: Schedule, reader: ScheduledPass, plans: list[Plan], tile: Tile) -> ScheduledPass:
     source = tile.source
     reads = dict.fromkeys((*source.reads, *reader.reads))
     binds = dict.fromkeys((*source.binds, *reader.binds))
     for texture in planned.textures[tile.value]:
         del binds[texture]
     del reads[tile.value]
-    fetched = [planned.types[step.node].pixels() * step.texels() * len(step.sources) for step in convs]
-    texels = texels_moved(planned.graph.input in reads, binds, planned.types[reader.root], reader.writes)
+    fetched = [planned.types[plan.task.node].pixels() * conv_fetches(plan) for plan in plans]
     cost = Cost(
         reader.cost.macs + source.cost.macs * tile.share,
         reader.cost.fetches - sum(fetched) + source.cost.fetches * tile.share,
-        texels * BYTES_PER_TEXEL,
+        bytes_moved(planned.graph.input in reads, binds, planned.types[reader.root], reader.writes),
     )
     nodes = tuple(dict.fromkeys((*source.nodes, *reader.nodes)))
     return replace(reader, nodes=nodes, reads=tuple(reads), binds=tuple(binds), cost=cost, tile=tile)

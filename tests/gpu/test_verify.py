@@ -18,12 +18,13 @@ from shadergen.ir import reference
 from shadergen.ir.graph import Graph, Node
 from shadergen.ir.ops import Clip, Conv, Relu, Rim, Sigmoid
 from shadergen.judge import verify
+from shadergen.kernels.unrolled import UnrolledPlan
 from shadergen.runtime import libplacebo
 from shadergen.runtime.compare import RGBA16F, RGBA32F, Comparison, compare
 from shadergen.runtime.context import open_context
 from shadergen.runtime.images import SITINGS, chroma_420, rgb_to_ycbcr
 from shadergen.runtime.runner import Frame, Runner
-from shadergen.schedule.schedule import ConvStep
+from shadergen.schedule.steps import ConvStep
 from shadergen.sources import load
 from shadergen.target import OPTIMISATIONS, VARIANTS, Target
 from tests.nets import PLANES, c_model, packs_of_two_passes, random_conv, random_graph
@@ -196,7 +197,7 @@ def test_a_wide_value_has_fewer_pixels_at_a_time(gl: moderngl.Context) -> None:
     graph = Graph("Wide", "luma", nodes, "last")
     (scheduled,) = [scheduled for scheduled in compiler.plan(graph, COMPUTE).passes if scheduled.root == "clip"]
     (step,) = [step for step in scheduled.steps if isinstance(step, ConvStep)]
-    assert (scheduled.pixels, step.x.is_direct) == ((2, 1), True)
+    assert (scheduled.pixels, isinstance(step.plan, UnrolledPlan)) == ((2, 1), True)
     for comparison in differences(gl, graph, COMPUTE):
         assert RGBA32F.holds(comparison), comparison
 

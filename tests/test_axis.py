@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadergen.ir.ops import Array
-from shadergen.kernels import blocking
-from shadergen.kernels.blocking import WINOGRAD, Axis, Matrix, direct
+from shadergen.kernels.axis import F23, Axis, Matrix, direct, transformed
 from tests.nets import random_conv
 
-AXES = [*(direct(block, taps) for block in (1, 2, 4, 5) for taps in (1, 2, 3, 5, 9)), WINOGRAD]
-IDS = [f"direct({axis.block},{axis.taps})" for axis in AXES[:-1]] + ["winograd"]
+AXES = [*(direct(block, taps) for block in (1, 2, 4, 5) for taps in (1, 2, 3, 5, 9)), F23]
+IDS = [f"direct({axis.outputs},{axis.taps})" for axis in AXES[:-1]] + ["winograd"]
 every_axis = pytest.mark.parametrize("axis", AXES, ids=IDS)
 
 Numbers = list[Fraction]
@@ -27,11 +26,11 @@ def times(matrix: Matrix, vector: Numbers) -> Numbers:
 
 def blocked(axis: Axis, texels: Numbers, taps: Numbers) -> Numbers:
     """The block's pixels as the shader computes them."""
-    factors, weights = times(axis.input, texels), times(axis.weight, taps)
+    factors, weights = times(axis.b_t, texels), times(axis.g, taps)
     sums = [Fraction(0)] * axis.sums
     for factor, weight, total in axis.products:
         sums[total] += factors[factor] * weights[weight]
-    return times(axis.output, sums)
+    return times(axis.a_t, sums)
 
 
 def convolved(texels: Numbers, taps: Numbers) -> Numbers:
@@ -50,28 +49,28 @@ def test_a_block_of_pixels_is_a_convolution(axis: Axis, data: st.DataObject) -> 
 
 @every_axis
 def test_shapes(axis: Axis) -> None:
-    assert np.shape(axis.input)[1] == axis.window == axis.block + axis.taps - 1
-    assert np.shape(axis.weight)[1] == axis.taps
-    assert np.shape(axis.output) == (axis.block, axis.sums)
+    assert np.shape(axis.b_t)[1] == axis.window == axis.outputs + axis.taps - 1
+    assert np.shape(axis.g)[1] == axis.taps
+    assert np.shape(axis.a_t) == (axis.outputs, axis.sums)
     factors, weights, sums = (set(indices) for indices in zip(*axis.products, strict=True))
-    assert factors == set(range(len(axis.input))), "every factor is used"
-    assert weights == set(range(len(axis.weight))), "every weight is used"
+    assert factors == set(range(len(axis.b_t))), "every factor is used"
+    assert weights == set(range(len(axis.g))), "every weight is used"
     assert sums == set(range(axis.sums)), "every sum has a product"
 
 
 @every_axis
 def test_texels_and_sums_are_only_added_and_subtracted(axis: Axis) -> None:
     """As convolution.py writes them; and every combination has something to begin with."""
-    for matrix in (axis.input, axis.output):
+    for matrix in (axis.b_t, axis.a_t):
         assert {entry for row in matrix for entry in row} <= {-1, 0, 1}
         assert all(1 in row for row in matrix)
 
 
 def test_winograd_takes_four_products_for_six() -> None:
-    assert len(WINOGRAD.products) == 4
-    assert len(direct(WINOGRAD.block, WINOGRAD.taps).products) == 6
-    assert WINOGRAD.sums == 4
-    assert not WINOGRAD.is_direct
+    assert len(F23.products) == 4
+    assert len(direct(F23.outputs, F23.taps).products) == 6
+    assert F23.sums == 4
+    assert not F23.is_direct
 
 
 @given(st.integers(1, 6), st.integers(1, 9))
@@ -92,7 +91,7 @@ def weight(out: int, channels: int, kh: int, kw: int) -> Array:
 
 def test_direct_axes_leave_the_weights_as_they_are() -> None:
     ours = weight(5, 3, 2, 7)
-    found = blocking.weights(direct(2, 7), direct(4, 2), ours)
+    found = transformed(direct(2, 7), direct(4, 2), ours)
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, ours)
 
@@ -100,7 +99,7 @@ def test_direct_axes_leave_the_weights_as_they_are() -> None:
 @pytest.mark.parametrize("kh", [1, 2, 3, 5])
 def test_winograd_s_weights_along_x(kh: int) -> None:
     ours = weight(6, 2, kh, 3)
-    found = blocking.weights(WINOGRAD, direct(2, kh), ours)
+    found = transformed(F23, direct(2, kh), ours)
     assert found.shape == (6, 2, kh, 4)
     assert found.dtype == np.float32
     left, middle, right = (ours[..., i].astype(np.float64) for i in range(3))
@@ -110,26 +109,26 @@ def test_winograd_s_weights_along_x(kh: int) -> None:
 
 def test_the_axes_are_not_mixed_up() -> None:
     ours = weight(1, 1, 3, 3)
-    along_y = blocking.weights(direct(1, 3), WINOGRAD, ours)
+    along_y = transformed(direct(1, 3), F23, ours)
     assert along_y.shape == (1, 1, 4, 3)
-    transposed = blocking.weights(WINOGRAD, direct(1, 3), ours.transpose(0, 1, 3, 2))
+    transposed = transformed(F23, direct(1, 3), ours.transpose(0, 1, 3, 2))
     np.testing.assert_array_equal(along_y, transposed.transpose(0, 1, 3, 2))
 
 
-@pytest.mark.parametrize("x", [direct(4, 3), direct(2, 3), WINOGRAD], ids=["direct(4,3)", "direct(2,3)", "winograd"])
+@pytest.mark.parametrize("x", [direct(4, 3), direct(2, 3), F23], ids=["direct(4,3)", "direct(2,3)", "winograd"])
 @pytest.mark.parametrize("y", [direct(1, 2), direct(2, 2)], ids=["direct(1,2)", "direct(2,2)"])
 def test_a_block_in_two_dimensions_is_a_convolution(x: Axis, y: Axis) -> None:
     """Whole numbers, and doubled weights, so that halves of them are whole."""
     rng = np.random.default_rng(0)
     texels = rng.integers(-9, 10, (y.window, x.window)).astype(np.float64)
     kernel = 2 * rng.integers(-9, 10, (1, 1, y.taps, x.taps)).astype(np.float32)
-    factors = np.array(y.input) @ texels @ np.array(x.input).T
-    found = blocking.weights(x, y, kernel)[0, 0]
+    factors = np.array(y.b_t) @ texels @ np.array(x.b_t).T
+    found = transformed(x, y, kernel)[0, 0]
     sums = np.zeros((y.sums, x.sums))
     for i, j, k in y.products:
         for m, n, o in x.products:
             sums[k, o] += factors[i, m] * found[j, n]
-    pixels = np.array(y.output) @ sums @ np.array(x.output).T
-    for row, column in np.ndindex(y.block, x.block):
+    pixels = np.array(y.a_t) @ sums @ np.array(x.a_t).T
+    for row, column in np.ndindex(y.outputs, x.outputs):
         seen = texels[row : row + y.taps, column : column + x.taps]
         assert pixels[row, column] == (seen * kernel[0, 0]).sum()

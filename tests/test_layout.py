@@ -1,4 +1,4 @@
-"""Which channels live in which texture, tile and lane."""
+"""Which channels live in which texture, cell and lane."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadergen.ir.types import TensorType
-from shadergen.schedule.packing import LANES, Texture, lanes, pack_value, tile
+from shadergen.storage.layout import LANES, Layout, Texture, grid, lanes
 
 SHAPES = {1: (1, 1), 2: (2, 1), 3: (3, 1), 4: (2, 2), 5: (3, 2), 6: (3, 2), 7: (4, 2), 8: (4, 2), 9: (3, 3)} | {
     10: (4, 3),
@@ -19,13 +19,13 @@ SHAPES = {1: (1, 1), 2: (2, 1), 3: (3, 1), 4: (2, 2), 5: (3, 2), 6: (3, 2), 7: (
 
 
 @pytest.mark.parametrize(("packs", "shape"), SHAPES.items())
-def test_a_tile_is_small_and_square(packs: int, shape: tuple[int, int]) -> None:
-    assert tile(packs) == shape
+def test_a_grid_is_small_and_square(packs: int, shape: tuple[int, int]) -> None:
+    assert grid(packs) == shape
 
 
 @given(st.integers(1, 16))
-def test_a_tile_for_one_texture_fits_direct3d_11(packs: int) -> None:
-    columns, rows = tile(packs)
+def test_a_grid_for_one_texture_fits_direct3d_11(packs: int) -> None:
+    columns, rows = grid(packs)
     assert packs <= columns * rows < packs + columns
     assert rows <= columns <= 4
 
@@ -36,9 +36,9 @@ def test_lanes_in_use() -> None:
 
 
 def test_one_texture_has_the_value_s_name_and_several_have_numbers() -> None:
-    (texture,) = pack_value("net_conv0", "conv0", TensorType(32), 16)
+    (texture,) = Layout(16).textures("net_conv0", "conv0", TensorType(32))
     assert texture == Texture("net_conv0", "conv0", TensorType(32), 0, 8, 4, 2)
-    fragments = pack_value("net_conv0", "conv0", TensorType(10), 1)
+    fragments = Layout(1).textures("net_conv0", "conv0", TensorType(10))
     assert [(t.name, t.first, t.packs, t.texels()) for t in fragments] == [
         ("net_conv0_0", 0, 1, 1),
         ("net_conv0_1", 1, 1, 1),
@@ -47,7 +47,7 @@ def test_one_texture_has_the_value_s_name_and_several_have_numbers() -> None:
 
 
 def test_more_than_16_packs_take_more_textures() -> None:
-    textures = pack_value("x", "x", TensorType(4 * 16 + 4 * 2 + 3), 16)
+    textures = Layout(16).textures("x", "x", TensorType(4 * 16 + 4 * 2 + 3))
     assert [(t.name, t.first, t.packs, t.columns, t.rows) for t in textures] == [
         ("x_0", 0, 16, 4, 4),
         ("x_1", 16, 3, 3, 1),
@@ -62,7 +62,7 @@ def test_unpack_undoes_putting_channels_into_their_cells(
 ) -> None:
     value = np.random.default_rng(0).random((channels, height, width)).astype(np.float32)
     read = []
-    for texture in pack_value("x", "x", TensorType(channels), limit, planar):
+    for texture in Layout(limit, planar).textures("x", "x", TensorType(channels)):
         texels = np.full((4, height * texture.rows, width * texture.columns), np.nan, np.float32)
         for channel in range(channels):
             if texture.holds(channel // 4):
@@ -76,11 +76,12 @@ def test_unpack_undoes_putting_channels_into_their_cells(
                     rows, columns = slice(row, None, texture.rows), slice(column, None, texture.columns)
                 texels[channel % 4, rows, columns] = value[channel]
         read.append(texture.unpack(texels))
+        np.testing.assert_array_equal(texture.pack(read[-1]), np.nan_to_num(texels, nan=0.0))
     np.testing.assert_array_equal(np.concatenate(read), value)
 
 
-def test_a_tile_too_small_for_its_packs() -> None:
-    with pytest.raises(AssertionError, match="the tile must hold every pack"):
+def test_too_few_cells_for_the_packs() -> None:
+    with pytest.raises(AssertionError, match="there must be a cell for every pack"):
         Texture("x", "x", TensorType(32), 0, 8, 2, 2)
 
 

@@ -1,0 +1,80 @@
+"""How a graph meets the plane that its passes hook: what they are called by, when they run, what they store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shadergen.emit.templates import environment
+from shadergen.hookfile import HookPass, Rpn
+from shadergen.ir.graph import Plane
+from shadergen.schedule.hookpass import Schedule
+
+
+@dataclass(frozen=True)
+class PlaneFacts:
+    """What a player needs to know of a plane."""
+
+    hook: str
+    components: int | None
+    """Of what the last pass stores: vo=gpu otherwise overwrites chroma (mpv #9863). None: those of the plane."""
+    value: str
+    """Behind the name of the last register: the swizzle, and what fills the texel up."""
+
+
+PLANES: dict[Plane, PlaneFacts] = {
+    "luma": PlaneFacts("LUMA", 1, ".x, 0.0, 0.0, 1.0"),
+    "chroma": PlaneFacts("CHROMA", 2, ".xy, 0.0, 1.0"),
+    "rgb": PlaneFacts("MAIN", None, ".xyz, alpha"),
+}
+
+CHROMA_GUARD = "HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < *"
+"""True for 4:2:0, odd sizes included, and false for 4:4:4 and 4:2:2; bounds, since odd sizes break equality."""
+
+
+def when(schedule: Schedule) -> Rpn | None:
+    """The condition of every pass; None where they always run."""
+    if schedule.graph.plane == "chroma":
+        return Rpn.parse(f"{_flag(schedule)}.w 1 >")
+    if schedule.types[schedule.graph.output].width.scale == 1:
+        return None
+    factor = f"{schedule.target.when:g}"
+    return Rpn.parse(f"OUTPUT.w HOOKED.w {factor} * > OUTPUT.h HOOKED.h {factor} * > *")
+
+
+def _flag(schedule: Schedule) -> str:
+    return f"{schedule.prefix}_is420"
+
+
+def passes_in_front(schedule: Schedule) -> tuple[HookPass, ...]:
+    """What runs before the schedule's own passes: for chroma two, for others none.
+
+    They remember whether to run, and bring chroma to luma's siting and size. The second overwrites CHROMA, so the ratio
+    that the first looked at is gone afterwards; a texture of one or two texels carries the decision, since a size is
+    all that WHEN can see. It overwrites because vo=gpu moves HOOKED_pos only in passes that do (mpv video.c,
+    pass_hook). The model's last pass says ALIGN once more, which changes nothing in newer players; libplacebo 4.208
+    otherwise forgets that the plane was aligned when it is overwritten again.
+    """
+    if schedule.graph.plane != "chroma":
+        return ()
+    remember = HookPass(
+        hooks=("CHROMA",),
+        desc=f"{schedule.graph.name} is the chroma subsampled",
+        binds=("HOOKED",),
+        save=_flag(schedule),
+        width=Rpn.parse(f"{CHROMA_GUARD} 1 +"),
+        height=Rpn.parse("1"),
+        components=4,
+        body=environment().get_template("flag.glsl.j2").render(),
+    )
+    interpolate = HookPass(
+        hooks=("CHROMA",),
+        desc=f"{schedule.graph.name} bilinear at luma's siting",
+        binds=("HOOKED",),
+        width=Rpn.parse("HOOKED.w 2 *"),
+        height=Rpn.parse("HOOKED.h 2 *"),
+        when=when(schedule),
+        offset="ALIGN",
+        components=2,
+        body=environment().get_template("siting.glsl.j2").render(),
+    )
+    return (remember, interpolate)

@@ -1,0 +1,18 @@
+"""A convolution, as its kernel's plan writes it."""
+
+from __future__ import annotations
+
+from shadergen.emit.written import Written
+from shadergen.errors import TargetError
+from shadergen.glsl.addressing import Addressing
+from shadergen.schedule.steps import ConvStep
+
+
+def write(step: ConvStep, at: Addressing, graph: str) -> Written:
+    """The step, for all of the invocation's pixels. Raises TargetError for weights that the precision cannot hold."""
+    plan = step.plan
+    try:
+        view = plan.view(at)
+    except ValueError as error:
+        raise TargetError(f"{graph}: node {step.node!r}", str(error), "use --precision fp32") from None
+    return Written(f"kernels/{plan.template}", view, plan.needs(at), plan.functions(at), plan.blocks())

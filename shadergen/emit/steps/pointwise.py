@@ -1,0 +1,66 @@
+"""A pointwise operator on registers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from shadergen.emit.written import Written
+from shadergen.glsl import spelling, tables
+from shadergen.glsl.addressing import RESULT, Addressing
+from shadergen.glsl.names import table_name
+from shadergen.glsl.pixels import Pixel
+from shadergen.glsl.spelling import FP32
+from shadergen.glsl.tables import Table
+from shadergen.ir.ops import Affine, Erf, PRelu
+from shadergen.kernels.kernel import Needs
+from shadergen.schedule.steps import PointwiseStep
+
+
+@dataclass(frozen=True)
+class RegistersView:
+    """What `registers.glsl.j2` lays out: a comment, and registers with what they hold."""
+
+    title: str
+    registers: tuple[tuple[str, str], ...]
+
+
+def write(step: PointwiseStep, pixels: Sequence[Pixel], at: Addressing, prefix: str) -> Written:
+    """The step; `prefix` is what the names of the file's tables start with."""
+    table = _parameters(step, at, prefix) if at.any_pack else None
+    view = RegistersView(type(step.op).__name__, tuple(_registers(step, pixels, at, table)))
+    needs, blocks = Needs(erf=isinstance(step.op, Erf)), (table.block(),) if table else ()
+    return Written("steps/registers.glsl.j2", view, needs, blocks=blocks)
+
+
+def _registers(
+    step: PointwiseStep, pixels: Sequence[Pixel], at: Addressing, table: Table | None
+) -> Iterator[tuple[str, str]]:
+    parameters = [table.fetch(RESULT, str(row)) for row in range(len(table.texels))] if table else []
+    for pixel in pixels:
+        for place in at.places(step.packs):
+            operands = [_operand(value, step.node, place.pack, pixel, at) for value in step.inputs]
+            value = spelling.pointwise(step.op, operands, place.pack, FP32, parameters)
+            yield at.register(step.node, place.pack, pixel), value
+
+
+def _operand(value: str, node: str, pack: int, pixel: Pixel, at: Addressing) -> str:
+    """A pack of an operand; the only channel of one counts for all of the result's."""
+    if at.types[value].channels == 1 < at.types[node].channels:
+        return f"{at.register(value, 0, pixel)}.xxxx"
+    return at.register(value, pack, pixel)
+
+
+def _parameters(step: PointwiseStep, at: Addressing, prefix: str) -> Table | None:
+    """What a pointwise operator has for each channel, a column per pack, for code that is for any pack."""
+    match step.op:
+        case PRelu(slope):
+            rows = [slope]
+        case Affine(scale, shift):
+            rows = [scale, shift]
+        case _:
+            return None
+    texels = np.stack([tables.packs(row)[list(step.packs)] for row in rows])
+    return Table(table_name(f"{prefix}_{step.node}", step.packs, at.types[step.node].packs), texels)

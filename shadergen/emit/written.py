@@ -1,0 +1,33 @@
+"""A step of a pass, written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shadergen.hookfile import UserBuffer, UserTexture
+from shadergen.kernels.kernel import Function, Needs, View
+
+NOTHING = Needs()
+"""What most steps need."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a step adds to its pass."""
+
+    template: str
+    view: View
+    """The statements, for `templates.render`."""
+    needs: Needs = NOTHING
+    functions: tuple[Function, ...] = ()
+    blocks: tuple[UserTexture | UserBuffer, ...] = ()
+    """What it reads that the file defines."""
+
+
+def joined(needs: Iterable[Needs]) -> Needs:
+    """What several steps need together."""
+    total = NOTHING
+    for need in needs:
+        total |= need
+    return total

@@ -1,0 +1,55 @@
+"""A fragment pass: an invocation is one texel, a texture is one pack. Runs everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from shadergen.forms.form import Body, Form
+from shadergen.kernels.heuristics import Heuristics
+from shadergen.kernels.kernel import Pair
+from shadergen.storage.layout import Layout, Texture
+from shadergen.target import Target
+
+
+@dataclass(frozen=True)
+class FragmentView:
+    """What `fragment.glsl.j2` lays out."""
+
+    functions: str
+    anchor: str
+    size: str
+    steps: tuple[str, ...]
+    passes_alpha: bool
+    value: str
+
+
+class Fragment:
+    """The form. Neighbouring invocations do the same work; several packs in one texture would make them branch apart
+    (five times slower in another project's measurements, libretro/slang-shaders #930)."""
+
+    name: ClassVar[str] = "fragment"
+    template: ClassVar[str] = "fragment.glsl.j2"
+    shuffles: ClassVar[bool] = False
+    joins_packs: ClassVar[bool] = True
+    overhangs: ClassVar[bool] = False
+
+    def layout(self, target: Target) -> Layout:
+        return Layout(packs_per_texture=1)
+
+    def can_store(self, layout: Layout) -> bool:
+        return layout.packs_per_texture == 1
+
+    def of(self, writes: Texture | None) -> Form:
+        return self
+
+    def blocks(self, heuristics: Heuristics) -> tuple[Pair, ...]:
+        return ((1, 1),)
+
+    def dispatch(self, pixels: Pair, workgroup: Pair, writes: Texture | None) -> None:
+        return None
+
+    def view(self, body: Body) -> FragmentView:
+        register = body.at.register(body.at.root, body.written[0], body.at.pixels[0])
+        value = register if body.writes else body.plane(register)
+        return FragmentView(body.functions, body.anchor, body.size, body.steps, body.passes_alpha, value)

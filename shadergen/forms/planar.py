@@ -1,0 +1,72 @@
+"""A fragment pass that writes many packs, side by side in one texture: a fragment finds out which pack it is.
+
+With code for any pack, whose weights come from a table, there are no branches, one pass and one bind for 64 channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from shadergen.forms.form import Body, Form
+from shadergen.forms.fragment import Fragment
+from shadergen.glsl.addressing import RESULT
+from shadergen.kernels.heuristics import Heuristics
+from shadergen.kernels.kernel import Pair
+from shadergen.storage.layout import Layout, Texture
+from shadergen.target import Target
+
+
+@dataclass(frozen=True)
+class PlanarView:
+    """What `planar.glsl.j2` lays out."""
+
+    functions: str
+    anchor: str
+    size: str
+    columns: int
+    rows: int
+    last: int
+    """The number of the last pack; columns x rows may be more."""
+    steps: tuple[str, ...]
+    value: str
+
+
+class Planar:
+    """The form."""
+
+    name: ClassVar[str] = "planar"
+    template: ClassVar[str] = "planar.glsl.j2"
+    shuffles: ClassVar[bool] = False
+    joins_packs: ClassVar[bool] = False
+    overhangs: ClassVar[bool] = False
+
+    def layout(self, target: Target) -> Layout:
+        return Layout(target.max_packs_per_texture, planar=True)
+
+    def can_store(self, layout: Layout) -> bool:
+        return layout.planar or layout.packs_per_texture == 1
+
+    def of(self, writes: Texture | None) -> Form:
+        return self if writes and writes.planar else Fragment()
+
+    def blocks(self, heuristics: Heuristics) -> tuple[Pair, ...]:
+        return ((1, 1),)
+
+    def dispatch(self, pixels: Pair, workgroup: Pair, writes: Texture | None) -> None:
+        return None
+
+    def view(self, body: Body) -> PlanarView:
+        texture, at = body.writes, body.at
+        assert texture, "a plane has a pass of the form fragment"
+        registers = [at.register(at.root, pack, at.pixels[0]) for pack in body.written]
+        value = registers[0] if at.any_pack else _chosen(registers)
+        columns, rows, last = texture.columns, texture.rows, texture.packs - 1
+        return PlanarView(body.functions, body.anchor, body.size, columns, rows, last, body.steps, value)
+
+
+def _chosen(registers: Sequence[str]) -> str:
+    """The register that the variable `result` numbers."""
+    *others, last = registers
+    return "".join(f"{RESULT} == {number} ? {name} : " for number, name in enumerate(others)) + last

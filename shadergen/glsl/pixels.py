@@ -1,0 +1,34 @@
+"""The pixels that an invocation computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LETTERS = "abcdefghijklmnop"
+
+
+@dataclass(frozen=True)
+class Pixel:
+    """One of an invocation's pixels."""
+
+    letter: str
+    """What its registers' names end with; empty where there is only one."""
+    x: int
+    y: int
+    """From the invocation's first pixel, whose position is in the variable `pixel`."""
+
+    @property
+    def at(self) -> str:
+        """Its position, an ivec2."""
+        return f"pixel + ivec2({self.x}, {self.y})" if self.x or self.y else "pixel"
+
+    def times(self, factor: int) -> str:
+        """Its position times a factor."""
+        return f"({self.at}) * {factor}" if self.x or self.y else f"pixel * {factor}"
+
+
+def pixels(size: tuple[int, int]) -> tuple[Pixel, ...]:
+    """The pixels of an invocation that computes (width, height) of them, row by row."""
+    width, height = size
+    many = width * height > 1
+    return tuple(Pixel(LETTERS[y * width + x] if many else "", x, y) for y in range(height) for x in range(width))

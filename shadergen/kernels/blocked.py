@@ -1,0 +1,221 @@
+"""What kernels share that read a window, multiply its texels with weights, and add the products to sums in registers.
+
+The window is read pack after pack. Each pack's texels become factors (see `axis`), every matrix of weights is used for
+all pixels that need it, and what it gives is added to the sums, which live in registers throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
+
+import numpy as np
+
+from shadergen.glsl.addressing import Addressing, Names, OnePack
+from shadergen.glsl.spelling import FP32, Types
+from shadergen.hookfile import UserBuffer, UserTexture
+from shadergen.ir.ops import Conv
+from shadergen.kernels.axis import Axis, direct
+from shadergen.kernels.kernel import Dispatch, Function, Needs, Pair, Resources, Task, Work
+from shadergen.kernels.window import Cell, Window
+from shadergen.storage.layout import Layout, lanes, packs_of
+
+FP16_EXTENSION = "GL_EXT_shader_explicit_arithmetic_types_float16"
+
+Statement = tuple[str, str]
+"""A name, and the expression that it is declared with."""
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A plan of such a kernel."""
+
+    task: Task
+    x: Axis
+    y: Axis
+    """How the invocation's pixels are computed from the texels around them."""
+
+    reads_tiles: ClassVar[bool] = True
+    """Whether its window may be in shared memory instead of a texture."""
+
+    @property
+    def layout(self) -> Layout | None:
+        return None
+
+    @property
+    def resources(self) -> Resources:
+        """What it takes of a pass, whatever its weights take besides."""
+        return Resources(sums=self.sums, extensions=self.extensions)
+
+    @property
+    def dispatch(self) -> Dispatch:
+        return Dispatch((self.x.outputs, self.y.outputs))
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """The source's packs that are read: those whose weights are not all zero."""
+        return live_packs(self.task.op, result_channels(self.task))
+
+    @property
+    def sums(self) -> int:
+        """vec4 registers that hold the sums."""
+        return self.task.written * self.x.sums * self.y.sums
+
+    @property
+    def work(self) -> Work:
+        pixels = self.x.outputs * self.y.outputs
+        return Work(
+            Fraction(len(self.x.products) * len(self.y.products), pixels),
+            Fraction(len(self.x.read) * len(self.y.read), pixels),
+            self.sources,
+        )
+
+    @property
+    def extensions(self) -> frozenset[str]:
+        """fp16 texels, whatever they are read from, are of a type that GLSL itself has not."""
+        reads_input = self.task.source.layout is None
+        return frozenset({FP16_EXTENSION} if self.task.precision == "fp16" and not reads_input else ())
+
+    def blocks(self) -> tuple[UserTexture | UserBuffer, ...]:
+        return ()
+
+    def functions(self, at: Addressing) -> tuple[Function, ...]:
+        return ()
+
+    def window(self, at: Addressing, names: Names, looped_row: str = "") -> Window:
+        """The window; in a loop over the rows of taps, of one row."""
+        return Window(self.task, self.x, self._row_axis if looped_row else self.y, at, names, looped_row)
+
+    @property
+    def _row_axis(self) -> Axis:
+        """Along y, within a loop over the rows of taps: one tap."""
+        return direct(self.y.outputs, 1, self.task.op.strides[0])
+
+    def needs(self, at: Addressing) -> Needs:
+        """The functions that the window is read with."""
+        window = Window(self.task, self.x, self.y, at, at.names)
+        counts = {at.lane_count(self.task.source.value, pack) for pack in range(self.task.source.type.packs)}
+        return Needs(padded=frozenset(counts if window.pads_with_zeros else ()), mirror=window.mirrors)
+
+    def title(self) -> str:
+        """What a comment says of it."""
+        out, in_, kh, kw = self.task.op.weight.shape
+        many = self.x.outputs * self.y.outputs > 1
+        size = f" of {self.x.outputs}x{self.y.outputs} pixels" if many else ""
+        return f"{self.task.node}: {kw}x{kh} kernel, {in_} to {out} channels{size}"
+
+
+def live_packs(op: Conv, channels: Sequence[int] | slice = slice(None)) -> tuple[int, ...]:
+    """The source's packs that count for some result channels; one at least, so that there is something to add up."""
+    used = np.flatnonzero(op.weight[channels].any(axis=(0, 2, 3)))
+    return packs_of(map(int, used)) or (0,)
+
+
+def result_channels(task: Task) -> list[int]:
+    """The channels in the packs that the pass wants."""
+    count = len(task.op.bias)
+    return [channel for pack in task.packs for channel in range(4 * pack, 4 * pack + lanes(count, pack))]
+
+
+def axes(op: Conv, pixels: Pair) -> tuple[Axis, Axis]:
+    """The axes, x and y, that multiply each of so many pixels with every tap."""
+    kh, kw = op.weight.shape[2:]
+    return (
+        direct(pixels[0], kw, op.strides[1], op.dilations[1]),
+        direct(pixels[1], kh, op.strides[0], op.dilations[0]),
+    )
+
+
+@dataclass(frozen=True)
+class Products:
+    """The statements that add the products of one source pack to the sums."""
+
+    x: Axis
+    y: Axis
+    types: Types
+    names: Names
+    sums: Mapping[tuple[int, int, int], str]
+    """The sums' names by result pack, row and column."""
+
+    def lines(self, matrices: Mapping[int, Mapping[tuple[int, int], str]], lanes: int) -> Iterator[str]:
+        """For one result pack after the other; `matrices` by result pack, and by the weight's row and column."""
+        if len(self._uses(0, 0)) > 1:
+            yield f"{self.types.mat(lanes)} w;"
+        for result, weights in matrices.items():
+            yield from self._pack(result, weights)
+
+    def _pack(self, result: int, weights: Mapping[tuple[int, int], str]) -> Iterator[str]:
+        begun: dict[str, str] = {}
+        for (row, column), matrix in weights.items():
+            uses = self._uses(row, column)
+            if len(uses) > 1:
+                yield f"w = {matrix};"
+            for sum_row, sum_column, y, x in uses:
+                total = self.sums[result, sum_row, sum_column]
+                product = f"{'w' if len(uses) > 1 else matrix} * {self._factor(y, x)}"
+                yield self._added(total, product, begun)
+        yield from (f"{total} += vec4({part});" for total, part in begun.items())
+
+    def _added(self, total: str, product: str, begun: dict[str, str]) -> str:
+        """In fp16 a pack's products are summed by themselves before they reach the fp32 sums."""
+        if self.types is FP32:
+            return f"{total} += {product};"
+        if total in begun:
+            return f"{begun[total]} += {product};"
+        begun[total] = self.names.named(f"{total}_pack")
+        return f"f16vec4 {begun[total]} = {product};"
+
+    def _uses(self, weight_row: int, weight_column: int) -> list[tuple[int, int, int, int]]:
+        """Every product of a weight: the sum's row and column, the factor's row and column."""
+        return [
+            (sum_row, sum_column, row, column)
+            for row, j, sum_row in self.y.products
+            if j == weight_row
+            for column, k, sum_column in self.x.products
+            if k == weight_column
+        ]
+
+    def _factor(self, row: int, column: int) -> str:
+        return self.names.named(f"{'s' if self.x.is_direct else 'f'}_{row}_{column}")
+
+
+@dataclass(frozen=True)
+class PackView:
+    """One pack of the source, or all packs of one of its textures in a loop, as the templates lay it out."""
+
+    title: str
+    loop: Pair | None
+    """The first pack and the one after the last, where it is a loop."""
+    cell: str
+    """In a loop, the place in the texture of the pack that the loop's variable numbers."""
+    type: str
+    """Of texels and factors."""
+    texels: tuple[Statement, ...]
+    factors: tuple[Statement, ...]
+    products: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WindowView:
+    """The window, as the templates lay it out."""
+
+    first: str
+    """The place of its first texel in a tile, or empty."""
+    edge: str
+    corner: str
+    columns: tuple[Cell, ...]
+    rows: tuple[Cell, ...]
+
+
+def window_view(window: Window) -> WindowView:
+    """What the templates see of a window."""
+    first = window.first
+    edge, corner = ("", "") if first else (window.edge, window.corner)
+    return WindowView(first, edge, corner, window.columns(), window.rows())
+
+
+def pack_title(pack: OnePack, several: bool) -> str:
+    """A comment for a source pack, where it is not the only one."""
+    return f"Pack {pack.number}" if several else ""

@@ -1,0 +1,50 @@
+"""The numbers that choices depend on, with what was measured for each; another device may want others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True)
+class Heuristics:
+    """Trade-offs for one class of devices."""
+
+    max_sums: int = 32
+    """vec4 registers for the sums of a compute pass. With the texels and the products' factors this stays within the
+    255 registers that an NVIDIA invocation has at most."""
+    max_products: int = 4096
+    """Products of a vec4 with a scalar that the code of a pass of more than one pixel per invocation may have: what
+    16384 multiply-adds take to compile is felt."""
+    wide_share: Fraction = Fraction(1, 4)
+    """The share of `max_products` for four pixels of more than one pack, which make the code long for little more
+    speed, see bench/log.md."""
+    min_winograd_channels: int = 8
+    """Channels of source and result from which on Winograd's kernels are used: below, the transforms cost more than the
+    products they save."""
+    blocks: tuple[tuple[int, int], ...] = ((4, 2), (2, 2), (2, 1), (1, 1))
+    """Pixels that an invocation may compute, (width, height)."""
+    literal_pixels: int = 4
+    """Pixels per invocation at most where the weights are literals: 8 make the code too long."""
+    loop_rows_from: int = 4
+    """Taps along y from which on a loop goes over the rows of a table's weights. It reads the window's rows again for
+    each, which pays where their code is long: C4F32 compiles in 0.75 of the time with a loop for its 5x5 kernel, and
+    takes 1.35 of the frame time with one for 3x3, too."""
+    recompute_macs: int = 27
+    """A convolution of the graph's input with at most this many multiply-adds per channel (3x3 on RGB) is computed
+    again where its value is wanted at the pixel, instead of read back: 4 channels are 8 bytes, for which a GPU does a
+    hundred operations. It also spares the skip connection the rounding to 16 bits, a third of C4F32's error on a driver
+    that rounds towards zero (mean 4.8e-4 before, 3.2e-4 after, on a photograph). The halo of a value in shared memory
+    may cost as much."""
+    max_code_weights: int = 65536
+    """Weights of one convolution that may be literals. 64 to 64 channels of 3x3 are 36 864, half a megabyte of code and
+    several seconds to compile."""
+    texel_price: Fraction = Fraction(4)
+    """What reading a texel costs, in products of a vec4 with a matrix; only which of two plans is cheaper matters."""
+
+    def product_limit(self, pixels: tuple[int, int], packs: int) -> int | None:
+        """Products that the code of a pass may have; None where it computes one pixel and any number will do."""
+        if pixels == (1, 1):
+            return None
+        narrow = packs == 1 or pixels[0] * pixels[1] <= 2
+        return self.max_products if narrow else int(self.max_products * self.wide_share)

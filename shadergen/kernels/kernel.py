@@ -1,0 +1,219 @@
+"""What a kernel is: one way to compute a convolution within a hook pass.
+
+A kernel is one file of this folder and one template of `templates/kernels/`. It is asked for plans: it gets a `Task`,
+which says what is to be computed and nothing of how, and `Limits`, which say what the target allows, and answers with
+every `Plan` it has for that, each with what it needs and what it costs; none means that it cannot. `choose` takes, for
+all convolutions of a pass together, plans that agree on their `Dispatch`. The plan that is taken writes itself: its
+`view` has a field for each variable of its template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, ClassVar, Protocol
+
+from shadergen.glsl.addressing import Addressing
+from shadergen.hookfile import UserBuffer, UserTexture
+from shadergen.ir.ops import Conv
+from shadergen.ir.types import TensorType
+from shadergen.kernels.heuristics import Heuristics
+from shadergen.storage.layout import Layout
+from shadergen.target import Precision, Weights
+
+Pair = tuple[int, int]
+"""Width and height, in invocations or pixels."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The value that a convolution reads."""
+
+    value: str
+    type: TensorType
+    layout: Layout | None
+    """How it lies in textures; None for the graph's input, which the player has stored."""
+    settled: bool
+    """Whether that can no longer change; otherwise a plan may ask for another layout."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One convolution within a pass: what is to be computed."""
+
+    node: str
+    """The value it gives."""
+    label: str
+    """What the names of all that a plan defines in the file start with: the file's prefix and the value's name."""
+    op: Conv
+    source: Source
+    packs: tuple[int, ...]
+    """The packs of the result that the pass wants, in ascending order."""
+    type: TensorType
+    """The result's."""
+    any_pack: bool
+    """Whether the code is to be for any one of the packs, all of them wanted, whose number a variable holds: the pass
+    then does the same for each of them. Otherwise each has code of its own."""
+    precision: Precision
+
+    @property
+    def written(self) -> int:
+        """Packs that the code has registers for."""
+        return 1 if self.any_pack else len(self.packs)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a target allows a pass, and which trade-offs a device wants."""
+
+    blocks: tuple[Pair, ...] = ((1, 1),)
+    """How many pixels, (width, height), an invocation may compute: a fragment is one."""
+    shared_bytes: int = 32 * 1024
+    """Of shared memory: what Direct3D 11 and OpenGL 4.3 guarantee, and all but a few phones have on Vulkan."""
+    buffers: int = 0
+    """BUFFER blocks that a pass may bind: none where vo=gpu is to read the file, which refuses it."""
+    extensions: frozenset[str] = frozenset()
+    """GLSL extensions that a pass may require."""
+    can_store: Callable[[Layout], bool] = lambda layout: True
+    """Whether a pass can store its result in a layout that a plan asks for."""
+    heuristics: Heuristics = field(default_factory=Heuristics)
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """How a pass's work is shared out: plans of one pass must agree on it."""
+
+    pixels: Pair = (1, 1)
+    """Pixels of the convolution's result that an invocation computes, (width, height)."""
+    workgroup: Pair | None = None
+    """Threads, (width, height), where the plan depends on their number: waves that do different things, shared memory
+    filled by all. None takes the target's."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a plan takes of a pass."""
+
+    sums: int = 0
+    """vec4 registers that hold the sums."""
+    products: int = 0
+    """Products of a vec4 with a scalar that are written out: the length of the code."""
+    tables: int = 0
+    """TEXTURE blocks that it reads; each takes a bind."""
+    buffers: int = 0
+    """BUFFER blocks that it reads: the file is then for gpu-next alone."""
+    shared_bytes: int = 0
+    extensions: frozenset[str] = frozenset()
+    """GLSL extensions that the pass then requires."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a plan does for a pixel of its result, the same over the whole picture."""
+
+    products: Fraction = Fraction(0)
+    """Products for each pair of an input and an output channel: kernel height times width, or fewer."""
+    texels: Fraction = Fraction(0)
+    """Texels of each pack of the source that are read."""
+    sources: tuple[int, ...] = ()
+    """The source's packs that are read."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Functions of `templates/functions.glsl.j2` that a step calls."""
+
+    padded: frozenset[int] = frozenset()
+    """Numbers of lanes of the texels that `padded` is for."""
+    mirror: bool = False
+    erf: bool = False
+    is_at: bool = False
+
+    def __or__(self, other: Needs) -> Needs:
+        return Needs(
+            self.padded | other.padded,
+            self.mirror or other.mirror,
+            self.erf or other.erf,
+            self.is_at or other.is_at,
+        )
+
+
+class View(Protocol):
+    """A frozen dataclass with a field for each variable of its template."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A GLSL function in front of `hook()` that returns an expression."""
+
+    comment: str
+    type: str
+    name: str
+    parameters: str
+    value: str
+
+
+class Plan(Protocol):
+    """One way to compute a task; frozen."""
+
+    @property
+    def kernel(self) -> str:
+        """The kernel's name."""
+
+    @property
+    def task(self) -> Task:
+        """What it computes."""
+
+    @property
+    def dispatch(self) -> Dispatch: ...
+
+    @property
+    def resources(self) -> Resources: ...
+
+    @property
+    def work(self) -> Work: ...
+
+    @property
+    def template(self) -> str:
+        """The file within `templates/kernels/` that lays out its view."""
+
+    @property
+    def reads_tiles(self) -> bool:
+        """Whether its source may be in shared memory instead of a texture, see `schedule.fusion`."""
+
+    @property
+    def layout(self) -> Layout | None:
+        """The layout that it wants its source in, which then is the layout for all that read it; None takes any."""
+
+    def blocks(self) -> tuple[UserTexture | UserBuffer, ...]:
+        """What it defines in the file, by names that start with the task's label; equal ones are defined once."""
+
+    def functions(self, at: Addressing) -> tuple[Function, ...]:
+        """Functions of its own, by names that `at.names` gives."""
+
+    def needs(self, at: Addressing) -> Needs:
+        """Functions of all that it calls."""
+
+    def view(self, at: Addressing) -> View:
+        """The statements that put the result's packs into the registers that `at` names, for every pixel.
+
+        What they declare besides has names of `at.names`, and of a scope of it within a block. Raises ValueError for
+        numbers that the precision cannot hold.
+        """
+
+
+class Kernel(Protocol):
+    """One way to compute convolutions."""
+
+    name: ClassVar[str]
+    """A word; `--kernel` and `--no-opt` spell it."""
+    weights: ClassVar[Weights]
+    """Where it has the weights, for `--weights`."""
+    any_pack: ClassVar[bool]
+    """Whether it can write code for any pack of the result, see `Task.any_pack`."""
+
+    def plan(self, task: Task, limits: Limits) -> Iterable[Plan]:
+        """Its plans for a task, in no particular order; none where it cannot."""

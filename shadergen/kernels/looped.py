@@ -1,0 +1,159 @@
+"""The weights in a table, read in loops over result packs, source packs and rows of taps: short code, starts at once.
+
+It takes a tenth of the time to compile, and is slower where a load costs as much as a multiplication.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from shadergen.glsl import tables
+from shadergen.glsl.addressing import Addressing, EveryPack, OnePack, Packs, Place
+from shadergen.glsl.index import Index
+from shadergen.glsl.names import table_name
+from shadergen.glsl.spelling import FP16
+from shadergen.glsl.tables import Table
+from shadergen.hookfile import UserTexture
+from shadergen.kernels.blocked import Blocked, PackView, Products, Statement, WindowView, axes, pack_title, window_view
+from shadergen.kernels.kernel import Function, Limits, Pair, Resources, Task
+from shadergen.kernels.window import LOCALS, Window, types_of
+from shadergen.storage.layout import PACK
+from shadergen.target import Weights
+
+
+@dataclass(frozen=True)
+class LoopedView:
+    """What `looped.glsl.j2` lays out."""
+
+    title: str
+    sums: tuple[Statement, ...]
+    window: WindowView
+    row_loop: int
+    """The rows of taps, where a loop goes over them; else 0."""
+    packs: tuple[PackView, ...]
+
+
+@dataclass(frozen=True)
+class LoopedPlan(Blocked):
+    """Each pixel times each tap, in loops."""
+
+    loops_rows: bool
+    reads_tiles: ClassVar[bool] = False
+    """An invocation has eight pixels, and the tile of 64 of them fits into no GPU's shared memory."""
+    kernel: ClassVar[str] = "looped"
+    template: ClassVar[str] = "looped.glsl.j2"
+
+    @property
+    def resources(self) -> Resources:
+        return Resources(sums=self.sums, tables=1, extensions=self.extensions)
+
+    @cached_property
+    def table(self) -> Table:
+        """A row for each result and source pack: a bias (in the first of a result pack), then matrices tap by tap."""
+        op, packs, lanes = self.task.op, list(self.task.packs), self._lanes
+        matrices = tables.columns(op.weight, lanes)[packs]
+        results, sources, kh, kw = matrices.shape[:4]
+        biases = np.zeros((results, sources, 1, PACK), np.float32)
+        biases[:, 0, 0] = tables.packs(op.bias)[packs]
+        taps = matrices.reshape(results, sources, kh * kw * lanes, PACK)
+        texels = np.concatenate([biases, taps], axis=2).reshape(results * sources, -1, PACK)
+        return Table(table_name(self.task.label, self.task.packs, self.task.type.packs), texels)
+
+    def blocks(self) -> tuple[UserTexture, ...]:
+        return (self.table.block(),)
+
+    @property
+    def _lanes(self) -> int:
+        """Of the source's texels: the first pack's, since the table's matrices are all alike."""
+        return min(PACK, self.task.source.type.channels)
+
+    def functions(self, at: Addressing) -> tuple[Function, ...]:
+        """One that reads a tap's matrix from the table, whose first column is `column`."""
+        types = types_of(self.task, at.input)
+        fetches = [self.table.fetch(f"column + {lane}" if lane else "column", "row") for lane in range(self._lanes)]
+        type_ = types.mat(self._lanes)
+        value = tables.matrix(type_, fetches, "f16vec4" if types is FP16 else "")
+        comment = f"{self.task.node}'s weights for a tap, from its first column on"
+        return (Function(comment, type_, self._function(at), "int column, int row", value),)
+
+    def _function(self, at: Addressing) -> str:
+        return at.functions.named(f"{self.task.node}_weights")
+
+    def view(self, at: Addressing) -> LoopedView:
+        window = self.window(at, at.names.scope(*LOCALS), "ky" if self.loops_rows else "")
+        places = at.places(self.task.packs)
+        sums = {
+            (place.pack, row, column): at.register(self.task.node, place.pack, at.pixels[row * self.x.outputs + column])
+            for place in places
+            for row in range(self.y.sums)
+            for column in range(self.x.sums)
+        }
+        begins = tuple(self._begins(places, sums))
+        groups = at.packs(self.task.source.value, self.sources)
+        packs = tuple(self._pack(packs, places, window, sums, at, len(groups) > 1) for packs in groups)
+        rows = self.y.taps if self.loops_rows else 0
+        return LoopedView(self.title(), begins, window_view(window), rows, packs)
+
+    def _begins(self, places: tuple[Place, ...], sums: dict[tuple[int, int, int], str]) -> Iterator[Statement]:
+        """What the sums begin with: the bias, which is read once for all pixels."""
+        for place in places:
+            names = [name for (pack, _, _), name in sums.items() if pack == place.pack]
+            row = place.number.times(self.task.source.type.packs)
+            yield names[0], self.table.fetch("0", row)
+            yield from ((name, names[0]) for name in names[1:])
+
+    def _pack(
+        self,
+        packs: Packs,
+        places: tuple[Place, ...],
+        window: Window,
+        sums: dict[tuple[int, int, int], str],
+        at: Addressing,
+        several: bool,
+    ) -> PackView:
+        loop: Pair | None
+        match packs:
+            case EveryPack(texture):
+                title, loop, number = "", packs.packs, Index.of("pack")
+                cell = at.cell(texture, packs.within("pack"))
+            case OnePack(pack):
+                title, loop, number, cell = pack_title(packs, several), None, Index.number(pack), ""
+        products = Products(self.x, window.y, window.types, window.names, sums)
+        matrices = {place.pack: self._matrices(place, number, window.y.taps, at) for place in places}
+        return PackView(
+            title=title,
+            loop=loop,
+            cell=cell,
+            type=window.types.vec(self._lanes),
+            texels=tuple(window.texels(packs, self._lanes)),
+            factors=(),
+            products=tuple(products.lines(matrices, self._lanes)),
+        )
+
+    def _matrices(self, place: Place, pack: Index, rows: int, at: Addressing) -> dict[tuple[int, int], str]:
+        """By row and column: the weights of a source pack, as matrices from the table."""
+        kw, row = self.x.taps, place.number.times(self.task.source.type.packs).plus(pack)
+        taps = {}
+        for ky, kx in np.ndindex(rows, kw):
+            first = Index.number(1 + (ky * kw + kx) * self._lanes)
+            column = Index.of("ky").times(kw * self._lanes).plus(first) if self.loops_rows else first
+            taps[ky, kx] = f"{self._function(at)}({column}, {row})"
+        return taps
+
+
+class Looped:
+    """The kernel."""
+
+    name: ClassVar[str] = "looped"
+    weights: ClassVar[Weights] = "texture"
+    any_pack: ClassVar[bool] = True
+
+    def plan(self, task: Task, limits: Limits) -> Iterator[LoopedPlan]:
+        """A plan for each number of pixels: the code is short for any of them."""
+        loops_rows = task.op.weight.shape[2] >= limits.heuristics.loop_rows_from
+        yield from (LoopedPlan(task, *axes(task.op, pixels), loops_rows) for pixels in limits.blocks)

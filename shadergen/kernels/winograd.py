@@ -1,0 +1,80 @@
+"""Winograd's F(2,3) along x, with the weights as literals: 4 products for two pixels instead of 6.
+
+Along x only: in both directions the products fall by another third, but the sums no longer fit into the registers of a
+GPU, or the window is read several times (bench/log.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from shadergen.glsl.addressing import Addressing
+from shadergen.kernels.axis import F23, combination, direct
+from shadergen.kernels.blocked import Blocked, PackView, Statement, WindowView, axes, window_view
+from shadergen.kernels.kernel import Limits, Resources, Task
+from shadergen.kernels.unrolled import bias, literal_blocks, literal_packs, literal_resources
+from shadergen.kernels.window import LOCALS
+from shadergen.target import Weights
+
+
+@dataclass(frozen=True)
+class WinogradView:
+    """What `winograd.glsl.j2` lays out."""
+
+    title: str
+    sums: tuple[str, ...]
+    window: WindowView
+    packs: tuple[PackView, ...]
+    results: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class WinogradPlan(Blocked):
+    """Pairs of pixels from four sums each."""
+
+    kernel: ClassVar[str] = "winograd"
+    template: ClassVar[str] = "winograd.glsl.j2"
+
+    @property
+    def resources(self) -> Resources:
+        return literal_resources(self)
+
+    def view(self, at: Addressing) -> WinogradView:
+        window = self.window(at, at.names.scope(*LOCALS))
+        sums = {
+            (pack, row, column): at.names.fresh(f"{self.task.node}_{pack}_sum{row}_{column}")
+            for pack in self.task.packs
+            for row in range(self.y.sums)
+            for column in range(self.x.sums)
+        }
+        packs = tuple(literal_packs(self, window, sums, at))
+        results = tuple(self._results(sums, at))
+        return WinogradView(self.title(), tuple(sums.values()), window_view(window), packs, results)
+
+    def _results(self, sums: dict[tuple[int, int, int], str], at: Addressing) -> Iterator[Statement]:
+        """Y = A^T M for each pair of pixels, and the bias."""
+        for pack in self.task.packs:
+            for row in range(self.y.outputs):
+                own = [sums[pack, row, column] for column in range(self.x.sums)]
+                for column, coefficients in enumerate(self.x.a_t):
+                    register = at.register(self.task.node, pack, at.pixels[row * self.x.outputs + column])
+                    yield register, f"{bias(self.task, pack)} + {combination(coefficients, own)}"
+
+
+class Winograd:
+    """The kernel."""
+
+    name: ClassVar[str] = "winograd"
+    weights: ClassVar[Weights] = "code"
+    any_pack: ClassVar[bool] = False
+
+    def plan(self, task: Task, limits: Limits) -> Iterator[WinogradPlan]:
+        """Plans for pairs of pixels of a kernel three wide, between enough channels for the transforms to pay."""
+        if task.any_pack or min(task.op.weight.shape[:2]) < limits.heuristics.min_winograd_channels:
+            return
+        for pixels in literal_blocks(limits):
+            x, y = axes(task.op, pixels)
+            if x == direct(F23.outputs, F23.taps):
+                yield WinogradPlan(task, F23, y)

@@ -1,0 +1,1 @@
+"""Where the values that passes exchange are kept."""

@@ -1,0 +1,129 @@
+"""Which channels live in which texture, cell and lane.
+
+A pack is four channels in one texel: channel c is lane c % 4 of pack c // 4. A texture holds consecutive packs of one
+value. With more than one, each pixel becomes columns x rows cells, a texel for each pack: one fetch address per pixel,
+and one texture per value (compute). With one, the texture is the pack (fragment): neighbouring invocations of a
+fragment pass then do the same work, where cells would make them diverge. Where that is too many textures, they are
+planar: each pack is an image of its own, side by side with the others in columns x rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from shadergen.ir.types import TensorType
+
+PACK = 4
+"""Channels in a pack, and lanes in a texel: what a vec4 holds."""
+LANES = "xyzw"
+MAX_COLUMNS = 4
+"""4 x 4096 texels is Direct3D 11's widest texture."""
+
+
+def pack_of(channel: int) -> int:
+    """The pack that a channel is in."""
+    return channel // PACK
+
+
+def lane_of(channel: int) -> str:
+    """The lane of its pack that a channel is in, as a swizzle."""
+    return LANES[channel % PACK]
+
+
+def lanes(channels: int, first: int, packs: int = 1) -> int:
+    """How many of the lanes of `packs` packs from `first` on are in use, of a value of so many channels."""
+    return max(0, min(channels - PACK * first, PACK * packs))
+
+
+def channels_of(pack: int, channels: int) -> range:
+    """The channels in a pack of a value that has `channels` in all."""
+    return range(PACK * pack, PACK * pack + lanes(channels, pack))
+
+
+def packs_of(channels: Iterable[int]) -> tuple[int, ...]:
+    """The packs that some channels are in, each once, in order."""
+    return tuple(sorted({pack_of(channel) for channel in channels}))
+
+
+@dataclass(frozen=True)
+class Texture:
+    """A saved texture: packs `first` to `first + packs` (exclusive) of `value`."""
+
+    name: str
+    value: str
+    type: TensorType
+    first: int
+    packs: int
+    columns: int = 1
+    rows: int = 1
+    planar: bool = False
+    """Whether each pack is an image of its own, instead of a cell of every pixel."""
+    texel_bytes: int = 8
+
+    def __post_init__(self) -> None:
+        assert self.columns * self.rows >= self.packs, "there must be a cell for every pack"
+
+    def cell(self, pack: int) -> tuple[int, int]:
+        """Column and row of the value's pack `pack`."""
+        return (pack - self.first) % self.columns, (pack - self.first) // self.columns
+
+    def holds(self, pack: int) -> bool:
+        """Whether the value's pack `pack` is in this texture."""
+        return self.first <= pack < self.first + self.packs
+
+    def texels(self) -> int:
+        """Texels per pixel of the value."""
+        return self.columns * self.rows
+
+    def unpack(self, texels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The value's channels in this texture, (channels, h, w), from its texels (4, h * rows, w * columns)."""
+        _, height, width = texels.shape
+        h, w = height // self.rows, width // self.columns
+        if self.planar:
+            packs = texels.reshape(PACK, self.rows, h, self.columns, w).transpose(1, 3, 0, 2, 4)
+        else:
+            packs = texels.reshape(PACK, h, self.rows, w, self.columns).transpose(2, 4, 0, 1, 3)
+        return packs.reshape(-1, h, w)[: lanes(self.type.channels, self.first, self.packs)]
+
+    def pack(self, channels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The inverse of `unpack`: texels (4, h * rows, w * columns), zero where there is no channel."""
+        count, h, w = channels.shape
+        every = np.zeros((PACK * self.texels(), h, w), np.float32)
+        every[:count] = channels
+        cells = every.reshape(self.rows, self.columns, PACK, h, w)
+        order = (2, 0, 3, 1, 4) if self.planar else (2, 3, 0, 4, 1)
+        return cells.transpose(order).reshape(PACK, h * self.rows, w * self.columns)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a value that passes exchange lies in textures."""
+
+    packs_per_texture: int = 1
+    planar: bool = False
+    """Whether the packs of a texture are images side by side, instead of cells of every pixel."""
+    texel_bytes: int = 8
+    """rgba16f, in which both players store hook results."""
+
+    def textures(self, name: str, value: str, type: TensorType) -> tuple[Texture, ...]:
+        """The textures of a value, all but perhaps the last of them full; numbered where there are several."""
+        firsts = range(0, type.packs, self.packs_per_texture)
+        found = []
+        for index, first in enumerate(firsts):
+            packs = min(self.packs_per_texture, type.packs - first)
+            columns, rows = grid(packs)
+            numbered = name if len(firsts) == 1 else f"{name}_{index}"
+            planar = self.planar and packs > 1
+            found.append(Texture(numbered, value, type, first, packs, columns, rows, planar, self.texel_bytes))
+        return tuple(found)
+
+
+def grid(packs: int) -> tuple[int, int]:
+    """Columns and rows of the fewest cells for `packs` packs, the squarest among equals, wider than high."""
+    widest = max(MAX_COLUMNS, -(-packs // MAX_COLUMNS))
+    shapes = [(columns, -(-packs // columns)) for columns in range(1, widest + 1)]
+    return min((shape for shape in shapes if shape[0] >= shape[1]), key=lambda shape: (shape[0] * shape[1], shape[0]))
