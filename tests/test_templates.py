@@ -1,0 +1,80 @@
+"""The seam between views and templates: each template's variables are its view's fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import jinja2.meta
+import pytest
+
+from shadergen.emit.header import HeaderView
+from shadergen.emit.hookpass import FunctionsView
+from shadergen.emit.steps.pointwise import RegistersView
+from shadergen.emit.steps.read import ReadView
+from shadergen.emit.steps.rim import RimView
+from shadergen.emit.steps.sample import MeanView, PadView, PoolView, ResizeView
+from shadergen.emit.steps.shuffle import DepthToSpaceView, SpaceToDepthView
+from shadergen.emit.templates import environment, lines, render
+from shadergen.files import shipped
+from shadergen.forms.compute import ComputeView
+from shadergen.forms.fragment import FragmentView
+from shadergen.forms.planar import PlanarView
+from shadergen.kernels.looped import LoopedView
+from shadergen.kernels.unrolled import UnrolledView
+from shadergen.kernels.winograd import WinogradView
+
+VIEWS: dict[str, type[Any]] = {
+    "header.txt.j2": HeaderView,
+    "functions.glsl.j2": FunctionsView,
+    "forms/compute.glsl.j2": ComputeView,
+    "forms/fragment.glsl.j2": FragmentView,
+    "forms/planar.glsl.j2": PlanarView,
+    "kernels/looped.glsl.j2": LoopedView,
+    "kernels/unrolled.glsl.j2": UnrolledView,
+    "kernels/winograd.glsl.j2": WinogradView,
+    "steps/depth_to_space.glsl.j2": DepthToSpaceView,
+    "steps/mean.glsl.j2": MeanView,
+    "steps/pad.glsl.j2": PadView,
+    "steps/pool.glsl.j2": PoolView,
+    "steps/read.glsl.j2": ReadView,
+    "steps/registers.glsl.j2": RegistersView,
+    "steps/resize.glsl.j2": ResizeView,
+    "steps/rim.glsl.j2": RimView,
+    "steps/space_to_depth.glsl.j2": SpaceToDepthView,
+}
+NO_VIEW = {"flag.glsl.j2", "siting.glsl.j2"}
+"""Text without variables."""
+SHARED = {"kernels/window.glsl.j2", "steps/sample.glsl.j2"}
+"""Macros that other templates import."""
+
+
+def templates() -> Iterator[str]:
+    folder = shipped("templates")
+    yield from sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.j2"))
+
+
+def variables(name: str) -> set[str]:
+    source = Path(shipped("templates"), name).read_text("utf-8")
+    return jinja2.meta.find_undeclared_variables(environment().parse(source))
+
+
+@pytest.mark.parametrize("name", list(templates()))
+def test_a_template_s_variables_are_its_view_s_fields(name: str) -> None:
+    expected = {field.name for field in fields(VIEWS[name])} if name in VIEWS else set()
+    assert variables(name) == expected
+
+
+def test_every_template_has_a_view_or_needs_none() -> None:
+    assert set(templates()) == {*VIEWS, *NO_VIEW, *SHARED}
+
+
+def test_a_view_that_lacks_a_variable_is_an_error() -> None:
+    with pytest.raises(jinja2.UndefinedError, match="'title' is undefined"):
+        render("steps/registers.glsl.j2", ReadView("a", ()))
+
+
+def test_lines_are_moved_but_for_empty_ones() -> None:
+    assert lines("a {\n\n    b\n}\n", 1) == "    a {\n\n        b\n    }"
