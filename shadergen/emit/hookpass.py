@@ -240,7 +240,7 @@ def _functions(schedule: Schedule, scheduled: ScheduledPass, steps: Sequence[Wri
         mirror=needs.mirror,
         erf=needs.erf,
         padded=tuple(FP32.vec(count) for count in sorted(lanes)),
-        functions=tuple(function for step in steps for function in step.functions),
+        functions=tuple(dict.fromkeys(function for step in steps for function in step.functions)),
         is_at=needs.is_at,
     )
     return render("functions.glsl.j2", view)

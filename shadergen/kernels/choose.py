@@ -55,7 +55,7 @@ def _of_dispatch(
 def _layout_can_be(plan: Plan, limits: Limits) -> bool:
     """Whether the source has, or may still get, the layout that the plan wants."""
     source = plan.task.source
-    if plan.layout is None or plan.layout == source.layout:
+    if source.layout is None or plan.layout in (None, source.layout):
         return True
     return not source.settled and limits.can_store(plan.layout)
 

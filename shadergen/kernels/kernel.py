@@ -186,13 +186,16 @@ class Plan(Protocol):
 
     @property
     def layout(self) -> Layout | None:
-        """The layout that it wants its source in, which then is the layout for all that read it; None takes any."""
+        """The layout that it wants its source in, which then is the layout for all that read it; None takes any.
+
+        How the graph's input is stored is the player's choice, whatever is wanted here.
+        """
 
     def blocks(self) -> tuple[UserTexture | UserBuffer, ...]:
         """What it defines in the file, by names that start with the task's label; equal ones are defined once."""
 
     def functions(self, at: Addressing) -> tuple[Function, ...]:
-        """Functions of its own, by names that `at.names` gives."""
+        """Functions of its own, by names that `at.functions` gives; equal ones are defined once."""
 
     def needs(self, at: Addressing) -> Needs:
         """Functions of all that it calls."""

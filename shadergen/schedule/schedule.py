@@ -83,7 +83,7 @@ def _wanted_layouts(planned: Schedule) -> dict[str, Layout]:
     wanted: dict[str, Layout] = {}
     for scheduled in planned.passes:
         for step in scheduled.every_step():
-            if isinstance(step, ConvStep) and step.plan.layout is not None:
+            if isinstance(step, ConvStep) and step.plan.layout and step.source != planned.graph.input:
                 wanted.setdefault(step.source, step.plan.layout)
     return wanted
 

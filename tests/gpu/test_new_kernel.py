@@ -1,0 +1,171 @@
+"""A kernel is one file and one template: this one is written here, and a model is built with it, run and judged.
+
+It computes one pixel after the other, wants its source a pack to a texture, workgroups in a row, and a function of its
+own: none of which another module knows of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import ClassVar
+
+import moderngl
+import numpy as np
+import pytest
+
+from shadergen import compiler, hookfile
+from shadergen.glsl import spelling
+from shadergen.glsl.addressing import Addressing
+from shadergen.glsl.spelling import FP32
+from shadergen.hookfile import HookFile, UserBuffer, UserTexture
+from shadergen.ir import reference
+from shadergen.kernels import KERNELS
+from shadergen.kernels.kernel import Dispatch, Function, Limits, Needs, Pair, Resources, Task, Work
+from shadergen.lint import lint_text
+from shadergen.runtime.runner import Frame, Runner
+from shadergen.schedule.evaluate import evaluate
+from shadergen.schedule.hookpass import Schedule
+from shadergen.schedule.steps import ConvStep
+from shadergen.storage.layout import Layout
+from shadergen.target import Target, Weights
+from tests.nets import c_model
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The kernel
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A tap's offset from the pixel, and what it adds to each register."""
+
+    offset: Pair
+    products: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class TapsView:
+    """What `taps.glsl.j2` lays out."""
+
+    node: str
+    size: str
+    begins: tuple[tuple[str, str], ...]
+    taps: tuple[Tap, ...]
+
+
+@dataclass(frozen=True)
+class TapsPlan:
+    """One pixel, every tap a statement."""
+
+    task: Task
+    kernel: ClassVar[str] = "taps"
+    template: ClassVar[str] = "taps.glsl.j2"
+    reads_tiles: ClassVar[bool] = False
+    dispatch: ClassVar[Dispatch] = Dispatch((1, 1), workgroup=(64, 1))
+    layout: ClassVar[Layout] = Layout(packs_per_texture=1)
+
+    @property
+    def resources(self) -> Resources:
+        return Resources(sums=len(self.task.packs), products=self.task.op.weight.size)
+
+    @property
+    def work(self) -> Work:
+        area = self.task.op.weight[0, 0].size
+        return Work(Fraction(area), Fraction(area), tuple(range(self.task.source.type.packs)))
+
+    def blocks(self) -> tuple[UserTexture | UserBuffer, ...]:
+        return ()
+
+    def functions(self, at: Addressing) -> tuple[Function, ...]:
+        return (Function("What the kernel calls", "vec4", at.functions.named("weighted"), "mat4 w, vec4 x", "w * x"),)
+
+    def needs(self, at: Addressing) -> Needs:
+        return Needs()
+
+    def view(self, at: Addressing) -> TapsView:
+        (pixel,), op = at.pixels, self.task.op
+        registers = {pack: at.register(self.task.node, pack, pixel) for pack in self.task.packs}
+        begins = ((name, spelling.vector(op.bias[4 * pack : 4 * pack + 4], FP32)) for pack, name in registers.items())
+        taps = (
+            Tap((kx - op.pads[1], ky - op.pads[0]), tuple(self._products(registers, ky, kx, at)))
+            for ky, kx in np.ndindex(op.weight.shape[2:])
+        )
+        return TapsView(self.task.node, at.sizes.of(self.task.source.value), tuple(begins), tuple(taps))
+
+    def _products(self, registers: dict[int, str], ky: int, kx: int, at: Addressing) -> Iterator[tuple[str, str]]:
+        function = at.functions.named("weighted")
+        for source in range(self.task.source.type.packs):
+            texel = at.fetch(self.task.source.value, source, "p.x", "p.y")
+            for pack, register in registers.items():
+                matrix = np.zeros((4, 4), np.float32)
+                weight = self.task.op.weight[4 * pack : 4 * pack + 4, 4 * source : 4 * source + 4, ky, kx]
+                matrix[: weight.shape[1], : weight.shape[0]] = weight.T
+                filled = f"vec4({texel}{', 0.0' * (4 - weight.shape[1])})"
+                yield register, f"{function}({spelling.matrix(spelling.literals(matrix, FP32), FP32)}, {filled})"
+
+
+class Taps:
+    """The kernel: for convolutions of stride 1 that pad with zeros, between a few channels."""
+
+    name: ClassVar[str] = "taps"
+    weights: ClassVar[Weights] = "code"
+    any_pack: ClassVar[bool] = False
+
+    def plan(self, task: Task, limits: Limits) -> Iterator[TapsPlan]:
+        if task.op.plain and task.op.pad_mode == "zero" and task.precision == "fp32":
+            yield TapsPlan(task)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What others do with it
+
+TEMPLATES = (Path(__file__).parents[1] / "cases" / "templates",)
+COMPUTE = Target("compute")
+MODEL = c_model(filters=6)
+
+
+def plans(planned: Schedule) -> dict[str, str]:
+    """Which kernel computes each convolution."""
+    steps = [step for scheduled in planned.passes for step in scheduled.steps if isinstance(step, ConvStep)]
+    return {step.node: step.plan.kernel for step in steps}
+
+
+def built(target: Target = COMPUTE) -> HookFile:
+    return compiler.compile(MODEL, target, kernels=(Taps(),), templates=TEMPLATES)
+
+
+def test_it_is_chosen_where_it_is_alone() -> None:
+    assert set(plans(compiler.plan(MODEL, COMPUTE, (Taps(),))).values()) == {"taps"}
+
+
+def test_a_cheaper_kernel_is_chosen_where_there_is_one() -> None:
+    """At one pixel the taps cost what unrolled products do, so that any number of pixels more is cheaper."""
+    assert "taps" not in plans(compiler.plan(MODEL, COMPUTE, (Taps(), *KERNELS))).values()
+
+
+def test_the_file_has_its_workgroup_its_function_and_its_source_s_layout() -> None:
+    file = built()
+    assert {hook_pass.compute.threads for hook_pass in file.passes if hook_pass.compute} == {(64, 1)}
+    assert all("vec4 weighted(mat4 w, vec4 x)" in hook_pass.body for hook_pass in file.passes)
+    saved = {hook_pass.save for hook_pass in file.passes if hook_pass.save}
+    assert {"C2F6_CMP_relu1_0", "C2F6_CMP_relu1_1"} <= saved, "a pack each"
+
+
+def test_its_schedule_means_the_graph() -> None:
+    image = np.random.default_rng(0).random((1, 7, 9), np.float32)
+    expected = reference.evaluate(MODEL, image)[MODEL.output]
+    np.testing.assert_allclose(evaluate(compiler.plan(MODEL, COMPUTE, (Taps(),)), image), expected, atol=1e-5)
+
+
+def test_its_file_lints() -> None:
+    assert not lint_text(hookfile.format(built()))
+
+
+@pytest.mark.parametrize("target", [COMPUTE, Target()], ids=["compute", "fragment"])
+def test_its_file_runs_and_equals_the_reference(target: Target, gl: moderngl.Context) -> None:
+    image = np.random.default_rng(0).random((1, 13, 17), np.float32)
+    with Runner(gl, built(target), storage="rgba32f") as runner:
+        shown = runner.run(Frame({"LUMA": image}), (34, 26)).planes["LUMA"]
+    np.testing.assert_allclose(shown, reference.evaluate(MODEL, image)[MODEL.output], atol=1e-4)
