@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -74,8 +73,12 @@ def literals(array: npt.NDArray[Any], types: Types) -> npt.NDArray[np.str_]:
 
 def _shorten(numbers: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
     """Without zeros that say nothing: `-0.25` as `-.25`. Of a hundred thousand weights that is a tenth of the file."""
-    short = [re.sub(r"^(-?)0\.(?=\d*[1-9])", r"\1.", number) for number in numbers.flat]
-    return np.array(short, np.str_)
+    return np.array([_short(str(number)) for number in numbers.flat], np.str_)
+
+
+def _short(number: str) -> str:
+    sign, digits = ("-", number[1:]) if number.startswith("-") else ("", number)
+    return sign + digits[1:] if digits.startswith("0.") and digits != "0.0" else number
 
 
 def literal(value: float, types: Types) -> str:
