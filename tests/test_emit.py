@@ -204,7 +204,7 @@ def test_desc_says_what_a_pass_computes() -> None:
     descs = [block.desc for block in compiler.compile(model, Target("compute", without=plain)).passes]
     assert descs[0] == "C4F32 conv0 32x3x3x1"
     assert descs[2] == "C4F32 conv2 32x3x3x32 + Relu"
-    assert descs[-1] == "C4F32 conv6 4x3x3x32 + DepthToSpace + Clip"
+    assert descs[-1] == "C4F32 conv6 4x3x3x32 + Clip + DepthToSpace"
     fragments = [block.desc for block in compiler.compile(c_model(filters=8), Target(without=plain)).passes]
     assert fragments[:2] == ["C2F8 conv0 8x3x3x1 [1/2]", "C2F8 conv0 8x3x3x1 [2/2]"]
     composed = [block.desc for block in compiler.compile(model, Target("compute")).passes]

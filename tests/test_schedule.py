@@ -96,7 +96,7 @@ def test_a_composed_c_model_in_compute() -> None:
         "relu1 <- input: conv1_whole conv1_rim conv1 relu1",
         "relu2 <- relu1: conv2 relu2",
         "plane <- relu2: conv4_relu2_whole conv4_input_whole conv4_relu2_rim conv4_input_rim"
-        " conv4_sum conv4_sum2 conv4 shuffle output",
+        " conv4_sum conv4_sum2 conv4 output_phases output",
     ]
     assert kept(compiler.plan(c_model(filters=32, layers=4), COMPUTE)) == ["relu1", "relu2", "relu3", "relu4"]
 
@@ -106,8 +106,8 @@ def test_a_composed_c_model_in_fragments() -> None:
     assert lines(compiler.plan(c_model(filters=8, layers=1), FRAGMENT)) == [
         "relu1_0 <- input: conv1_whole conv1_rim conv1 relu1",
         "relu1_1 <- input: conv1_whole conv1_rim conv1 relu1",
-        f"conv3 <- relu1_0 relu1_1: {composed}",
-        "plane <- conv3: shuffle output",
+        f"output_phases <- relu1_0 relu1_1: {composed} output_phases",
+        "plane <- output_phases: output",
     ]
 
 

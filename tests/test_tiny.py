@@ -43,7 +43,7 @@ def test_from_weights_to_a_checked_shader(tmp_path: Path) -> None:
     file = compiler.compile(graph, Target("compute"))
     assert [block.save for block in file.passes] == ["Tiny_CMP_relu1", "Tiny_CMP_skip", None]
     assert file.passes[0].desc == "Tiny conv1_whole 4x5x5x1 + Rim + Add + Relu"
-    assert [block.desc for block in file.passes][-1] == "Tiny conv3 4x3x3x4 + DepthToSpace + Clip"
+    assert [block.desc for block in file.passes][-1] == "Tiny conv3 4x3x3x4 + Clip + DepthToSpace"
     assert (str(file.passes[-1].width), file.passes[-1].components) == ("HOOKED.w 2 *", 1)
 
     # Its text, which reads back as the same file, and in which lint finds nothing that a player would mind.

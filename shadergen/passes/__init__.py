@@ -10,6 +10,7 @@ from collections.abc import Callable
 from shadergen.ir.graph import Graph
 from shadergen.passes.compose import compose_linear
 from shadergen.passes.dead import remove_dead
+from shadergen.passes.hoist import hoist_pointwise
 from shadergen.passes.lower import lower
 
 Pass = Callable[[Graph], Graph]
@@ -18,6 +19,7 @@ DEFAULT_PASSES: tuple[Pass, ...] = (
     remove_dead,  # first, so that no later pass and no hook pass is spent on what nobody sees
     lower,  # before those that know convolutions only
     remove_dead,  # what lowering left
+    hoist_pointwise,  # a transposed convolution was lowered to a shuffle, too
 )
 
 OPTIMISATIONS: dict[str, Pass] = {"compose": compose_linear}

@@ -49,11 +49,11 @@ vec4 hook() {
     return relu1_0;
 }
 
-//!DESC C1F2 conv3_relu1_whole 4x1x1x2 + conv3_input_whole 4x1x1x1 + Add
+//!DESC C1F2 conv3_relu1_whole 4x1x1x2 + conv3_input_whole 4x1x1x1 + Add + Clip
 //!HOOK LUMA
 //!BIND HOOKED
 //!BIND C1F2_relu1
-//!SAVE C1F2_conv3
+//!SAVE C1F2_output_phases
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
@@ -97,28 +97,28 @@ vec4 hook() {
     // Add
     vec4 conv3_0 = conv3_relu1_whole_0 + conv3_input_whole_0;
 
-    return conv3_0;
+    // Clip
+    vec4 output_phases_0 = clamp(conv3_0, vec4(0.0), vec4(1.0));
+
+    return output_phases_0;
 }
 
-//!DESC C1F2 DepthToSpace + Clip
+//!DESC C1F2 DepthToSpace
 //!HOOK LUMA
-//!BIND C1F2_conv3
+//!BIND C1F2_output_phases
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
 //!COMPONENTS 1
 vec4 hook() {
-    ivec2 pixel = ivec2(C1F2_conv3_pos * vec2(ivec2(C1F2_conv3_size) * 2));
+    ivec2 pixel = ivec2(C1F2_output_phases_pos * vec2(ivec2(C1F2_output_phases_size) * 2));
 
-    // shuffle: this pixel's place in the block picks the lane
+    // output: this pixel's place in the block picks the lane
     ivec2 corner = pixel / 2;
     ivec2 within = pixel - corner * 2;
     int place = within.y * 2 + within.x;
-    vec4 conv3_0 = texelFetch(C1F2_conv3_raw, ivec2(corner.x, corner.y), 0);
-    vec4 shuffle_0 = vec4(conv3_0[place], 0.0, 0.0, 0.0);
-
-    // Clip
-    vec4 output_0 = clamp(shuffle_0, vec4(0.0), vec4(1.0));
+    vec4 output_phases_0 = texelFetch(C1F2_output_phases_raw, ivec2(corner.x, corner.y), 0);
+    vec4 output_0 = vec4(output_phases_0[place], 0.0, 0.0, 0.0);
 
     return vec4(output_0.x, 0.0, 0.0, 1.0);
 }

@@ -82,7 +82,7 @@ void hook() {
     }
 }
 
-//!DESC C1F2 conv3_relu1_whole 4x1x1x2 + conv3_input_whole 4x1x1x1 + Add + DepthToSpace + Clip
+//!DESC C1F2 conv3_relu1_whole 4x1x1x2 + conv3_input_whole 4x1x1x1 + Add + Clip + DepthToSpace
 //!HOOK LUMA
 //!BIND HOOKED
 //!BIND C1F2_CMP_relu1
@@ -159,132 +159,106 @@ void hook() {
     vec4 conv3_0c = conv3_relu1_whole_0c + conv3_input_whole_0c;
     vec4 conv3_0d = conv3_relu1_whole_0d + conv3_input_whole_0d;
 
+    // Clip
+    vec4 output_phases_0a = clamp(conv3_0a, vec4(0.0), vec4(1.0));
+    vec4 output_phases_0b = clamp(conv3_0b, vec4(0.0), vec4(1.0));
+    vec4 output_phases_0c = clamp(conv3_0c, vec4(0.0), vec4(1.0));
+    vec4 output_phases_0d = clamp(conv3_0d, vec4(0.0), vec4(1.0));
+
     {
         ivec2 at = pixel * 2 + ivec2(0, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0a = vec4(conv3_0a.x, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0a = vec4(output_phases_0a.x, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = pixel * 2 + ivec2(1, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0a = vec4(conv3_0a.y, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0a = vec4(output_phases_0a.y, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = pixel * 2 + ivec2(0, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0a = vec4(conv3_0a.z, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0a = vec4(output_phases_0a.z, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = pixel * 2 + ivec2(1, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0a = vec4(conv3_0a.w, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0a = vec4(output_phases_0a.w, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(0, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0b = vec4(conv3_0b.x, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0b = vec4(output_phases_0b.x, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(1, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0b = vec4(conv3_0b.y, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0b = vec4(output_phases_0b.y, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(0, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0b = vec4(conv3_0b.z, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0b = vec4(output_phases_0b.z, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(1, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0b = vec4(conv3_0b.w, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0b = vec4(output_phases_0b.w, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(0, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0c = vec4(conv3_0c.x, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0c = vec4(output_phases_0c.x, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(1, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0c = vec4(conv3_0c.y, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0c = vec4(output_phases_0c.y, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(0, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0c = vec4(conv3_0c.z, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0c = vec4(output_phases_0c.z, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(1, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0c = vec4(conv3_0c.w, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0c = vec4(output_phases_0c.w, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(0, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0d = vec4(conv3_0d.x, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0d = vec4(output_phases_0d.x, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(1, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0d = vec4(conv3_0d.y, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0d = vec4(output_phases_0d.y, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(0, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0d = vec4(conv3_0d.z, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0d = vec4(output_phases_0d.z, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(1, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0d = vec4(conv3_0d.w, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0d = vec4(output_phases_0d.w, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
     }
 }

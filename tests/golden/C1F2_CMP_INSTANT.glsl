@@ -138,7 +138,7 @@ void hook() {
 //!FORMAT rgba32f
 //!FILTER NEAREST
 0bd7233c0bd723bc000000000bd7233c0bd723bc000000000bd7a3bc0bd723bc
-//!DESC C1F2 conv3_relu1_whole 4x1x1x2 + conv3_input_whole 4x1x1x1 + Add + DepthToSpace + Clip
+//!DESC C1F2 conv3_relu1_whole 4x1x1x2 + conv3_input_whole 4x1x1x1 + Add + Clip + DepthToSpace
 //!HOOK LUMA
 //!BIND HOOKED
 //!BIND C1F2_CMP_INSTANT_relu1
@@ -259,260 +259,206 @@ void hook() {
     vec4 conv3_0g = conv3_relu1_whole_0g + conv3_input_whole_0g;
     vec4 conv3_0h = conv3_relu1_whole_0h + conv3_input_whole_0h;
 
+    // Clip
+    vec4 output_phases_0a = clamp(conv3_0a, vec4(0.0), vec4(1.0));
+    vec4 output_phases_0b = clamp(conv3_0b, vec4(0.0), vec4(1.0));
+    vec4 output_phases_0c = clamp(conv3_0c, vec4(0.0), vec4(1.0));
+    vec4 output_phases_0d = clamp(conv3_0d, vec4(0.0), vec4(1.0));
+    vec4 output_phases_0e = clamp(conv3_0e, vec4(0.0), vec4(1.0));
+    vec4 output_phases_0f = clamp(conv3_0f, vec4(0.0), vec4(1.0));
+    vec4 output_phases_0g = clamp(conv3_0g, vec4(0.0), vec4(1.0));
+    vec4 output_phases_0h = clamp(conv3_0h, vec4(0.0), vec4(1.0));
+
     {
         ivec2 at = pixel * 2 + ivec2(0, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0a = vec4(conv3_0a.x, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0a = vec4(output_phases_0a.x, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = pixel * 2 + ivec2(1, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0a = vec4(conv3_0a.y, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0a = vec4(output_phases_0a.y, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = pixel * 2 + ivec2(0, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0a = vec4(conv3_0a.z, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0a = vec4(output_phases_0a.z, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = pixel * 2 + ivec2(1, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0a = vec4(conv3_0a.w, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0a = clamp(shuffle_0a, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0a = vec4(output_phases_0a.w, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0a.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(0, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0b = vec4(conv3_0b.x, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0b = vec4(output_phases_0b.x, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(1, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0b = vec4(conv3_0b.y, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0b = vec4(output_phases_0b.y, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(0, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0b = vec4(conv3_0b.z, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0b = vec4(output_phases_0b.z, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 0)) * 2 + ivec2(1, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0b = vec4(conv3_0b.w, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0b = clamp(shuffle_0b, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0b = vec4(output_phases_0b.w, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0b.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(2, 0)) * 2 + ivec2(0, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0c = vec4(conv3_0c.x, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0c = vec4(output_phases_0c.x, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(2, 0)) * 2 + ivec2(1, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0c = vec4(conv3_0c.y, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0c = vec4(output_phases_0c.y, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(2, 0)) * 2 + ivec2(0, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0c = vec4(conv3_0c.z, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0c = vec4(output_phases_0c.z, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(2, 0)) * 2 + ivec2(1, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0c = vec4(conv3_0c.w, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0c = clamp(shuffle_0c, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0c = vec4(output_phases_0c.w, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0c.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(3, 0)) * 2 + ivec2(0, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0d = vec4(conv3_0d.x, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0d = vec4(output_phases_0d.x, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(3, 0)) * 2 + ivec2(1, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0d = vec4(conv3_0d.y, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0d = vec4(output_phases_0d.y, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(3, 0)) * 2 + ivec2(0, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0d = vec4(conv3_0d.z, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0d = vec4(output_phases_0d.z, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(3, 0)) * 2 + ivec2(1, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0d = vec4(conv3_0d.w, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0d = clamp(shuffle_0d, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0d = vec4(output_phases_0d.w, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0d.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(0, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0e = vec4(conv3_0e.x, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0e = clamp(shuffle_0e, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0e = vec4(output_phases_0e.x, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0e.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(1, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0e = vec4(conv3_0e.y, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0e = clamp(shuffle_0e, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0e = vec4(output_phases_0e.y, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0e.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(0, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0e = vec4(conv3_0e.z, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0e = clamp(shuffle_0e, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0e = vec4(output_phases_0e.z, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0e.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(0, 1)) * 2 + ivec2(1, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0e = vec4(conv3_0e.w, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0e = clamp(shuffle_0e, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0e = vec4(output_phases_0e.w, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0e.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(0, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0f = vec4(conv3_0f.x, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0f = clamp(shuffle_0f, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0f = vec4(output_phases_0f.x, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0f.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(1, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0f = vec4(conv3_0f.y, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0f = clamp(shuffle_0f, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0f = vec4(output_phases_0f.y, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0f.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(0, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0f = vec4(conv3_0f.z, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0f = clamp(shuffle_0f, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0f = vec4(output_phases_0f.z, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0f.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(1, 1)) * 2 + ivec2(1, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0f = vec4(conv3_0f.w, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0f = clamp(shuffle_0f, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0f = vec4(output_phases_0f.w, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0f.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(2, 1)) * 2 + ivec2(0, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0g = vec4(conv3_0g.x, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0g = clamp(shuffle_0g, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0g = vec4(output_phases_0g.x, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0g.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(2, 1)) * 2 + ivec2(1, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0g = vec4(conv3_0g.y, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0g = clamp(shuffle_0g, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0g = vec4(output_phases_0g.y, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0g.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(2, 1)) * 2 + ivec2(0, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0g = vec4(conv3_0g.z, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0g = clamp(shuffle_0g, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0g = vec4(output_phases_0g.z, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0g.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(2, 1)) * 2 + ivec2(1, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0g = vec4(conv3_0g.w, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0g = clamp(shuffle_0g, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0g = vec4(output_phases_0g.w, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0g.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(3, 1)) * 2 + ivec2(0, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0h = vec4(conv3_0h.x, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0h = clamp(shuffle_0h, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0h = vec4(output_phases_0h.x, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0h.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(3, 1)) * 2 + ivec2(1, 0);
-        // shuffle: channels put in place
-        vec4 shuffle_0h = vec4(conv3_0h.y, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0h = clamp(shuffle_0h, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0h = vec4(output_phases_0h.y, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0h.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(3, 1)) * 2 + ivec2(0, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0h = vec4(conv3_0h.z, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0h = clamp(shuffle_0h, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0h = vec4(output_phases_0h.z, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0h.x, 0.0, 0.0, 1.0));
     }
     {
         ivec2 at = (pixel + ivec2(3, 1)) * 2 + ivec2(1, 1);
-        // shuffle: channels put in place
-        vec4 shuffle_0h = vec4(conv3_0h.w, 0.0, 0.0, 0.0);
-        // Clip
-        vec4 output_0h = clamp(shuffle_0h, vec4(0.0), vec4(1.0));
+        // output: channels put in place
+        vec4 output_0h = vec4(output_phases_0h.w, 0.0, 0.0, 0.0);
         imageStore(out_image, at, vec4(output_0h.x, 0.0, 0.0, 1.0));
     }
 }
