@@ -42,7 +42,7 @@ def test_from_weights_to_a_checked_shader(tmp_path: Path) -> None:
     # and conv1, so they have become one convolution, and a Rim for what is different at the picture's border.
     file = compiler.compile(graph, Target("compute"))
     assert [block.save for block in file.passes] == ["Tiny_CMP_relu1", "Tiny_CMP_skip", None]
-    assert file.passes[0].desc == "Tiny conv1_whole 4x5x5x1 + Rim + Add + Relu"
+    assert file.passes[0].desc == "Tiny conv1_whole 4x5x5x1 + Relu"
     assert [block.desc for block in file.passes][-1] == "Tiny conv3 4x3x3x4 + Clip + DepthToSpace"
     assert (str(file.passes[-1].width), file.passes[-1].components) == ("HOOKED.w 2 *", 1)
 

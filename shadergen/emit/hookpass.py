@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
@@ -12,7 +12,8 @@ from shadergen.emit.sizes import result_size
 from shadergen.emit.steps import conv, lanes, pointwise, read, rim, sample, shuffle
 from shadergen.emit.templates import render
 from shadergen.emit.written import Written, joined
-from shadergen.forms.form import Body, Filling, TileStore
+from shadergen.forms.form import Body, Filling, Result, TileStore
+from shadergen.glsl import spelling
 from shadergen.glsl.addressing import Addressing, Names, SharedTile
 from shadergen.glsl.index import Index
 from shadergen.glsl.names import file_names
@@ -21,7 +22,7 @@ from shadergen.glsl.sizes import Sizes
 from shadergen.glsl.spelling import FP16, FP32
 from shadergen.hookfile import HookPass, UserBuffer, UserTexture
 from shadergen.ir.graph import Node, Plane
-from shadergen.ir.ops import Conv, Fit
+from shadergen.ir.ops import Add, Conv, Fit, Rim
 from shadergen.kernels.kernel import Function, Pair
 from shadergen.schedule.hookpass import Schedule, ScheduledPass, Tile
 from shadergen.schedule.steps import (
@@ -46,8 +47,8 @@ class FunctionsView:
     reads_input: bool
     mirror: bool
     erf: bool
-    padded: tuple[str, ...]
-    """Types of texels that zeros may stand for."""
+    padded: tuple[tuple[str, str], ...]
+    """Types of texels that zeros may stand for, each with its zero."""
     functions: tuple[Function, ...]
     is_at: bool
 
@@ -64,14 +65,40 @@ class _Scope:
         """The steps for all of the invocation's pixels."""
         return tuple(self._step(step, self.at.pixels, self.at, 0, above=False) for step in self.scheduled.steps)
 
+    @property
+    def _results(self) -> Iterator[tuple[Pixel, int]]:
+        """The result's pixels, as number `place` of what a shuffle makes of each of the invocation's, row by row."""
+        yield from ((pixel, place) for pixel in self.at.pixels for place in range(self.scheduled.shuffle**2))
+
+    @property
+    def _last(self) -> LaneStep | None:
+        """The shuffle that all there is above it consists of: its lanes are stored as they are."""
+        steps = self.scheduled.block_steps
+        return steps[0] if len(steps) == 1 and isinstance(steps[0], LaneStep) else None
+
     def written_above(self) -> tuple[tuple[Written, ...], ...]:
-        """The steps above a shuffle, for each pixel of the result, row by row within each of the invocation's."""
-        places = range(self.scheduled.shuffle**2)
-        return tuple(self._above(pixel, place) for pixel in self.at.pixels for place in places)
+        """The steps above a shuffle, for each pixel of the result."""
+        return tuple(self._above(pixel, place) for pixel, place in self._results)
 
     def _above(self, pixel: Pixel, place: int) -> tuple[Written, ...]:
         at = replace(self.at, names=self.at.names.scope())
-        return tuple(self._step(step, (pixel,), at, place, above=True) for step in self.scheduled.block_steps)
+        steps = () if self._last else self.scheduled.block_steps
+        return tuple(self._step(step, (pixel,), at, place, above=True) for step in steps)
+
+    def texels(self) -> tuple[tuple[str, ...], ...]:
+        """What is stored for each pixel of the result: a texel for each pack that the code has registers for."""
+        return tuple(tuple(self._texels(pixel, place)) for pixel, place in self._results)
+
+    def _texels(self, pixel: Pixel, place: int) -> Iterator[str]:
+        writes, facts = self.scheduled.writes, plane.PLANES[self.schedule.graph.plane]
+        packs = range(writes.first, writes.first + writes.packs) if writes else (0,)
+        for index, pack in enumerate(packs[:1] if self.at.any_pack else packs):
+            if self._last:
+                parts = lanes.parts(self._last, index, pixel, self.at, place)
+                yield lanes.vec4(parts) if writes else facts.texel(", ".join(parts))
+            else:
+                register = self.at.register(self.scheduled.root, pack, pixel)
+                yield register if writes else facts.texel(f"{register}.{facts.lanes}")
 
     def _step(self, step: Step, pixels: Sequence[Pixel], at: Addressing, place: int, above: bool) -> Written:
         match step:
@@ -114,11 +141,10 @@ def write_pass(
         functions=_functions(schedule, scheduled, every),
         extensions=_extensions(scheduled),
         steps=texts(steps),
-        block_steps=tuple(texts(place) for place in above),
+        results=tuple(Result(texts(place), texels) for place, texels in zip(above, hook.texels(), strict=True)),
         shuffle=scheduled.shuffle,
         at=hook.at,
         writes=writes,
-        plane_value=plane.PLANES[schedule.graph.plane].value,
         passes_alpha=_passes_alpha(schedule, scheduled),
         anchor=scheduled.binds[0].name if scheduled.binds else "HOOKED",
         filling=_filling(schedule, scheduled, tile, filler.at, texts(filled)) if tile and filler else None,
@@ -150,13 +176,23 @@ def _hook_pass(
 
 
 def describe(nodes: Sequence[Node]) -> str:
-    """What a pass computes, for its DESC: convolutions as name and shape, other operators by name."""
+    """What a pass computes, for its DESC: convolutions as name and shape, other operators by name.
+
+    What convolutions are put together with, rims and sums of them, is left out.
+    """
     words = []
+    linear: set[str] = set()
     for node in nodes:
-        if isinstance(node.op, Conv):
-            words.append(f"{node.name} {'x'.join(str(node.op.weight.shape[i]) for i in (0, 2, 3, 1))}")
-        else:
-            words.append(type(node.op).__name__)
+        match node.op:
+            case Conv(weight):
+                linear.add(node.name)
+                words.append(f"{node.name} {'x'.join(str(weight.shape[i]) for i in (0, 2, 3, 1))}")
+            case Rim():
+                linear.add(node.name)
+            case Add() if linear.issuperset(node.inputs):
+                linear.add(node.name)
+            case op:
+                words.append(type(op).__name__)
     return " + ".join(words)
 
 
@@ -239,7 +275,7 @@ def _functions(schedule: Schedule, scheduled: ScheduledPass, steps: Sequence[Wri
         reads_input=schedule.graph.input in scheduled.reads,
         mirror=needs.mirror,
         erf=needs.erf,
-        padded=tuple(FP32.vec(count) for count in sorted(lanes)),
+        padded=tuple((FP32.vec(count), spelling.zero(count, FP32)) for count in sorted(lanes)),
         functions=tuple(dict.fromkeys(function for step in steps for function in step.functions)),
         is_at=needs.is_at,
     )

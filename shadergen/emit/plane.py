@@ -17,14 +17,20 @@ class PlaneFacts:
     hook: str
     components: int | None
     """Of what the last pass stores: vo=gpu otherwise overwrites chroma (mpv #9863). None: those of the plane."""
-    value: str
-    """Behind the name of the last register: the swizzle, and what fills the texel up."""
+    lanes: str
+    """Those that the graph's output has."""
+    rest: str
+    """What fills the texel up."""
+
+    def texel(self, lanes: str) -> str:
+        """What is stored, a vec4, from the output's lanes."""
+        return f"vec4({lanes}, {self.rest})"
 
 
 PLANES: dict[Plane, PlaneFacts] = {
-    "luma": PlaneFacts("LUMA", 1, ".x, 0.0, 0.0, 1.0"),
-    "chroma": PlaneFacts("CHROMA", 2, ".xy, 0.0, 1.0"),
-    "rgb": PlaneFacts("MAIN", None, ".xyz, alpha"),
+    "luma": PlaneFacts("LUMA", 1, "x", "0.0, 0.0, 1.0"),
+    "chroma": PlaneFacts("CHROMA", 2, "xy", "0.0, 1.0"),
+    "rgb": PlaneFacts("MAIN", None, "xyz", "alpha"),
 }
 
 CHROMA_GUARD = "HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < *"

@@ -7,11 +7,11 @@ Vulkan or Direct3D 11.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from shadergen.forms.form import Body, Filling, Form
+from shadergen.forms.form import Body, Filling, Form, Result
 from shadergen.glsl.addressing import RESULT
 from shadergen.glsl.pixels import Pixel
 from shadergen.hookfile import Compute as Directive
@@ -20,15 +20,19 @@ from shadergen.kernels.kernel import Pair
 from shadergen.storage.layout import Layout, Texture
 from shadergen.target import Target
 
+Cell = tuple[int, int] | tuple[str, str]
+"""A column and a row, known now or as expressions."""
+
 
 @dataclass(frozen=True)
 class Output:
-    """One pixel of the result: where it is, the steps that it alone needs, and its texels."""
+    """Texels that are stored together: all that come of one of the invocation's pixels, or of one of the result's."""
 
     at: str
+    """The position that the variable `at` has: of the first texel or, where there are steps or alpha, of the pixel."""
     steps: tuple[str, ...]
-    stores: tuple[tuple[str, str, str], ...]
-    """Column and row of the cell, and the value."""
+    stores: tuple[tuple[str, str], ...]
+    """Positions, from `at` or instead of it, and texels."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,6 @@ class ComputeView:
     outputs: tuple[Output, ...]
     passes_alpha: bool
     size: str
-    columns: int
-    rows: int
 
 
 class Compute:
@@ -76,41 +78,73 @@ class Compute:
 
     def view(self, body: Body) -> ComputeView:
         last = body.at.pixels[-1]
-        columns, rows = (body.writes.columns, body.writes.rows) if body.writes else (1, 1)
         return ComputeView(
             extensions=body.extensions,
             functions=body.functions,
             filling=body.filling,
             pixels=(last.x + 1, last.y + 1),
-            packs=len(body.written) if body.at.any_pack else 1,
+            packs=body.writes.packs if body.writes and body.at.any_pack else 1,
             steps=body.steps,
             outputs=tuple(_outputs(body)),
             passes_alpha=body.passes_alpha,
             size=body.size,
-            columns=columns,
-            rows=rows,
         )
 
 
 def _outputs(body: Body) -> Iterator[Output]:
-    shuffle = body.shuffle
-    steps = iter(body.block_steps)
-    for pixel in body.at.pixels:
-        for place in range(shuffle**2):
-            moved = f" + ivec2({place % shuffle}, {place // shuffle})"
-            at = pixel.at if shuffle == 1 else pixel.times(shuffle) + moved
-            yield Output(at, next(steps), tuple(_stores(body, pixel)))
+    count = body.shuffle**2
+    for number, pixel in enumerate(body.at.pixels):
+        results = body.results[number * count : (number + 1) * count]
+        if any(result.steps for result in results) or body.passes_alpha:
+            for place, result in enumerate(results):
+                at = _moved(pixel.times((body.shuffle, body.shuffle)), _place(place, body.shuffle))
+                cells = _scaled("at", _grid(body))
+                stores = ((_moved(cells, cell), texel) for cell, texel in _cells(body, result))
+                yield Output(at, result.steps, tuple(stores))
+        else:
+            yield _output(body, pixel, results)
 
 
-def _stores(body: Body, pixel: Pixel) -> Iterator[tuple[str, str, str]]:
-    """The result's texels of one pixel."""
+def _output(body: Body, pixel: Pixel, results: Sequence[Result]) -> Output:
+    """All texels that come of one of the invocation's pixels, which need nothing but their places."""
+    columns, rows = _grid(body)
+    first = pixel.times((body.shuffle * columns, body.shuffle * rows))
+    stores = []
+    for place, result in enumerate(results):
+        x, y = _place(place, body.shuffle)
+        stores += [((x * columns, y * rows), cell, texel) for cell, texel in _cells(body, result)]
+    if len(stores) == 1:
+        ((_, cell, texel),) = stores
+        return Output("", (), ((_moved(first, cell), texel),))
+    return Output(first, (), tuple((_moved(_moved("at", pixel_), cell), texel) for pixel_, cell, texel in stores))
+
+
+def _grid(body: Body) -> Pair:
+    """Columns and rows of texels for each pixel of the result."""
+    return (body.writes.columns, body.writes.rows) if body.writes else (1, 1)
+
+
+def _cells(body: Body, result: Result) -> Iterator[tuple[Cell, str]]:
+    """The texels of a pixel of the result, each with its cell."""
     if body.writes is None:
-        yield "0", "0", body.plane(body.at.register(body.at.root, 0, pixel))
+        yield (0, 0), result.texels[0]
     elif body.at.any_pack:
         columns = body.writes.columns
-        register = body.at.register(body.at.root, body.writes.first, pixel)
-        yield f"{RESULT} % {columns}", f"{RESULT} / {columns}", register
+        yield (f"{RESULT} % {columns}", f"{RESULT} / {columns}"), result.texels[0]
     else:
-        for pack in body.written:
-            column, row = body.writes.cell(pack)
-            yield str(column), str(row), body.at.register(body.at.root, pack, pixel)
+        for number, texel in enumerate(result.texels):
+            yield body.writes.cell(body.writes.first + number), texel
+
+
+def _place(number: int, block: int) -> Pair:
+    """Column and row in a block of the pixel with that number, row by row."""
+    return number % block, number // block
+
+
+def _moved(at: str, cell: Cell) -> str:
+    """A position and a number of columns and rows, which are known now or expressions."""
+    return at if cell == (0, 0) else f"{at} + ivec2({cell[0]}, {cell[1]})"
+
+
+def _scaled(at: str, grid: Pair) -> str:
+    return at if grid == (1, 1) else f"{at} * ivec2({grid[0]}, {grid[1]})"

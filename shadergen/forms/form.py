@@ -6,7 +6,6 @@ point, the stores and the dispatch; what is computed in between is the steps' bu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -55,6 +54,16 @@ class Filling:
 
 
 @dataclass(frozen=True)
+class Result:
+    """A pixel of the result."""
+
+    steps: tuple[str, ...]
+    """What it alone needs, above a shuffle."""
+    texels: tuple[str, ...]
+    """The packs that the pass writes, each a vec4; where the code is for any pack, that one."""
+
+
+@dataclass(frozen=True)
 class Body:
     """What a pass consists of, its steps written as GLSL statements."""
 
@@ -64,15 +73,13 @@ class Body:
     """GLSL extensions that it requires, in alphabetical order."""
     steps: tuple[str, ...]
     """For all of the invocation's pixels."""
-    block_steps: tuple[tuple[str, ...], ...]
-    """Behind them, for each pixel of the result, row by row within each of the invocation's pixels."""
+    results: tuple[Result, ...]
+    """The pixels of the result, row by row within each of the invocation's pixels."""
     shuffle: int
     """Each of the invocation's pixels becomes shuffle x shuffle pixels of the result."""
     at: Addressing
     writes: Texture | None
     """None for the plane itself."""
-    plane_value: str
-    """What is stored in the plane after its register's name: the swizzle, and the other lanes."""
     passes_alpha: bool
     anchor: str
     """A bound texture whose position says which pixel a fragment is."""
@@ -82,15 +89,6 @@ class Body:
     def size(self) -> str:
         """The size of the result in pixels, an ivec2."""
         return self.at.sizes.of(self.at.root)
-
-    @property
-    def written(self) -> Sequence[int]:
-        """The packs that the pass writes."""
-        return range(self.writes.first, self.writes.first + self.writes.packs) if self.writes else (0,)
-
-    def plane(self, register: str) -> str:
-        """The plane's texel from the register that holds the graph's output."""
-        return f"vec4({register}{self.plane_value})"
 
 
 class Form(Protocol):

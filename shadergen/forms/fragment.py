@@ -50,6 +50,5 @@ class Fragment:
         return None
 
     def view(self, body: Body) -> FragmentView:
-        register = body.at.register(body.at.root, body.written[0], body.at.pixels[0])
-        value = register if body.writes else body.plane(register)
+        ((value,),) = (result.texels for result in body.results)
         return FragmentView(body.functions, body.anchor, body.size, body.steps, body.passes_alpha, value)

@@ -58,15 +58,15 @@ class Planar:
         return None
 
     def view(self, body: Body) -> PlanarView:
-        texture, at = body.writes, body.at
+        texture = body.writes
         assert texture, "a plane has a pass of the form fragment"
-        registers = [at.register(at.root, pack, at.pixels[0]) for pack in body.written]
-        value = registers[0] if at.any_pack else _chosen(registers)
+        (result,) = body.results
+        value = _chosen(result.texels)
         columns, rows, last = texture.columns, texture.rows, texture.packs - 1
         return PlanarView(body.functions, body.anchor, body.size, columns, rows, last, body.steps, value)
 
 
-def _chosen(registers: Sequence[str]) -> str:
-    """The register that the variable `result` numbers."""
-    *others, last = registers
+def _chosen(texels: Sequence[str]) -> str:
+    """The texel that the variable `result` numbers, or the only one."""
+    *others, last = texels
     return "".join(f"{RESULT} == {number} ? {name} : " for number, name in enumerate(others)) + last

@@ -22,9 +22,12 @@ class Pixel:
         """Its position, an ivec2."""
         return f"pixel + ivec2({self.x}, {self.y})" if self.x or self.y else "pixel"
 
-    def times(self, factor: int) -> str:
-        """Its position times a factor."""
-        return f"({self.at}) * {factor}" if self.x or self.y else f"pixel * {factor}"
+    def times(self, factors: tuple[int, int]) -> str:
+        """Its position times a factor along x, and one along y."""
+        if factors == (1, 1):
+            return self.at
+        at = f"({self.at})" if self.x or self.y else self.at
+        return f"{at} * {factors[0]}" if factors[0] == factors[1] else f"{at} * ivec2({factors[0]}, {factors[1]})"
 
 
 def pixels(size: tuple[int, int]) -> tuple[Pixel, ...]:

@@ -93,6 +93,11 @@ def vector(values: Sequence[float] | npt.NDArray[Any], types: Types) -> str:
     return f"{types.vec(4)}({', '.join(literals(lanes, types))})"
 
 
+def zero(lanes: int, types: Types) -> str:
+    """A vector of 1 to 4 zeros; one is a literal."""
+    return "0.0" if lanes == 1 else f"{types.vec(lanes)}(0.0)"
+
+
 def splat(value: float, types: Types) -> str:
     """A vec4 constructor with the same value in every lane."""
     return f"{types.vec(4)}({literal(value, types)})"

@@ -19,12 +19,16 @@ def write(step: LaneStep, pixels: Sequence[Pixel], at: Addressing, place: int) -
 
 
 def _registers(step: LaneStep, pixels: Sequence[Pixel], at: Addressing, place: int) -> Iterator[tuple[str, str]]:
-    offset = place if step.block > 1 else 0
     for pixel in pixels:
-        for pack, sources in zip(step.packs, step.lanes, strict=True):
-            channels = [(source.value, source.channel + offset) for source in sources]
-            parts = [f"{at.register(value, pack_of(c), pixel)}.{lane_of(c)}" for value, c in channels]
-            yield at.register(step.node, pack, pixel), vec4(parts)
+        for index, pack in enumerate(step.packs):
+            yield at.register(step.node, pack, pixel), vec4(parts(step, index, pixel, at, place))
+
+
+def parts(step: LaneStep, index: int, pixel: Pixel, at: Addressing, place: int) -> list[str]:
+    """The live lanes of one of the step's packs, as scalar expressions."""
+    offset = place if step.block > 1 else 0
+    channels = [(source.value, source.channel + offset) for source in step.lanes[index]]
+    return [f"{at.register(value, pack_of(channel), pixel)}.{lane_of(channel)}" for value, channel in channels]
 
 
 def vec4(parts: list[str]) -> str:

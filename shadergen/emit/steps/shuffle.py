@@ -47,7 +47,7 @@ def _space_to_depth(step: SpaceToDepthStep, pixel: Pixel, at: Addressing) -> Spa
     positions = [
         (
             position[place],
-            at.inside(f"{pixel.times(step.block)} + ivec2({place % step.block}, {place // step.block})", source),
+            at.inside(_moved(pixel.times((step.block, step.block)), place % step.block, place // step.block), source),
         )
         for place in places
     ]
@@ -63,6 +63,10 @@ def _space_to_depth(step: SpaceToDepthStep, pixel: Pixel, at: Addressing) -> Spa
         for pack, wanted in zip(step.packs, channels, strict=True)
     ]
     return SpaceToDepthPixel(tuple(positions), tuple(texels), tuple(registers))
+
+
+def _moved(at: str, columns: int, rows: int) -> str:
+    return f"{at} + ivec2({columns}, {rows})" if columns or rows else at
 
 
 @dataclass(frozen=True)
