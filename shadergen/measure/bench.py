@@ -19,13 +19,13 @@ import numpy as np
 
 from shadergen.errors import HookFileError, ShaderRunError
 from shadergen.hookfile import HookFile, parse
+from shadergen.hookfile.stages import OUTPUT_SIZED, hooked_stages, last_stage
 from shadergen.measure import shadercost
 from shadergen.measure.probes import Peak, measure_peak
 from shadergen.measure.report import Measured, Report, SharedBytes, file_reports
 from shadergen.runtime.canvas import Size
 from shadergen.runtime.clock import is_software
 from shadergen.runtime.context import describe, open_context
-from shadergen.runtime.program import canonical
 from shadergen.runtime.runner import STAGES, Frame, Result, Runner
 
 GPU_SIZE = (1920, 1080)
@@ -182,7 +182,7 @@ class _Trial:
         with self._noting_problems():
             if not entry.problem:
                 self.found.file = parse(entry.text, entry.name)
-                self._stop = _last_stage(self.found.file)
+                self._stop = last_stage(self.found.file, STAGES) or "LUMA"
 
     def open(self, context: moderngl.Context) -> None:
         with self._noting_problems():
@@ -236,14 +236,9 @@ class _Trial:
             self.close()
 
 
-def _last_stage(file: HookFile) -> str:
-    stages = {canonical(hook) for item in file.passes for hook in item.hooks} & set(STAGES)
-    return max(stages, key=STAGES.index, default="LUMA")
-
-
 def _frame(file: HookFile, size: Size) -> Frame:
     """A gradient with noise, having the planes that the file hooks: 4:2:0 video, or RGB for a file that wants it."""
-    hooks = {canonical(hook) for item in file.passes for hook in item.hooks}
+    hooks = hooked_stages(file)
     width, height = size
     random = np.random.default_rng(0)
     gradient = np.linspace(0.1, 0.9, width, dtype=np.float32)
@@ -267,8 +262,7 @@ def _stage_sizes(frame: Frame, result: Result, output: Size) -> dict[str, tuple[
             _, height, width = frame.planes[stage].shape
             found[stage] = ((width, height), shadercost.SOURCE_BYTES[stage])
         else:
-            scaled = STAGES.index(stage) >= STAGES.index("POSTKERNEL")
-            found[stage] = (output if scaled else after, shadercost.TEXEL_BYTES)
+            found[stage] = (output if stage in OUTPUT_SIZED else after, shadercost.TEXEL_BYTES)
         if stage not in ("CHROMA", "ALPHA"):  # the planes go to the size of LUMA or RGB
             _, height, width = result.planes[stage].shape
             after = (width, height)

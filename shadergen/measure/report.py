@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from shadergen.hookfile import HookFile
+from shadergen.hookfile.stages import result_name
 from shadergen.measure import shadercost
 from shadergen.measure.probes import Peak
 from shadergen.runtime.canvas import Size
@@ -221,7 +222,7 @@ def _pass_reports(measured: Measured, peak: Peak | None, shared_bytes: SharedByt
                 bandwidth_floor=_floor(bytes.read + bytes.written, peak.bytes_per_second if peak else 0.0),
                 peak_fraction=None if arithmetic is None else arithmetic / seconds.median,
                 vram_bytes=bytes.written,
-                intermediate=shadercost.saved_name(item, run.stage) != run.stage,
+                intermediate=result_name(item, run.stage) != run.stage,
                 shared_bytes=shared_bytes(item.body, item.compute.threads) if item.compute else 0,
                 code_bytes=len(item.body.encode()),
             )

@@ -14,10 +14,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shadergen.hookfile import HookFile, HookPass
+from shadergen.hookfile.stages import bindings, resources, result_name
 from shadergen.runtime.canvas import Size
 from shadergen.runtime.hooks import PassRun
-from shadergen.runtime.program import bindings, canonical
-from shadergen.runtime.resources import resource_blocks
 
 TEXEL_BYTES = 8
 """Of every texture that a hook pass writes: rgba16f."""
@@ -195,17 +194,12 @@ class Traffic:
 def traffic(file: HookFile, runs: Sequence[PassRun], stages: Mapping[str, tuple[Size, int]]) -> list[Traffic]:
     """Of each of the executed `runs`, in order. `stages` gives each stage's size and bytes a texel as it came up."""
     known = {name: math.prod(size) * bytes for name, (size, bytes) in stages.items()}
-    known |= {name: len(block.data) for name, block in resource_blocks(file).items()}
+    known |= {name: len(block.data) for name, block in resources(file).items()}
     found = []
     for run in runs:
         item = file.passes[run.index]
         read = sum(known.get(name, 0) for name in bindings(item, run.stage))
         written = math.prod(run.size) * TEXEL_BYTES
-        known[saved_name(item, run.stage)] = written
+        known[result_name(item, run.stage)] = written
         found.append(Traffic(read, written))
     return found
-
-
-def saved_name(item: HookPass, stage: str) -> str:
-    """The name of a pass's result; the stage's own when it replaces the picture."""
-    return stage if item.save is None else canonical(item.save)

@@ -6,7 +6,6 @@ width), and texel row 0 is array row 0.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,11 +68,6 @@ class CodedPlane:
 def whole(size: Size) -> Rect:
     """The rect of content that fills its texture."""
     return (0.0, 0.0, float(size[0]), float(size[1]))
-
-
-def roundf(value: float) -> int:
-    """To the nearest integer, halves away from zero, as C's roundf."""
-    return int(math.copysign(math.floor(abs(value) + 0.5), value))
 
 
 _HEAD = """\

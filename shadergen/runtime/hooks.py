@@ -10,13 +10,22 @@ from typing import Any
 
 import moderngl
 
-from shadergen.hookfile import HookFile, HookPass, Rpn, RpnError
-from shadergen.runtime.canvas import Canvas, Picture, Rect, Size, roundf
+from shadergen.hookfile import HookFile, HookPass
+from shadergen.hookfile.stages import (
+    RESIZABLE,
+    DisabledError,
+    Scope,
+    bindings,
+    passes_at,
+    result_name,
+    result_size,
+    skip_reason,
+    variables,
+)
+from shadergen.runtime.canvas import Canvas, Picture, Rect, Size
 from shadergen.runtime.clock import ClockName, Stopwatch, Timing
-from shadergen.runtime.program import Program, Programs, Storage, bindings, canonical
+from shadergen.runtime.program import Program, Programs, Storage
 from shadergen.runtime.resources import Resources
-
-_RESIZABLE = frozenset({"RGB", "LUMA", "CHROMA", "ALPHA", "NATIVE", "MAINPRESUB"})
 
 
 @dataclass(frozen=True)
@@ -62,10 +71,6 @@ class LoadedFile:
         self.programs.release()
 
 
-class _DisabledError(Exception):
-    """libplacebo would disable the file here."""
-
-
 @dataclass
 class Hooks:
     """The file on one frame; `fire` is called for one stage after the other."""
@@ -91,17 +96,15 @@ class Hooks:
         """Run every pass that hooks the stage, and give what they made of it."""
         self.saved[stage] = picture
         current = picture
-        for index, item in enumerate(self.loaded.file.passes):
-            if stage not in map(canonical, item.hooks):
-                continue
+        for index, item in passes_at(self.loaded.file, stage):
             try:
                 current = self._try_pass(index, item, stage, current)
-            except _DisabledError as error:
+            except DisabledError as error:
                 self._disable(stage, f"the file is disabled since pass {index}: {error}")
                 self.note(PassRun(index, item.desc, stage, ran=False, reason=self.disabled))
                 current = picture
         resized = (current.size, current.rect) != (picture.size, picture.rect)
-        if resized and stage not in _RESIZABLE:
+        if resized and stage not in RESIZABLE:
             sizes = "{}x{} to {}x{}".format(*picture.size, *current.size)
             self._disable(stage, f"the file is disabled since it resized stage {stage} from {sizes}")
             current = picture
@@ -122,63 +125,35 @@ class Hooks:
 
     def _try_pass(self, index: int, item: HookPass, stage: str, hooked: Picture) -> Picture:
         """The stage's picture after the pass: its output, or `hooked` when it saves elsewhere or does not run."""
-        reason = self.disabled or self._skip_reason(item, stage, hooked)
+        scope = self._scope(hooked)
+        reason = self.disabled or skip_reason(item, stage, scope, self._exists)
         if reason:
             self.note(PassRun(index, item.desc, stage, ran=False, reason=reason))
             return hooked
-        width = self._evaluate(item.width, hooked, hooked.size[0])
-        height = self._evaluate(item.height, hooked, hooked.size[1])
-        size = (roundf(width), roundf(height))
-        if min(size) < 1:
-            raise _DisabledError(f"its size is {size[0]}x{size[1]}")
+        size = result_size(item, scope)
         program, compile_seconds = self.loaded.programs.of_pass(item, stage, self.values)
         line = item.source[0].line if item.source else 0
         target = self.canvas.target(self.loaded.storage, item.desc or "the pass", size, line)
         program.set(self._uniforms(item, stage, hooked, program))
         timing = self._timed(lambda: self._execute(program, target, item))
         output = Picture(target, self._output_rect(item, size, hooked), hooked.channels)
-        name = canonical(item.save) if item.save is not None else stage
+        name = result_name(item, stage)
         self.saved[name] = output
         seconds, clock = (timing.seconds, timing.clock) if timing else (None, None)
         self.note(PassRun(index, item.desc, stage, True, "", size, seconds, compile_seconds, clock))
         return output if name == stage else hooked
 
-    # Expressions -----------------------------------------------------------------------------------------------------
+    def _scope(self, hooked: Picture) -> Scope:
+        x0, y0, x1, y1 = self.source_rect
+        values = variables(self.loaded.file, self.values)
+        return Scope(hooked.size, (x1 - x0, y1 - y0), self.output_size, self._size_of, values)
 
-    def _skip_reason(self, item: HookPass, stage: str, hooked: Picture) -> str:
-        if self._evaluate(item.when, hooked, 1.0) == 0:
-            return f"WHEN {item.when} is 0"
-        for name in bindings(item, stage):
-            if name not in self.saved and name not in self.loaded.resources:
-                return f"there is no texture named {name}"
-        return ""
-
-    def _evaluate(self, expression: Rpn | None, hooked: Picture, default: float) -> float:
-        if expression is None:
-            return default
-        try:
-            return expression.evaluate(lambda name: self._size_of(name, hooked), self._variable)
-        except RpnError as error:
-            raise _DisabledError(f"{error} in {expression}") from None
-
-    def _size_of(self, name: str, hooked: Picture) -> tuple[float, float] | None:
-        if name == "HOOKED":
-            return hooked.size
-        if name == "NATIVE_CROPPED":
-            x0, y0, x1, y1 = self.source_rect
-            return (x1 - x0, y1 - y0)
-        if name == "OUTPUT":  # even after the stage OUTPUT was hooked
-            return self.output_size
-        picture = self.saved.get(canonical(name))
+    def _size_of(self, name: str) -> Size | None:
+        picture = self.saved.get(name)
         return None if picture is None else picture.size
 
-    def _variable(self, name: str) -> float | None:
-        for param in self.loaded.file.params:
-            if name == param.name:
-                return self.values[name]
-            if name in param.names:
-                return float(param.names.index(name))
-        return None
+    def _exists(self, name: str) -> bool:
+        return name in self.saved or name in self.loaded.resources
 
     # Uniforms and rects ----------------------------------------------------------------------------------------------
 

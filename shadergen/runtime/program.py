@@ -18,32 +18,16 @@ import numpy as np
 
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import HookFile, HookPass, Param, UserBuffer, UserTexture
-from shadergen.runtime.resources import resource_blocks, storage_slots
+from shadergen.hookfile.stages import bindings, canonical, initial_values, resources
+from shadergen.runtime.resources import storage_slots
 
 Storage = Literal["rgba32f", "rgba16f"]
 """The format of every texture that a hook pass writes."""
 
 
-def canonical(name: str) -> str:
-    """The one name of a stage or texture that may have two: MAIN is MAINPRESUB."""
-    return "MAINPRESUB" if name == "MAIN" else name
-
-
-def bindings(item: HookPass, stage: str) -> dict[str, bool]:
-    """Every bound name with HOOKED and MAIN resolved, and whether it is to be called HOOKED too."""
-    bindings: dict[str, bool] = {}
-    for bind in item.binds:
-        name = stage if bind == "HOOKED" else canonical(bind)
-        bindings[name] = bindings.get(name, False) or bind == "HOOKED"
-    return bindings
-
-
 def param_values(file: HookFile, overrides: Mapping[str, float], where: str) -> dict[str, float]:
     """The value of every PARAM; raises ShaderRunError for an override that names none or lies outside its range."""
-    # libplacebo reads the digits of a whole number and ignores what follows them: 0.8 is 0.
-    values = {
-        param.name: param.initial if param.type == "float" else math.trunc(param.initial) for param in file.params
-    }
+    values = initial_values(file)
     for name in overrides:
         if name not in values:
             known = ", ".join(values) or "none: the file has no PARAM"
@@ -122,9 +106,9 @@ def glsl(
             "#define out_image sg_out_image",
             "#define gl_FragCoord vec4(vec2(gl_GlobalInvocationID) + 0.5, 0.0, 1.0)",
         ]
-    resources, slots = resource_blocks(file), storage_slots(file)
+    own, slots = resources(file), storage_slots(file)
     for unit, (name, hooked) in enumerate(bindings(item, stage).items()):
-        block = resources.get(name)
+        block = own.get(name)
         if isinstance(block, UserTexture):
             lines += _texture_lines(block, unit, slots)
         elif isinstance(block, UserBuffer):

@@ -12,17 +12,12 @@ import numpy as np
 
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import HookFile, UserBuffer, UserTexture
-
-
-def resource_blocks(file: HookFile) -> dict[str, UserTexture | UserBuffer]:
-    """The blocks by name."""
-    blocks: tuple[UserTexture | UserBuffer, ...] = (*file.textures, *file.buffers)
-    return {block.name: block for block in blocks}
+from shadergen.hookfile.stages import resources
 
 
 def storage_slots(file: HookFile) -> dict[str, int]:
     """The image or buffer unit of every STORAGE block. Devices have few of them; image 0 is out_image."""
-    names = [name for name, block in resource_blocks(file).items() if block.storage]
+    names = [name for name, block in resources(file).items() if block.storage]
     return {name: slot for slot, name in enumerate(names, 1)}
 
 
@@ -34,7 +29,7 @@ class Resources:
         self._buffers: dict[str, moderngl.Buffer] = {}
         self._slots = storage_slots(file)
         self._context = context
-        for block in resource_blocks(file).values():
+        for block in resources(file).values():
             line = block.source[0].line if block.source else 1
             try:
                 self._create(block)

@@ -49,24 +49,22 @@ import numpy as np
 import numpy.typing as npt
 
 from shadergen.errors import ShaderRunError
-from shadergen.hookfile import HookFile
-from shadergen.runtime.canvas import Array, Canvas, CodedPlane, Picture, Rect, Size, roundf, whole
+from shadergen.hookfile import HookFile, stages
+from shadergen.hookfile.stages import canonical, roundf
+from shadergen.runtime.canvas import Array, Canvas, CodedPlane, Picture, Rect, Size, whole
 from shadergen.runtime.hooks import Hooks, LoadedFile, PassRun
 from shadergen.runtime.images import Matrix, ycbcr_decoding
-from shadergen.runtime.program import Storage, canonical, param_values
+from shadergen.runtime.program import Storage, param_values
 
 __all__ = ["CodedPlane", "Frame", "PassRun", "Result", "Runner", "Storage"]
 
-STAGES = (
-    *("RGB", "LUMA", "CHROMA", "ALPHA", "CHROMA_SCALED", "ALPHA_SCALED", "NATIVE", "MAINPRESUB"),
-    *("PREKERNEL", "POSTKERNEL", "SCALED", "PREOUTPUT", "OUTPUT"),
-)
-"""Every stage that can fire here, in order. MAIN is another name for MAINPRESUB."""
 _NEVER_FIRES = {
     "LINEAR": "stage LINEAR fires only when scaling in linear light, which this runner does not do",
     "SIGMOID": "stage SIGMOID fires only when scaling in sigmoidized light, which this runner does not do",
     "XYZ": "stage XYZ fires only for XYZ video, which this runner does not do",
 }
+STAGES = tuple(stage for stage in stages.STAGES if stage not in _NEVER_FIRES)
+"""Every stage that can fire here, in order, by canonical name."""
 _PLANE_CHANNELS = {"RGB": (3, 4), "LUMA": (1,), "CHROMA": (2,), "ALPHA": (1,)}
 
 
@@ -280,7 +278,7 @@ class _Playback:
         picture = self._fire("PREKERNEL", main)
         if not _same_size(picture.rect, self.output_size):
             picture = self.canvas.resample(picture, picture.rect, self.output_size)
-        for stage in ("POSTKERNEL", "SCALED", "PREOUTPUT", "OUTPUT"):
+        for stage in stages.OUTPUT_SIZED:
             picture = self._fire(stage, picture)
 
     def _planes(self) -> dict[str, Picture]:
