@@ -78,6 +78,13 @@ def test_of_two_textures_with_one_name_players_bind_the_first() -> None:
     assert found.data == b"\x01"
 
 
+def test_a_texture_exists_once_its_stage_has_fired_or_a_pass_has_saved_it() -> None:
+    assert stages.may_exist(DOUBLER, "features", 1)
+    assert not stages.may_exist(DOUBLER, "features", 0)
+    assert stages.may_exist(DOUBLER, "CHROMA", 1)
+    assert not stages.may_exist(DOUBLER, "NATIVE", 1)
+
+
 def test_conditions_and_textures_decide_whether_a_pass_runs() -> None:
     def reason(output: tuple[float, float], *textures: str) -> str:
         return stages.skip_reason(SECOND, "CHROMA", scope(output=output), textures.__contains__)

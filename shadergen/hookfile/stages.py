@@ -120,6 +120,23 @@ def resources(file: HookFile) -> dict[str, UserTexture | UserBuffer]:
     return found
 
 
+def may_exist(file: HookFile, name: str, index: int) -> bool:
+    """Whether pass number `index` can find something called `name`, if every pass that can run before it has run."""
+    if name == "HOOKED" or name in resources(file):
+        return True
+    fires, reader = STAGE_ORDER.get(name), file.passes[index]
+    if fires is not None and any(fires <= STAGE_ORDER.get(hook, 0) for hook in reader.hooks):
+        return True
+    makers = (number for number, item in enumerate(file.passes) if canonical(item.save or "") == canonical(name))
+    return any(_fires_before(file, maker, index) for maker in makers)
+
+
+def _fires_before(file: HookFile, producer: int, consumer: int) -> bool:
+    """Whether a pass can run before another in a frame: at an earlier stage, or earlier in the file."""
+    orders = [[STAGE_ORDER.get(hook, 0) for hook in file.passes[index].hooks] for index in (producer, consumer)]
+    return any((first, producer) < (then, consumer) for first in orders[0] for then in orders[1])
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Conditions and sizes
 

@@ -1,7 +1,7 @@
 """Finds in a hook file what players reject, show wrongly, or treat differently, and reports it.
 
-The rules are in `rules` (directives) and `glslrules` (bodies); what only a GLSL compiler can tell comes from the
-compilers that the caller passes in, such as `glslang_compiler()`.
+The rules are in `rules`, by subject; what only a GLSL compiler can tell comes from the compilers that the caller passes
+in, such as `glslang_compiler()`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from pathlib import Path
 
 from shadergen.errors import HookFileError, ShadergenError
 from shadergen.hookfile import GrammarFault, scan
-from shadergen.lint import glslrules, glsltext, rules
+from shadergen.lint import glsltext
 from shadergen.lint.glslang import CompileFault, Compiler, glslang_compiler
-from shadergen.lint.rules import Rule, Severity, Shader
+from shadergen.lint.rule import Rule, Severity, Shader
+from shadergen.lint.rules import RULES
 
 __all__ = [
     "RULES",
@@ -31,9 +32,6 @@ __all__ = [
     "lint_file",
     "lint_text",
 ]
-
-RULES: tuple[Rule, ...] = (*rules.RULES, *glslrules.RULES)
-"""Every rule in the order of the documentation."""
 
 _MAX_FILE = 1_000_000_000
 

@@ -1,22 +1,19 @@
-"""Lint rules over the GLSL of a hook file; see `rules` for what is an error and how sources are abbreviated."""
+"""Rules over the GLSL of a pass: what its text calls, declares and writes."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterator
 
+from shadergen.hookfile.stages import PLANES, STAGE_ORDER, canonical, saved_names
 from shadergen.lint import glsltext
-from shadergen.lint.rules import PLANES, STAGE_ORDER, Finding, Rule, Shader, canonical, line_of, registrar, saved_names
+from shadergen.lint.rule import Finding, Rule, Shader, line_in_body, line_of, registrar
 
 RULES: list[Rule] = []
-_rule = registrar(RULES)
-
-# ---------------------------------------------------------------------------------------------------------------------
-# GLSL bodies
+rule = registrar(RULES)
 
 
-@_rule("hook-function", "error", "CM:1502, 1521; VC:2220-2225")
+@rule("hook-function", "error", "CM:1502, 1521; VC:2220-2225")
 def _hook_function(shader: Shader) -> Iterator[Finding]:
     """The body defines `vec4 hook()`, or `void hook()` in a compute pass."""
     for block, code in shader.passes:
@@ -27,13 +24,13 @@ def _hook_function(shader: Shader) -> Iterator[Finding]:
         elif block.compute is None and found and all(type in _NOT_A_COLOUR for type, _ in found):
             type, offset = found[0]
             message = f"found {type} hook() in a fragment pass, expected {expected}; or add COMPUTE"
-            yield Finding(block.body_line + glsltext.line_at(code, offset), message)
+            yield Finding(line_in_body(block, code, offset), message)
 
 
 _NOT_A_COLOUR = {"void", "float", "int", "uint", "bool", "vec2", "vec3"}
 
 
-@_rule("hook-result", "warning", "CM:1502, VC:2220-2222")
+@rule("hook-result", "warning", "CM:1502, VC:2220-2222")
 def _hook_result(shader: Shader) -> Iterator[Finding]:
     """What `hook()` returns in a compute pass is thrown away: it must write out_image itself."""
     for block, code in shader.passes:
@@ -41,7 +38,7 @@ def _hook_result(shader: Shader) -> Iterator[Finding]:
             continue
         if all(type != "void" for type, _ in glsltext.hook_types(code)) and glsltext.hook_types(code):
             type, offset = glsltext.hook_types(code)[0]
-            line = block.body_line + glsltext.line_at(code, offset)
+            line = line_in_body(block, code, offset)
             yield Finding(line, f"found {type} hook() in a compute pass, expected void hook(); the result is dropped")
         elif re.search(r"\bimageStore\s*\(\s*out_image\b", code) is None and "imageStore" not in code:
             message = (
@@ -50,19 +47,19 @@ def _hook_result(shader: Shader) -> Iterator[Finding]:
             yield Finding(line_of(block, "COMPUTE"), message)
 
 
-@_rule("out-image-in-fragment", "error", "CM:1482-1498")
+@rule("out-image-in-fragment", "error", "CM:1482-1498")
 def _out_image_in_fragment(shader: Shader) -> Iterator[Finding]:
     """out_image exists in compute passes only."""
     for block, code in shader.passes:
         match = re.search(r"\bout_image\b", code)
         if block.compute is None and match is not None and not glsltext.has_conditionals(code):
-            line = block.body_line + glsltext.line_at(code, match.start())
+            line = line_in_body(block, code, match.start())
             yield Finding(
                 line, "found out_image in a fragment pass, where it does not exist; add COMPUTE or return vec4"
             )
 
 
-@_rule("unbound-texture", "error", "CM:1153-1213, VC:1548-1549, 1574")
+@rule("unbound-texture", "error", "CM:1153-1213, VC:1548-1549, 1574")
 def _unbound_texture(shader: Shader) -> Iterator[Finding]:
     """NAME_tex and its kin exist for the names a pass binds; HOOKED_tex only with BIND HOOKED."""
     names = saved_names(shader.file) | STAGE_ORDER.keys() | {"HOOKED"}
@@ -71,7 +68,7 @@ def _unbound_texture(shader: Shader) -> Iterator[Finding]:
         given |= {canonical(hook) for hook in block.hooks if "HOOKED" in block.binds}
         for name, offset in _macros_used(code, names):
             if canonical(name) not in given:
-                line = block.body_line + glsltext.line_at(code, offset)
+                line = line_in_body(block, code, offset)
                 yield Finding(line, f"found a macro of {name}, which the pass does not bind; add BIND {name}")
 
 
@@ -90,7 +87,7 @@ def _macros_used(code: str, names: Collection[str]) -> Iterator[tuple[str, int]]
             yield match[1], match.start()
 
 
-@_rule("reserved-function", "error", "CM:1364-1393, VC:1741-1756")
+@rule("reserved-function", "error", "CM:1364-1393, VC:1741-1756")
 def _reserved_function(shader: Shader) -> Iterator[Finding]:
     """A function or global called as one of the player's variables (`random`, `frame`, ...) is a redefinition."""
     for block, code in shader.passes:
@@ -98,21 +95,21 @@ def _reserved_function(shader: Shader) -> Iterator[Finding]:
             continue
         pattern = r"^[ \t]*(?:vec[234]|float|int|uint|bool)\s+(frame|random|input_size|target_size|tex_offset)\s*\("
         for match in re.finditer(pattern, code, re.M):
-            line = block.body_line + glsltext.line_at(code, match.start(1))
+            line = line_in_body(block, code, match.start(1))
             yield Finding(line, f"found a function {match[1]}, a variable of the player's; choose another name")
 
 
-@_rule("lut-pos", "error", "mpv #9390, shader_cache.c:805-807")
+@rule("lut-pos", "error", "mpv #9390, shader_cache.c:805-807")
 def _lut_pos(shader: Shader) -> Iterator[Finding]:
     """LUT_POS is vo=gpu's own; in vo=gpu-next a body that uses it must define it."""
     for block, code in shader.passes:
         match = re.search(r"\bLUT_POS\s*\(", code)
         if match is not None and not glsltext.defines(code, "LUT_POS"):
-            line = block.body_line + glsltext.line_at(code, match.start())
+            line = line_in_body(block, code, match.start())
             yield Finding(line, "found LUT_POS, which vo=gpu-next does not have; define it in the pass")
 
 
-@_rule("raw-without-mul", "warning", "CM:1166-1175, VC:1467, 1483")
+@rule("raw-without-mul", "warning", "CM:1166-1175, VC:1467, 1483")
 def _raw_without_mul(shader: Shader) -> Iterator[Finding]:
     """A plane read through NAME_raw has not been scaled to [0, 1]: multiply by NAME_mul (10 bits in 16 are 1/64)."""
     for block, code in shader.passes:
@@ -123,87 +120,28 @@ def _raw_without_mul(shader: Shader) -> Iterator[Finding]:
             match = re.search(rf"\b(?:texelFetch\w*|texture\w*)\s*\(\s*{plane}_raw\b", code)
             match = match if match is None or not match[0].startswith("textureSize") else None
             if match is not None:
-                line = block.body_line + glsltext.line_at(code, match.start())
+                line = line_in_body(block, code, match.start())
                 yield Finding(line, f"found a fetch of {plane}_raw, expected it multiplied by {plane}_mul")
 
 
-@_rule("extension-directive", "warning", "ArtCNN #21")
+@rule("extension-directive", "warning", "ArtCNN #21")
 def _extension_directive(shader: Shader) -> Iterator[Finding]:
     """Mesa's OpenGL refuses #extension after the first declaration, and players put the body after theirs."""
     found: dict[str, tuple[int, int]] = {}
     for block, code in shader.passes:
         for match in re.finditer(r"^[ \t]*#[ \t]*extension[ \t]+(\w+)", code, re.M):
-            line, count = found.get(match[1], (block.body_line + glsltext.line_at(code, match.start()), 0))
+            line, count = found.get(match[1], (line_in_body(block, code, match.start()), 0))
             found[match[1]] = (line, count + 1)
     for name, (line, count) in found.items():
         times = f" ({count} times)" if count > 1 else ""
         yield Finding(line, f"found #extension {name}{times} in a body, which gpu-api=opengl refuses on Mesa")
 
 
-@_rule("version-directive", "error", "DP:306-308")
+@rule("version-directive", "error", "DP:306-308")
 def _version_directive(shader: Shader) -> Iterator[Finding]:
     """#version stands first in a program; the player has written it before the body comes."""
     for block, code in shader.passes:
         match = re.search(r"^[ \t]*#[ \t]*version\b", code, re.M)
         if match is not None:
-            line = block.body_line + glsltext.line_at(code, match.start())
+            line = line_in_body(block, code, match.start())
             yield Finding(line, "found #version in a body, which does not compile there; delete the line")
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Compute
-
-_MAX_THREADS = 1024
-_MAX_SHARED = 32 * 1024
-
-
-@_rule("many-threads", "error", "CM:1484-1489; D3D11 and most GPUs end at 1024")
-def _many_threads(shader: Shader) -> Iterator[Finding]:
-    """A workgroup has at most 1024 threads; libplacebo disables the file above the GPU's limit."""
-    for block in shader.file.passes:
-        if block.compute is not None and math.prod(block.compute.threads) > _MAX_THREADS:
-            width, height = block.compute.threads
-            message = f"found {width}x{height} = {width * height} threads, expected at most {_MAX_THREADS}"
-            yield Finding(line_of(block, "COMPUTE"), message)
-
-
-@_rule("block-threads", "warning", "CM:1503-1510, VC:1259-1284")
-def _block_threads(shader: Shader) -> Iterator[Finding]:
-    """The block is a multiple of the threads in each direction, or of their number where they stand in one row."""
-    for block in shader.file.passes:
-        if block.compute is None:
-            continue
-        (width, height), (across, down) = block.compute.block, block.compute.threads
-        aligned = width % across == 0 and height % down == 0
-        row = 1 in (across, down) and width * height % (across * down) == 0
-        if not aligned and not row:
-            message = f"found a block of {width}x{height} for {across}x{down} threads, expected a multiple"
-            yield Finding(line_of(block, "COMPUTE"), f"{message}; some threads have no texel of their own")
-
-
-@_rule("shared-memory", "warning", "CM:1484; D3D11 has 32 KiB per workgroup")
-def _shared_memory(shader: Shader) -> Iterator[Finding]:
-    """More than 32 KiB of shared memory per workgroup fails on D3D11 and some GPUs; players do not check it.
-
-    Half-precision arrays count as single precision, as D3D11 stores them.
-    """
-    for block, code in shader.passes:
-        size = None if block.compute is None else glsltext.shared_bytes(code, block.compute.threads)
-        if size is not None and size > _MAX_SHARED:
-            message = f"found {size} bytes of shared memory, expected at most {_MAX_SHARED}; make the tile smaller"
-            yield Finding(block.body_line + glsltext.line_at(code, code.index("shared")), message)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The whole file
-
-_LARGE_FILE = 2 * 1024 * 1024
-
-
-@_rule("large-file", "warning", "libplacebo #340; ArtCNN #37, #43")
-def _large_file(shader: Shader) -> Iterator[Finding]:
-    """Compile time grows with the code (the data of a TEXTURE is not compiled), and mpv stands still meanwhile."""
-    size = sum(len(block.body) for block in shader.file.passes)
-    if size > _LARGE_FILE:
-        message = f"found {size / 2**20:.1f} MiB of GLSL, expected at most {_LARGE_FILE / 2**20:.0f}"
-        yield Finding(1, f"{message}; the player stands still while it compiles")
