@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from shadergen.errors import HookFileError
@@ -25,6 +24,7 @@ from shadergen.hookfile.blocks import (
     UserBuffer,
     UserTexture,
 )
+from shadergen.hookfile.faults import GrammarFault
 from shadergen.hookfile.rpn import Rpn
 
 MAX_HOOKS = 16
@@ -35,16 +35,6 @@ MAX_BINDS = 16
 _FILTERS: tuple[Filter, ...] = ("LINEAR", "NEAREST")
 _BORDERS: tuple[Border, ...] = ("CLAMP", "REPEAT", "MIRROR")
 _Word = TypeVar("_Word", bound=str)
-
-
-@dataclass(frozen=True)
-class GrammarFault:
-    """A place where the file breaks the grammar, so that a player rejects the whole file; lines count from 1."""
-
-    line: int
-    problem: str
-    source: str
-    """The lines of mpv or libplacebo that reject it."""
 
 
 def parse(text: str, where: str = "<shader>") -> HookFile:

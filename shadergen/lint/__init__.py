@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from shadergen.errors import HookFileError, ShadergenError
-from shadergen.hookfile import GrammarFault, scan
+from shadergen.hookfile import CompileFault, GrammarFault, scan
 from shadergen.lint import glsltext
-from shadergen.lint.glslang import CompileFault, Compiler, glslang_compiler
+from shadergen.lint.glslang import Compiler, glslang_compiler
 from shadergen.lint.rule import Rule, Severity, Shader
 from shadergen.lint.rules import RULES
 

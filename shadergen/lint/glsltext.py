@@ -14,9 +14,6 @@ from collections.abc import Iterator, Mapping
 Extent = int | tuple[int, ...]
 """An integer or an ivec2/ivec3 constant."""
 
-MACROS = ("raw", "pos", "map", "size", "pt", "off", "mul", "rot", "tex", "texOff", "gather")
-"""What each bound texture NAME gets as NAME_raw, NAME_pos, ... (CM:1153-1183, VC:1460-1500)."""
-
 
 def without_comments(body: str) -> str:
     """The body with every comment blanked, so that offsets and line numbers stay true."""

@@ -9,17 +9,17 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import moderngl
-import numpy as np
 
 from shadergen.errors import ShaderRunError
-from shadergen.hookfile import HookFile, HookPass, Param, UserBuffer, UserTexture
-from shadergen.hookfile.stages import bindings, canonical, initial_values, resources
-from shadergen.runtime.resources import storage_slots
+from shadergen.hookfile import CompileFault, HookFile, HookPass
+from shadergen.hookfile.dialects import OpenGL
+from shadergen.hookfile.preamble import SUBGROUPS, preamble
+from shadergen.hookfile.stages import canonical, initial_values
 
 Storage = Literal["rgba32f", "rgba16f"]
 """The format of every texture that a hook pass writes."""
@@ -48,7 +48,6 @@ def param_values(file: HookFile, overrides: Mapping[str, float], where: str) -> 
 
 _GLUE_LINES = 1_000_000
 """Lines of a program that are not the hook file's own are numbered from here, so that messages tell them apart."""
-_SUBGROUPS = ("basic", "vote", "arithmetic", "ballot", "shuffle", "clustered", "quad")
 _EXTENSION = re.compile(r"^[ \t]*#[ \t]*extension[ \t]+(\w+)[ \t]*:[ \t]*(\w+)[^\n]*$", re.MULTILINE)
 _DOT_PRODUCT = re.compile(
     r"spirv_instruction\s*\((?:[^()]*,)?\s*id\s*=\s*4450\s*\)\s*int\s+(\w+)\s*"
@@ -56,23 +55,6 @@ _DOT_PRODUCT = re.compile(
 )
 """The declaration of SPIR-V's OpSDotKHR, through which shaders for Vulkan multiply four bytes at once (dp4a)."""
 _IF, _ENDIF = (re.compile(rf"^[ \t]*#[ \t]*{word}", re.MULTILINE) for word in ("if", "endif"))
-
-_CURVES = """\
-uniform bool sg_video;
-const float sg_lift = 0.0595848, sg_gain = 0.8703105;  // BT.1886 on a display of contrast 1000:1
-vec4 sg_linearize(vec4 c) {
-    vec3 v = max(c.rgb, 0.0);
-    vec3 low = v / 12.92, high = pow((v + 0.055) / 1.055, vec3(2.4));
-    vec3 srgb = mix(high, low, lessThanEqual(v, vec3(0.04045)));
-    return vec4(sg_video ? sg_gain * pow(v + sg_lift, vec3(2.4)) : srgb, c.a);
-}
-vec4 sg_delinearize(vec4 c) {
-    vec3 v = max(c.rgb, 0.0);
-    vec3 low = v * 12.92, high = 1.055 * pow(v, vec3(1.0 / 2.4)) - 0.055;
-    vec3 srgb = mix(high, low, lessThanEqual(v, vec3(0.0031308)));
-    return vec4(sg_video ? pow(v / sg_gain, vec3(1.0 / 2.4)) - sg_lift : srgb, c.a);
-}
-"""
 
 
 def glsl(
@@ -90,36 +72,16 @@ def glsl(
     `#line` gives the body the hook file's line numbers; all other lines count from a million.
     `extensions` are the device's, `values` the PARAM values (the file's own when None).
     """
-    compute = item.compute
     body = _without_intrinsics(item.body)
     extension_lines = list(_extension_lines(body))
     if "GL_KHR_shader_subgroup" in extensions:
-        extension_lines += [f"#extension GL_KHR_shader_subgroup_{name} : enable" for name in _SUBGROUPS]
-    lines = [f"#version {version}", f"#line {_GLUE_LINES}", *dict.fromkeys(extension_lines)]
-    # Before any macro of the file: a PARAM may well be called `a` or `low`.
-    lines += [_CURVES, "uniform vec2 sg_out_size;"]
-    if compute is not None:
-        width, height = compute.threads
-        lines += [
-            f"layout(local_size_x = {width}, local_size_y = {height}) in;",
-            f"layout({storage}, binding = 0) writeonly restrict uniform image2D sg_out_image;",
-            "#define out_image sg_out_image",
-            "#define gl_FragCoord vec4(vec2(gl_GlobalInvocationID) + 0.5, 0.0, 1.0)",
-        ]
-    own, slots = resources(file), storage_slots(file)
-    for unit, (name, hooked) in enumerate(bindings(item, stage).items()):
-        block = own.get(name)
-        if isinstance(block, UserTexture):
-            lines += _texture_lines(block, unit, slots)
-        elif isinstance(block, UserBuffer):
-            lines += _buffer_lines(block, unit, slots)
-        else:
-            lines += _bind_lines(name, unit, hooked, compute is not None, version)
-    lines += _input_lines()
-    lines += _param_lines(file.params, values if values is not None else param_values(file, {}, ""))
+        extension_lines += [f"#extension GL_KHR_shader_subgroup_{name} : enable" for name in SUBGROUPS]
+    head = [f"#version {version}", f"#line {_GLUE_LINES}", *dict.fromkeys(extension_lines)]
+    values = initial_values(file) if values is None else values
+    before = preamble(file, item, stage, values, OpenGL(version), storage)
     body = _EXTENSION.sub("", body)
-    epilogue = "void main() { hook(); }" if compute else "out vec4 sg_color;\nvoid main() { sg_color = hook(); }"
-    parts = ["\n".join(lines), f"#line {item.body_line or 1}", body, f"#line {_GLUE_LINES}", epilogue]
+    entry = "void main() { hook(); }" if item.compute else "out vec4 sg_color;\nvoid main() { sg_color = hook(); }"
+    parts = [*head, before, f"#line {item.body_line or 1}", body, f"#line {_GLUE_LINES}", entry]
     return "\n".join(parts) + "\n"
 
 
@@ -146,85 +108,6 @@ def _extension_lines(body: str) -> Iterator[str]:
         before = body[: match.start()]
         conditional = len(_IF.findall(before)) > len(_ENDIF.findall(before))
         yield f"#extension {match[1]} : {'enable' if conditional else match[2]}"
-
-
-def _bind_lines(name: str, unit: int, hooked: bool, compute: bool, version: int) -> Iterator[str]:
-    yield f"uniform sampler2D sg_tex{unit};"
-    yield f"uniform vec4 sg_rect{unit};"
-    yield f"uniform vec2 sg_pt{unit}, sg_off{unit};"
-    yield f"uniform float sg_mul{unit};"
-    if not compute:
-        yield f"in vec2 sg_pos{unit};"
-    origin = f"sg_rect{unit}.xy + sg_rect{unit}.zw"
-    pos = f"({origin} * (gl_FragCoord.xy / sg_out_size))" if compute else f"sg_pos{unit}"
-    macros = {
-        "raw": f"sg_tex{unit}",
-        "pos": pos,
-        "size": f"vec2(textureSize(sg_tex{unit}, 0))",
-        "pt": f"sg_pt{unit}",
-        "off": f"sg_off{unit}",
-        "mul": f"sg_mul{unit}",
-        "rot": "mat2(1.0, 0.0, 0.0, 1.0)",
-        "tex(pos)": f"(sg_mul{unit} * textureLod(sg_tex{unit}, pos, 0.0))",
-        "texOff(off)": f"(sg_mul{unit} * textureLod(sg_tex{unit}, {pos} + sg_pt{unit} * vec2(off), 0.0))",
-    }
-    if compute:
-        macros["map(id)"] = f"({origin} * ((vec2(id) + 0.5) / sg_out_size))"
-    if version >= 400:  # before, textureGather takes no component
-        macros["gather(pos, c)"] = f"(sg_mul{unit} * textureGather(sg_tex{unit}, pos, c))"
-    # Every name gets the whole text: Mesa cannot follow an alias of a macro whose arguments go over several lines.
-    for prefix in (name, *(["HOOKED"] if hooked else []), *(["MAIN"] if name == "MAINPRESUB" else [])):
-        for macro, text in macros.items():
-            yield f"#define {prefix}_{macro} {text}"
-
-
-def _texture_lines(block: UserTexture, unit: int, slots: Mapping[str, int]) -> Iterator[str]:
-    dimensions = 3 if len(block.size) == 3 else 2
-    if block.storage:
-        format = block.format.replace("hf", "f")
-        layout = f"layout({format}, binding = {slots[block.name]})"
-        yield f"{layout} coherent restrict uniform image{dimensions}D sg_tex{unit};"
-        yield f"#define {block.name} sg_tex{unit}"
-        return
-    yield f"uniform sampler{dimensions}D sg_tex{unit};"
-    yield f"#define {block.name} sg_tex{unit}"
-    position = "vec2(pos, 0.5)" if len(block.size) == 1 else "pos"
-    yield f"#define {block.name}_tex(pos) (textureLod(sg_tex{unit}, {position}, 0.0))"
-
-
-def _buffer_lines(block: UserBuffer, unit: int, slots: Mapping[str, int]) -> Iterator[str]:
-    kind = "layout(std140) uniform"
-    if block.storage:
-        kind = f"layout(std430, binding = {slots[block.name]}) coherent restrict buffer"
-    yield f"{kind} sg_block{unit} {{"
-    for variable in block.variables:
-        yield f"    {variable.type} {variable.name}" + (f"[{variable.length}];" if variable.length else ";")
-    yield "};"
-
-
-def _input_lines() -> Iterator[str]:
-    types = {"frame": "int", "random": "float", "input_size": "vec2", "target_size": "vec2", "tex_offset": "vec2"}
-    for name, type_ in types.items():
-        yield f"uniform {type_} sg_{name};"
-        yield f"#define {name} sg_{name}"
-    yield "#define linearize sg_linearize"
-    yield "#define delinearize sg_delinearize"
-
-
-def _param_lines(params: Iterable[Param], values: Mapping[str, float]) -> Iterator[str]:
-    for param in params:
-        value = values[param.name]
-        if param.mode == "DEFINE":
-            yield f"#define {param.name} {int(value)}"
-        elif param.mode == "CONSTANT":
-            text = f"{float(np.float32(value))!r}" if param.type == "float" else f"{int(value)}"
-            yield f"const {param.type} sg_param_{param.name} = {param.type}({text});"
-            yield f"#define {param.name} sg_param_{param.name}"
-        else:
-            yield f"uniform {param.type} sg_param_{param.name};"
-            yield f"#define {param.name} sg_param_{param.name}"
-        for number, name in enumerate(param.names):
-            yield f"#define {name} {number}"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -265,14 +148,6 @@ class Program:
         if self.vertices is not None:
             self.vertices.release()
         self.program.release()
-
-
-@dataclass(frozen=True)
-class CompileFault:
-    """One line of the driver's complaint about one pass; `line` is the hook file's, counted from 1."""
-
-    line: int
-    message: str
 
 
 class CompileError(ShaderRunError):

@@ -12,13 +12,8 @@ import numpy as np
 
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import HookFile, UserBuffer, UserTexture
+from shadergen.hookfile.preamble import storage_slots
 from shadergen.hookfile.stages import resources
-
-
-def storage_slots(file: HookFile) -> dict[str, int]:
-    """The image or buffer unit of every STORAGE block. Devices have few of them; image 0 is out_image."""
-    names = [name for name, block in resources(file).items() if block.storage]
-    return {name: slot for slot, name in enumerate(names, 1)}
 
 
 class Resources:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
+from shadergen.hookfile.preamble import INPUTS
 from shadergen.hookfile.stages import PLANES, STAGE_ORDER, canonical, saved_names
 from shadergen.lint import glsltext
 from shadergen.lint.rule import Finding, Rule, Shader, line_in_body, line_of, registrar
@@ -93,7 +94,7 @@ def _reserved_function(shader: Shader) -> Iterator[Finding]:
     for block, code in shader.passes:
         if glsltext.has_conditionals(code):
             continue
-        pattern = r"^[ \t]*(?:vec[234]|float|int|uint|bool)\s+(frame|random|input_size|target_size|tex_offset)\s*\("
+        pattern = rf"^[ \t]*(?:vec[234]|float|int|uint|bool)\s+({'|'.join(INPUTS)})\s*\("
         for match in re.finditer(pattern, code, re.M):
             line = line_in_body(block, code, match.start(1))
             yield Finding(line, f"found a function {match[1]}, a variable of the player's; choose another name")

@@ -7,14 +7,12 @@ import re
 from collections.abc import Iterable, Iterator
 
 from shadergen.hookfile import HookPass, Param, UserBuffer, UserTexture
+from shadergen.hookfile.preamble import RESERVED
 from shadergen.hookfile.stages import STAGE_ORDER
 from shadergen.lint.rule import Finding, Rule, Shader, line_of, registrar
 
 RULES: list[Rule] = []
 rule = registrar(RULES)
-
-
-_RESERVED = {"frame", "random", "input_size", "target_size", "tex_offset", "linearize", "delinearize", "out_image"}
 
 
 @rule("no-hook", "error", "CM:298-300, US:519-521")
@@ -55,7 +53,7 @@ def _invalid_name(shader: Shader) -> Iterator[Finding]:
             if re.fullmatch(r"(?!gl_)[A-Za-z_]\w*", name, re.ASCII) is None:
                 message = f"found {directive} {name!r}, expected a GLSL identifier; letters, digits and _ only"
                 yield Finding(line_of(block, directive, name), message)
-            elif directive != "BIND" and name in _RESERVED | {"hook", "main", "HOOKED"}:
+            elif directive != "BIND" and name in RESERVED | {"hook", "main", "HOOKED"}:
                 message = f"found {directive} {name}, a name that the player defines itself; choose another"
                 yield Finding(line_of(block, directive, name), message)
 
