@@ -16,9 +16,10 @@ import numpy.typing as npt
 import PIL.Image
 
 from shadergen.hookfile import parse
-from shadergen.runtime import images
+from shadergen.runtime import colour
 from shadergen.runtime.context import open_context
 from shadergen.runtime.runner import Frame, Runner
+from shadergen.upscale import pictures
 
 Array = npt.NDArray[np.float32]
 SHADERS = Path(__file__).resolve().parent.parent / "shaders"
@@ -32,16 +33,16 @@ def psnr(found: Array, wanted: Array) -> float:
 
 def judge(path: Path, bilinear: Runner, model: Runner) -> list[float] | None:
     """Bilinear, Lanczos, the model; None for a picture without colour."""
-    pixels = images.load(path).pixels[:3, :512, :512]
+    pixels = pictures.load(path).pixels[:3, :512, :512]
     if len(pixels) != 3:
         return None
     height, width = (extent // 2 * 2 for extent in pixels.shape[1:])
     pixels = pixels[:, :height, :width]
-    truth = images.rgb_to_ycbcr(pixels)[1:]
-    small = images.rgb_to_ycbcr(images.box_downscale(pixels, 2))
+    truth = colour.rgb_to_ycbcr(pixels)[1:]
+    small = colour.rgb_to_ycbcr(pictures.box_downscale(pixels, 2))
     frame = Frame({"LUMA": small[:1], "CHROMA": small[1:]}, full_range=True)
     played = (runner.run(frame, (width, height), only=("OUTPUT",)).planes["OUTPUT"] for runner in (bilinear, model))
-    one, other = (images.rgb_to_ycbcr(np.clip(rgb[:3], 0, 1))[1:] for rgb in played)
+    one, other = (colour.rgb_to_ycbcr(np.clip(rgb[:3], 0, 1))[1:] for rgb in played)
     size, kind = (width, height), PIL.Image.Resampling.LANCZOS
     lanczos = np.array([PIL.Image.fromarray(plane, "F").resize(size, kind) for plane in small[1:]], np.float32)
     return [psnr(picture, truth) for picture in (one, lanczos, other)]

@@ -21,8 +21,8 @@ import numpy as np
 from shadergen.errors import ShadergenError
 from shadergen.hookfile import parse
 from shadergen.runtime import mpv
+from shadergen.runtime.colour import rgb_to_ycbcr
 from shadergen.runtime.context import open_context
-from shadergen.runtime.images import rgb_to_ycbcr
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.upscale import video
 

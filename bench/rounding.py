@@ -15,11 +15,11 @@ from shadergen import compiler
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph
 from shadergen.ir.ops import Array, Conv
+from shadergen.runtime.colour import rgb_to_ycbcr
 from shadergen.runtime.compare import compare
-from shadergen.runtime.images import load as load_picture
-from shadergen.runtime.images import rgb_to_ycbcr
 from shadergen.sources import load
 from shadergen.target import Target
+from shadergen.upscale.pictures import load as load_picture
 
 Rounding = Callable[[Array], Array]
 

@@ -50,10 +50,11 @@ from shadergen.hookfile import HookFile, HookPass, Param, Rpn, parse
 from shadergen.hookfile import format as hook_text
 from shadergen.lint import glslang_compiler, lint_file
 from shadergen.lint.glsltext import without_comments
-from shadergen.runtime import images, libplacebo
+from shadergen.runtime import colour, libplacebo
 from shadergen.runtime.context import open_context
 from shadergen.runtime.program import Storage
 from shadergen.runtime.runner import Frame, Runner
+from shadergen.upscale import pictures
 
 Array = npt.NDArray[np.float32]
 
@@ -89,13 +90,13 @@ class Verdict:
 
 def frame() -> tuple[Array, Array]:
     """A picture with lines, areas and noise as 4:2:0: luma (1, h, w) and chroma (2, h / 2, w / 2), full range."""
-    picture = images.load(ROOT / "tests" / "cases" / "sample.png").pixels
+    picture = pictures.load(ROOT / "tests" / "cases" / "sample.png").pixels
     width, height = SIZE
     top, left = (picture.shape[1] - height) // 2, (picture.shape[2] - width) // 2
     cut = picture[:3, top : top + height, left : left + width]
     noise = np.random.default_rng(1).normal(0, 0.01, cut.shape)
-    ycbcr = images.rgb_to_ycbcr(np.clip(0.2 + 0.6 * cut + noise, 0, 1))
-    chroma = images.chroma_420(ycbcr[1:], images.SITINGS["left"])
+    ycbcr = colour.rgb_to_ycbcr(np.clip(0.2 + 0.6 * cut + noise, 0, 1))
+    chroma = colour.chroma_420(ycbcr[1:], colour.SITINGS["left"])
     return codes(ycbcr[:1]), codes(chroma)
 
 
@@ -255,7 +256,7 @@ def real(text: str, luma: Array, chroma: Array, output: tuple[int, int], timeout
 
 def levels(rgb: Array) -> Array:
     """RGB as YCbCr (3, h, w) with libplacebo's levels."""
-    ycbcr = images.rgb_to_ycbcr(rgb)
+    ycbcr = colour.rgb_to_ycbcr(rgb)
     ycbcr[1:] -= np.float32(NEUTRAL)
     return ycbcr
 
@@ -351,7 +352,7 @@ def play(
         # mpv fills these in, and so does the runner; ffmpeg does not.
         own = {param.name: param.initial for param in file.params if param.name.startswith("chroma_offset_")}
         with Runner(context, file, storage=storage, where=name, params=own) as runner:
-            result = runner.run(Frame(planes, siting=images.SITINGS["left"], full_range=True), output, only=("OUTPUT",))
+            result = runner.run(Frame(planes, siting=colour.SITINGS["left"], full_range=True), output, only=("OUTPUT",))
     finally:
         context.release()
     shown = levels(result.planes["OUTPUT"][:3])

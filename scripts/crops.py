@@ -18,7 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 from sample import draw
 
 from shadergen.judge import codec
-from shadergen.runtime import images
+from shadergen.runtime import colour
+from shadergen.upscale import pictures
 from shadergen.upscale.upscale import Upscaler, enlarge
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +34,7 @@ def main() -> None:
     """Draw, play and save."""
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs/crops.png"
     truth = np.moveaxis(np.asarray(draw(2), np.float32) / 255, -1, 0)
-    clean = np.rint(images.box_downscale(truth, 2) * 255) / 255
+    clean = np.rint(pictures.box_downscale(truth, 2) * 255) / 255
     video = through_h264(clean)
     rows = [
         (("bicubic", bicubic(clean)), *((name, played(name, clean)) for name in ("C4F16", "C4F32")), ("truth", truth)),
@@ -62,13 +63,13 @@ def played(name: str, pixels: Pixels) -> Pixels:
 
 def through_h264(pixels: Pixels) -> Pixels:
     """The picture as video of 4:2:0 shows it."""
-    ycbcr = images.rgb_to_ycbcr(pixels, full_range=False)
-    planes = [ycbcr[0], *images.chroma_420(ycbcr[1:], images.SITINGS["left"])]
+    ycbcr = colour.rgb_to_ycbcr(pixels, full_range=False)
+    planes = [ycbcr[0], *colour.chroma_420(ycbcr[1:], colour.SITINGS["left"])]
     coded = [np.rint(plane * 255).astype(np.uint8) for plane in planes]
     luma, *chroma = (plane.astype(np.float32) / 255 for plane in codec.record([coded], codec.Setting("h264", CRF))[0])
     size = (luma.shape[1], luma.shape[0])
-    whole = images.upsample_chroma(np.stack(chroma), images.SITINGS["left"], size)
-    return np.clip(images.ycbcr_to_rgb(np.concatenate([luma[np.newaxis], whole]), full_range=False), 0, 1)
+    whole = colour.upsample_chroma(np.stack(chroma), colour.SITINGS["left"], size)
+    return np.clip(colour.ycbcr_to_rgb(np.concatenate([luma[np.newaxis], whole]), full_range=False), 0, 1)
 
 
 def sheet(rows: list[tuple[tuple[str, Pixels], ...]]) -> Image.Image:

@@ -21,7 +21,7 @@ from shadergen.cli import main
 from shadergen.errors import ShadergenError
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph
-from shadergen.runtime import images
+from shadergen.runtime import colour
 from shadergen.train import arch, data
 from shadergen.train.options import Options
 from tests import random_graphs
@@ -194,12 +194,12 @@ def test_the_target_is_the_picture_and_the_input_its_quantised_half(pictures: da
 
 @pytest.mark.parametrize("siting", ["left", "center"])
 @pytest.mark.parametrize("downscaler", ["box", "bicubic", "lanczos"])
-def test_chroma_comes_back_to_its_place(siting: images.SitingName, downscaler: str) -> None:
+def test_chroma_comes_back_to_its_place(siting: colour.SitingName, downscaler: str) -> None:
     """A ramp stays where it is under any siting and downscaler; half a pixel beside would be 0.005 off."""
     from shadergen.train import degrade
 
     ramp = torch.arange(48.0).expand(2, 40, 48) / 100 + 0.2
-    found = degrade.through_420(ramp, images.SITINGS[siting], downscaler, "limited10")
+    found = degrade.through_420(ramp, colour.SITINGS[siting], downscaler, "limited10")
     np.testing.assert_allclose(found[:, 8:-8, 8:-8], ramp[:, 8:-8, 8:-8], atol=1e-3)
 
 
@@ -211,7 +211,7 @@ def test_chroma_is_degraded_as_it_is_scored(pictures: data.Pictures) -> None:
     image, expected = degrade.Chroma(options)(torch.from_numpy(patches), np.random.default_rng(0))
     assert image.shape == (2, 3, 16, 16)
     rgb = np.moveaxis(patches[0], -1, 0).astype(np.float32) / 255
-    ycbcr = images.rgb_to_ycbcr(rgb, full_range=False)[:, 6:-6, 6:-6]
+    ycbcr = colour.rgb_to_ycbcr(rgb, full_range=False)[:, 6:-6, 6:-6]
     np.testing.assert_allclose(expected[0], ycbcr[1:], atol=1e-6)
     np.testing.assert_allclose(image[0, 0].numpy() * 255, np.rint(ycbcr[0] * 255), atol=1e-4)
     assert np.abs(image[0, 1:].numpy() - ycbcr[1:]).mean() < 0.05

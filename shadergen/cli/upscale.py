@@ -20,9 +20,9 @@ from shadergen.errors import ShadergenError
 from shadergen.target import Target
 
 if TYPE_CHECKING:
-    from shadergen.runtime.images import Array, Codes, Image
     from shadergen.runtime.program import Storage
     from shadergen.upscale.comparepage import Comparison
+    from shadergen.upscale.pictures import Array, Codes, Image
     from shadergen.upscale.upscale import Upscaler
 
 _KEPT_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp"})
@@ -173,7 +173,7 @@ def _upscale_pictures(jobs: Sequence[Job], work: Work, advance: Advance) -> tupl
 def _upscale_picture(
     job: Job, work: Work, upscaler: Callable[[int], Upscaler], progress: Callable[[float], None]
 ) -> Comparison | None:
-    from shadergen.runtime.images import load, save
+    from shadergen.upscale.pictures import load, save
     from shadergen.upscale.upscale import side_by_side
 
     image = load(job.input)
@@ -203,8 +203,8 @@ def _upscale_clip(job: Job, work: Work, encoder: Sequence[str] | None, advance: 
 
 
 def _comparison(job: Job, before: Array, codes: Codes, truth: Path | None) -> Comparison:
-    from shadergen.runtime.images import load
     from shadergen.upscale.comparepage import Comparison
+    from shadergen.upscale.pictures import load
     from shadergen.upscale.upscale import enlarge
 
     height, width = codes.shape[1:]
@@ -268,7 +268,7 @@ def _check(
 
 
 def _check_format(job: Job, image: Image) -> None:
-    from shadergen.runtime.images import format_of
+    from shadergen.upscale.pictures import format_of
 
     format_of(job.output)
     if len(image.pixels) == 4 and job.output.suffix.lower() in (".jpg", ".jpeg"):

@@ -82,7 +82,7 @@ def _load_rgb(path: Path) -> Array:
     """A picture as RGB (3, height, width)."""
     import numpy as np
 
-    from shadergen.runtime.images import load
+    from shadergen.upscale.pictures import load
 
     pixels = load(path).pixels
     return np.repeat(pixels, 3, 0) if len(pixels) == 1 else pixels[:3]

@@ -12,10 +12,10 @@ from shadergen.hookfile.preamble import (
     Code,
     Constant,
     Declaration,
-    Image,
     Macro,
     Sampler,
     Scale,
+    StorageImage,
     Uniform,
     Varying,
     Workgroup,
@@ -48,7 +48,7 @@ class OpenGL:
                 return f"uniform float {name};"
             case Varying(name):
                 return f"in vec2 {name};"
-            case Image(type, name, format, access, slot):
+            case StorageImage(type, name, format, access, slot):
                 return f"layout({format}, binding = {slot}) {access} uniform {type} {name};"
             case Buffer(name, block, slot):
                 layout = f"layout(std430, binding = {slot})" if block.storage else "layout(std140)"
@@ -90,7 +90,7 @@ class Vulkan:
                     lines.append(f"layout(location = {next(locations)}) in vec2 {name};")
                 case Sampler(type, name):
                     lines.append(f"layout(binding = {next(bindings)}) uniform {type} {name};")
-                case Image(type, name, format, access):
+                case StorageImage(type, name, format, access):
                     lines.append(f"layout({format}, binding = {next(bindings)}) {access} uniform {type} {name};")
                 case Buffer(block=block):
                     layout = f"layout({'std430' if block.storage else 'std140'}, binding = {next(bindings)})"

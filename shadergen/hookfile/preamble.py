@@ -68,8 +68,8 @@ class Sampler:
 
 
 @dataclass(frozen=True)
-class Image:
-    """A texture to load from and store to."""
+class StorageImage:
+    """A texture to load from and store to: a pass's result, or a TEXTURE with STORAGE."""
 
     type: str
     name: str
@@ -129,7 +129,7 @@ class Code:
     text: str
 
 
-Declaration = Uniform | Scale | Varying | Sampler | Image | Buffer | Workgroup | Constant | Macro | Code
+Declaration = Uniform | Scale | Varying | Sampler | StorageImage | Buffer | Workgroup | Constant | Macro | Code
 
 
 class Dialect(Protocol):
@@ -199,7 +199,7 @@ def _declarations(
     yield Uniform("vec2", "sg_out_size")
     if item.compute is not None:
         yield Workgroup(*item.compute.threads)
-        yield Image("image2D", "sg_out_image", storage, "writeonly restrict", 0)
+        yield StorageImage("image2D", "sg_out_image", storage, "writeonly restrict", 0)
         yield Macro("out_image", "sg_out_image")
         yield Macro("gl_FragCoord", "vec4(vec2(gl_GlobalInvocationID) + 0.5, 0.0, 1.0)")  # as DP does
     own, slots = resources(file), storage_slots(file)
@@ -266,7 +266,7 @@ def _user_texture(block: UserTexture, unit: int, slot: int, dialect: Dialect) ->
     name = f"sg_tex{unit}"
     if block.storage:
         format = block.format.replace("hf", "f")
-        yield Image(f"{scalar}image{dimensions}D", name, format, "coherent restrict", slot)
+        yield StorageImage(f"{scalar}image{dimensions}D", name, format, "coherent restrict", slot)
         yield Macro(block.name, name)
         return
     yield Sampler(f"{scalar}sampler{dimensions}D", name)

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from shadergen.files import write_whole
 from shadergen.judge.score import BORDER, Array, Case
-from shadergen.runtime.images import ycbcr_to_rgb
+from shadergen.runtime.colour import ycbcr_to_rgb
 
 _SIDE, _ZOOM, _GAP, _LABEL = 96, 2, 6, 18
 _GAIN = 8

@@ -23,7 +23,8 @@ from shadergen.errors import ImageError, ShadergenError
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph, Plane, verify
 from shadergen.judge import codec
-from shadergen.runtime import images
+from shadergen.runtime import colour
+from shadergen.upscale import pictures
 
 Array = npt.NDArray[np.float32]
 Real = npt.NDArray[np.floating[Any]]
@@ -157,7 +158,7 @@ def picture_files(folder: Path) -> list[Path]:
 
 def cases(path: Path, plane: Plane, conditions: Sequence[str]) -> list[Case]:
     """The picture under each condition. Raises ImageError, and ShadergenError for a condition that is none."""
-    pixels = images.load(path).pixels.astype(np.float64)
+    pixels = pictures.load(path).pixels.astype(np.float64)
     rgb = np.repeat(pixels, 3, 0) if len(pixels) == 1 else pixels[:3]
     height, width = (extent // 2 * 2 for extent in rgb.shape[1:])
     if min(height, width) < 2 * BORDER + 2:
@@ -168,10 +169,10 @@ def cases(path: Path, plane: Plane, conditions: Sequence[str]) -> list[Case]:
 def _case(path: Path, rgb: Real, plane: Plane, condition: str) -> Case:
     names = (path.parent.name, path.name, condition)
     if plane == "chroma" and condition in CONDITIONS["chroma"]:
-        ycbcr = images.rgb_to_ycbcr(rgb)
-        siting = images.SITINGS["left" if condition == "left" else "center"]
-        held = _levels(images.chroma_420(ycbcr[1:], siting))
-        chroma = images.upsample_chroma(held, siting, (rgb.shape[2], rgb.shape[1]))
+        ycbcr = colour.rgb_to_ycbcr(rgb)
+        siting = colour.SITINGS["left" if condition == "left" else "center"]
+        held = _levels(colour.chroma_420(ycbcr[1:], siting))
+        chroma = colour.upsample_chroma(held, siting, (rgb.shape[2], rgb.shape[1]))
         return Case(*names, np.concatenate([_levels(ycbcr[:1]), chroma]), ycbcr[1:], held)
     if plane != "chroma" and condition in CONDITIONS[plane]:
         truth = luma(rgb)[np.newaxis] if plane == "luma" else rgb
@@ -188,10 +189,10 @@ def _encoded(rgb: Real, setting: codec.Setting) -> Array:
     """Luma (1, h, w) of the picture halved by a box and encoded, in limited range."""
     if setting.bits != 8:
         raise ShadergenError("--condition", f"found {setting}, expected a codec of 8 bits")
-    small = images.rgb_to_ycbcr(halve(rgb, "box"), full_range=False)
+    small = colour.rgb_to_ycbcr(halve(rgb, "box"), full_range=False)
     _, height, width = small.shape
     even = np.pad(small, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
-    planes = [even[0], *images.chroma_420(even[1:], images.SITINGS["left"])]
+    planes = [even[0], *colour.chroma_420(even[1:], colour.SITINGS["left"])]
     decoded = codec.record([[np.rint(plane * 255).astype(np.uint8) for plane in planes]], setting)
     return decoded[0][0][np.newaxis, :height, :width].astype(np.float32) / np.float32(255)
 
@@ -232,7 +233,7 @@ def baseline(method: str, case: Case, plane: Plane) -> Array:
     else:
         # A sample at the left lies a quarter of its width beside the middle of the luma it covers. Pillow reads no
         # further than the edge, so two columns of it are added.
-        shift = 2 - images.SITINGS["left" if case.condition == "left" else "center"][0] / 2
+        shift = 2 - colour.SITINGS["left" if case.condition == "left" else "center"][0] / 2
         padded = np.pad(case.held, ((0, 0), (0, 0), (2, 2)), mode="edge")
         box = (shift, 0, shift + width / 2, height / 2)
         result = _resized(padded, (width, height), method, box)

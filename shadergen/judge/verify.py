@@ -20,9 +20,9 @@ from shadergen.ir import reference
 from shadergen.ir.graph import Graph
 from shadergen.ir.ops import Array
 from shadergen.runtime import libplacebo
+from shadergen.runtime.colour import SITINGS, SitingName, rgb_to_ycbcr, upsample_chroma
 from shadergen.runtime.compare import RGBA16F, RGBA32F, Bound, Comparison, compare
 from shadergen.runtime.context import describe, open_context
-from shadergen.runtime.images import SITINGS, SitingName, rgb_to_ycbcr, upsample_chroma
 from shadergen.runtime.runner import Frame, Result, Runner, Storage
 from shadergen.schedule.hookpass import Schedule
 from shadergen.storage.layout import Texture

@@ -36,7 +36,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shadergen.errors import NoDeviceError, ShaderRunError
-from shadergen.runtime.images import SitingName
+from shadergen.runtime.colour import SitingName
 
 Siting = Literal[SitingName, "unspecified"]
 Array = npt.NDArray[np.float32]

@@ -24,9 +24,9 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 
 from shadergen.errors import NoDeviceError, ShaderRunError
-from shadergen.runtime.images import load
 
 Renderer = Literal["gpu", "gpu-next"]
 Api = Literal["opengl", "vulkan"]
@@ -149,7 +149,13 @@ def show(
         if problem:
             raise ShaderRunError(where, f"found an mpv that {problem}, expected a frame ({'; '.join(complaints[:3])})")
         version = re.search(r"^\[.*?\]\[v\]\[cplayer\] mpv v?(\S+)", text, re.MULTILINE)
-        return Shown(load(folder / "window.png").pixels[:3], complaints, version[1] if version else "")
+        return Shown(_pixels(folder / "window.png"), complaints, version[1] if version else "")
+
+
+def _pixels(screenshot: Path) -> Array:
+    with PIL.Image.open(screenshot) as image:
+        texels = np.asarray(image.convert("RGB"))
+    return np.moveaxis(texels.astype(np.float32) / np.float32(255), -1, 0)
 
 
 def _complaints(log: str) -> Iterator[str]:

@@ -52,8 +52,8 @@ from shadergen.errors import ShaderRunError
 from shadergen.hookfile import HookFile, stages
 from shadergen.hookfile.stages import canonical, roundf
 from shadergen.runtime.canvas import Array, Canvas, CodedPlane, Picture, Rect, Size, whole
+from shadergen.runtime.colour import Matrix, ycbcr_decoding
 from shadergen.runtime.hooks import Hooks, LoadedFile, PassRun
-from shadergen.runtime.images import Matrix, ycbcr_decoding
 from shadergen.runtime.program import Storage, param_values
 
 __all__ = ["CodedPlane", "Frame", "PassRun", "Result", "Runner", "Storage"]

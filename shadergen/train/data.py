@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from shadergen.errors import ImageError, ShadergenError
-from shadergen.runtime.images import load
 from shadergen.train.options import Options
+from shadergen.upscale.pictures import load
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor
 
 from shadergen.errors import ShadergenError
-from shadergen.runtime.images import SITINGS, chroma_420, upsample_chroma
+from shadergen.runtime.colour import SITINGS, chroma_420, upsample_chroma
 from shadergen.train.options import Options
 
 MARGIN = 6

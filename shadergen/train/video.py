@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor
 
 from shadergen.judge.codec import Levels, Setting, record
-from shadergen.runtime.images import SITINGS, chroma_420
+from shadergen.runtime.colour import SITINGS, chroma_420
 from shadergen.train import degrade
 from shadergen.train.data import Pictures
 from shadergen.train.options import Options

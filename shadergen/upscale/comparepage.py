@@ -14,8 +14,9 @@ import numpy.typing as npt
 import PIL.Image
 
 from shadergen.files import shipped
+from shadergen.runtime.colour import rgb_to_ycbcr
 from shadergen.runtime.compare import compare, ssim
-from shadergen.runtime.images import rgb_to_ycbcr, to_codes
+from shadergen.upscale.pictures import to_codes
 
 Array = npt.NDArray[Any]
 

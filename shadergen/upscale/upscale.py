@@ -23,10 +23,11 @@ from PIL import Image
 
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import parse
+from shadergen.runtime.colour import SITINGS, chroma_420, rgb_to_ycbcr
 from shadergen.runtime.context import open_context
-from shadergen.runtime.images import SITINGS, Codes, Depth, chroma_420, rgb_to_ycbcr, to_codes
 from shadergen.runtime.program import Storage
 from shadergen.runtime.runner import Frame, Result, Runner
+from shadergen.upscale.pictures import Codes, Depth, to_codes
 
 Array = npt.NDArray[np.float32]
 Progress = Callable[[float], None]

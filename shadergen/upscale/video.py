@@ -25,8 +25,8 @@ import numpy as np
 from shadergen.errors import ShadergenError
 from shadergen.files import whole_file
 from shadergen.hookfile import parse
+from shadergen.runtime.colour import SITINGS, Matrix, Siting, SitingName, ycbcr_decoding
 from shadergen.runtime.context import open_context
-from shadergen.runtime.images import SITINGS, Matrix, Siting, SitingName, ycbcr_decoding
 from shadergen.runtime.runner import CodedPlane, Frame, Runner
 
 SUFFIXES = frozenset(

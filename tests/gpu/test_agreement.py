@@ -12,7 +12,7 @@ import pytest
 
 from shadergen.hookfile import parse
 from shadergen.runtime import libplacebo
-from shadergen.runtime.images import SITINGS, SitingName, rgb_to_ycbcr
+from shadergen.runtime.colour import SITINGS, SitingName, rgb_to_ycbcr
 from shadergen.runtime.runner import Frame, Runner
 
 pytestmark = pytest.mark.usefixtures("real_libplacebo")

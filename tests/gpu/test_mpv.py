@@ -21,7 +21,7 @@ from shadergen import compiler, hookfile
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import parse
 from shadergen.runtime import mpv
-from shadergen.runtime.images import rgb_to_ycbcr
+from shadergen.runtime.colour import rgb_to_ycbcr
 from shadergen.runtime.runner import Runner
 from shadergen.target import Target
 from shadergen.upscale import video

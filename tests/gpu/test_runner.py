@@ -12,8 +12,8 @@ import pytest
 
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import parse
+from shadergen.runtime.colour import SITINGS, rgb_to_ycbcr, upsample_chroma
 from shadergen.runtime.context import describe
-from shadergen.runtime.images import SITINGS, rgb_to_ycbcr, upsample_chroma
 from shadergen.runtime.program import compile_passes, glsl
 from shadergen.runtime.runner import Frame, PassRun, Result, Runner, Storage
 

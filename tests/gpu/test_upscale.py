@@ -21,10 +21,9 @@ from shadergen import compiler, hookfile, sources
 from shadergen.cli import main
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import parse
-from shadergen.runtime import png
-from shadergen.runtime.images import load
 from shadergen.target import Target
-from shadergen.upscale import video
+from shadergen.upscale import png, video
+from shadergen.upscale.pictures import load
 from shadergen.upscale.upscale import Plan, Upscaler
 from tests.nets import c_model
 

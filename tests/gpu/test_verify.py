@@ -20,9 +20,9 @@ from shadergen.ir.ops import Clip, Conv, Relu, Rim, Sigmoid
 from shadergen.judge import verify
 from shadergen.kernels.unrolled import UnrolledPlan
 from shadergen.runtime import libplacebo
+from shadergen.runtime.colour import SITINGS, chroma_420, rgb_to_ycbcr
 from shadergen.runtime.compare import RGBA16F, RGBA32F, Comparison, compare
 from shadergen.runtime.context import open_context
-from shadergen.runtime.images import SITINGS, chroma_420, rgb_to_ycbcr
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.schedule.steps import ConvStep
 from shadergen.sources import load

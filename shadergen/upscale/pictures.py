@@ -1,9 +1,7 @@
-"""Pictures as arrays: the only place where they are read and written, and the colour and size changes tests need.
+"""Pictures as arrays: the only place where picture files are read and written.
 
 A picture is float32 of shape (channels, height, width), 0 to 1, sRGB-encoded; 1 channel is grey, 3 RGB, 4 RGB and
-straight alpha. Embedded colour profiles are kept, not applied. YCbCr levels are those of 8-bit video unless said
-otherwise: limited luma is 16/255..235/255, limited chroma 16/255..240/255, and chroma is neutral at 128/255 in both
-ranges.
+straight alpha. Embedded colour profiles are kept, not applied.
 """
 
 from __future__ import annotations
@@ -22,29 +20,13 @@ import PIL.Image
 
 from shadergen.errors import ImageError
 from shadergen.files import write_whole
-from shadergen.runtime import png
+from shadergen.upscale import png
 
 Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.unsignedinteger[Any]]
 """uint8 or uint16."""
 Depth = Literal[8, 16]
 """Bits per channel of a picture in a file."""
-Matrix = Literal["bt709", "bt601", "bt2020"]
-Siting = tuple[float, float]
-SitingName = Literal["left", "center", "topleft"]
-
-_COEFFICIENTS: Mapping[Matrix, tuple[float, float]] = {
-    "bt709": (0.2126, 0.0722),
-    "bt601": (0.299, 0.114),
-    "bt2020": (0.2627, 0.0593),
-}
-"""What red and blue count in luma."""
-SITINGS: Mapping[str, Siting] = {"left": (-0.5, 0.0), "center": (0.0, 0.0), "topleft": (-0.5, -0.5)}
-"""Where chroma samples lie, by SitingName: the (x, y) shift in luma texels from the centre of the luma they cover.
-
-`left` is on the left column, between the rows (MPEG-2, H.264's default); `center` in the middle (JPEG, MPEG-1);
-`topleft` on the top left luma texel (BT.2020, UHD).
-"""
 
 _ORIENTATION = 0x0112
 _TIFF_DESCRIPTIONS = frozenset({270, 271, 272, 282, 283, 296, 305, 306, 315, 33432, 34665, 34853})
@@ -199,45 +181,6 @@ def _upright(pixels: Array, orientation: int) -> Array:
     return pixels
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Colour
-
-
-def ycbcr_decoding(
-    matrix: Matrix, full_range: bool, depth: int = 8
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """A matrix (3, 3) and an offset (3,) such that rgb = matrix @ (ycbcr + offset).
-
-    YCbCr is code / (2^depth - 1): limited black is 16/255 in 8 bits, 64/1023 in 10, 4096/65535 in 16.
-    """
-    kr, kb = _COEFFICIENTS[matrix]
-    kg = 1 - kr - kb
-    red, blue = 2 * (1 - kr), 2 * (1 - kb)
-    rgb = np.array([[1, 0, red], [1, -blue * kb / kg, -red * kr / kg], [1, blue, 0]])
-    unit = 2 ** (depth - 8) / (2**depth - 1)
-    if full_range:
-        return rgb, np.array([0, -128, -128]) * unit
-    return rgb / (np.array([219, 224, 224]) * unit), np.array([-16, -128, -128]) * unit
-
-
-def rgb_to_ycbcr(rgb: npt.NDArray[np.floating[Any]], matrix: Matrix = "bt709", full_range: bool = True) -> Array:
-    """RGB (3, h, w) in 0..1 to Y, Cb, Cr (3, h, w) in 0..1; limited range when not `full_range`."""
-    decode, offset = ycbcr_decoding(matrix, full_range)
-    mixed = np.tensordot(np.linalg.inv(decode), rgb.astype(np.float64), axes=1)
-    return (mixed - offset[:, np.newaxis, np.newaxis]).astype(np.float32)
-
-
-def ycbcr_to_rgb(ycbcr: npt.NDArray[np.floating[Any]], matrix: Matrix = "bt709", full_range: bool = True) -> Array:
-    """The inverse of `rgb_to_ycbcr`; colours outside RGB give values outside 0..1."""
-    decode, offset = ycbcr_decoding(matrix, full_range)
-    shifted = ycbcr.astype(np.float64) + offset[:, np.newaxis, np.newaxis]
-    return np.tensordot(decode, shifted, axes=1).astype(np.float32)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Size
-
-
 def box_downscale(pixels: npt.NDArray[np.floating[Any]], factor: int) -> Array:
     """(c, h, w) to (c, h // factor, w // factor) by the mean of whole boxes; texels beyond the last one are cropped.
 
@@ -250,43 +193,3 @@ def box_downscale(pixels: npt.NDArray[np.floating[Any]], factor: int) -> Array:
     whole = pixels[:, : height * factor, : width * factor].astype(np.float64)
     boxes = whole.reshape(channels, height, factor, width, factor)
     return np.asarray(boxes.mean(axis=(2, 4)), np.float32)
-
-
-def chroma_420(cbcr: npt.NDArray[np.floating[Any]], siting: Siting) -> Array:
-    """Chroma (2, h, w) at luma's size to (2, (h + 1) // 2, (w + 1) // 2), sampled where `siting` says.
-
-    Between two texels it is their mean; on a texel the weights are 1, 2, 1. Beyond the edge, the edge is repeated.
-    """
-    values = _halve(cbcr.astype(np.float64), 2, siting[0])
-    return _halve(values, 1, siting[1]).astype(np.float32)
-
-
-def _halve(values: npt.NDArray[np.float64], axis: int, shift: float) -> npt.NDArray[np.float64]:
-    if shift not in (0.0, -0.5):
-        raise ValueError(f"found chroma siting {shift:g}, expected 0 (centre) or -0.5 (left, top)")
-    extent = values.shape[axis]
-    even = 2 * np.arange((extent + 1) // 2)
-    taps = [(0, 0.5), (1, 0.5)] if shift == 0 else [(-1, 0.25), (0, 0.5), (1, 0.25)]
-    parts = [weight * values.take(np.clip(even + tap, 0, extent - 1), axis) for tap, weight in taps]
-    return np.asarray(sum(parts), np.float64)
-
-
-def upsample_chroma(cbcr: npt.NDArray[np.floating[Any]], siting: Siting, size: tuple[int, int]) -> Array:
-    """4:2:0 chroma (2, ch, cw) to (2, height, width) for `size` = (width, height), bilinear with clamped edges.
-
-    `size` is luma's, or a whole multiple of it after luma was upscaled: this is what a renderer should do with chroma.
-    """
-    width, height = size
-    columns = _lerp(cbcr.astype(np.float64), 2, siting[0], width)
-    return _lerp(columns, 1, siting[1], height).astype(np.float32)
-
-
-def _lerp(values: npt.NDArray[np.float64], axis: int, shift: float, extent: int) -> npt.NDArray[np.float64]:
-    # The size of subsampled planes is rounded up, so the ratio is taken as the nearest integer.
-    ratio = max(1, int(extent / values.shape[axis] + 0.5))
-    position = (np.arange(extent) + 0.5) / ratio - 0.5 - shift / 2
-    before = np.floor(position).astype(int)
-    last = values.shape[axis] - 1
-    low, high = (values.take(np.clip(before + step, 0, last), axis) for step in (0, 1))
-    weight = (position - before).reshape([-1 if i == axis else 1 for i in range(values.ndim)])
-    return np.asarray(low + (high - low) * weight, np.float64)
