@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from shadergen.runtime.compare import ssim
-from shadergen.upscale.comparepage import Comparison, page
+from shadergen.upscale.comparepage import ComparedPicture, page
 
 CHROMIUM = next(
     (
@@ -28,12 +28,12 @@ CHROMIUM = next(
 )
 
 
-def comparisons() -> list[Comparison]:
+def comparisons() -> list[ComparedPicture]:
     truth = np.random.default_rng(0).random((3, 20, 30)).astype(np.float32)
     versions = {"bicubic": 0.5 * truth, "shader": (truth * 255 + 0.5).astype(np.uint8)}
     return [
-        Comparison("a </script> picture", versions, truth),
-        Comparison("grey", {"bicubic": truth[:1], "shader": truth[:1]}),
+        ComparedPicture("a </script> picture", versions, truth),
+        ComparedPicture("grey", {"bicubic": truth[:1], "shader": truth[:1]}),
     ]
 
 

@@ -21,7 +21,7 @@ from shadergen.target import Target
 
 if TYPE_CHECKING:
     from shadergen.runtime.program import Storage
-    from shadergen.upscale.comparepage import Comparison
+    from shadergen.upscale.comparepage import ComparedPicture
     from shadergen.upscale.pictures import Array, Codes, Image
     from shadergen.upscale.upscale import Upscaler
 
@@ -137,12 +137,12 @@ def _shader(path: Path, load: Load) -> tuple[str, float]:
     return hookfile.format(compiler.compile(graph, Target("compute"))), scale
 
 
-def _upscale_pictures(jobs: Sequence[Job], work: Work, advance: Advance) -> tuple[list[Comparison], int]:
+def _upscale_pictures(jobs: Sequence[Job], work: Work, advance: Advance) -> tuple[list[ComparedPicture], int]:
     """What --compare shows, and how many pictures of several were damaged."""
     from shadergen.errors import ImageError
     from shadergen.upscale.upscale import Upscaler
 
-    comparisons: list[Comparison] = []
+    comparisons: list[ComparedPicture] = []
     damaged = 0
     with ExitStack() as stack:
 
@@ -172,7 +172,7 @@ def _upscale_pictures(jobs: Sequence[Job], work: Work, advance: Advance) -> tupl
 
 def _upscale_picture(
     job: Job, work: Work, upscaler: Callable[[int], Upscaler], progress: Callable[[float], None]
-) -> Comparison | None:
+) -> ComparedPicture | None:
     from shadergen.upscale.pictures import load, save
     from shadergen.upscale.upscale import side_by_side
 
@@ -202,8 +202,8 @@ def _upscale_clip(job: Job, work: Work, encoder: Sequence[str] | None, advance: 
     click.echo(job.output)
 
 
-def _comparison(job: Job, before: Array, codes: Codes, truth: Path | None) -> Comparison:
-    from shadergen.upscale.comparepage import Comparison
+def _comparison(job: Job, before: Array, codes: Codes, truth: Path | None) -> ComparedPicture:
+    from shadergen.upscale.comparepage import ComparedPicture
     from shadergen.upscale.pictures import load
     from shadergen.upscale.upscale import enlarge
 
@@ -212,7 +212,7 @@ def _comparison(job: Job, before: Array, codes: Codes, truth: Path | None) -> Co
     if wanted is not None and wanted.shape[1:] != (height, width):
         found = f"found {wanted.shape[2]}x{wanted.shape[1]}, expected {width}x{height} as the result has"
         raise ShadergenError(truth, found)
-    return Comparison(job.input.name, {"bicubic": enlarge(before, (width, height)), "shader": codes}, wanted)
+    return ComparedPicture(job.input.name, {"bicubic": enlarge(before, (width, height)), "shader": codes}, wanted)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from shadergen.hookfile.rpn import Rpn
 MAGIC = "//!"
 """What every directive begins with."""
 
-Filter = Literal["LINEAR", "NEAREST"]
-Border = Literal["CLAMP", "REPEAT", "MIRROR"]
+TextureFilter = Literal["LINEAR", "NEAREST"]
+TextureBorder = Literal["CLAMP", "REPEAT", "MIRROR"]
 ParamMode = Literal["VARIABLE", "DYNAMIC", "CONSTANT", "DEFINE"]
 Offset = tuple[float, float] | Literal["ALIGN"]
 
@@ -66,9 +66,9 @@ class UserTexture:
     """1 to 3 extents: width[, height[, depth]]."""
     format: str
     data: bytes
-    filter: Filter | None = None
+    filter: TextureFilter | None = None
     """None is LINEAR in vo=gpu (US:535) and NEAREST in libplacebo (a zero sample_mode)."""
-    border: Border | None = None
+    border: TextureBorder | None = None
     storage: bool = False
     source: tuple[Directive, ...] = field(default=(), compare=False, repr=False)
     body_line: int = field(default=0, compare=False, repr=False)

@@ -11,16 +11,16 @@ from shadergen.errors import HookFileError
 from shadergen.hookfile.blocks import (
     MAGIC,
     Block,
-    Border,
     BufferVar,
     Compute,
     Directive,
-    Filter,
     HookFile,
     HookPass,
     Offset,
     Param,
     ParamMode,
+    TextureBorder,
+    TextureFilter,
     UserBuffer,
     UserTexture,
 )
@@ -32,8 +32,8 @@ MAX_HOOKS = 16
 MAX_BINDS = 16
 """BIND directives per pass (US user_shaders.h:25, CM:29)."""
 
-_FILTERS: tuple[Filter, ...] = ("LINEAR", "NEAREST")
-_BORDERS: tuple[Border, ...] = ("CLAMP", "REPEAT", "MIRROR")
+_FILTERS: tuple[TextureFilter, ...] = ("LINEAR", "NEAREST")
+_BORDERS: tuple[TextureBorder, ...] = ("CLAMP", "REPEAT", "MIRROR")
 _Word = TypeVar("_Word", bound=str)
 
 

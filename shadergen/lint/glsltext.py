@@ -11,8 +11,8 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 
-Extent = int | tuple[int, ...]
-"""An integer or an ivec2/ivec3 constant."""
+IntConstant = int | tuple[int, ...]
+"""The value of a constant expression of GLSL: an int, or the components of an ivec2 or ivec3."""
 
 
 def without_comments(body: str) -> str:
@@ -90,9 +90,9 @@ def _type_bytes(name: str, code: str, depth: int = 0) -> int | None:
     return max(known) if known and len(known) == len(sizes) else None
 
 
-def _constants(code: str, threads: tuple[int, int]) -> dict[str, Extent]:
+def _constants(code: str, threads: tuple[int, int]) -> dict[str, IntConstant]:
     """Integer constants by name, from `#define` and `const`; a name with two values is dropped."""
-    constants: dict[str, Extent] = {"gl_WorkGroupSize": (*threads, 1)}
+    constants: dict[str, IntConstant] = {"gl_WorkGroupSize": (*threads, 1)}
     dropped: set[str] = set()
     pattern = r"#[ \t]*define[ \t]+(\w+)[ \t]+([^\n\\]+)|\bconst\s+(?:int|uint|[iu]vec[23])\s+(\w+)\s*=\s*([^;]+);"
     for match in re.finditer(pattern, code):
@@ -106,7 +106,7 @@ def _constants(code: str, threads: tuple[int, int]) -> dict[str, Extent]:
     return constants
 
 
-def _evaluate(text: str, constants: Mapping[str, Extent]) -> Extent | None:
+def _evaluate(text: str, constants: Mapping[str, IntConstant]) -> IntConstant | None:
     """The value of an integer expression of GLSL; Python's grammar is close enough for the ones met in practice."""
     if len(text) > 200:
         return None
@@ -117,7 +117,7 @@ def _evaluate(text: str, constants: Mapping[str, Extent]) -> Extent | None:
         return None
 
 
-def _value(node: ast.expr, constants: Mapping[str, Extent]) -> Extent:
+def _value(node: ast.expr, constants: Mapping[str, IntConstant]) -> IntConstant:
     match node:
         case ast.Constant(value=int(value)):
             return value
@@ -136,7 +136,7 @@ def _value(node: ast.expr, constants: Mapping[str, Extent]) -> Extent:
     raise ValueError("not an integer constant")
 
 
-def _construct(name: str, args: list[Extent]) -> Extent:
+def _construct(name: str, args: list[IntConstant]) -> IntConstant:
     flat = [part for arg in args for part in (arg if isinstance(arg, tuple) else (arg,))]
     if name in ("int", "uint") and len(flat) == 1:
         return flat[0]
@@ -145,7 +145,7 @@ def _construct(name: str, args: list[Extent]) -> Extent:
     raise ValueError(f"cannot construct {name}")
 
 
-def _broadcast(op: ast.operator, left: Extent, right: Extent) -> Extent:
+def _broadcast(op: ast.operator, left: IntConstant, right: IntConstant) -> IntConstant:
     if isinstance(left, int) and isinstance(right, int):
         return _apply(op, left, right)
     length = min(len(side) for side in (left, right) if isinstance(side, tuple))

@@ -26,7 +26,7 @@ from shadergen.measure.report import Measured, Report, SharedBytes, file_reports
 from shadergen.runtime.canvas import Size
 from shadergen.runtime.clock import is_software
 from shadergen.runtime.context import describe, open_context
-from shadergen.runtime.runner import STAGES, Frame, Result, Runner
+from shadergen.runtime.runner import FIRED_STAGES, Frame, Result, Runner
 
 GPU_SIZE = (1920, 1080)
 SOFTWARE_SIZE = (480, 270)
@@ -182,7 +182,7 @@ class _Trial:
         with self._noting_problems():
             if not entry.problem:
                 self.found.file = parse(entry.text, entry.name)
-                self._stop = last_stage(self.found.file, STAGES) or "LUMA"
+                self._stop = last_stage(self.found.file, FIRED_STAGES) or "LUMA"
 
     def open(self, context: moderngl.Context) -> None:
         with self._noting_problems():
@@ -255,7 +255,7 @@ def _stage_sizes(frame: Frame, result: Result, output: Size) -> dict[str, tuple[
     """Every stage's size and bytes a texel as it came up, before its passes."""
     found: dict[str, tuple[Size, int]] = {}
     after = frame.size
-    for stage in STAGES:
+    for stage in FIRED_STAGES:
         if stage not in result.planes:
             continue
         if stage in frame.planes:

@@ -120,8 +120,8 @@ def _checksum(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Program:
-    """A program found on this machine."""
+class Executable:
+    """A player or tool found on this machine."""
 
     path: str
     version: str
@@ -129,7 +129,7 @@ class Program:
     """The version it was built with, where it says so (mpv since 0.36)."""
 
 
-def find_program(name: str) -> Program | None:
+def find_program(name: str) -> Executable | None:
     """mpv or ffmpeg, or None where it is not installed or does not start."""
     path = shutil.which(name)
     if path is None:
@@ -141,7 +141,7 @@ def find_program(name: str) -> Program | None:
         return None
     version = re.search(rf"^{name}(?: version)? v?(\S+)", done.stdout, re.MULTILINE)
     libplacebo = re.search(r"^libplacebo version: (\S+)", done.stdout, re.MULTILINE)
-    return Program(path, version[1] if version else "of unknown version", libplacebo[1] if libplacebo else "")
+    return Executable(path, version[1] if version else "of unknown version", libplacebo[1] if libplacebo else "")
 
 
 def vulkan_devices() -> list[str] | None:

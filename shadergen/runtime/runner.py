@@ -63,7 +63,7 @@ _NEVER_FIRES = {
     "SIGMOID": "stage SIGMOID fires only when scaling in sigmoidized light, which this runner does not do",
     "XYZ": "stage XYZ fires only for XYZ video, which this runner does not do",
 }
-STAGES = tuple(stage for stage in stages.STAGES if stage not in _NEVER_FIRES)
+FIRED_STAGES = tuple(stage for stage in stages.STAGES if stage not in _NEVER_FIRES)
 """Every stage that can fire here, in order, by canonical name."""
 _PLANE_CHANNELS = {"RGB": (3, 4), "LUMA": (1,), "CHROMA": (2,), "ALPHA": (1,)}
 
@@ -177,8 +177,8 @@ class Runner:
         for a `stop_after` or an output size that cannot be.
         """
         stop = canonical(stop_after) if stop_after else None
-        if stop is not None and stop not in STAGES:
-            raise ValueError(f"found stop_after {stop_after!r}, expected one of {', '.join(STAGES)}")
+        if stop is not None and stop not in FIRED_STAGES:
+            raise ValueError(f"found stop_after {stop_after!r}, expected one of {', '.join(FIRED_STAGES)}")
         if min(output_size) < 1:
             raise ValueError(f"found output size {output_size}, expected positive numbers")
         canvas = Canvas(self.context, self._loaded[0].programs, self.where)
@@ -318,7 +318,7 @@ class _Playback:
             if picture.size != size or rect != whole(size) or picture.mul != 1.0:
                 picture = self.canvas.resample(picture, rect, size)
             scaled = f"{stage}_SCALED"
-            aligned[stage] = self._fire(scaled, picture) if scaled in STAGES else picture
+            aligned[stage] = self._fire(scaled, picture) if scaled in FIRED_STAGES else picture
         source_rect = (*offset, offset[0] + width, offset[1] + height)
         for hooks in self.hooks:
             hooks.source_rect = source_rect
@@ -336,7 +336,7 @@ class _Playback:
         return Picture(self.canvas.decode(native, matrix, offset), native.rect, native.channels)
 
     def _fire(self, stage: str, picture: Picture) -> Picture:
-        if self.stop is not None and STAGES.index(stage) > STAGES.index(self.stop):
+        if self.stop is not None and FIRED_STAGES.index(stage) > FIRED_STAGES.index(self.stop):
             raise _Stop  # this frame has no stage by the wanted name
         for hooks in self.hooks:
             picture = hooks.fire(stage, picture)
@@ -356,9 +356,9 @@ class _Playback:
     def _why_unfired(self, stage: str, hook: str) -> str:
         if stage in _NEVER_FIRES:
             return _NEVER_FIRES[stage]
-        if stage not in STAGES:
+        if stage not in FIRED_STAGES:
             return f"there is no stage {hook}"
-        if self.stop is not None and STAGES.index(stage) > STAGES.index(self.stop):
+        if self.stop is not None and FIRED_STAGES.index(stage) > FIRED_STAGES.index(self.stop):
             return f"stopped after {self.stop}"
         return f"this frame has no stage {hook}"
 

@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparedPicture:
     """One picture: versions by name, each (1, 3 or 4, h, w), floats in 0..1 or codes; the first two are shown first.
 
     `truth` has the size of the versions; PSNR and SSIM are of luma (BT.709, full range).
@@ -33,7 +33,7 @@ class Comparison:
     truth: Array | None = None
 
 
-def page(comparisons: Sequence[Comparison]) -> str:
+def page(comparisons: Sequence[ComparedPicture]) -> str:
     """The page. Raises ValueError when a truth has another size than the versions."""
     items = []
     for comparison in comparisons:

@@ -42,7 +42,7 @@ _STRIP = 8
 """How far beyond its own edge a tile is compared with its neighbour, in texels of the source."""
 
 
-class Tile(NamedTuple):
+class Span(NamedTuple):
     """A part of one axis: what is kept, and what is played for it, in texels of the source."""
 
     kept: slice
@@ -50,17 +50,17 @@ class Tile(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
+class Tiling:
     """How a picture is cut: the side of what is kept of a tile, and the overlap around it."""
 
     side: int
     overlap: int
 
-    def tiles(self, extent: int) -> list[Tile]:
+    def spans(self, extent: int) -> list[Span]:
         """Of an axis of so many texels."""
         cuts = [*range(0, extent, self.side), extent]
         return [
-            Tile(slice(start, stop), slice(max(0, start - self.overlap), min(extent, stop + self.overlap)))
+            Span(slice(start, stop), slice(max(0, start - self.overlap), min(extent, stop + self.overlap)))
             for start, stop in itertools.pairwise(cuts)
         ]
 
@@ -129,12 +129,12 @@ class Upscaler:
     # Frames ----------------------------------------------------------------------------------------------------------
 
     def _enlarge(self, pixels: Array, depth: Depth, progress: Progress) -> Codes:
-        plan = self._plan(pixels)
-        if plan is None:
+        tiling = self._tiling(pixels)
+        if tiling is None:
             return to_codes(self._play(pixels), depth)
-        for overlap in (plan.overlap, 2 * plan.overlap):
+        for overlap in (tiling.overlap, 2 * tiling.overlap):
             try:
-                return self._in_tiles(pixels, depth, Plan(plan.side, overlap), progress)
+                return self._in_tiles(pixels, depth, Tiling(tiling.side, overlap), progress)
             except _SeamError:
                 continue
         raise self._untileable(overlap)
@@ -159,7 +159,7 @@ class Upscaler:
 
     # Tiles -----------------------------------------------------------------------------------------------------------
 
-    def _plan(self, pixels: Array) -> Plan | None:
+    def _tiling(self, pixels: Array) -> Tiling | None:
         """None where the picture is played whole."""
         height, width = pixels.shape[1:]
         side = self._largest() if self._side is None else self._side
@@ -171,7 +171,7 @@ class Upscaler:
         if self._overlap is None:
             self._overlap = self._measured_overlap()
         kept = max(GRID, (side - 2 * self._overlap) // GRID * GRID)
-        return Plan(kept, self._overlap)
+        return Tiling(kept, self._overlap)
 
     def _largest(self) -> int:
         """The side of the largest square that the device's textures, and our share of its memory, can hold."""
@@ -212,12 +212,12 @@ class Upscaler:
         left = whole.take(range(round((last - overlap) * self.factor)), axis)
         return np.array_equal(right, again) and np.array_equal(left, part.take(range(left.shape[axis]), axis))
 
-    def _in_tiles(self, pixels: Array, depth: Depth, plan: Plan, progress: Progress) -> Codes:
+    def _in_tiles(self, pixels: Array, depth: Depth, tiling: Tiling, progress: Progress) -> Codes:
         channels, height, width = pixels.shape
         codes = np.empty(
             (channels, round(height * self.factor), round(width * self.factor)), np.uint8 if depth == 8 else np.uint16
         )
-        rows, columns = plan.tiles(height), plan.tiles(width)
+        rows, columns = tiling.spans(height), tiling.spans(width)
         for done, (row, column) in enumerate((row, column) for row in rows for column in columns):
             progress(done / (len(rows) * len(columns)))
             played = to_codes(self._play(pixels[:, row.played, column.played]), depth)
@@ -230,7 +230,7 @@ class Upscaler:
             self._cut(codes, row.kept.start, column.kept.start, *size)[:] = self._cut(played, top, start, *size)
         return codes
 
-    def _check_seam(self, codes: Codes, played: Codes, row: Tile, column: Tile, above: int = 0, left: int = 0) -> None:
+    def _check_seam(self, codes: Codes, played: Codes, row: Span, column: Span, above: int = 0, left: int = 0) -> None:
         """Raise _SeamError unless the tile says the same as what its neighbour wrote `above` it or at its `left`."""
         size = (above or row.kept.stop - row.kept.start, left or column.kept.stop - column.kept.start)
         top, start = row.kept.start - above, column.kept.start - left

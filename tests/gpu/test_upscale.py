@@ -24,7 +24,7 @@ from shadergen.hookfile import parse
 from shadergen.target import Target
 from shadergen.upscale import png, video
 from shadergen.upscale.pictures import load
-from shadergen.upscale.upscale import Plan, Upscaler
+from shadergen.upscale.upscale import Tiling, Upscaler
 from tests.nets import c_model
 
 pytestmark = pytest.mark.usefixtures("gl")
@@ -60,7 +60,7 @@ def noise(*shape: int) -> npt.NDArray[np.float32]:
 
 
 def test_a_plan_covers_an_axis_once() -> None:
-    tiles = Plan(side=64, overlap=32).tiles(150)
+    tiles = Tiling(side=64, overlap=32).spans(150)
     assert [(tile.kept.start, tile.kept.stop) for tile in tiles] == [(0, 64), (64, 128), (128, 150)]
     assert [(tile.played.start, tile.played.stop) for tile in tiles] == [(0, 96), (32, 150), (96, 150)]
 
