@@ -47,6 +47,11 @@ def _quick(gl: moderngl.Context, monkeypatch: pytest.MonkeyPatch) -> None:
 # The clock
 
 
+def clocks(gl: moderngl.Context) -> set[str]:
+    """What may have measured a pass: a query that is not believed makes room for the wall clock."""
+    return {"wall"} if is_software(describe(gl).renderer) else {"query", "wall"}
+
+
 def test_compute_passes_take_time(gl: moderngl.Context) -> None:
     """llvmpipe's timer queries say 0 for them."""
     text = "//!HOOK LUMA\n//!BIND HOOKED\n//!COMPUTE 8 8\nvoid hook() { imageStore(out_image, ivec2(0), vec4(1)); }\n"
@@ -54,7 +59,7 @@ def test_compute_passes_take_time(gl: moderngl.Context) -> None:
         (run,) = runner.run(Frame({"LUMA": np.zeros((1, 64, 64))}), (64, 64), timers=True).passes
     assert run.gpu_seconds is not None
     assert run.gpu_seconds > 0
-    assert run.clock == ("wall" if is_software(describe(gl).renderer) else run.clock)
+    assert run.clock in clocks(gl)
 
 
 class Query:
@@ -95,7 +100,7 @@ def test_the_device_has_a_peak(gl: moderngl.Context) -> None:
     assert 1e8 < peak.bytes_per_second < 1e14
 
 
-def test_files_side_by_side() -> None:
+def test_files_side_by_side(gl: moderngl.Context) -> None:
     slow = "float s = 0.0; for (int i = 0; i < 2000; i++) s += sin(s + HOOKED_pos.x); return vec4(s);"
     report = bench(shader("LUMA"), shader("LUMA", body=slow), runs=3, cold_runs=2)
     fast, slow_file = report.files
@@ -107,7 +112,7 @@ def test_files_side_by_side() -> None:
     assert fast.compile_seconds > 0
     assert fast.output_size == (128, 64)
     assert (report.size, report.runs, report.cold_runs) == (SIZE, 3, 2)
-    assert report.clock in ("query", "wall", "query and wall")
+    assert set(report.clock.split(" and ")) <= clocks(gl)
     assert report.peak == Peak(1e12, 1e11)
 
 
