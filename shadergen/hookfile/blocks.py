@@ -27,7 +27,8 @@ class Directive:
 
 @dataclass(frozen=True)
 class Compute:
-    """`COMPUTE bw bh [tw th]`: the output texels a workgroup covers, and its threads (equal when not written)."""
+    """A `COMPUTE bw bh [tw th]`: how many texels of the result a workgroup covers, across and down, and how many
+    threads it has; as many as texels where the file does not say."""
 
     block: tuple[int, int]
     threads: tuple[int, int]
@@ -44,30 +45,31 @@ class HookPass:
     save: str | None = None
     """Name of the result. None overwrites the hooked texture, as `SAVE HOOKED` does."""
     width: Rpn | None = None
-    """None is the width of HOOKED; rounded to the nearest integer by the players."""
+    """The width of the result, which players round to the nearest integer. None is HOOKED's."""
     height: Rpn | None = None
+    """The height of the result, as `width`."""
     when: Rpn | None = None
-    """None always runs."""
+    """The pass runs where this is not 0. None always runs."""
     offset: Offset | None = None
     components: int | None = None
-    """None takes the hooked texture's."""
+    """How many components of the result mean something. None takes the hooked texture's number."""
     compute: Compute | None = None
-    """None is a fragment pass."""
+    """The workgroups of a compute pass. None is a fragment pass."""
     source: tuple[Directive, ...] = field(default=(), compare=False, repr=False)
     body_line: int = field(default=0, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class UserTexture:
-    """`TEXTURE`: constant data, bound by name as a sampler (or, with STORAGE, as an image; libplacebo only)."""
+    """A `TEXTURE`: constant data, bound by name as a sampler, or with STORAGE (libplacebo only) as an image."""
 
     name: str
     size: tuple[int, ...]
-    """1 to 3 extents: width[, height[, depth]]."""
+    """One to three extents in texels: width, height, depth."""
     format: str
     data: bytes
     filter: TextureFilter | None = None
-    """None is LINEAR in vo=gpu (US:535) and NEAREST in libplacebo (a zero sample_mode)."""
+    """How the texture is sampled between texels. None is LINEAR in vo=gpu (US:535) and NEAREST in libplacebo."""
     border: TextureBorder | None = None
     storage: bool = False
     source: tuple[Directive, ...] = field(default=(), compare=False, repr=False)
@@ -85,7 +87,7 @@ class BufferVar:
 
 @dataclass(frozen=True)
 class UserBuffer:
-    """`BUFFER`: a uniform (or, with STORAGE, a storage) buffer. libplacebo only; vo=gpu rejects the file."""
+    """A `BUFFER`: a uniform buffer, or with STORAGE a storage buffer. libplacebo has them; vo=gpu rejects the file."""
 
     name: str
     variables: tuple[BufferVar, ...]
@@ -97,18 +99,18 @@ class UserBuffer:
 
 @dataclass(frozen=True)
 class Param:
-    """`PARAM`: a number the user may change from the player's configuration."""
+    """A `PARAM`: a number that the user may change in the player's configuration."""
 
     name: str
     type: str
-    """`float`, `int` or `uint`; `int` for TYPE DEFINE."""
+    """One of `float`, `int` and `uint`; a TYPE DEFINE is `int`."""
     initial: float
     desc: str = ""
     minimum: float | None = None
     maximum: float | None = None
     mode: ParamMode = "VARIABLE"
     names: tuple[str, ...] = ()
-    """For ENUM: the names of 0, 1, 2, ..."""
+    """The names that an ENUM gives to 0, 1, 2, ..., or none."""
     source: tuple[Directive, ...] = field(default=(), compare=False, repr=False)
     body_line: int = field(default=0, compare=False, repr=False)
 

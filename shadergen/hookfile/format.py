@@ -8,7 +8,7 @@ from shadergen.hookfile.blocks import MAGIC, Block, HookFile, HookPass, Param, U
 
 
 def format(file: HookFile) -> str:
-    """The file's text, such that `parse(format(file)) == file`; the header gets `//` where a line lacks it."""
+    """Write a file such that `parse(format(file)) == file`."""
     return file.header + "".join(_format_block(block) for block in file.blocks)
 
 

@@ -28,9 +28,9 @@ from shadergen.hookfile.faults import GrammarFault
 from shadergen.hookfile.rpn import Rpn
 
 MAX_HOOKS = 16
-"""HOOK directives per pass (US user_shaders.h:24, CM:28)."""
+"""The most HOOK directives of a pass (US user_shaders.h:24, CM:28)."""
 MAX_BINDS = 16
-"""BIND directives per pass (US user_shaders.h:25, CM:29)."""
+"""The most BIND directives of a pass (US user_shaders.h:25, CM:29)."""
 
 _FILTERS: tuple[TextureFilter, ...] = ("LINEAR", "NEAREST")
 _BORDERS: tuple[TextureBorder, ...] = ("CLAMP", "REPEAT", "MIRROR")
@@ -38,7 +38,7 @@ _Word = TypeVar("_Word", bound=str)
 
 
 def parse(text: str, where: str = "<shader>") -> HookFile:
-    """The file's blocks. Raises HookFileError with the line of the first fault."""
+    """Read a whole file. Raises HookFileError with `where` and the line of the first fault."""
     file, faults = scan(text)
     if faults:
         fault = min(faults, key=lambda fault: fault.line)
@@ -47,7 +47,7 @@ def parse(text: str, where: str = "<shader>") -> HookFile:
 
 
 def scan(text: str) -> tuple[HookFile, tuple[GrammarFault, ...]]:
-    """As much of the file as can be read, and every fault found; a block with a fault in it is left out."""
+    """Read as much of a file as can be read, and list every fault; a block with a fault in it is left out."""
     start = text.find(MAGIC)
     if start < 0:
         fault = GrammarFault(1, "found no `//!` directive, expected a hook file", "US:663-667, CM:1625-1629")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 MAX_RPN_TOKENS = 32
-"""Tokens per expression in vo=gpu (user_shaders.h:27) and in libplacebo before d90f4daf."""
+"""The most tokens of an expression in vo=gpu (user_shaders.h:27) and in libplacebo before d90f4daf."""
 LIBPLACEBO_RPN_TOKENS = 64
-"""Tokens per expression in libplacebo since d90f4daf (CM:30)."""
+"""The most tokens of an expression in libplacebo since d90f4daf (CM:30)."""
 
 Axis = Literal["w", "h"]
 TokenKind = Literal["constant", "size", "variable", "operator"]

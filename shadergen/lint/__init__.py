@@ -45,12 +45,16 @@ class Diagnostic:
     severity: Severity
     rule: str
     message: str
-    """`found ..., expected ...; what to do`."""
+    """What is wrong, as `found ..., expected ...; what to do`."""
     source: str
 
 
 def lint_text(text: str, path: str = "<shader>", *, compilers: Sequence[Compiler] = ()) -> tuple[Diagnostic, ...]:
-    """Every finding, by line; of a file whose grammar is broken, only that, because the rest has no meaning yet."""
+    """Every finding in a hook file's text, in the order of its lines.
+
+    Of a file whose grammar is broken only that is reported, because the rest has no meaning yet. `compilers` add what
+    they say about the bodies.
+    """
     file, faults = scan(text)
     if faults:
         return _sorted(_from_fault(fault, path) for fault in faults)
@@ -78,7 +82,7 @@ def _sorted(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 
 def lint_file(path: str | Path, *, compilers: Sequence[Compiler] = ()) -> tuple[Diagnostic, ...]:
-    """`lint_text` on a file. Raises ShadergenError where there is no text to read."""
+    """Every finding in a hook file, as `lint_text` gives them. Raises ShadergenError where there is no text to read."""
     name = str(path)
     try:
         if Path(path).stat().st_size > _MAX_FILE:
@@ -106,12 +110,12 @@ def format_text(diagnostics: Iterable[Diagnostic]) -> str:
 
 
 def format_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """A JSON array of objects with the fields of Diagnostic."""
+    """The findings as a JSON array of objects with the fields of Diagnostic."""
     return json.dumps([asdict(diagnostic) for diagnostic in diagnostics], indent=2) + "\n"
 
 
 def format_github(diagnostics: Iterable[Diagnostic]) -> str:
-    """Workflow commands that GitHub shows as annotations."""
+    """The findings as workflow commands, which GitHub shows as annotations."""
     return "".join(
         f"::{d.severity} file={_property(d.path)},line={d.line},title={_property(d.rule)}"
         f"::{_escape(f'{d.message} ({d.source})')}\n"

@@ -26,7 +26,7 @@ def without_directives(code: str) -> str:
 
 
 def line_at(code: str, offset: int) -> int:
-    """Lines before `offset`: 0 for the first line of the code."""
+    """How many lines end before `offset`: 0 on the first line of the code."""
     return code.count("\n", 0, offset)
 
 

@@ -31,7 +31,7 @@ from shadergen.runtime.runner import FIRED_STAGES, Frame, Result, Runner
 GPU_SIZE = (1920, 1080)
 SOFTWARE_SIZE = (480, 270)
 _WARM_SECONDS = 0.5
-"""How long to run before timing: a GPU's clock rises only under load."""
+"""How long to run before timing, in seconds: a GPU's clock rises only under load."""
 _FACTORS = (4.0, 2.0, 1.5, 1.0, 0.5)
 """Output sizes to try, in frame sizes: WHEN keeps most upscalers off below 1.2, and downscalers above 1."""
 _CACHES_OFF = {
@@ -52,13 +52,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Options:
-    """How to measure. Frames of `size` (width, height), or what suits the device."""
+    """How to measure."""
 
     size: Size | None = None
+    """The size of a frame: (width, height). None takes what suits the device."""
     runs: int = 9
-    """Timed frames of each file."""
+    """How many frames of each file are timed."""
     cold_runs: int = 1
-    """Times that everything is compiled anew, each time in a context of its own."""
+    """How often everything is compiled anew, each time in a context of its own."""
 
 
 def measure(
@@ -195,7 +196,7 @@ class _Trial:
             self._runner = None
 
     def play_cold(self, size: Size) -> None:
-        """The first frame in a context, at the first output size at which a pass runs."""
+        """Play the first frame in a context, at the first output size at which a pass runs."""
         found = self.found
         with self._noting_problems():
             self._frame = self._frame or _frame(found.file, size)
@@ -212,7 +213,7 @@ class _Trial:
             found.first.append(runs)
 
     def play(self, counted: bool = False) -> None:
-        """Another frame."""
+        """Play another frame, whose times count or not."""
         with self._noting_problems():
             runs = tuple(run for run in self._run().passes if run.ran)
             if counted:

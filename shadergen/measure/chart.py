@@ -38,7 +38,7 @@ class _Box:
 class _Label:
     x: float
     y: float
-    """Of the text's middle."""
+    """Where the text's middle is; `x` is its start or end, by `anchor`."""
     text: str
     size: int
     colour: str

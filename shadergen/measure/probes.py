@@ -81,9 +81,9 @@ class Peak:
     """The most that was measured on a device."""
 
     macs_per_second: float
-    """Multiply-adds of 32-bit floats; 0 when the probe took no time that could be measured."""
+    """Multiply-adds of 32-bit floats per second; 0 when the probe took no time that could be measured."""
     bytes_per_second: float
-    """Read plus written, by a copy of 16-bit float texels."""
+    """Bytes read and written per second by a copy of 16-bit float texels."""
 
     @classmethod
     def best(cls, peaks: Sequence[Peak]) -> Peak | None:

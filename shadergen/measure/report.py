@@ -19,7 +19,8 @@ from shadergen.runtime.context import Device
 from shadergen.runtime.hooks import PassRun
 
 _FEWEST_MACS = 32
-"""Per pixel; fewer are no network but a colour matrix or such, and not what a file's time goes into."""
+"""The fewest multiply-adds per pixel that count: fewer are no network but a colour matrix or such, and not what a
+file's time goes into."""
 
 SharedBytes = Callable[[str, tuple[int, int]], int | None]
 """Bytes of shared memory that a body declares for so many threads, or None where its text does not tell."""
@@ -27,7 +28,7 @@ SharedBytes = Callable[[str, tuple[int, int]], int | None]
 
 @dataclass(frozen=True)
 class Spread:
-    """Seconds: the median of several measurements, their quartiles and extremes."""
+    """Several measurements of one thing in seconds: their median, quartiles and extremes."""
 
     median: float
     quartiles: tuple[float, float]
@@ -47,24 +48,25 @@ class PassReport:
     desc: str
     stage: str
     kind: str
-    """`compute` or `fragment`."""
+    """What kind of pass it is: `compute` or `fragment`."""
     size: Size
     seconds: Spread
     compile_seconds: float
     macs: float | None
-    """Multiply-adds of a frame, estimated from the text."""
+    """How many multiply-adds a frame takes, estimated from the text."""
     bytes: int
-    """Every bound texture read once, the result written once."""
+    """How many bytes move when every bound texture is read once and the result is written once."""
     arithmetic_floor: float | None
     bandwidth_floor: float | None
     peak_fraction: float | None
-    """Of the device's multiply-adds per second."""
+    """The share of the device's peak of multiply-adds per second that the pass reaches."""
     vram_bytes: int
-    """Of the result."""
+    """How many bytes the result takes."""
     intermediate: bool
     """Whether the result is another texture than the hooked plane."""
     shared_bytes: int | None
-    """Of a workgroup, half floats counted as single ones; None where the text does not tell."""
+    """How many bytes of shared memory a workgroup takes, half floats counted as single ones; None where the text does
+    not tell."""
     code_bytes: int
 
 
@@ -76,23 +78,25 @@ class FileReport:
     problem: str = ""
     output_size: Size = (0, 0)
     seconds: Spread | None = None
-    """Of a frame."""
+    """How long a frame takes."""
     ratio: float | None = None
-    """To the first file that ran: the median of the ratios of every round."""
+    """The frame time relative to the first file that ran: the median of the ratios of every round."""
     compile_seconds: float | None = None
-    """Cold: creating the programs, and what the first frame took longer than a later one. The median of cold runs."""
+    """How long a cold start takes: creating the programs, and what the first frame took longer than a later one. The
+    median of cold runs."""
     compile_ratio: float | None = None
     macs_per_pixel: float | None = None
     macs_estimated: bool = True
-    """False where the file's header states the number."""
+    """Whether the multiply-adds are an estimate; False where the file's header states the number."""
     peak_fraction: float | None = None
     arithmetic_floor: float | None = None
     bandwidth_floor: float | None = None
     vram_bytes: int = 0
-    """Of the intermediate textures; no player uses one twice in a frame."""
+    """How many bytes the intermediate textures take; no player uses one twice in a frame."""
     vram_bytes_with_results: int = 0
+    """The same with the textures that replace a stage's picture."""
     shared_bytes: int | None = None
-    """The largest of any pass; None when one is not known."""
+    """How many bytes of shared memory a workgroup of any pass takes at most; None when one is not known."""
     code_bytes: int = 0
     passes: tuple[PassReport, ...] = ()
     skipped: tuple[str, ...] = ()
@@ -106,18 +110,18 @@ class Report:
     device: Device
     software: bool
     clock: str
-    """`query` is the device's own timer, `wall` the wall clock between two waits for the device."""
+    """What measured: `query` is the device's own timer, `wall` the wall clock between two waits for the device."""
     size: Size
     runs: int
     cold_runs: int
     environment: Mapping[str, str]
-    """What was set to keep drivers from their caches."""
+    """The variables that were set to keep drivers from their caches."""
     peak: Peak | None
-    """None where the probes cannot run."""
+    """What the device can do at best; None where the probes cannot run."""
     files: tuple[FileReport, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The report as JSON can hold it."""
         return asdict(self)
 
 
@@ -132,11 +136,11 @@ class Measured:
     file: HookFile = field(default_factory=lambda: HookFile("", ()))
     output_size: Size = (0, 0)
     stage_sizes: dict[str, tuple[Size, int]] = field(default_factory=dict)
-    """Size and bytes a texel of every stage as it came up."""
+    """The size of every stage as it came up, and its bytes per texel."""
     first: list[tuple[PassRun, ...]] = field(default_factory=list)
     """The executed passes of the first frame of every cold run."""
     frames: list[tuple[PassRun, ...]] = field(default_factory=list)
-    """Those of every counted frame."""
+    """The executed passes of every counted frame."""
     skipped: tuple[str, ...] = ()
 
 
@@ -147,7 +151,7 @@ class Measured:
 def file_reports(
     found: Sequence[Measured], size: Size, peak: Peak | None, shared_bytes: SharedBytes
 ) -> tuple[FileReport, ...]:
-    """What was measured with frames of that size, in the files' order."""
+    """Reports on what was measured with frames of that size, in the files' order."""
     reference = next((one for one in found if not one.problem), None)
     return tuple(
         FileReport(one.name, one.problem)
@@ -231,7 +235,7 @@ def _pass_reports(measured: Measured, peak: Peak | None, shared_bytes: SharedByt
 
 
 PassKey = tuple[int, str]
-"""A pass may run at several stages."""
+"""Index and stage: a pass may run at several stages."""
 
 
 def _seconds_by_pass(frames: Sequence[Sequence[PassRun]]) -> dict[PassKey, list[float]]:
@@ -242,7 +246,7 @@ def _seconds_by_pass(frames: Sequence[Sequence[PassRun]]) -> dict[PassKey, list[
 
 
 def _excess_by_pass(first: Sequence[PassRun], times: Mapping[PassKey, Sequence[float]]) -> dict[PassKey, float]:
-    """Seconds that the passes of a first frame took to compile, and longer than later."""
+    """How many seconds each pass of a first frame took to compile, and to run longer than later."""
     excess = {}
     for run in first:
         key = (run.index, run.stage)

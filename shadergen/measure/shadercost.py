@@ -19,9 +19,9 @@ from shadergen.runtime.canvas import Size
 from shadergen.runtime.hooks import PassRun
 
 TEXEL_BYTES = 8
-"""Of every texture that a hook pass writes: rgba16f."""
+"""How many bytes a texel has that a hook pass writes: rgba16f."""
 SOURCE_BYTES = {"RGB": 6, "LUMA": 2, "CHROMA": 4, "ALPHA": 2}
-"""Per texel of the planes the player uploads, at 16 bits a channel."""
+"""How many bytes a texel has of each plane that the player uploads, at 16 bits a channel."""
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Multiply-adds
@@ -192,7 +192,10 @@ class Traffic:
 
 
 def traffic(file: HookFile, runs: Sequence[PassRun], stages: Mapping[str, tuple[Size, int]]) -> list[Traffic]:
-    """Of each of the executed `runs`, in order. `stages` gives each stage's size and bytes a texel as it came up."""
+    """What each of the executed `runs` moves, in order.
+
+    `stages` gives each stage's size as it came up, and its bytes per texel.
+    """
     known = {name: math.prod(size) * bytes for name, (size, bytes) in stages.items()}
     known |= {name: len(block.data) for name, block in resources(file).items()}
     found = []

@@ -113,5 +113,5 @@ def _known(value: float | None, show: Callable[[float], str]) -> str:
 
 
 def _three(value: float) -> str:
-    """About three digits, without an exponent."""
+    """A number with about three digits, without an exponent."""
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -1,1 +1,1 @@
-"""Below the wall: runs hook-file text on a GPU. Imports nothing that wrote the text."""
+"""Runs hook files on a GPU, and in the players that are installed. Nothing here knows what wrote the text."""

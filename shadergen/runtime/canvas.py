@@ -20,8 +20,9 @@ from shadergen.runtime.resources import check_texture_size
 
 Array = npt.NDArray[np.float32]
 Rect = tuple[float, float, float, float]
-"""(x0, y0, x1, y1) in texels of a texture: where the frame's content lies in it."""
+"""Where the frame's content lies in a texture: (x0, y0, x1, y1) in its texels."""
 Size = tuple[int, int]
+"""The size of a texture in texels: (width, height)."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Picture:
         return (width, height)
 
     def read(self) -> Array:
-        """The texture's values, (4, height, width); channels it lacks are what sampling gives: 0, 0 and 1."""
+        """Read the texture's values (4, height, width); channels it lacks are what sampling gives: 0, 0 and 1."""
         width, height = self.size
         components = self.texture.components
         # moderngl's f1 is a byte, and nu2 two of them, for 0..1.
@@ -60,9 +61,9 @@ class CodedPlane:
     depth: int
     size: Size
     ratio: tuple[float, float] = (1.0, 1.0)
-    """Texels of the picture per texel of the plane: 1 or 2 in each direction."""
+    """How many texels of the picture make one of the plane, across and down: 1 or 2."""
     origin: tuple[float, float] = (0.0, 0.0)
-    """The siting, in texels of the picture: (-0.5, 0) is left."""
+    """Where the plane's samples lie, in texels of the picture: (-0.5, 0) is left."""
 
 
 def whole(size: Size) -> Rect:
@@ -148,7 +149,7 @@ class Canvas:
         self._textures: list[moderngl.Texture] = []
 
     def upload(self, what: str, values: npt.NDArray[Any]) -> moderngl.Texture:
-        """A texture of values of shape (channels, height, width): floats as they are, uint8 and uint16 as codes of
+        """Make a texture of values (channels, height, width): floats as they are, uint8 and uint16 as codes of
         0..1."""
         channels, height, width = values.shape
         dtype, kind = {"u1": ("f1", np.uint8), "u2": ("nu2", np.uint16)}.get(values.dtype.str[1:], ("f4", np.float32))
@@ -156,7 +157,7 @@ class Canvas:
         return self._texture(what, (width, height), channels, dtype, texels.tobytes())
 
     def target(self, storage: Storage, what: str, size: Size, line: int = 0) -> moderngl.Texture:
-        """A texture of four channels to draw into; `line` of the hook file asked for it."""
+        """Make a texture of four channels to draw into; errors name `line` of the hook file."""
         return self._texture(what, size, 4, "f4" if storage == "rgba32f" else "f2", None, line)
 
     def draw(self, program: Program, target: moderngl.Texture) -> None:
@@ -169,7 +170,7 @@ class Canvas:
         framebuffer.release()
 
     def resample(self, picture: Picture, rect: Rect, size: Size) -> Picture:
-        """`rect` of the picture at another size, with its mul applied."""
+        """Scale `rect` of the picture to another size and apply its mul."""
         x0, y0, x1, y1 = rect
         step = ((x1 - x0) / size[0], (y1 - y0) / size[1])
         uniforms = {"origin": (x0, y0), "step": step, "mul": picture.mul}
@@ -177,7 +178,7 @@ class Canvas:
         return Picture(texture, whole(size), picture.channels)
 
     def merge(self, planes: Mapping[str, Picture], size: Size) -> moderngl.Texture:
-        """RGB or LUMA with or without CHROMA and ALPHA, all of that size, in one texture."""
+        """Put RGB, or LUMA with or without CHROMA, and ALPHA if there is one, into one texture; all have that size."""
         luma = "LUMA" in planes
         images = {
             "base": planes["LUMA" if luma else "RGB"],
@@ -190,7 +191,7 @@ class Canvas:
     def decode(
         self, picture: Picture, matrix: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]
     ) -> moderngl.Texture:
-        """rgb = matrix @ (rgb + offset), multiplied by alpha where there is one."""
+        """Turn every texel into matrix @ (texel + offset), multiplied by alpha where there is one."""
         uniforms = {
             "matrix": tuple(float(v) for v in matrix.T.flat),  # GL is column-major
             "offset": tuple(float(v) for v in offset),
@@ -199,7 +200,7 @@ class Canvas:
         return self._draw(_DECODE, picture.size, {"image": picture}, uniforms)
 
     def codes(self, picture: Picture, plane: CodedPlane) -> bytes:
-        """One plane of the picture as the integer codes of a raw video frame, row after row, little-endian."""
+        """Read one plane of the picture as the integer codes of a raw video frame, row after row, little-endian."""
         wide = plane.depth > 8
         target = self._texture("the plane", plane.size, 1, "nu2" if wide else "f1", None)
         uniforms = {

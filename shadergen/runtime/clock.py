@@ -10,7 +10,7 @@ from typing import Literal
 import moderngl
 
 ClockName = Literal["query", "wall"]
-"""The device's own timer, or the wall clock between two waits for the device."""
+"""What measured a time: the device's own timer, or the wall clock between two waits for the device."""
 
 _SOFTWARE = ("llvmpipe", "softpipe", "lavapipe", "swrast", "swiftshader", "software", "gdi generic")
 
@@ -22,7 +22,7 @@ def is_software(renderer: str) -> bool:
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds, and what measured them."""
+    """How many seconds some work took, and what measured them."""
 
     seconds: float
     clock: ClockName

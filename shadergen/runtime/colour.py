@@ -23,7 +23,7 @@ _COEFFICIENTS: Mapping[Matrix, tuple[float, float]] = {
     "bt601": (0.299, 0.114),
     "bt2020": (0.2627, 0.0593),
 }
-"""What red and blue count in luma."""
+"""The weights of red and blue in luma, K_R and K_B of the recommendations; green has the rest."""
 SITINGS: Mapping[str, Siting] = {"left": (-0.5, 0.0), "center": (0.0, 0.0), "topleft": (-0.5, -0.5)}
 """Where chroma samples lie, by SitingName: the (x, y) shift in luma texels from the centre of the luma they cover.
 
@@ -50,23 +50,24 @@ def ycbcr_decoding(
 
 
 def rgb_to_ycbcr(rgb: npt.NDArray[np.floating[Any]], matrix: Matrix = "bt709", full_range: bool = True) -> Array:
-    """RGB (3, h, w) in 0..1 to Y, Cb, Cr (3, h, w) in 0..1; limited range when not `full_range`."""
+    """Convert RGB (3, h, w) in 0..1 to Y, Cb, Cr (3, h, w) in 0..1; limited range when not `full_range`."""
     decode, offset = ycbcr_decoding(matrix, full_range)
     mixed = np.tensordot(np.linalg.inv(decode), rgb.astype(np.float64), axes=1)
     return (mixed - offset[:, np.newaxis, np.newaxis]).astype(np.float32)
 
 
 def ycbcr_to_rgb(ycbcr: npt.NDArray[np.floating[Any]], matrix: Matrix = "bt709", full_range: bool = True) -> Array:
-    """The inverse of `rgb_to_ycbcr`; colours outside RGB give values outside 0..1."""
+    """Convert Y, Cb, Cr (3, h, w) back to RGB; colours that RGB cannot show give values outside 0..1."""
     decode, offset = ycbcr_decoding(matrix, full_range)
     shifted = ycbcr.astype(np.float64) + offset[:, np.newaxis, np.newaxis]
     return np.tensordot(decode, shifted, axes=1).astype(np.float32)
 
 
 def chroma_420(cbcr: npt.NDArray[np.floating[Any]], siting: Siting) -> Array:
-    """Chroma (2, h, w) at luma's size to (2, (h + 1) // 2, (w + 1) // 2), sampled where `siting` says.
+    """Halve chroma (2, h, w) of luma's size to (2, (h + 1) // 2, (w + 1) // 2), sampled where `siting` says.
 
-    Between two texels it is their mean; on a texel the weights are 1, 2, 1. Beyond the edge, the edge is repeated.
+    A sample between two texels is their mean; on a texel the weights are 1, 2, 1. Beyond the edge, the edge is
+    repeated. Raises ValueError for a siting other than those of SITINGS.
     """
     values = _halve(cbcr.astype(np.float64), 2, siting[0])
     return _halve(values, 1, siting[1]).astype(np.float32)
@@ -83,7 +84,7 @@ def _halve(values: npt.NDArray[np.float64], axis: int, shift: float) -> npt.NDAr
 
 
 def upsample_chroma(cbcr: npt.NDArray[np.floating[Any]], siting: Siting, size: tuple[int, int]) -> Array:
-    """4:2:0 chroma (2, ch, cw) to (2, height, width) for `size` = (width, height), bilinear with clamped edges.
+    """Scale 4:2:0 chroma (2, ch, cw) to (2, height, width) for `size` = (width, height), bilinear with clamped edges.
 
     `size` is luma's, or a whole multiple of it after luma was upscaled: this is what a renderer should do with chroma.
     """

@@ -15,17 +15,18 @@ class Comparison:
     """Distances between two arrays of shape (channels, height, width), in the arrays' units."""
 
     max_abs: float
-    """inf when either array holds a NaN or an infinity."""
+    """The largest absolute difference; inf when either array holds a NaN or an infinity."""
     mean_abs: float
     texels: int
-    """height * width: how many values of each channel the mean is over."""
+    """How many values of each channel the mean is over: height * width."""
     psnr: float
-    """dB for a peak of 1; inf when equal, -inf when max_abs is inf."""
+    """The peak signal-to-noise ratio in dB for a peak of 1; inf when equal, -inf when max_abs is inf."""
     worst: tuple[int, int, int]
-    """(channel, y, x) of the largest difference, or of the first value that is not finite."""
+    """Where the largest difference is, or the first value that is not finite: (channel, y, x)."""
     actual: float
-    """The two values at `worst`."""
+    """The first array's value at `worst`."""
     expected: float
+    """The second array's value at `worst`."""
 
     def __str__(self) -> str:
         channel, y, x = self.worst
@@ -36,7 +37,7 @@ class Comparison:
 
 
 MEAN_TEXELS = 4096
-"""Texels from which on a mean says something.
+"""From how many texels on a mean says something.
 
 Mesa's llvmpipe stores 16-bit floats rounding towards zero, so every layer of a net is biased the same way, and a small
 picture is a few samples of that bias. Measured with rgba16f: C4F32_DS on a frame of 1x1, whose result is 2x2, is off by
@@ -51,7 +52,7 @@ class Bound:
 
     max_abs: float
     mean_abs: float
-    """Of pictures of MEAN_TEXELS and more."""
+    """The mean counts for pictures of MEAN_TEXELS and more."""
 
     def holds(self, comparison: Comparison) -> bool:
         """Whether both distances are within the bound; the mean of a small picture does not count."""

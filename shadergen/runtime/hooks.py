@@ -33,7 +33,7 @@ class PassRun:
     """What became of one hook pass at one stage."""
 
     index: int
-    """Into HookFile.passes."""
+    """The pass's index into HookFile.passes."""
     desc: str
     stage: str
     """The stage that fired; MAINPRESUB for MAIN."""
@@ -42,10 +42,11 @@ class PassRun:
     """Why it did not run; empty when it ran."""
     size: Size = (0, 0)
     gpu_seconds: float | None = None
-    """None unless timers were asked for. The device's timer query, or on software renderers, whose queries say 0, the
-    wall time until the pass was done; `clock` says which."""
+    """How long the pass took, or None unless timers were asked for: by the device's timer query, or on software
+    renderers, whose queries say 0, by the wall clock until the pass was done; `clock` says which."""
     compile_seconds: float | None = None
-    """None when the program was there already. Some drivers leave part of the work to the first draw."""
+    """How long compiling took, or None when the program was there already. Some drivers leave part of the work to the
+    first draw."""
     clock: ClockName | None = None
     """What measured gpu_seconds."""
 
@@ -78,7 +79,7 @@ class Hooks:
     loaded: LoadedFile
     canvas: Canvas
     values: Mapping[str, float]
-    """Of every PARAM."""
+    """The value of every PARAM."""
     source_rect: Rect
     """What the expressions call NATIVE_CROPPED: the frame's rect, from NATIVE on that of the merged picture."""
     output_size: Size

@@ -63,10 +63,10 @@ vec4 hook() { return vec4(1.0 - HOOKED_tex(HOOKED_pos).x, 0.0, 0.0, 1.0); }
 
 @dataclass(frozen=True)
 class Played:
-    """What came of one frame."""
+    """What became of one frame."""
 
     picture: Array
-    """(3, H, W) Y, Cb and Cr, or R, G and B where that was asked for."""
+    """Y, Cb and Cr, or R, G and B where that was asked for: (3, height, width) in 0..1."""
     ran: tuple[str, ...]
     """DESC of every hook pass that ran, in order, from libplacebo's own log."""
     skipped: tuple[str, ...]

@@ -59,15 +59,15 @@ _HARMLESS = re.compile(
     r"lavf|ffmpeg|ScreenSaver|screensaver|slow!|software|Xlib|Xrandr|xrandr|refresh|Display FPS|x11|llvmpipe|"
     r"client removed|device is a CPU|CPU device|suboptimal|DR path"
 )
-"""Warnings about this unusual screen, not about shaders."""
+"""Matches warnings about this unusual screen, which say nothing about shaders."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A window of mpv."""
+    """What a window of mpv shows."""
 
     picture: Array
-    """(3, h, w) RGB in 0..1, rounded to 8 bits by mpv."""
+    """RGB (3, height, width) in 0..1, rounded to 8 bits by mpv."""
     complaints: tuple[str, ...]
     """What the log has of errors and warnings."""
     version: str

@@ -19,7 +19,7 @@ from shadergen.errors import ShadergenError
 from shadergen.files import shipped, write_whole
 
 _RECORD = ".shadergen.json"
-"""In mpv's folder `shaders`: the checksum of each file as it was installed, so that an edited one is known."""
+"""In mpv's folder `shaders`, the file with each shader's checksum as it was installed: an edited one is known by it."""
 
 Action = Literal["new", "unchanged", "update", "edited"]
 
@@ -67,7 +67,7 @@ class Copy:
     source: Path
     target: Path
     action: Action
-    """`edited`: what is there is not what was installed, so it may be somebody's work."""
+    """What copying does. `edited`: what is there is not what was installed, so it may be somebody's work."""
 
 
 def plan_copies(sources: list[Path], folder: Path) -> list[Copy]:
@@ -126,11 +126,11 @@ class Executable:
     path: str
     version: str
     libplacebo: str = ""
-    """The version it was built with, where it says so (mpv since 0.36)."""
+    """The version of libplacebo that it was built with, where it says so (mpv since 0.36)."""
 
 
 def find_program(name: str) -> Executable | None:
-    """mpv or ffmpeg, or None where it is not installed or does not start."""
+    """Find mpv or ffmpeg; None where it is not installed or does not start."""
     path = shutil.which(name)
     if path is None:
         return None

@@ -70,9 +70,9 @@ class Resources:
 class _Format(NamedTuple):
     components: int
     source: str
-    """The numpy type of the file's bytes."""
+    """The NumPy type of the file's bytes."""
     stored: str
-    """The numpy type to upload."""
+    """The NumPy type of what is uploaded."""
     dtype: str
     """moderngl's name of the texture's type."""
 

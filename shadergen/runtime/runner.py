@@ -77,19 +77,21 @@ class Frame:
     """
 
     planes: Mapping[str, npt.NDArray[Any]]
-    """By stage: LUMA (1, h, w), CHROMA (2, ch, cw), ALPHA (1, h, w), RGB (3 or 4, h, w). Floats are what NAME_mul *
-    NAME_raw gives, so limited-range luma runs from 16/255 to 235/255. uint8 and uint16 are what NAME_raw gives, as
-    codes of 0..1."""
+    """The planes by stage: LUMA (1, h, w), CHROMA (2, ch, cw), ALPHA (1, h, w), RGB (3 or 4, h, w).
+
+    Floats are what NAME_mul * NAME_raw gives, so limited-range luma runs from 16/255 to 235/255. uint8 and uint16 are
+    what NAME_raw gives, as codes of 0..1.
+    """
     mul: float = 1.0
-    """NAME_mul of every plane: textures of floats hold values / mul."""
+    """What NAME_mul is for every plane: textures of floats hold values / mul."""
     siting: tuple[float, float] = (0.0, 0.0)
     """Where the chroma samples lie, in luma texels from the centre of the luma texels they cover: center (0, 0), left
     (MPEG-2) (-0.5, 0), topleft (-0.5, -0.5)."""
     matrix: Matrix = "bt709"
     full_range: bool = False
     depth: int = 8
-    """Bits of the codes whose levels the values are. `matrix`, `full_range` and `depth` are used only to turn NATIVE
-    into MAIN."""
+    """How many bits the codes have whose levels the values are. `matrix`, `full_range` and `depth` are used only to
+    turn NATIVE into MAIN."""
 
     def __post_init__(self) -> None:
         names = frozenset(self.planes) - {"ALPHA"}
@@ -101,7 +103,7 @@ class Frame:
 
     @property
     def size(self) -> Size:
-        """Of LUMA or RGB, the plane that the others are aligned with."""
+        """The size of LUMA or RGB, the plane that the others are aligned with."""
         _, height, width = self.planes["RGB" if "RGB" in self.planes else "LUMA"].shape
         return (width, height)
 
@@ -111,13 +113,13 @@ class Result:
     """Every texture after the hooks, and what ran. MAIN and MAINPRESUB are both keys."""
 
     planes: Mapping[str, Array]
-    """By stage, (channels, height, width): LUMA has 1 channel, CHROMA 2, the stages from NATIVE on 3 or 4."""
+    """What each stage came to: (channels, height, width). LUMA has 1 channel, CHROMA 2, NATIVE and later 3 or 4."""
     saved: Mapping[str, Array]
-    """By name, (4, height, width): the textures asked for with `keep` that exist, as last saved."""
+    """The textures asked for with `keep` that exist, as last saved: (4, height, width) by name."""
     passes: tuple[PassRun, ...]
-    """In the order they came up; those whose stage never fired last."""
+    """What became of every pass, in the order they came up; those whose stage never fired come last."""
     rects: Mapping[str, Rect]
-    """By stage: the rect of the content as OFFSET and OFFSET ALIGN made it."""
+    """Where the content lies in each stage's texture, as OFFSET and OFFSET ALIGN made it."""
     coded: tuple[bytes, ...] = ()
     """The planes of OUTPUT asked for with `coded`."""
 
@@ -219,7 +221,7 @@ class Runner:
         self.release()
 
     def _values(self, frame: Frame, file: HookFile) -> dict[str, float]:
-        """Of every PARAM of a file. mpv fills in two by itself (its manual, "chroma_offset_x")."""
+        """The value of every PARAM of a file. mpv fills in two by itself (its manual, "chroma_offset_x")."""
         siting = {"chroma_offset_x": frame.siting[0], "chroma_offset_y": frame.siting[1]}
         names = {param.name for param in file.params}
         overrides = {name: value for name, value in siting.items() if name in names}
@@ -240,7 +242,7 @@ class _Playback:
     """The last stage to run, or None."""
     canvas: Canvas
     hooks: Sequence[Hooks]
-    """Of every file, in the player's order."""
+    """The files at work on this frame, in the player's order."""
     stages: dict[str, Picture] = field(default_factory=dict)
     """What the stages that fired came to."""
 

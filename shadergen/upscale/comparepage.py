@@ -23,18 +23,17 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class ComparedPicture:
-    """One picture: versions by name, each (1, 3 or 4, h, w), floats in 0..1 or codes; the first two are shown first.
-
-    `truth` has the size of the versions; PSNR and SSIM are of luma (BT.709, full range).
-    """
+    """One picture on the page. PSNR and SSIM are those of luma (BT.709, full range)."""
 
     name: str
     versions: Mapping[str, Array]
+    """Versions by name, each (1, 3 or 4, height, width), floats in 0..1 or codes; the first two are shown first."""
     truth: Array | None = None
+    """What the versions should be, of their size, if it is known."""
 
 
 def page(comparisons: Sequence[ComparedPicture]) -> str:
-    """The page. Raises ValueError when a truth has another size than the versions."""
+    """Write the page as HTML. Raises ValueError when a truth has another size than the versions."""
     items = []
     for comparison in comparisons:
         first = next(iter(comparison.versions.values()))

@@ -24,20 +24,20 @@ from shadergen.upscale import png
 
 Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.unsignedinteger[Any]]
-"""uint8 or uint16."""
+"""A picture as the integer codes of a file: uint8 or uint16, (channels, height, width)."""
 Depth = Literal[8, 16]
-"""Bits per channel of a picture in a file."""
+"""How many bits each channel of a picture in a file has."""
 
 _ORIENTATION = 0x0112
 _TIFF_DESCRIPTIONS = frozenset({270, 271, 272, 282, 283, 296, 305, 306, 315, 33432, 34665, 34853})
-"""Of a TIFF's tags, those that are about the picture: description, maker, model, resolution, software, date, artist,
+"""The tags of a TIFF that are about the picture: description, maker, model, resolution, software, date, artist,
 copyright, and the directories EXIF and GPS."""
 _QUALITY: Mapping[str, Mapping[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95},
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
 }
-"""For formats with losses: an enlarged picture is usually looked at closely."""
+"""Options of formats with losses: an enlarged picture is usually looked at closely."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def load(path: str | os.PathLike[str]) -> Image:
 
 
 def to_codes(pixels: npt.NDArray[Any], depth: Depth = 8) -> Codes:
-    """0..1 clipped and rounded to the codes of 8 bits (uint8) or 16 (uint16)."""
+    """Clip values to 0..1 and round them to the codes of 8 bits (uint8) or 16 (uint16)."""
     scaled = np.clip(pixels, 0, 1).astype(np.float64) * (2**depth - 1) + 0.5
     codes: Codes = scaled.astype(np.uint8 if depth == 8 else np.uint16)
     return codes
@@ -182,7 +182,7 @@ def _upright(pixels: Array, orientation: int) -> Array:
 
 
 def box_downscale(pixels: npt.NDArray[np.floating[Any]], factor: int) -> Array:
-    """(c, h, w) to (c, h // factor, w // factor) by the mean of whole boxes; texels beyond the last one are cropped.
+    """Scale (c, h, w) to (c, h // factor, w // factor) by the mean of whole boxes; what is left beyond is cropped.
 
     Raises ValueError when there is no whole box.
     """

@@ -18,7 +18,7 @@ Bytes = npt.NDArray[np.uint8]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
-"""By colour type."""
+"""How many channels each colour type has."""
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """The passes of an interlaced picture: first x and y, steps in x and y."""
 _MAX_PIXELS = 1 << 30
@@ -30,7 +30,7 @@ def is_deep(data: bytes) -> bool:
 
 
 def read(data: bytes) -> Array:
-    """The picture of a file that `is_deep`; raises ValueError for a damaged one."""
+    """Read the picture of a file that `is_deep`. Raises ValueError for a damaged one."""
     chunks = list(_chunks(data))
     kind, header = chunks[0]
     if kind != b"IHDR" or len(header) != 13:
@@ -56,7 +56,7 @@ def read(data: bytes) -> Array:
 
 
 def write(pixels: Array, icc: bytes = b"", exif: bytes = b"") -> bytes:
-    """A file with the picture, its colour profile and its EXIF data."""
+    """Write a file with the picture, its colour profile and its EXIF data."""
     channels, height, width = pixels.shape
     colour = next(type for type, count in _CHANNELS.items() if count == channels)
     texels = np.ascontiguousarray(np.moveaxis(pixels, 0, -1)).astype(">u2").view(np.uint8)

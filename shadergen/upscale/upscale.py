@@ -31,13 +31,13 @@ from shadergen.upscale.pictures import Codes, Depth, to_codes
 
 Array = npt.NDArray[np.float32]
 Progress = Callable[[float], None]
-"""Told the share that is done, 0 to 1."""
+"""A function that is told the share that is done, 0 to 1."""
 
 GRID = 32
 """Where tiles begin and how they grow, in texels."""
 _OVERLAPS = (32, 64, 128, 256)
 _BUDGET = 1 << 30
-"""Bytes of textures that a frame may take: no driver says how many it has."""
+"""How many bytes of textures a frame may take: no driver says how many it has."""
 _STRIP = 8
 """How far beyond its own edge a tile is compared with its neighbour, in texels of the source."""
 
@@ -57,7 +57,7 @@ class Tiling:
     overlap: int
 
     def spans(self, extent: int) -> list[Span]:
-        """Of an axis of so many texels."""
+        """The spans of an axis of so many texels, which cover it once."""
         cuts = [*range(0, extent, self.side), extent]
         return [
             Span(slice(start, stop), slice(max(0, start - self.overlap), min(extent, stop + self.overlap)))
@@ -110,7 +110,7 @@ class Upscaler:
         self.close()
 
     def __call__(self, pixels: Array, depth: Depth = 8, progress: Progress = lambda share: None) -> Codes:
-        """`pixels` of shape (1, 3 or 4, h, w) in 0..1 as codes of `depth` bits, (same, factor * h, factor * w).
+        """Enlarge `pixels` (1, 3 or 4, h, w) in 0..1 to codes of `depth` bits, (same, factor * h, factor * w).
 
         Colour goes in as full-range 4:4:4 YCbCr, so that shaders for LUMA, CHROMA and MAIN all find their plane. Alpha
         is played by itself as a grey picture; colours next to what is fully transparent are spread into it before, lest
@@ -160,7 +160,7 @@ class Upscaler:
     # Tiles -----------------------------------------------------------------------------------------------------------
 
     def _tiling(self, pixels: Array) -> Tiling | None:
-        """None where the picture is played whole."""
+        """How to cut a picture, or None where it is played whole."""
         height, width = pixels.shape[1:]
         side = self._largest() if self._side is None else self._side
         if side == 0 or (max(height, width) <= side and height * width <= side * side):
@@ -239,7 +239,7 @@ class Upscaler:
             raise _SeamError
 
     def _cut(self, codes: Codes, top: int, left: int, height: int, width: int) -> Codes:
-        """A rectangle given in texels of the source."""
+        """Cut out a rectangle that is given in texels of the source."""
         y, x = round(top * self.factor), round(left * self.factor)
         return codes[:, y : y + round(height * self.factor), x : x + round(width * self.factor)]
 
@@ -282,6 +282,6 @@ def side_by_side(before: Array, after: npt.NDArray[Any]) -> Array:
 
 
 def enlarge(pixels: Array, size: tuple[int, int]) -> Array:
-    """(c, h, w) resized bicubically to `size` (width, height), in 0..1, by Pillow."""
+    """Scale (c, h, w) bicubically to `size` (width, height), in 0..1, by Pillow."""
     resized = [np.asarray(Image.fromarray(channel, "F").resize(size, Image.Resampling.BICUBIC)) for channel in pixels]
     return np.clip(np.array(resized, np.float32), 0, 1)

@@ -33,7 +33,7 @@ SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in "mkv mp4 m4v mov webm avi ts m2ts mts mpg mpeg vob wmv flv ogv y4m".split()  # noqa: SIM905 - readable
 )
-"""Files that are clips."""
+"""The suffixes of files that are clips."""
 _MATRICES: Mapping[str, Matrix] = {
     "bt709": "bt709",
     "smpte170m": "bt601",
@@ -54,20 +54,21 @@ class Clip:
     """What is known of a clip's picture."""
 
     size: tuple[int, int]
-    """(width, height), upright."""
+    """The size of a frame, upright: (width, height)."""
     subsampling: str
-    """420, 422 or 444."""
+    """How chroma is subsampled: 420, 422 or 444."""
     depth: int
     full_range: bool
     colorspace: str
-    """ffmpeg's name: bt709, smpte170m, bt2020nc; guessed as players do where the file does not say."""
+    """The matrix by ffmpeg's name, such as bt709, smpte170m or bt2020nc; guessed as players do where the file does not
+    say."""
     siting: SitingName
     rate: Fraction
-    """Of the new clip; where the rate varies, one that has every frame."""
+    """Frames per second of the new clip; where the rate varies, one that has every frame."""
     start: float
     """Seconds from the beginning of the file to the first frame: sound may be earlier."""
     frames: int
-    """Estimated; 0 where nothing is known."""
+    """How many frames there are, estimated; 0 where nothing is known."""
     tags: Mapping[str, str]
     """ffmpeg's options for what is only passed on: primaries, transfer, aspect ratio of texels."""
     subtitles: tuple[str, ...]
@@ -185,7 +186,7 @@ def upscale_clip(
     progress: Callable[[int, int], None] = lambda done, frames: None,
     warn: Callable[[str], None] = lambda words: None,
 ) -> int:
-    """Write `path` enlarged by hook files (texts by name, in the player's order); the number of frames.
+    """Write `path` enlarged by hook files (texts by name, in the player's order), and count the frames.
 
     The new file appears under its name only when it is finished. `progress` is told frames done and expected, `warn`
     what ffmpeg says of a damaged file that it can go on with.
