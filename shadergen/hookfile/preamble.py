@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shadergen.hookfile.blocks import HookFile, HookPass, Param, UserBuffer, UserTexture
-from shadergen.hookfile.stages import bindings, resources
+from shadergen.hookfile.stages import bindings, names_of, resources
 
 INPUTS: Mapping[str, str] = {
     "frame": "int",
@@ -231,7 +231,7 @@ def _texture(name: str, unit: int, hooked: bool, compute: bool, dialect: Dialect
     if not compute:
         yield Varying(f"sg_pos{unit}")
     # Every name gets the whole text: Mesa cannot follow an alias of a macro whose arguments go over several lines.
-    for prefix in (name, *(["HOOKED"] if hooked else []), *(["MAIN"] if name == "MAINPRESUB" else [])):
+    for prefix in (*names_of(name), *(["HOOKED"] if hooked else [])):
         for suffix, text in _texture_macros(unit, compute, dialect).items():
             yield Macro(f"{prefix}_{suffix}", text)
 

@@ -68,6 +68,11 @@ def hooked_stages(file: HookFile) -> frozenset[str]:
     return frozenset(canonical(hook) for item in file.passes for hook in item.hooks)
 
 
+def first_stage(item: HookPass) -> str:
+    """The canonical name of the first stage that a pass hooks, to compile it for; LUMA if it hooks none."""
+    return canonical(item.hooks[0]) if item.hooks else "LUMA"
+
+
 def passes_at(file: HookFile, stage: str) -> Iterator[tuple[int, HookPass]]:
     """The passes that fire at a stage given by its canonical name, each with its index into `file.passes`."""
     for index, item in enumerate(file.passes):
@@ -82,6 +87,11 @@ def passes_at(file: HookFile, stage: str) -> Iterator[tuple[int, HookPass]]:
 def canonical(name: str) -> str:
     """The one name of a stage or texture that may have two: MAINPRESUB for MAIN (CM:852-855)."""
     return "MAINPRESUB" if name == "MAIN" else name
+
+
+def names_of(stage: str) -> tuple[str, ...]:
+    """Every name of a stage or texture that is given by its canonical one."""
+    return ("MAINPRESUB", "MAIN") if stage == "MAINPRESUB" else (stage,)
 
 
 def bindings(item: HookPass, stage: str) -> dict[str, bool]:

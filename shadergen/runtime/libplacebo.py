@@ -173,9 +173,39 @@ def _play(
     transfer: tuple[str, str],
     rgb: bool = False,
 ) -> Played:
-    height, width = luma.shape[1:]
-    pixel_format = _pixel_format(luma.shape, chroma.shape)
-    out_width, out_height = output_size
+    command = _command(luma.shape, chroma.shape, output_size, full_range, siting, transfer, rgb)
+    # The file has a plain name in a folder of its own: paths in a filter string would need two levels of escaping.
+    with tempfile.TemporaryDirectory(prefix="shadergen-") as folder:
+        with open(os.path.join(folder, "shader.glsl"), "w", encoding="utf-8") as file:
+            file.write(shader_text)
+        stdout, stderr, code = _execute(command, _codes(luma) + _codes(chroma), folder, timeout, where)
+    log = _Log.read(stderr.decode("utf-8", "replace"))
+    if log.fault is not None:
+        raise ShaderRunError(where, log.fault)
+    codes = np.frombuffer(stdout, "<u2")
+    width, height = output_size
+    expected = (4 if rgb else 3) * width * height
+    if codes.size != expected:
+        problem = f"found {codes.size} samples from ffmpeg (exit code {code}), expected {expected}"
+        raise ShaderRunError(where, problem)
+    if rgb:  # packed, with alpha: planes of RGB make ffmpeg 5.1 crash
+        codes = codes.reshape(height, width, 4)[:, :, :3].transpose(2, 0, 1)
+    picture = codes.reshape(3, height, width).astype(np.float32) / np.float32(65535)
+    return Played(picture, log.ran, log.skipped, log.device)
+
+
+def _command(
+    luma: tuple[int, ...],
+    chroma: tuple[int, ...],
+    output_size: tuple[int, int],
+    full_range: bool,
+    siting: Siting,
+    transfer: tuple[str, str],
+    rgb: bool,
+) -> list[str]:
+    """The call of ffmpeg for planes of these shapes, which come by standard input as codes of 16 bits."""
+    height, width = luma[1:]
+    pixel_format = _pixel_format(luma, chroma)
     command = ["ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "level+trace"]
     command += ["-init_hw_device", "vulkan=vk:0", "-filter_hw_device", "vk"]
     command += ["-f", "rawvideo", "-pix_fmt", pixel_format, "-s", f"{width}x{height}"]
@@ -187,29 +217,12 @@ def _play(
         range=range_,
         format=pixel_format,
         output="rgba64le" if rgb else "yuv444p16le",
-        width=out_width,
-        height=out_height,
+        width=output_size[0],
+        height=output_size[1],
         upload=upload,
         download=download,
     )
-    command += ["-i", "-", "-vf", filters, "-frames:v", "1", "-f", "rawvideo", "-"]
-    # The file has a plain name in a folder of its own: paths in a filter string would need two levels of escaping.
-    with tempfile.TemporaryDirectory(prefix="shadergen-") as folder:
-        with open(os.path.join(folder, "shader.glsl"), "w", encoding="utf-8") as file:
-            file.write(shader_text)
-        stdout, stderr, code = _execute(command, _codes(luma) + _codes(chroma), folder, timeout, where)
-    log = _Log.read(stderr.decode("utf-8", "replace"))
-    if log.fault is not None:
-        raise ShaderRunError(where, log.fault)
-    codes = np.frombuffer(stdout, "<u2")
-    expected = (4 if rgb else 3) * out_width * out_height
-    if codes.size != expected:
-        problem = f"found {codes.size} samples from ffmpeg (exit code {code}), expected {expected}"
-        raise ShaderRunError(where, problem)
-    if rgb:  # packed, with alpha: planes of RGB make ffmpeg 5.1 crash
-        codes = codes.reshape(out_height, out_width, 4)[:, :, :3].transpose(2, 0, 1)
-    picture = codes.reshape(3, out_height, out_width).astype(np.float32) / np.float32(65535)
-    return Played(picture, log.ran, log.skipped, log.device)
+    return [*command, "-i", "-", "-vf", filters, "-frames:v", "1", "-f", "rawvideo", "-"]
 
 
 def _pixel_format(luma: tuple[int, ...], chroma: tuple[int, ...]) -> str:

@@ -123,18 +123,15 @@ def show(
     where = ", ".join(shaders) or str(clip)
     with tempfile.TemporaryDirectory(prefix="shadergen-") as name:
         folder = Path(name)
-        files = []
-        for file, text in shaders.items():
-            (folder / file).write_text(text, "utf-8")
-            files.append(f"--glsl-shaders-append={folder / file}")
         log, pipe = folder / "log", folder / "ipc"
         command = ["mpv", *_OPTIONS, f"--vo={renderer}", f"--gpu-api={api}", f"--gpu-context={_CONTEXTS[api]}"]
         command += [f"--geometry={size[0]}x{size[1]}+0+0", f"--input-ipc-server={pipe}", f"--log-file={log}"]
-        environment = {key: value for key, value in os.environ.items() if key != "WAYLAND_DISPLAY"}
+        for file, text in shaders.items():
+            (folder / file).write_text(text, "utf-8")
+            command.append(f"--glsl-shaders-append={folder / file}")
         process = subprocess.Popen(
-            [*command, *files, *options, "--", str(clip)],
-            env=environment
-            | {"DISPLAY": display, "LIBGL_ALWAYS_SOFTWARE": environment.get("LIBGL_ALWAYS_SOFTWARE", "")},
+            [*command, *options, "--", str(clip)],
+            env=_environment(display),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -150,6 +147,12 @@ def show(
             raise ShaderRunError(where, f"found an mpv that {problem}, expected a frame ({'; '.join(complaints[:3])})")
         version = re.search(r"^\[.*?\]\[v\]\[cplayer\] mpv v?(\S+)", text, re.MULTILINE)
         return Shown(_pixels(folder / "window.png"), complaints, version[1] if version else "")
+
+
+def _environment(display: str) -> dict[str, str]:
+    """This process's environment, with that X server for a screen and no other."""
+    environment = {key: value for key, value in os.environ.items() if key != "WAYLAND_DISPLAY"}
+    return {"LIBGL_ALWAYS_SOFTWARE": ""} | environment | {"DISPLAY": display}
 
 
 def _pixels(screenshot: Path) -> Array:

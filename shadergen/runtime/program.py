@@ -19,7 +19,7 @@ from shadergen.errors import ShaderRunError
 from shadergen.hookfile import CompileFault, HookFile, HookPass
 from shadergen.hookfile.dialects import OpenGL
 from shadergen.hookfile.preamble import SUBGROUPS, preamble
-from shadergen.hookfile.stages import canonical, initial_values
+from shadergen.hookfile.stages import first_stage, initial_values
 
 Storage = Literal["rgba32f", "rgba16f"]
 """The format of every texture that a hook pass writes."""
@@ -223,9 +223,8 @@ def compile_passes(
     programs = Programs(context, file, storage, "<shader>")
     faults: list[CompileFault] = []
     for item in file.passes:
-        stage = canonical(item.hooks[0]) if item.hooks else "LUMA"
         try:
-            programs.of_pass(item, stage, values)
+            programs.of_pass(item, first_stage(item), values)
         except CompileError as error:
             faults += error.faults
     programs.release()

@@ -188,12 +188,12 @@ class Runner:
             Hooks(
                 loaded,
                 canvas,
-                self._values(frame, loaded.file),
-                whole(frame.size),
-                output_size,
-                "LUMA" in frame.planes,
-                timers,
-                progress,
+                values=self._values(frame, loaded.file),
+                source_rect=whole(frame.size),
+                output_size=output_size,
+                video="LUMA" in frame.planes,
+                timers=timers,
+                progress=progress,
             )
             for loaded in self._loaded
         ]
@@ -263,7 +263,7 @@ class _Playback:
             return values[:channels] * np.float32(picture.mul) if picture.mul != 1.0 else values[:channels]
 
         saved = {name: picture for hooks in self.hooks for name, picture in hooks.saved.items()}
-        named = {name: picture for stage, picture in self.stages.items() for name in _names(stage)}
+        named = {name: picture for stage, picture in self.stages.items() for name in stages.names_of(stage)}
         wanted = named if only is None else named.keys() & set(only)
         return Result(
             planes={name: read(named[name], named[name].channels) for name in named if name in wanted},
@@ -370,10 +370,6 @@ def _same_size(rect: Rect, size: Size) -> bool:
     (sample_src_info without correct_subpixel_offsets; mpv's --scaler-resizes-only)."""
     x0, y0, x1, y1 = rect
     return abs(size[0] / (x1 - x0) - 1) <= 1e-6 and abs(size[1] / (y1 - y0) - 1) <= 1e-6
-
-
-def _names(stage: str) -> tuple[str, ...]:
-    return ("MAINPRESUB", "MAIN") if stage == "MAINPRESUB" else (stage,)
 
 
 def _ratio(extent: int, reference: int) -> float:

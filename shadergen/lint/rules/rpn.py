@@ -9,6 +9,7 @@ from shadergen.hookfile import Rpn
 from shadergen.hookfile.rpn import LIBPLACEBO_RPN_TOKENS
 from shadergen.hookfile.stages import (
     EXPRESSION_NAMES,
+    PLANES,
     STAGE_ORDER,
     initial_values,
     may_exist,
@@ -140,7 +141,7 @@ def _rpn_plane(shader: Shader) -> Iterator[Finding]:
     vo=gpu skips the pass; libplacebo disables the whole file from there on.
     """
     for block, name, rpn in each_expression(shader):
-        planes = sorted(rpn.names() & {"LUMA", "CHROMA", "ALPHA", "RGB", "XYZ"} - set(block.hooks))
+        planes = sorted(rpn.names() & frozenset(PLANES) - set(block.hooks))
         if planes and not set(block.hooks) & {"LUMA", "CHROMA", "CHROMA_SCALED"}:
             message = (
                 f"found {planes[0]} in {name} of a pass that hooks {listed(block.hooks)}, expected HOOKED or NATIVE"
