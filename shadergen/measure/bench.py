@@ -26,7 +26,8 @@ from shadergen.measure.report import Measured, Report, SharedBytes, file_reports
 from shadergen.runtime.canvas import Size
 from shadergen.runtime.clock import is_software
 from shadergen.runtime.context import describe, open_context
-from shadergen.runtime.runner import FIRED_STAGES, Frame, Result, Runner
+from shadergen.runtime.playback import FIRED_STAGES
+from shadergen.runtime.runner import Frame, Result, Runner
 
 GPU_SIZE = (1920, 1080)
 SOFTWARE_SIZE = (480, 270)
