@@ -25,6 +25,7 @@ from shadergen.runtime.colour import rgb_to_ycbcr
 from shadergen.runtime.context import open_context
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.upscale import video
+from shadergen.upscale.clip import probe
 
 ROOT = Path(__file__).resolve().parent.parent
 X264 = ("-c:v", "libx264", "-crf", "12", "-x264-params")
@@ -50,7 +51,7 @@ def encode(path: Path, format: str, size: str, range: str, encoder: tuple[str, .
 
 def expected(text: str, name: str, path: Path, floats: bool) -> np.ndarray:
     """The runner's RGB picture; `floats` where the player merges chroma planes into a texture of floats first."""
-    clip = video.probe(path)
+    clip = probe(path)
     context = open_context()
     try:
         with video.decoded(path, clip) as frames, Runner(context, parse(text, name), where=name) as runner:

@@ -9,14 +9,10 @@ shown when it was, by its own time and not by its number, since files of varying
 from __future__ import annotations
 
 import contextlib
-import json
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,150 +21,21 @@ import numpy as np
 from shadergen.errors import ShadergenError
 from shadergen.files import whole_file
 from shadergen.hookfile import parse
-from shadergen.runtime.colour import SITINGS, Matrix, Siting, SitingName, ycbcr_decoding
+from shadergen.runtime.colour import ycbcr_decoding
 from shadergen.runtime.context import open_context
 from shadergen.runtime.runner import CodedPlane, Frame, Runner
+from shadergen.upscale.clip import Clip, probe
 
 SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in "mkv mp4 m4v mov webm avi ts m2ts mts mpg mpeg vob wmv flv ogv y4m".split()  # noqa: SIM905 - readable
 )
 """The suffixes of files that are clips."""
-_MATRICES: Mapping[str, Matrix] = {
-    "bt709": "bt709",
-    "smpte170m": "bt601",
-    "bt470bg": "bt601",
-    "bt2020nc": "bt2020",
-}
-_SITINGS: Mapping[str, SitingName] = {"left": "left", "center": "center", "topleft": "topleft"}
 _TEXT_SUBTITLES = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text"})
 _MP4 = frozenset({".mp4", ".m4v", ".mov"})
 _ENCODERS: Mapping[str, str] = {".webm": "-c:v libvpx-vp9 -crf 18 -b:v 0 -row-mt 1"}
 _ENCODER = "-c:v libx264 -crf 14"
 _SILENT = "no reason given"
-_SUBSAMPLED = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
-
-
-@dataclass(frozen=True)
-class Clip:
-    """What is known of a clip's picture."""
-
-    size: tuple[int, int]
-    """The size of a frame, upright: (width, height)."""
-    subsampling: str
-    """How chroma is subsampled: 420, 422 or 444."""
-    depth: int
-    full_range: bool
-    colorspace: str
-    """The matrix by ffmpeg's name, such as bt709, smpte170m or bt2020nc; guessed as players do where the file does not
-    say."""
-    siting: SitingName
-    rate: Fraction
-    """Frames per second of the new clip; where the rate varies, one that has every frame."""
-    start: float
-    """Seconds from the beginning of the file to the first frame: sound may be earlier."""
-    frames: int
-    """How many frames there are, estimated; 0 where nothing is known."""
-    tags: Mapping[str, str]
-    """ffmpeg's options for what is only passed on: primaries, transfer, aspect ratio of texels."""
-    subtitles: tuple[str, ...]
-    """The codec of each subtitle stream."""
-    is_rgb: bool
-
-    @property
-    def format(self) -> str:
-        """The pixel format of the raw frames."""
-        return f"yuv{self.subsampling}p" + (f"{self.depth}le" if self.depth > 8 else "")
-
-    @property
-    def matrix(self) -> Matrix:
-        return _MATRICES[self.colorspace]
-
-    @property
-    def shift(self) -> Siting:
-        """The siting in luma texels, for the directions that are subsampled."""
-        shift, ratio = SITINGS[self.siting], _SUBSAMPLED[self.subsampling]
-        return (shift[0] if ratio[0] == 2 else 0.0, shift[1] if ratio[1] == 2 else 0.0)
-
-
-def probe(path: Path) -> Clip:
-    """What ffprobe says about a clip. Raises ShadergenError where it is none, or there is no ffmpeg."""
-    for program in ("ffmpeg", "ffprobe"):
-        if shutil.which(program) is None:
-            raise ShadergenError(path, f"found no {program}, expected it for clips", "install ffmpeg")
-    command = ["ffprobe", "-v", "error", "-of", "json", "-show_format", "-show_streams", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode != 0:
-        reason = done.stderr.strip().splitlines()[-1].rpartition(": ")[2] if done.stderr.strip() else "no reason given"
-        raise ShadergenError(path, f"found nothing that ffmpeg can read ({reason}), expected a clip")
-    found = json.loads(done.stdout)
-    pictures = [
-        stream
-        for stream in found.get("streams", ())
-        if stream["codec_type"] == "video" and not stream.get("disposition", {}).get("attached_pic")
-    ]
-    if not pictures or not pictures[0].get("width"):
-        raise ShadergenError(path, "found no video in it, expected a clip")
-    subtitles = (stream.get("codec_name", "") for stream in found["streams"] if stream["codec_type"] == "subtitle")
-    return _clip(path, pictures[0], found.get("format", {}), tuple(subtitles))
-
-
-def _clip(path: Path, stream: Mapping[str, Any], container: Mapping[str, Any], subtitles: tuple[str, ...]) -> Clip:
-    size = (int(stream["width"]), int(stream["height"]))
-    turned = [float(data["rotation"]) for data in stream.get("side_data_list", ()) if "rotation" in data]
-    if turned and round(turned[0] / 90) % 2:
-        size = size[::-1]
-    subsampling, depth, is_rgb = _pixel_format(stream.get("pix_fmt", ""))
-    rate, average = _fraction(stream.get("r_frame_rate")), _fraction(stream.get("avg_frame_rate"))
-    if not 0 < rate <= 240:
-        rate = average
-    if not 0 < rate <= 240:
-        raise ShadergenError(path, f"found a frame rate of {float(rate):g}, expected one up to 240")
-    seconds = float(stream.get("duration") or container.get("duration") or 0)
-    colorspace = stream.get("color_space", "unknown")
-    if is_rgb or colorspace not in _MATRICES:
-        # mpv and libplacebo guess by the size, too (mp_csp_guess_colorspace).
-        colorspace = "bt709" if is_rgb or size[0] >= 1280 or size[1] > 576 else "smpte170m"
-    tags = {
-        option: stream[key]
-        for option, key in (("-color_primaries", "color_primaries"), ("-color_trc", "color_transfer"))
-        if stream.get(key, "unknown") not in ("unknown", "reserved")
-    }
-    aspect = stream.get("sample_aspect_ratio", "1:1").replace(":", "/")
-    if aspect not in ("1/1", "0/1", "N/A"):
-        tags["-vf"] = f"setsar={aspect}"
-    return Clip(
-        size=size,
-        subsampling=subsampling,
-        depth=depth,
-        full_range=not is_rgb and stream.get("color_range", "tv") == "pc",
-        colorspace=colorspace,
-        siting=_SITINGS.get(stream.get("chroma_location", ""), "left"),
-        rate=rate,
-        start=max(0.0, float(stream.get("start_time") or 0) - float(container.get("start_time") or 0)),
-        frames=round(seconds * rate),
-        tags=tags,
-        subtitles=subtitles,
-        is_rgb=is_rgb,
-    )
-
-
-def _pixel_format(name: str) -> tuple[str, int, bool]:
-    """Subsampling, bits and whether it is RGB, of ffmpeg's pixel format; rare formats become the next larger one."""
-    depth = next((bits for bits in (10, 12, 14, 16) if f"{bits}le" in name or f"{bits}be" in name), 8)
-    depth = {14: 16}.get(depth, depth)
-    if name.startswith(("p010", "p016", "nv12", "nv21", "gray")) or "420" in name or "411" in name or "410" in name:
-        return "420", depth, False
-    if name.startswith(("yuyv", "uyvy", "nv16", "p210")) or "422" in name or "440" in name:
-        return "422", depth, False
-    return "444", depth, not name.startswith(("yuv", "nv24", "p410", "ayuv", "vuya"))
-
-
-def _fraction(text: Any) -> Fraction:
-    try:
-        return Fraction(str(text))
-    except (ValueError, ZeroDivisionError):
-        return Fraction(0)
 
 
 def encoder_arguments(output: Path) -> str:
@@ -224,8 +91,7 @@ def upscale_clip(
 def _enlarged(clip: Clip, factor: float) -> tuple[int, int]:
     """The new size: whole chroma samples, since most encoders refuse parts of them."""
     across, down = (
-        max(ratio, round(extent * factor / ratio) * ratio)
-        for extent, ratio in zip(clip.size, _SUBSAMPLED[clip.subsampling], strict=True)
+        max(ratio, round(extent * factor / ratio) * ratio) for extent, ratio in zip(clip.size, clip.ratio, strict=True)
     )
     return across, down
 
@@ -234,7 +100,7 @@ def _layout(clip: Clip, size: tuple[int, int]) -> tuple[CodedPlane, ...]:
     """The planes of a raw frame of the enlarged clip."""
     decode, offset = ycbcr_decoding(clip.matrix, clip.full_range, clip.depth)
     encode = np.linalg.inv(decode)
-    ratio = _SUBSAMPLED[clip.subsampling]
+    ratio = clip.ratio
     chroma = (-(-size[0] // ratio[0]), -(-size[1] // ratio[1]))
     rows = [(*(float(v) for v in row), -float(shift)) for row, shift in zip(encode, offset, strict=True)]
     y, cb, cr = ((r, g, b, shift) for r, g, b, shift in rows)
@@ -271,7 +137,7 @@ def decoded(path: Path, clip: Clip, warn: Callable[[str], None] = lambda words: 
 
 
 def _frames(stream: IO[bytes], clip: Clip) -> Iterator[Frame]:
-    (width, height), ratio = clip.size, _SUBSAMPLED[clip.subsampling]
+    (width, height), ratio = clip.size, clip.ratio
     chroma = (2, -(-height // ratio[1]), -(-width // ratio[0]))
     kind = np.dtype("<u2" if clip.depth > 8 else "u1")
     luma_count, chroma_count = width * height, chroma[1] * chroma[2]

@@ -25,6 +25,7 @@ from shadergen.runtime.colour import rgb_to_ycbcr
 from shadergen.runtime.runner import Runner
 from shadergen.target import Target
 from shadergen.upscale import video
+from shadergen.upscale.clip import probe
 from tests.gpu.conftest import missing
 from tests.nets import c_model
 
@@ -76,7 +77,7 @@ CHROMA = {"chroma.glsl": compiled("chroma", Target("fragment"))}
 
 def expected(gl: moderngl.Context, files: dict[str, str], path: Path, renderer: str) -> Any:
     """The runner's picture of what ffmpeg decodes, RGB in 0..1."""
-    clip = video.probe(path)
+    clip = probe(path)
     (name, text), *others = files.items()
     after = {other: parse(text) for other, text in others}
     with video.decoded(path, clip) as frames, Runner(gl, parse(text), where=name, after=after) as runner:

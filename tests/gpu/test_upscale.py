@@ -22,7 +22,8 @@ from shadergen.cli import main
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import parse
 from shadergen.target import Target
-from shadergen.upscale import png, video
+from shadergen.upscale import png
+from shadergen.upscale.clip import probe
 from shadergen.upscale.pictures import load
 from shadergen.upscale.upscale import Tiling, Upscaler
 from tests.nets import c_model
@@ -224,7 +225,7 @@ def make_clip(path: Path, format: str, *options: str, size: str = "32x18") -> np
 
 
 def luma(path: Path, format: str) -> npt.NDArray[np.integer[Any]]:
-    clip = video.probe(path)
+    clip = probe(path)
     command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", format, "-"]
     raw = subprocess.run(command, check=True, capture_output=True).stdout
     frames = np.frombuffer(raw, "<u2" if clip.depth > 8 else "u1").reshape(3, -1)
@@ -260,7 +261,7 @@ def test_a_clip_keeps_its_codes(
     after = luma(tmp_path / "out.mkv", format)
     # fp16 has 11 bits: codes of 10 may be off by one, those of 8 not.
     assert np.abs(after.astype(int) - before.repeat(2, 1).repeat(2, 2)).max() <= (1 if "10" in format else 0)
-    old, new = video.probe(tmp_path / "in.mkv"), video.probe(tmp_path / "out.mkv")
+    old, new = probe(tmp_path / "in.mkv"), probe(tmp_path / "out.mkv")
     assert (new.format, new.full_range, new.colorspace, new.siting) == (
         old.format,
         old.full_range,
@@ -298,7 +299,7 @@ def test_a_clip_gets_whole_chroma_samples(copying: Path, tmp_path: Path) -> None
     make_clip(tmp_path / "in.mkv", "yuv420p", size="32x18")  # 1.39 times this is 44.5 by 25
     result = run("upscale", tmp_path / "in.mkv", "-o", tmp_path / "out.mkv", "--shader", copying, "--factor", 1.39)
     assert result.exit_code == 0, result.output
-    assert video.probe(tmp_path / "out.mkv").size == (44, 26)
+    assert probe(tmp_path / "out.mkv").size == (44, 26)
 
 
 @needs_ffmpeg
