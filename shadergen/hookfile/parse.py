@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from shadergen.errors import HookFileError
@@ -55,7 +56,7 @@ def scan(text: str) -> tuple[HookFile, tuple[GrammarFault, ...]]:
     blocks: list[Block] = []
     faults: list[GrammarFault] = []
     for directives, body, body_line in _split_blocks(text, start):
-        reader = _BlockReader(directives, body, body_line)
+        reader = _READERS.get(directives[0].name, _HookPassReader)(directives, body, body_line)
         block = reader.read()
         faults.extend(reader.faults)
         if block is not None and not reader.faults:
@@ -86,8 +87,8 @@ def _split_blocks(text: str, start: int) -> Iterable[tuple[tuple[Directive, ...]
         position = end
 
 
-class _BlockReader:
-    """Turns one block's directives and body into its dataclass, collecting every fault on the way."""
+class _BlockReader(ABC):
+    """One block's directives and body, and the faults found while its dataclass is made of them."""
 
     def __init__(self, directives: tuple[Directive, ...], body: str, body_line: int) -> None:
         self.directives = directives
@@ -95,14 +96,9 @@ class _BlockReader:
         self.body_line = body_line
         self.faults: list[GrammarFault] = []
 
+    @abstractmethod
     def read(self) -> Block | None:
-        kind = self.directives[0].name
-        readers: Mapping[str, Callable[[], Block | None]] = {
-            "TEXTURE": self._texture,
-            "BUFFER": self._buffer,
-            "PARAM": self._param,
-        }
-        return readers.get(kind, self._hook_pass)()
+        """The block, or None where too little of it can be read."""
 
     def _fault(self, line: int, problem: str, source: str) -> None:
         self.faults.append(GrammarFault(line, problem, source))
@@ -114,7 +110,45 @@ class _BlockReader:
             "US:506-508, CM:288-290",
         )
 
-    def _hook_pass(self) -> HookPass | None:
+    def _values(self, kind: str, known: tuple[str, ...]) -> dict[str, Directive]:
+        values: dict[str, Directive] = {}
+        for directive in self.directives:
+            if directive.name != kind and directive.name not in known:
+                self._unknown(directive, ", ".join((kind, *known)))
+            values[directive.name] = directive
+        return values
+
+    def _choice(self, directive: Directive | None, known: tuple[_Word, ...], source: str) -> _Word | None:
+        if directive is None:
+            return None
+        for word in known:
+            if directive.value == word:
+                return word
+        problem = f"found {directive.name} {directive.value!r}, expected one of {', '.join(known)}"
+        self._fault(directive.line, problem, source)
+        return None
+
+    def _bound(self, directive: Directive | None) -> float | None:
+        return None if directive is None else self._number(directive.value, directive.line, directive.name)
+
+    def _number(self, text: str, line: int, what: str) -> float | None:
+        numbers = _numbers(text, float)
+        if numbers is None or len(numbers) != 1:
+            self._fault(line, f"found {text.strip()[:40]!r} as {what}, expected a number", "US:43-98, CM:618-649")
+            return None
+        return numbers[0]
+
+    def _hex(self) -> bytes:
+        try:
+            return bytes.fromhex(self.body)  # white space is skipped, as libplacebo does; vo=gpu wants one line
+        except ValueError:
+            problem = f"found {self.body.strip()[:20]!r}..., expected hexadecimal digits"
+            self._fault(self.body_line, problem, "US:632-637, CM:438-443")
+            return b""
+
+
+class _HookPassReader(_BlockReader):
+    def read(self) -> HookPass | None:
         lists: dict[str, list[str]] = {"HOOK": [], "BIND": []}
         limits = {"HOOK": MAX_HOOKS, "BIND": MAX_BINDS}
         values: dict[str, Directive] = {}
@@ -192,9 +226,11 @@ class _BlockReader:
         width, height, *threads = (int(number) for number in numbers)
         return Compute((width, height), (threads[0], threads[1]) if threads else (width, height))
 
-    def _texture(self) -> UserTexture | None:
+
+class _TextureReader(_BlockReader):
+    def read(self) -> UserTexture | None:
         values = self._values("TEXTURE", ("SIZE", "FORMAT", "FILTER", "BORDER", "STORAGE"))
-        size = self._texture_size(values.get("SIZE"))
+        size = self._size(values.get("SIZE"))
         filter = self._choice(values.get("FILTER"), _FILTERS, "US:535-549, CM:383-394")
         border = self._choice(values.get("BORDER"), _BORDERS, "US:596-607, CM:396-409")
         line = self.directives[0].line
@@ -213,7 +249,7 @@ class _BlockReader:
             body_line=self.body_line,
         )
 
-    def _texture_size(self, directive: Directive | None) -> tuple[int, ...]:
+    def _size(self, directive: Directive | None) -> tuple[int, ...]:
         if directive is None:
             return (1, 1)
         numbers = _numbers(directive.value, int)
@@ -223,7 +259,9 @@ class _BlockReader:
             return (1, 1)
         return tuple(int(number) for number in numbers)
 
-    def _buffer(self) -> UserBuffer | None:
+
+class _BufferReader(_BlockReader):
+    def read(self) -> UserBuffer | None:
         values = self._values("BUFFER", ("STORAGE", "VAR"))
         variables: list[BufferVar] = []
         for directive in self.directives:
@@ -244,20 +282,15 @@ class _BlockReader:
             body_line=self.body_line,
         )
 
-    def _param(self) -> Param | None:
+
+class _ParamReader(_BlockReader):
+    def read(self) -> Param | None:
         values = self._values("PARAM", ("DESC", "TYPE", "MINIMUM", "MAXIMUM"))
         line = self.directives[0].line
         words = values["TYPE"].value.split() if "TYPE" in values else []
         enum = words[:1] == ["ENUM"]
-        words = words[1:] if enum else words
-        mode: ParamMode = "VARIABLE"
-        if words[:1] == ["DEFINE"]:
-            mode, words = "DEFINE", ["int"]
-        elif words[:1] == ["DYNAMIC"]:
-            mode, words = "DYNAMIC", words[1:]
-        elif words[:1] == ["CONSTANT"]:
-            mode, words = "CONSTANT", words[1:]
-        if len(words) != 1 or words[0] not in ("float", "int", "uint"):
+        mode, type = _mode_and_type(words[1:] if enum else words)
+        if type not in ("float", "int", "uint"):
             found = values["TYPE"].value if "TYPE" in values else "no TYPE"
             self._fault(line, f"found {found!r}, expected TYPE float, int, uint or DEFINE", "US:190-206, CM:704-758")
             return None
@@ -267,7 +300,7 @@ class _BlockReader:
             self._fault(line, "found an ENUM without names, expected one per line", "US:159-163, CM:796-800")
         return Param(
             name=values["PARAM"].value,
-            type=words[0],
+            type=type,
             initial=initial or 0.0,
             desc=values["DESC"].value if "DESC" in values else "",
             minimum=self._bound(values.get("MINIMUM")),
@@ -278,41 +311,26 @@ class _BlockReader:
             body_line=self.body_line,
         )
 
-    def _values(self, kind: str, known: tuple[str, ...]) -> dict[str, Directive]:
-        values: dict[str, Directive] = {}
-        for directive in self.directives:
-            if directive.name != kind and directive.name not in known:
-                self._unknown(directive, ", ".join((kind, *known)))
-            values[directive.name] = directive
-        return values
 
-    def _choice(self, directive: Directive | None, known: tuple[_Word, ...], source: str) -> _Word | None:
-        if directive is None:
-            return None
-        for word in known:
-            if directive.value == word:
-                return word
-        problem = f"found {directive.name} {directive.value!r}, expected one of {', '.join(known)}"
-        self._fault(directive.line, problem, source)
-        return None
+def _mode_and_type(words: list[str]) -> tuple[ParamMode, str]:
+    """What a TYPE says, ENUM left out; a type that is none where it says something else."""
+    match words:
+        case ["DEFINE", *_]:
+            return "DEFINE", "int"
+        case ["DYNAMIC", type]:
+            return "DYNAMIC", type
+        case ["CONSTANT", type]:
+            return "CONSTANT", type
+        case _:
+            return "VARIABLE", " ".join(words)
 
-    def _bound(self, directive: Directive | None) -> float | None:
-        return None if directive is None else self._number(directive.value, directive.line, directive.name)
 
-    def _number(self, text: str, line: int, what: str) -> float | None:
-        numbers = _numbers(text, float)
-        if numbers is None or len(numbers) != 1:
-            self._fault(line, f"found {text.strip()[:40]!r} as {what}, expected a number", "US:43-98, CM:618-649")
-            return None
-        return numbers[0]
-
-    def _hex(self) -> bytes:
-        try:
-            return bytes.fromhex(self.body)  # white space is skipped, as libplacebo does; vo=gpu wants one line
-        except ValueError:
-            problem = f"found {self.body.strip()[:20]!r}..., expected hexadecimal digits"
-            self._fault(self.body_line, problem, "US:632-637, CM:438-443")
-            return b""
+_READERS: Mapping[str, type[_BlockReader]] = {
+    "TEXTURE": _TextureReader,
+    "BUFFER": _BufferReader,
+    "PARAM": _ParamReader,
+}
+"""What reads a block, by its first directive; anything else is a pass."""
 
 
 def _numbers(text: str, kind: type[int] | type[float]) -> list[float] | None:
