@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shadergen.hookfile import HookPass, Rpn, UserTexture, parse, stages
+from shadergen.hookfile.blocks import Offset
 from shadergen.hookfile.stages import DisabledError, Scope
 
 BODY = "vec4 hook() { return vec4(0.0); }\n"
@@ -129,3 +130,14 @@ def test_expressions_know_parameters_and_the_names_of_enums() -> None:
 @pytest.mark.parametrize(("value", "nearest"), [(0.5, 1), (-0.5, -1), (0.49999, 0), (2.5, 3), (-2.4, -2)])
 def test_halves_are_rounded_away_from_zero(value: float, nearest: int) -> None:
     assert stages.roundf(value) == nearest
+
+
+@pytest.mark.parametrize(
+    ("offset", "rect"),
+    [(None, (0.5, 0, 16.5, 12)), ((-0.5, 1), (0, 1, 16, 13)), ("ALIGN", (0, 0, 16, 12))],
+)
+def test_offset_says_where_the_content_lies_in_a_result(offset: Offset | None, rect: stages.Rect) -> None:
+    """Chroma of left siting lies a quarter of its texel to the right of the frame; here a pass doubles it."""
+    item = HookPass(("CHROMA",), BODY, offset=offset)
+    assert stages.misalignment((0.25, 0, 8.25, 6), (0, 0, 16, 12)) == (0.25, 0)
+    assert stages.result_rect(item, (16, 12), (8, 6), (0.25, 0, 8.25, 6), (0, 0, 16, 12)) == rect

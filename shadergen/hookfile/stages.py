@@ -73,6 +73,12 @@ def first_stage(item: HookPass) -> str:
     return canonical(item.hooks[0]) if item.hooks else "LUMA"
 
 
+def last_stage(file: HookFile, fired: Iterable[str]) -> str | None:
+    """The last of the stages `fired`, given in a frame's order, that the file hooks; None where it hooks none."""
+    hooked = hooked_stages(file)
+    return next((stage for stage in reversed(tuple(fired)) if stage in hooked), None)
+
+
 def passes_at(file: HookFile, stage: str) -> Iterator[tuple[int, HookPass]]:
     """The passes that fire at a stage given by its canonical name, each with its index into `file.passes`."""
     for index, item in enumerate(file.passes):
@@ -229,7 +235,32 @@ def roundf(value: float) -> int:
     return int(math.copysign(math.floor(abs(value) + 0.5), value))
 
 
-def last_stage(file: HookFile, fired: Iterable[str]) -> str | None:
-    """The last of the stages `fired`, given in a frame's order, that the file hooks; None where it hooks none."""
-    hooked = hooked_stages(file)
-    return next((stage for stage in reversed(tuple(fired)) if stage in hooked), None)
+# ---------------------------------------------------------------------------------------------------------------------
+# Where the content lies
+
+Rect = tuple[float, float, float, float]
+"""Where the frame's content lies in a texture: (x0, y0, x1, y1) in its texels."""
+
+
+def misalignment(rect: Rect, source: Rect) -> tuple[float, float]:
+    """How far a content's origin is from where the frame's would be, across and down, in texels of its own texture.
+
+    `source` is the rectangle called NATIVE_CROPPED. OFFSET ALIGN moves NAME_pos of the hooked picture by this much.
+    """
+    scale_x, scale_y = ((rect[2 + axis] - rect[axis]) / (source[2 + axis] - source[axis]) for axis in (0, 1))
+    return (rect[0] - scale_x * source[0], rect[1] - scale_y * source[1])
+
+
+def result_rect(item: HookPass, size: tuple[int, int], hooked: Dimensions, rect: Rect, source: Rect) -> Rect:
+    """Where the content lies in the result of a pass: where it was in the hooked picture, scaled and moved by OFFSET.
+
+    `size` is the result's, `hooked` and `rect` are the picture's. OFFSET ALIGN undoes the misalignment.
+    """
+    scale_x, scale_y = size[0] / hooked[0], size[1] / hooked[1]
+    x0, y0, x1, y1 = (edge * scale for edge, scale in zip(rect, (scale_x, scale_y) * 2, strict=True))
+    if item.offset == "ALIGN":
+        left, top = misalignment((x0, y0, x1, y1), source)
+        shift_x, shift_y = -left, -top
+    else:
+        shift_x, shift_y = item.offset or (0.0, 0.0)
+    return (x0 + shift_x, y0 + shift_y, x1 + shift_x, y1 + shift_y)

@@ -15,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from shadergen.errors import ShaderRunError
+from shadergen.hookfile.stages import Rect
 from shadergen.runtime.program import Program, Programs, Storage
 from shadergen.runtime.resources import check_texture_size
 
 Array = npt.NDArray[np.float32]
-Rect = tuple[float, float, float, float]
-"""Where the frame's content lies in a texture: (x0, y0, x1, y1) in its texels."""
 Size = tuple[int, int]
 """The size of a texture in texels: (width, height)."""
 

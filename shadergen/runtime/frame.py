@@ -9,7 +9,8 @@ from typing import Any
 import numpy.typing as npt
 
 from shadergen.errors import ShaderRunError
-from shadergen.runtime.canvas import Array, Rect, Size
+from shadergen.hookfile.stages import Rect
+from shadergen.runtime.canvas import Array, Size
 from shadergen.runtime.colour import Matrix
 from shadergen.runtime.hooks import PassRun
 

@@ -14,15 +14,18 @@ from shadergen.hookfile import HookFile, HookPass
 from shadergen.hookfile.stages import (
     RESIZABLE,
     DisabledError,
+    Rect,
     Scope,
     bindings,
+    misalignment,
     passes_at,
     result_name,
+    result_rect,
     result_size,
     skip_reason,
     variables,
 )
-from shadergen.runtime.canvas import Canvas, Picture, Rect, Size
+from shadergen.runtime.canvas import Canvas, Picture, Size
 from shadergen.runtime.clock import ClockName, Stopwatch, Timing
 from shadergen.runtime.program import Program, Programs, Storage
 from shadergen.runtime.resources import Resources
@@ -135,9 +138,10 @@ class Hooks:
         program, compile_seconds = self.loaded.programs.of_pass(item, stage, self.values)
         line = item.source[0].line if item.source else 0
         target = self.canvas.target(self.loaded.storage, item.desc or "the pass", size, line)
-        program.set(self._uniforms(item, stage, hooked, program))
+        program.set(self._uniforms(item, stage, program))
         timing = self._timed(lambda: self._execute(program, target, item))
-        output = Picture(target, self._output_rect(item, size, hooked), hooked.channels)
+        rect = result_rect(item, size, hooked.size, hooked.rect, self.source_rect)
+        output = Picture(target, rect, hooked.channels)
         name = result_name(item, stage)
         self.saved[name] = output
         seconds, clock = (timing.seconds, timing.clock) if timing else (None, None)
@@ -158,7 +162,7 @@ class Hooks:
 
     # Uniforms and rects ----------------------------------------------------------------------------------------------
 
-    def _uniforms(self, item: HookPass, stage: str, hooked: Picture, program: Program) -> dict[str, Any]:
+    def _uniforms(self, item: HookPass, stage: str, program: Program) -> dict[str, Any]:
         """Bind what the pass binds, and give the value of every uniform its program may have."""
         x0, y0, x1, y1 = self.source_rect
         uniforms: dict[str, Any] = {
@@ -185,7 +189,7 @@ class Hooks:
     def _bind_picture(self, picture: Picture, unit: int, align: bool) -> dict[str, Any]:
         width, height = picture.size
         # The whole texture, not its content's rect: hooks are written for that. Only ALIGN moves what _pos means.
-        left, top = self._misalignment(picture.rect) if align else (0.0, 0.0)
+        left, top = misalignment(picture.rect, self.source_rect) if align else (0.0, 0.0)
         picture.texture.use(unit)
         return {
             f"sg_tex{unit}": unit,
@@ -194,22 +198,6 @@ class Hooks:
             f"sg_off{unit}": picture.rect[:2],
             f"sg_mul{unit}": picture.mul,
         }
-
-    def _misalignment(self, rect: Rect) -> tuple[float, float]:
-        """How far the rect's origin is from where the frame's would be, in texels of the rect's texture."""
-        x0, y0, x1, y1 = self.source_rect
-        scale_x, scale_y = (rect[2] - rect[0]) / (x1 - x0), (rect[3] - rect[1]) / (y1 - y0)
-        return (rect[0] - scale_x * x0, rect[1] - scale_y * y0)
-
-    def _output_rect(self, item: HookPass, size: Size, hooked: Picture) -> Rect:
-        scale_x, scale_y = size[0] / hooked.size[0], size[1] / hooked.size[1]
-        x0, y0, x1, y1 = (v * s for v, s in zip(hooked.rect, (scale_x, scale_y) * 2, strict=True))
-        if item.offset == "ALIGN":
-            left, top = self._misalignment((x0, y0, x1, y1))
-            shift_x, shift_y = -left, -top
-        else:
-            shift_x, shift_y = item.offset or (0.0, 0.0)
-        return (x0 + shift_x, y0 + shift_y, x1 + shift_x, y1 + shift_y)
 
     # Execution -------------------------------------------------------------------------------------------------------
 
