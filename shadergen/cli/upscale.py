@@ -20,9 +20,10 @@ from shadergen.errors import ShadergenError
 from shadergen.target import Target
 
 if TYPE_CHECKING:
+    from shadergen.runtime.colour import Array
     from shadergen.runtime.program import Storage
     from shadergen.upscale.comparepage import ComparedPicture
-    from shadergen.upscale.pictures import Array, Codes, Image
+    from shadergen.upscale.pictures import Codes, Image
     from shadergen.upscale.upscale import Upscaler
 
 _KEPT_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp"})

@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile.stages import Rect
+from shadergen.runtime.colour import Array
 from shadergen.runtime.program import Program, Programs, Storage
 from shadergen.runtime.resources import check_texture_size
 
-Array = npt.NDArray[np.float32]
 Size = tuple[int, int]
 """The size of a texture in texels: (width, height)."""
 

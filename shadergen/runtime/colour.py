@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
+"""Values of shape (channels, height, width)."""
 Matrix = Literal["bt709", "bt601", "bt2020"]
 Siting = tuple[float, float]
 SitingName = Literal["left", "center", "topleft"]

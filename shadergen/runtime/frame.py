@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile.stages import Rect
-from shadergen.runtime.canvas import Array, Size
-from shadergen.runtime.colour import Matrix
+from shadergen.runtime.canvas import Size
+from shadergen.runtime.colour import Array, Matrix
 from shadergen.runtime.hooks import PassRun
 
 _PLANE_CHANNELS = {"RGB": (3, 4), "LUMA": (1,), "CHROMA": (2,), "ALPHA": (1,)}

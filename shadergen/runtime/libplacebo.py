@@ -36,10 +36,9 @@ import numpy as np
 import numpy.typing as npt
 
 from shadergen.errors import NoDeviceError, ShaderRunError
-from shadergen.runtime.colour import SitingName
+from shadergen.runtime.colour import Array, SitingName
 
 Siting = Literal[SitingName, "unspecified"]
-Array = npt.NDArray[np.float32]
 
 _FILTER = (
     "setparams=range={range}:colorspace=bt709:color_primaries=bt709:color_trc=bt709,format={format},{upload}"

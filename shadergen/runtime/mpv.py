@@ -23,14 +23,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import PIL.Image
 
 from shadergen.errors import NoDeviceError, ShaderRunError
+from shadergen.runtime.colour import Array
 
 Renderer = Literal["gpu", "gpu-next"]
 Api = Literal["opengl", "vulkan"]
-Array = npt.NDArray[np.float32]
 
 _OPTIONS = (
     *("--no-config", "--no-terminal", "--no-audio", "--no-sub", "--no-osc", "--osd-level=0", "--pause", "--keep-open"),

@@ -12,8 +12,8 @@ import numpy as np
 
 from shadergen.hookfile import stages
 from shadergen.hookfile.stages import Rect, canonical, roundf
-from shadergen.runtime.canvas import Array, Canvas, CodedPlane, Picture, Size, whole
-from shadergen.runtime.colour import ycbcr_decoding
+from shadergen.runtime.canvas import Canvas, CodedPlane, Picture, Size, whole
+from shadergen.runtime.colour import Array, ycbcr_decoding
 from shadergen.runtime.frame import Frame, Result
 from shadergen.runtime.hooks import Hooks, PassRun
 

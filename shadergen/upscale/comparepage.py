@@ -18,7 +18,7 @@ from shadergen.runtime.colour import rgb_to_ycbcr
 from shadergen.runtime.compare import compare, ssim
 from shadergen.upscale.pictures import to_codes
 
-Array = npt.NDArray[Any]
+Pixels = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class ComparedPicture:
     """One picture on the page. PSNR and SSIM are those of luma (BT.709, full range)."""
 
     name: str
-    versions: Mapping[str, Array]
+    versions: Mapping[str, Pixels]
     """Versions by name, each (1, 3 or 4, height, width), floats in 0..1 or codes; the first two are shown first."""
-    truth: Array | None = None
+    truth: Pixels | None = None
     """What the versions should be, of their size, if it is known."""
 
 
@@ -54,7 +54,7 @@ def _template() -> str:
     return (shipped("templates") / "compare.html").read_text("utf-8")
 
 
-def _url(pixels: Array) -> str:
+def _url(pixels: Pixels) -> str:
     codes = pixels if pixels.dtype == np.uint8 else to_codes(_floats(pixels))
     texels = codes[0] if len(codes) == 1 else np.moveaxis(codes, 0, -1)
     encoded = io.BytesIO()
@@ -62,19 +62,19 @@ def _url(pixels: Array) -> str:
     return "data:image/png;base64," + base64.b64encode(encoded.getvalue()).decode()
 
 
-def _numbers(pixels: Array, truth: Array | None) -> list[str] | None:
+def _numbers(pixels: Pixels, truth: Pixels | None) -> list[str] | None:
     if truth is None:
         return None
     ours, wanted = _luma(pixels), _luma(truth)
     return [f"{compare(ours, wanted).psnr:.2f} dB", f"{ssim(ours, wanted):.4f}"]
 
 
-def _luma(pixels: Array) -> Array:
+def _luma(pixels: Pixels) -> Pixels:
     values = _floats(pixels)
     return values if len(values) == 1 else rgb_to_ycbcr(values[:3])[:1]
 
 
-def _floats(pixels: Array) -> Array:
+def _floats(pixels: Pixels) -> Pixels:
     if np.issubdtype(pixels.dtype, np.integer):
         return pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
     return np.clip(pixels, 0, 1)

@@ -20,9 +20,9 @@ import PIL.Image
 
 from shadergen.errors import ImageError
 from shadergen.files import write_whole
+from shadergen.runtime.colour import Array
 from shadergen.upscale import png
 
-Array = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.unsignedinteger[Any]]
 """A picture as the integer codes of a file: uint8 or uint16, (channels, height, width)."""
 Depth = Literal[8, 16]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.uint16]
+Samples = npt.NDArray[np.uint16]
 Bytes = npt.NDArray[np.uint8]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -29,7 +29,7 @@ def is_deep(data: bytes) -> bool:
     return len(data) > 25 and data.startswith(_SIGNATURE) and data[24] == 16 and data[25] in (2, 4, 6)
 
 
-def read(data: bytes) -> Array:
+def read(data: bytes) -> Samples:
     """Read the picture of a file that `is_deep`. Raises ValueError for a damaged one."""
     chunks = list(_chunks(data))
     kind, header = chunks[0]
@@ -55,7 +55,7 @@ def read(data: bytes) -> Array:
     return np.ascontiguousarray(np.moveaxis(picture, -1, 0))
 
 
-def write(pixels: Array, icc: bytes = b"", exif: bytes = b"") -> bytes:
+def write(pixels: Samples, icc: bytes = b"", exif: bytes = b"") -> bytes:
     """Write a file with the picture, its colour profile and its EXIF data."""
     channels, height, width = pixels.shape
     colour = next(type for type, count in _CHANNELS.items() if count == channels)

@@ -23,13 +23,12 @@ from PIL import Image
 
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import parse
-from shadergen.runtime.colour import SITINGS, chroma_420, rgb_to_ycbcr
+from shadergen.runtime.colour import SITINGS, Array, chroma_420, rgb_to_ycbcr
 from shadergen.runtime.context import open_context
 from shadergen.runtime.program import Storage
 from shadergen.runtime.runner import Frame, Result, Runner
 from shadergen.upscale.pictures import Codes, Depth, to_codes
 
-Array = npt.NDArray[np.float32]
 Progress = Callable[[float], None]
 """A function that is told the share that is done, 0 to 1."""
 
