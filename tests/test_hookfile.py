@@ -287,6 +287,26 @@ def test_parse_undoes_format(file: HookFile) -> None:
     assert parse(hookfile.format(file)) == file
 
 
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        (HookFile("// by A\n//!HOOK LUMA\n", ()), "found '//!HOOK LUMA' in the header"),
+        (HookFile("", (HookPass(("LUMA",), "// a //!HOOK\n"),)), "found '//!HOOK' in the body"),
+        (
+            HookFile("", (HookPass(("LUMA",), "\n", desc="a\n//!WHEN 0"),)),
+            "found DESC 'a\\n//!WHEN 0', expected one line",
+        ),
+        (HookFile("", (HookPass(("LUMA",), "\n", binds=("a\rb",)),)), "expected one line"),
+        (HookFile("", (Param("p", "float", 0.0, names=("a\nb\n//!HOOK x",)),)), "expected one line"),
+    ],
+)
+def test_what_would_read_otherwise_is_not_written(file: HookFile, words: str) -> None:
+    with pytest.raises(HookFileError) as caught:
+        hookfile.format(file)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 @given(files)
 def test_format_is_stable(file: HookFile) -> None:
     once = hookfile.format(file)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from shadergen.errors import HookFileError
 from shadergen.hookfile.blocks import MAGIC, Block, HookFile, HookPass, Param, UserBuffer, UserTexture
 
 
 def format(file: HookFile) -> str:
-    """Write a file such that `parse(format(file)) == file`."""
-    return file.header + "".join(_format_block(block) for block in file.blocks)
+    """Write a file such that `parse(format(file)) == file`.
+
+    Raises HookFileError where that cannot be: for a `//!` in the header or in a body, which would start a block there,
+    and for a directive's value of several lines.
+    """
+    return _without_magic("header", file.header) + "".join(_format_block(block) for block in file.blocks)
 
 
 def _format_block(block: Block) -> str:
     match block:
         case HookPass():
-            return _lines(_hook_directives(block)) + block.body
+            return _lines(_hook_directives(block)) + _without_magic("body", block.body)
         case UserTexture():
             directives = [
                 ("TEXTURE", block.name),
@@ -70,7 +75,8 @@ def _format_param(block: Param) -> str:
         ("MINIMUM", None if block.minimum is None else _number_text(block.minimum)),
         ("MAXIMUM", None if block.maximum is None else _number_text(block.maximum)),
     ]
-    return _lines(directives) + "\n".join(block.names or (_number_text(block.initial),)) + "\n"
+    values = [_one_line("ENUM", name) for name in block.names] or [_number_text(block.initial)]
+    return _lines(directives) + "\n".join(values) + "\n"
 
 
 def _number_text(number: float) -> str:
@@ -79,4 +85,21 @@ def _number_text(number: float) -> str:
 
 
 def _lines(directives: Iterable[tuple[str, str | None]]) -> str:
-    return "".join(f"{MAGIC}{name} {value}".rstrip() + "\n" for name, value in directives if value is not None)
+    return "".join(_line(name, value) for name, value in directives if value is not None)
+
+
+def _line(name: str, value: str) -> str:
+    return f"{MAGIC}{name} {_one_line(name, value)}".rstrip() + "\n"
+
+
+def _one_line(name: str, value: str) -> str:
+    if "\n" in value or "\r" in value:
+        raise HookFileError("<shader>", f"found {name} {value!r}, expected one line")
+    return value
+
+
+def _without_magic(where: str, text: str) -> str:
+    if MAGIC in text:
+        around = text[text.index(MAGIC) :].splitlines()[0][:40]
+        raise HookFileError("<shader>", f"found {around!r} in the {where}, expected no {MAGIC} there")
+    return text
