@@ -70,6 +70,7 @@ def _limits(target: Target, weights: Weights) -> Limits:
     """What the target allows a pass."""
     form = forms.form(target.stage, weights)
     return Limits(
+        binds=target.max_binds,
         blocks=((1, 1),) if "block" in target.without else form.blocks(HEURISTICS),
         extensions=frozenset({FP16_EXTENSION} if target.precision == "fp16" else ()),
         can_store=form.can_store,

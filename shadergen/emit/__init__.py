@@ -7,7 +7,7 @@ from pathlib import Path
 from shadergen.emit import plane
 from shadergen.emit.header import header
 from shadergen.emit.hookpass import write_pass
-from shadergen.hookfile import Block, HookFile
+from shadergen.hookfile import Block, HookFile, UserBuffer
 from shadergen.schedule.hookpass import Schedule
 
 
@@ -21,4 +21,5 @@ def emit(schedule: Schedule, templates: tuple[Path, ...] = ()) -> HookFile:
         blocks += [table for table in tables if table.name not in defined]
         blocks.append(hook_pass)
         defined.update(table.name for table in tables)
-    return HookFile(header(schedule), tuple(blocks))
+    buffers = any(isinstance(block, UserBuffer) for block in blocks)
+    return HookFile(header(schedule, buffers), tuple(blocks))

@@ -28,12 +28,14 @@ class HeaderView:
     version: str
     passes: int
     macs: str
+    buffers: bool
+    """Whether the file has BUFFER blocks, which vo=gpu refuses."""
     tiles: tuple[tuple[str, str], ...]
     """Values in shared memory, each with its KiB."""
 
 
-def header(schedule: Schedule) -> str:
-    """The header of a schedule's file."""
+def header(schedule: Schedule, buffers: bool) -> str:
+    """The header of a schedule's file, which may have BUFFER blocks."""
     graph, target = schedule.graph, schedule.target
     view = HeaderView(
         file=f"{graph.name}{target.suffix}.glsl",
@@ -48,6 +50,7 @@ def header(schedule: Schedule) -> str:
         version=__version__,
         passes=len(schedule.passes),
         macs=f"{float(schedule.cost().macs):.0f}",
+        buffers=buffers,
         tiles=tuple((tile.value, f"{tile.bytes / 1024:.1f}") for tile in schedule.tiles()),
     )
     return render("header.txt.j2", view)

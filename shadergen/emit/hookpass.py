@@ -23,7 +23,7 @@ from shadergen.glsl.spelling import FP16, FP32
 from shadergen.hookfile import HookPass, UserBuffer, UserTexture
 from shadergen.ir.graph import Node, Plane
 from shadergen.ir.ops import Add, Conv, Fit, Rim
-from shadergen.kernels.kernel import Function, Pair
+from shadergen.kernels.kernel import Function, Pair, SharedArray
 from shadergen.schedule.hookpass import Schedule, ScheduledPass, Tile
 from shadergen.schedule.steps import (
     ConvStep,
@@ -49,6 +49,7 @@ class FunctionsView:
     erf: bool
     padded: tuple[tuple[str, str], ...]
     """Types of texels that zeros may stand for, each with its zero."""
+    shared: tuple[SharedArray, ...]
     functions: tuple[Function, ...]
     is_at: bool
 
@@ -144,6 +145,7 @@ def write_pass(
         results=tuple(Result(texts(place), texels) for place, texels in zip(above, hook.texels(), strict=True)),
         shuffle=scheduled.shuffle,
         at=hook.at,
+        dispatch=scheduled.dispatch,
         writes=writes,
         passes_alpha=_passes_alpha(schedule, scheduled),
         anchor=scheduled.binds[0].name if scheduled.binds else "HOOKED",
@@ -160,6 +162,7 @@ def _hook_pass(
     index, parts = scheduled.part
     part = f" [{index + 1}/{parts}]" if parts > 1 else ""
     width, height = (side * scheduled.shuffle for side in scheduled.pixels)
+    threads = workgroup(schedule, scheduled)
     return HookPass(
         hooks=(plane.PLANES[graph.plane].hook,),
         desc=f"{graph.name} {describe(scheduled.nodes)}{part}",
@@ -170,7 +173,7 @@ def _hook_pass(
         when=plane.when(schedule),
         offset="ALIGN" if graph.plane == "chroma" and not writes else None,
         components=4 if writes else plane.PLANES[graph.plane].components,
-        compute=scheduled.form.dispatch((width, height), workgroup(schedule, scheduled), writes),
+        compute=scheduled.form.dispatch((width, height), threads, scheduled.dispatch.area or threads, writes),
         body=body,
     )
 
@@ -276,6 +279,7 @@ def _functions(schedule: Schedule, scheduled: ScheduledPass, steps: Sequence[Wri
         mirror=needs.mirror,
         erf=needs.erf,
         padded=tuple((FP32.vec(count), spelling.zero(count, FP32)) for count in sorted(lanes)),
+        shared=tuple(dict.fromkeys(array for step in steps for array in step.shared)),
         functions=tuple(dict.fromkeys(function for step in steps for function in step.functions)),
         is_at=needs.is_at,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shadergen.hookfile import UserBuffer, UserTexture
-from shadergen.kernels.kernel import Function, Needs, View
+from shadergen.kernels.kernel import Function, Needs, SharedArray, View
 
 NOTHING = Needs()
 """What most steps need."""
@@ -21,6 +21,7 @@ class Written:
     """The statements, for `templates.render`."""
     needs: Needs = NOTHING
     functions: tuple[Function, ...] = ()
+    shared: tuple[SharedArray, ...] = ()
     blocks: tuple[UserTexture | UserBuffer, ...] = ()
     """What it reads that the file defines."""
 

@@ -43,6 +43,9 @@ class ComputeView:
     functions: str
     filling: Filling | None
     pixels: Pair
+    area: Pair | None
+    """How many invocations of a workgroup lie side by side, (width, height), where its threads are divided: each part
+    computes another pack."""
     packs: int
     """How many packs a loop computes, one after the other; 1 where each has code of its own."""
     steps: tuple[str, ...]
@@ -72,18 +75,21 @@ class Compute:
     def blocks(self, heuristics: Heuristics) -> tuple[Pair, ...]:
         return heuristics.blocks
 
-    def dispatch(self, pixels: Pair, workgroup: Pair, writes: Texture | None) -> Directive:
+    def dispatch(self, pixels: Pair, threads: Pair, area: Pair, writes: Texture | None) -> Directive:
         columns, rows = (writes.columns, writes.rows) if writes else (1, 1)
-        return Directive((workgroup[0] * pixels[0] * columns, workgroup[1] * pixels[1] * rows), workgroup)
+        return Directive((area[0] * pixels[0] * columns, area[1] * pixels[1] * rows), threads)
 
     def view(self, body: Body) -> ComputeView:
         last = body.at.pixels[-1]
+        area = body.dispatch.area
+        divided = area is not None and area != body.dispatch.workgroup
         return ComputeView(
             extensions=body.extensions,
             functions=body.functions,
             filling=body.filling,
             pixels=(last.x + 1, last.y + 1),
-            packs=body.writes.packs if body.writes and body.at.any_pack else 1,
+            area=area if divided else None,
+            packs=body.writes.packs if body.writes and body.at.any_pack and not divided else 1,
             steps=body.steps,
             outputs=tuple(_outputs(body)),
             passes_alpha=body.passes_alpha,

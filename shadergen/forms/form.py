@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 from shadergen.glsl.addressing import Addressing
 from shadergen.hookfile import Compute
 from shadergen.kernels.heuristics import Heuristics
-from shadergen.kernels.kernel import Pair, View
+from shadergen.kernels.kernel import Dispatch, Pair, View
 from shadergen.storage.layout import Layout, Texture
 from shadergen.target import Target
 
@@ -78,6 +78,7 @@ class Body:
     shuffle: int
     """Each of the invocation's pixels becomes shuffle x shuffle pixels of the result."""
     at: Addressing
+    dispatch: Dispatch
     writes: Texture | None
     """None for the plane itself."""
     passes_alpha: bool
@@ -118,8 +119,8 @@ class Form(Protocol):
     def blocks(self, heuristics: Heuristics) -> tuple[Pair, ...]:
         """How many pixels an invocation may compute, (width, height)."""
 
-    def dispatch(self, pixels: Pair, workgroup: Pair, writes: Texture | None) -> Compute | None:
-        """The COMPUTE directive for invocations of so many pixels of the result."""
+    def dispatch(self, pixels: Pair, threads: Pair, area: Pair, writes: Texture | None) -> Compute | None:
+        """The COMPUTE directive for invocations of so many pixels of the result, `area` of them side by side."""
 
     def view(self, body: Body) -> View:
         """What the template lays out."""

@@ -46,7 +46,7 @@ class Fragment:
     def blocks(self, heuristics: Heuristics) -> tuple[Pair, ...]:
         return ((1, 1),)
 
-    def dispatch(self, pixels: Pair, workgroup: Pair, writes: Texture | None) -> None:
+    def dispatch(self, pixels: Pair, threads: Pair, area: Pair, writes: Texture | None) -> None:
         return None
 
     def view(self, body: Body) -> FragmentView:

@@ -17,7 +17,7 @@ LIBPLACEBO = ("linearize", "delinearize")
 TEMPLATES = ("source", "padded", "mirror", "erf", "is_at", "fill_tile", "tile")
 """Functions and arrays of the templates."""
 
-FORMS = ("pixel", "result", "image", "texel", "region", "alpha")
+FORMS = ("pixel", "result", "invocation", "image", "texel", "region", "alpha")
 """What the templates of forms declare around the steps."""
 
 

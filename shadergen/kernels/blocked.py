@@ -18,7 +18,7 @@ from shadergen.glsl.spelling import FP32, Types
 from shadergen.hookfile import UserBuffer, UserTexture
 from shadergen.ir.ops import Conv
 from shadergen.kernels.axis import Axis, direct
-from shadergen.kernels.kernel import Dispatch, Function, Needs, Pair, Resources, Task, Work
+from shadergen.kernels.kernel import Dispatch, Function, Needs, Pair, Resources, SharedArray, Task, Work
 from shadergen.kernels.window import Cell, Window
 from shadergen.storage.layout import Layout, lanes, packs_of
 
@@ -82,6 +82,9 @@ class Blocked:
         return ()
 
     def functions(self, at: Addressing) -> tuple[Function, ...]:
+        return ()
+
+    def shared(self, at: Addressing) -> tuple[SharedArray, ...]:
         return ()
 
     def window(self, at: Addressing, names: Names, looped_row: str = "") -> Window:

@@ -62,8 +62,11 @@ def _layout_can_be(plan: Plan, limits: Limits) -> bool:
 
 def fits(plans: Sequence[Plan], limits: Limits) -> bool:
     """Whether plans of one dispatch fit into a pass together."""
-    pixels = plans[0].dispatch.pixels
+    dispatch = plans[0].dispatch
+    pixels = dispatch.pixels
     needs = [plan.resources for plan in plans]
+    if dispatch.parts > 1 and any(dispatch.parts != len(plan.task.packs) or not plan.task.any_pack for plan in plans):
+        return False  # each part of the workgroup has a pack of its own
     if sum(need.shared_bytes for need in needs) > limits.shared_bytes:
         return False
     if sum(need.buffers for need in needs) > limits.buffers:

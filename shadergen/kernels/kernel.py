@@ -67,6 +67,8 @@ class Task:
 class Limits:
     """What a target allows a pass, and which trade-offs a device wants."""
 
+    binds: int = 12
+    """Textures that a pass may bind, tables among them."""
     blocks: tuple[Pair, ...] = ((1, 1),)
     """How many pixels, (width, height), an invocation may compute: a fragment is one."""
     shared_bytes: int = 32 * 1024
@@ -87,8 +89,19 @@ class Dispatch:
     pixels: Pair = (1, 1)
     """Pixels of the convolution's result that an invocation computes, (width, height)."""
     workgroup: Pair | None = None
-    """Threads, (width, height), where the plan depends on their number: waves that do different things, shared memory
-    filled by all. None takes the target's."""
+    """Threads, (width, height), where the plan depends on their number, such as to fill shared memory together. None
+    takes the target's."""
+    area: Pair | None = None
+    """Where the workgroup's threads are divided: how many invocations, (width, height), lie side by side in the
+    picture. Threads beyond those, a whole number of times as many, do the same pixels again, each part for another pack
+    of the result. Needs `workgroup`, and a task for any pack."""
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts, each for another pack, the workgroup is divided."""
+        if self.workgroup is None or self.area is None:
+            return 1
+        return self.workgroup[0] * self.workgroup[1] // (self.area[0] * self.area[1])
 
 
 @dataclass(frozen=True)
@@ -156,6 +169,16 @@ class Function:
     value: str
 
 
+@dataclass(frozen=True)
+class SharedArray:
+    """An array in shared memory."""
+
+    comment: str
+    type: str
+    name: str
+    length: int
+
+
 class Plan(Protocol):
     """One way to compute a task; frozen."""
 
@@ -196,6 +219,9 @@ class Plan(Protocol):
 
     def functions(self, at: Addressing) -> tuple[Function, ...]:
         """Functions of its own, by names that `at.functions` gives; equal ones are defined once."""
+
+    def shared(self, at: Addressing) -> tuple[SharedArray, ...]:
+        """Its arrays in shared memory, by names that `at.functions` gives."""
 
     def needs(self, at: Addressing) -> Needs:
         """Functions of all that it calls."""

@@ -53,7 +53,7 @@ def _fused(planned: Schedule, source: ScheduledPass, reader: ScheduledPass, limi
         tile = _tile(planned, source, reader, plans, workgroup)
         if tile.bytes <= limits.shared_bytes and _is_cheap(planned, tile, limits):
             fused = _with_tile(planned, reader, plans, tile)
-            return fused if fused.textures_bound() <= planned.target.max_binds else None
+            return fused if fused.textures_bound() <= limits.binds else None
     return None
 
 

@@ -36,7 +36,7 @@ from shadergen.ir.ops import (
 )
 from shadergen.ir.types import TensorType
 from shadergen.kernels.blocked import live_packs
-from shadergen.kernels.choose import choose
+from shadergen.kernels.choose import choose, price
 from shadergen.kernels.kernel import Dispatch, Kernel, Limits, Plan, Source, Task
 from shadergen.schedule.cost import cost_of
 from shadergen.schedule.demand import Demand, demanded, moved
@@ -106,7 +106,7 @@ def _planned(
         for node in graph.nodes
     }
     tables = any(kernel.weights == "texture" for kernel in kernels)
-    given = Constraints(graph, types, textures, form, int(tables), target.max_binds, limits.heuristics)
+    given = Constraints(graph, types, textures, form, int(tables), limits.binds, limits.heuristics)
     roots = materialised(given)
     textures = {name: found for name, found in textures.items() if name in roots and name != graph.output}
     planner = _Planner(graph, target, form, tuple(kernels), limits, types, textures, layouts, roots | {graph.input})
@@ -160,9 +160,9 @@ class _Planner:
             cost=cost_of((*steps, *block_steps), self.graph.input in reads, binds, self.types, root, writes),
         )
         bound = found.textures_bound()
-        if bound > self.target.max_binds:
+        if bound > self.limits.binds:
             where = f"{self.graph.name}: pass for {root!r}"
-            raise TargetError(where, f"found {bound} textures to bind, expected at most {self.target.max_binds}")
+            raise TargetError(where, f"found {bound} textures to bind, expected at most {self.limits.binds}")
         return found
 
     def _shuffle(self, nodes: tuple[Node, ...]) -> int:
@@ -175,14 +175,21 @@ class _Planner:
     def _plans(self, nodes: tuple[Node, ...], demand: Demand, writes: Texture | None) -> tuple[dict[str, Plan], bool]:
         """A plan for each convolution, and whether the code is for any pack of the result."""
         convs = [node for node in nodes if isinstance(node.op, Conv)]
-        every = all(kernel.any_pack for kernel in self.kernels) and self._is_uniform(nodes, writes)
+        able = [kernel.any_pack for kernel in self.kernels]
+        uniform = self._is_uniform(nodes, writes)
         if not convs:
-            return {}, every
-        for any_pack in (True, False) if every else (False,):
+            return {}, uniform and all(able)
+        found: list[tuple[tuple[Plan, ...], bool]] = []
+        for any_pack in (True, False) if uniform and any(able) else (False,):
             tasks = [self._task(node, demand[node.name], any_pack) for node in convs]
             plans = choose(tasks, self.kernels, self.limits)
-            if plans:
-                return dict(zip((node.name for node in convs), plans, strict=True)), any_pack
+            if plans and all(able):
+                found = [(plans, any_pack)]  # code for any pack is shorter, and comes first
+                break
+            found += [(plans, any_pack)] if plans else []
+        if found:
+            plans, any_pack = min(found, key=lambda item: sum(price(plan, self.limits) for plan in item[0]))
+            return dict(zip((node.name for node in convs), plans, strict=True)), any_pack
         names = ", ".join(kernel.name for kernel in self.kernels)
         where = f"{self.graph.name}: node {convs[0].name!r}"
         raise TargetError(where, f"found no kernel that computes it within the limits (of {names})")

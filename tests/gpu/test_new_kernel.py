@@ -1,7 +1,8 @@
-"""A kernel is one file and one template: this one is written here, and a model is built with it, run and judged.
+"""A kernel is one file and one template: two are written here, and models built with them, run and judged.
 
-It computes one pixel after the other, wants its source a pack to a texture, workgroups in a row, and a function of its
-own: none of which another module knows of.
+`taps` computes one pixel after the other, wants its source a pack to a texture, workgroups in a row, and a function of
+its own. `divided` has its weights in a buffer, which only gpu-next reads, and waves that each compute another pack of
+the same pixels from what they put into shared memory, in rounds with barriers. No other module knows of any of that.
 """
 
 from __future__ import annotations
@@ -17,21 +18,28 @@ import numpy as np
 import pytest
 
 from shadergen import compiler, hookfile
+from shadergen.emit import emit
+from shadergen.forms.compute import Compute
 from shadergen.glsl import spelling
-from shadergen.glsl.addressing import Addressing
+from shadergen.glsl.addressing import Addressing, EveryPack
 from shadergen.glsl.spelling import FP32
-from shadergen.hookfile import HookFile, UserBuffer, UserTexture
+from shadergen.glsl.tables import columns, packs
+from shadergen.hookfile import BufferVar, HookFile, UserBuffer, UserTexture
 from shadergen.ir import reference
+from shadergen.ir.graph import Graph, Node
+from shadergen.ir.ops import Conv, Relu
 from shadergen.kernels import KERNELS
-from shadergen.kernels.kernel import Dispatch, Function, Limits, Needs, Pair, Resources, Task, Work
+from shadergen.kernels.heuristics import Heuristics
+from shadergen.kernels.kernel import Dispatch, Function, Limits, Needs, Pair, Resources, SharedArray, Task, Work
 from shadergen.lint import lint_text
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.schedule.evaluate import evaluate
 from shadergen.schedule.hookpass import Schedule
+from shadergen.schedule.schedule import schedule
 from shadergen.schedule.steps import ConvStep
 from shadergen.storage.layout import Layout
 from shadergen.target import Target, Weights
-from tests.nets import c_model
+from tests.nets import c_model, random_conv
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The kernel
@@ -81,6 +89,9 @@ class TapsPlan:
     def functions(self, at: Addressing) -> tuple[Function, ...]:
         return (Function("What the kernel calls", "vec4", at.functions.named("weighted"), "mat4 w, vec4 x", "w * x"),)
 
+    def shared(self, at: Addressing) -> tuple[SharedArray, ...]:
+        return ()
+
     def needs(self, at: Addressing) -> Needs:
         return Needs()
 
@@ -116,6 +127,90 @@ class Taps:
     def plan(self, task: Task, limits: Limits) -> Iterator[TapsPlan]:
         if task.op.plain and task.op.pad_mode == "zero" and task.precision == "fp32":
             yield TapsPlan(task)
+
+
+@dataclass(frozen=True)
+class DividedView:
+    """What `divided.glsl.j2` lays out."""
+
+    node: str
+    register: str
+    bias: str
+    packs: int
+    """Of the source."""
+    array: str
+    texel: str
+    weights: str
+
+
+@dataclass(frozen=True)
+class DividedPlan:
+    """A kernel of one tap, a wave for each pack of the result."""
+
+    task: Task
+    kernel: ClassVar[str] = "divided"
+    template: ClassVar[str] = "divided.glsl.j2"
+    reads_tiles: ClassVar[bool] = False
+    layout: ClassVar[Layout | None] = None
+
+    @property
+    def dispatch(self) -> Dispatch:
+        return Dispatch((1, 1), workgroup=(64 * len(self.task.packs), 1), area=(8, 8))
+
+    @property
+    def resources(self) -> Resources:
+        return Resources(sums=1, buffers=1, shared_bytes=64 * 16)
+
+    @property
+    def work(self) -> Work:
+        packs = range(self.task.source.type.packs)
+        return Work(Fraction(1, 2), Fraction(1, len(self.task.packs)), tuple(packs))
+
+    @property
+    def _buffer(self) -> str:
+        return f"{self.task.label}_weights"
+
+    def blocks(self) -> tuple[UserTexture | UserBuffer, ...]:
+        numbers = np.concatenate([columns(self.task.op.weight, 4).reshape(-1, 4), packs(self.task.op.bias)])
+        variable = BufferVar("vec4", self._buffer, len(numbers))
+        return (UserBuffer(f"{self._buffer}_buffer", (variable,), numbers.astype("<f4").tobytes()),)
+
+    def functions(self, at: Addressing) -> tuple[Function, ...]:
+        return ()
+
+    def shared(self, at: Addressing) -> tuple[SharedArray, ...]:
+        return (SharedArray("A pack of the source", "vec4", at.functions.named(f"{self.task.node}_texels"), 64),)
+
+    def needs(self, at: Addressing) -> Needs:
+        return Needs()
+
+    def view(self, at: Addressing) -> DividedView:
+        (pixel,), (place,), source = at.pixels, at.places(self.task.packs), self.task.source
+        (every,) = at.packs(source.value, range(source.type.packs))
+        assert isinstance(every, EveryPack)
+        inside = f"min(pixel, {at.sizes.of(source.value)} - 1)"
+        return DividedView(
+            node=self.task.node,
+            register=at.register(self.task.node, place.pack, pixel),
+            bias=f"{self._buffer}[{len(self.task.packs) * source.type.packs * 4} + result]",
+            packs=source.type.packs,
+            array=at.functions.named(f"{self.task.node}_texels"),
+            texel=at.fetch_any(every.texture, f"{inside}.x", f"{inside}.y", at.cell(every.texture, "pack")),
+            weights=self._buffer,
+        )
+
+
+class Divided:
+    """The kernel: for one tap, between several packs."""
+
+    name: ClassVar[str] = "divided"
+    weights: ClassVar[Weights] = "code"
+    any_pack: ClassVar[bool] = True
+
+    def plan(self, task: Task, limits: Limits) -> Iterator[DividedPlan]:
+        single = task.op.weight.shape[2:] == (1, 1) and task.op.plain and not any(task.op.pads)
+        if task.any_pack and single and task.source.type.packs > 1 and task.precision == "fp32":
+            yield DividedPlan(task)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -169,3 +264,49 @@ def test_its_file_runs_and_equals_the_reference(target: Target, gl: moderngl.Con
     with Runner(gl, built(target), storage="rgba32f") as runner:
         shown = runner.run(Frame({"LUMA": image}), (34, 26)).planes["LUMA"]
     np.testing.assert_allclose(shown, reference.evaluate(MODEL, image)[MODEL.output], atol=1e-4)
+
+
+def divided_model() -> Graph:
+    """Eight channels to eight with a kernel of one tap, between other convolutions."""
+    rng = np.random.default_rng(0)
+
+    def conv(channels: int, out: int, kernel: int) -> Conv:
+        return Conv(*random_conv(rng, channels, out, kernel), (kernel // 2,) * 2 + (kernel // 2,) * 2)
+
+    nodes = (
+        Node("a", conv(1, 8, 3), ("input",)),
+        Node("b", Relu(), ("a",)),
+        Node("c", conv(8, 8, 1), ("b",)),
+        Node("d", Relu(), ("c",)),
+        Node("e", conv(8, 1, 3), ("d",)),
+    )
+    return Graph("divided", "luma", nodes, "e")
+
+
+def divided_schedule(graph: Graph) -> Schedule:
+    """Its passes, in a file that may have buffers."""
+    form = Compute()
+    limits = Limits(blocks=form.blocks(Heuristics()), buffers=1, can_store=form.can_store)
+    return schedule(graph, COMPUTE, form, (Divided(), *KERNELS[:2]), limits)
+
+
+def test_waves_divided_among_packs(gl: moderngl.Context) -> None:
+    graph = divided_model()
+    planned = divided_schedule(graph)
+    assert plans(planned)["c"] == "divided"
+    file = emit(planned, TEMPLATES)
+    (block,) = [
+        hook_pass.compute for hook_pass in file.passes if hook_pass.compute and hook_pass.compute.threads == (128, 1)
+    ]
+    assert block.block == (8 * 2, 8), "8x8 pixels of two packs side by side"
+    assert "Needs vo=gpu-next" in file.header
+    image = np.random.default_rng(1).random((1, 13, 17), np.float32)
+    expected = reference.evaluate(graph, image)[graph.output]
+    np.testing.assert_allclose(evaluate(planned, image), expected, atol=1e-5)
+    with Runner(gl, hookfile.parse(hookfile.format(file)), storage="rgba32f") as runner:
+        shown = runner.run(Frame({"LUMA": image}), (17, 13)).planes["LUMA"]
+    np.testing.assert_allclose(shown, expected, atol=1e-4)
+
+
+def test_buffers_only_where_the_target_allows_them() -> None:
+    assert "divided" not in plans(compiler.plan(divided_model(), COMPUTE, (Divided(), *KERNELS))).values()

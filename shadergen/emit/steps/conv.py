@@ -15,4 +15,5 @@ def write(step: ConvStep, at: Addressing, graph: str) -> Written:
         view = plan.view(at)
     except ValueError as error:
         raise TargetError(f"{graph}: node {step.node!r}", str(error), "use --precision fp32") from None
-    return Written(f"kernels/{plan.template}", view, plan.needs(at), plan.functions(at), plan.blocks())
+    template = f"kernels/{plan.template}"
+    return Written(template, view, plan.needs(at), plan.functions(at), plan.shared(at), plan.blocks())
