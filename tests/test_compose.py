@@ -359,9 +359,9 @@ def test_what_is_no_longer_finite_is_left_alone() -> None:
 
 def test_names_that_are_taken() -> None:
     nodes: list[Entry] = [("b_whole", Relu(), "input"), ("b_rim", Relu(), "b_whole")]
-    graph = net(*nodes, ("b_rim2", conv(1, 8), "b_rim"), ("b", conv(8, 1), "b_rim2"))
+    graph = net(*nodes, ("a", conv(1, 8), "b_rim"), ("b", conv(8, 1), "a"))
     after = composed(graph)
-    assert [name for name, _ in kinds(after)] == ["b_whole", "b_rim", "b_whole2", "b_rim3", "b"]
+    assert [name for name, _ in kinds(after)] == ["b_whole", "b_rim", "b_whole_v2", "b_rim_v2", "b"]
 
 
 def test_any_name_of_the_input_will_do() -> None:

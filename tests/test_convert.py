@@ -69,6 +69,23 @@ def test_npz_to_onnx_to_npz_is_the_identity(graph: Graph, tmp_path: Path) -> Non
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
+def test_a_node_that_onnx_spells_takes_no_other_s_name(tmp_path: Path) -> None:
+    """Reflection is a Pad in front, `up_pad`; a node of the graph that has this name keeps it."""
+    conv = Conv(np.ones((1, 1, 3, 3), np.float32), np.zeros(1, np.float32), (1, 1, 1, 1), "reflect")
+    nodes = (Node("up", conv, ("input",)), Node("up_pad", Relu(), ("up",)))
+    save(Graph("net", "luma", nodes, "up_pad"), tmp_path / "net.onnx")
+    image = np.random.default_rng(0).random((1, 5, 4), np.float32)
+    expected = reference.evaluate(load(tmp_path / "net.onnx"), image)
+    assert list(expected) == ["input", "up", "up_pad"]
+    np.testing.assert_allclose(onnxruntime_s(tmp_path / "net.onnx", image), expected["up_pad"], rtol=0, atol=1e-5)
+
+
+def test_an_upscale_in_front_takes_no_other_s_name() -> None:
+    again = prescaled(prescaled(c_model(), 2, "bilinear"), 2, "bilinear")
+    assert [node.name for node in again.nodes[:3]] == ["prescale_v2", "prescale", "conv0"]
+    assert again.node("prescale").inputs == ("prescale_v2",)
+
+
 def test_fp16_is_half_the_size_and_near(tmp_path: Path) -> None:
     graph = c_model(filters=16)
     save(graph, tmp_path / "model.npz")

@@ -127,7 +127,7 @@ def test_a_mean_of_means(size: tuple[int, int]) -> None:
 def test_names_that_are_taken() -> None:
     relu, mean = Relu(), GlobalAveragePool()
     graph = net(mean_blocks=(relu, "input"), mean=(mean, "mean_blocks"), sum=(Add(), "mean_blocks mean"))
-    assert [node.name for node in assert_same(graph, (3, 3)).nodes] == ["mean_blocks", "mean_blocksx", "mean", "sum"]
+    assert [node.name for node in assert_same(graph, (3, 3)).nodes] == ["mean_blocks", "mean_blocks_v2", "mean", "sum"]
 
 
 def test_what_hook_passes_compute_is_left_alone() -> None:

@@ -73,6 +73,11 @@ class Graph:
         """How many channels the plane has in the player."""
         return {"luma": 1, "chroma": 2, "rgb": 3}[self.plane]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all values, that of the input first."""
+        return (self.input, *(node.name for node in self.nodes))
+
     def node(self, name: str) -> Node:
         """The node that gives the value `name`."""
         return next(node for node in self.nodes if node.name == name)

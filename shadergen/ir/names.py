@@ -17,13 +17,16 @@ class Namer:
     def __init__(self, taken: Iterable[str] = (), around: Namer | None = None) -> None:
         self._taken = set(taken)
         self._around = around
+        self._numbers: dict[str, int] = {}
+        """The last number that was tried behind a hint: a file of 20 000 equal names is no long computation."""
 
     def fresh(self, hint: str) -> str:
         """A name like `hint` that is new in this scope and in those around it."""
-        name, number = hint, 1
+        name, number = hint, self._numbers.get(hint, 1)
         while self.has(name):
             number += 1
             name = f"{hint}_v{number}"
+        self._numbers[hint] = number
         self._taken.add(name)
         return name
 

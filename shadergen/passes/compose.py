@@ -33,6 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shadergen.ir.graph import Graph, Node, verify
+from shadergen.ir.names import Namer
 from shadergen.ir.ops import Add, Array, Concat, Conv, ConvTranspose, Op, PadMode, Rim, RimTerm
 from shadergen.ir.types import TensorType
 from shadergen.passes.dead import remove_dead
@@ -374,7 +375,7 @@ class _Rewriter:
 
     def _parts(self, node: Node, linear: Linear) -> list[Node]:
         """Nodes for a linear function: its convolutions, then its Rims, and their sum by the name of `node`."""
-        names = _Names({self.graph.input, *self.nodes})
+        names = Namer(self.graph.names)
         wholes, rims = [], []
         for (source, mode), terms in linear.items():
             word = "input" if source == self.graph.input else source
@@ -382,16 +383,17 @@ class _Rewriter:
             for term in terms:
                 if term.whole:
                     op = _conv(term, mode, self.types[source], self.types[node.name])
-                    wholes.append(Node(names.new(f"{stem}_whole"), op, (source,)))
+                    wholes.append(Node(names.fresh(f"{stem}_whole"), op, (source,)))
             around = tuple(_rim_term(term) for term in terms if not term.whole)
             if around:
-                rims.append(Node(names.new(f"{stem}_rim"), Rim(around), (source,)))
+                rims.append(Node(names.fresh(f"{stem}_rim"), Rim(around), (source,)))
         parts = wholes + rims
         if len(parts) == 1:
             return [replace(parts[0], name=node.name)]
         total, *others = (part.name for part in parts)
-        for other in others:
-            total, value = node.name if other == others[-1] else names.new(f"{node.name}_sum"), total
+        for number, other in enumerate(others, 1):
+            word = f"{node.name}_sum{number if number > 1 else ''}"
+            total, value = node.name if number == len(others) else names.fresh(word), total
             parts.append(Node(total, Add(), (value, other)))
         return parts
 
@@ -436,19 +438,3 @@ def _rounded(array: Real) -> Array:
     if not np.isfinite(rounded).all():
         raise _NotComposedError
     return rounded
-
-
-class _Names:
-    """Names that no node has."""
-
-    def __init__(self, taken: set[str]) -> None:
-        self.taken = taken
-
-    def new(self, name: str) -> str:
-        """`name`, with a number after it if it is taken."""
-        number, free = 1, name
-        while free in self.taken:
-            number += 1
-            free = f"{name}{number}"
-        self.taken.add(free)
-        return free

@@ -16,6 +16,7 @@ from math import lcm
 import numpy as np
 
 from shadergen.ir.graph import Graph, Node
+from shadergen.ir.names import Namer
 from shadergen.ir.ops import (
     Add,
     Array,
@@ -38,12 +39,12 @@ MEAN_BLOCK = 32
 
 def lower(graph: Graph) -> Graph:
     """The graph in operators that hook passes compute."""
-    names = {graph.input, *(node.name for node in graph.nodes)}
+    names = Namer(graph.names)
     nodes = [lowered for node in graph.nodes for lowered in _lowered(node, names)]
     return _padded(replace(graph, nodes=tuple(nodes)))
 
 
-def _lowered(node: Node, names: set[str]) -> Iterator[Node]:
+def _lowered(node: Node, names: Namer) -> Iterator[Node]:
     """What stands for a node: the last has its name."""
     match node.op:
         case Conv() as op:
@@ -53,7 +54,7 @@ def _lowered(node: Node, names: set[str]) -> Iterator[Node]:
         case ConvTranspose() as op:
             yield from _transposed(node, op, names)
         case GlobalAveragePool():
-            means = _fresh(f"{node.name}_blocks", names)
+            means = names.fresh(f"{node.name}_blocks")
             pads = (0, 0, MEAN_BLOCK - 1, MEAN_BLOCK - 1)
             yield Node(means, AveragePool((MEAN_BLOCK,) * 2, (MEAN_BLOCK,) * 2, pads), node.inputs)
             yield Node(node.name, MeanOfMeans(MEAN_BLOCK), (means, *node.inputs))
@@ -61,7 +62,7 @@ def _lowered(node: Node, names: set[str]) -> Iterator[Node]:
             yield node
 
 
-def _parts(node: Node, names: set[str]) -> Iterator[Node]:
+def _parts(node: Node, names: Namer) -> Iterator[Node]:
     """A convolution of one group, a part of the channels at a time."""
     op = node.op
     assert isinstance(op, Conv)
@@ -71,21 +72,13 @@ def _parts(node: Node, names: set[str]) -> Iterator[Node]:
         weight = np.zeros_like(op.weight)
         weight[:, start : start + MAX_CHANNELS] = op.weight[:, start : start + MAX_CHANNELS]
         bias = op.bias if total is None else np.zeros_like(op.bias)
-        name = node.name if len(starts) == 1 else _fresh(f"{node.name}_part", names)
+        name = node.name if len(starts) == 1 else names.fresh(f"{node.name}_part")
         yield Node(name, replace(op, weight=weight, bias=bias), node.inputs)
         if total is not None:
-            added = node.name if start == starts[-1] else _fresh(f"{node.name}_sum", names)
+            added = node.name if start == starts[-1] else names.fresh(f"{node.name}_sum")
             yield Node(added, Add(), (total, name))
             name = added
         total = name
-
-
-def _fresh(name: str, names: set[str]) -> str:
-    """The name, or with letters behind it one that no value has."""
-    while name in names:
-        name += "x"
-    names.add(name)
-    return name
 
 
 def _dense(weight: Array, group: int) -> Array:
@@ -134,7 +127,7 @@ def _phases(kernel: int, stride: int, before: int, after: int) -> _Phases:
     return _Phases(taps, (-first, blocks + first + window - 1), blocks * stride - surplus)
 
 
-def _transposed(node: Node, op: ConvTranspose, names: set[str]) -> Iterator[Node]:
+def _transposed(node: Node, op: ConvTranspose, names: Namer) -> Iterator[Node]:
     stride = op.strides[0]
     weight = _transposed_dense(op)
     out, in_, kh, kw = weight.shape
@@ -147,15 +140,15 @@ def _transposed(node: Node, op: ConvTranspose, names: set[str]) -> Iterator[Node
     pads: Sides = (rows.pads[0], columns.pads[0], rows.pads[1], columns.pads[1])
     conv = Conv(spread.reshape(-1, *spread.shape[3:]), np.repeat(op.bias, stride**2), pads)
     crops = (0, 0, -rows.crop, -columns.crop)
-    phases = _fresh(f"{node.name}_phases", names)
-    whole = _fresh(f"{node.name}_uncropped", names) if any(crops) else node.name
+    phases = names.fresh(f"{node.name}_phases")
+    whole = names.fresh(f"{node.name}_uncropped") if any(crops) else node.name
     yield Node(phases, conv, node.inputs)
     yield Node(whole, DepthToSpace(stride), (phases,))
     if any(crops):
         yield Node(node.name, Pad(crops), (whole,))
 
 
-def _transposed_unevenly(node: Node, op: ConvTranspose, names: set[str]) -> Iterator[Node]:
+def _transposed_unevenly(node: Node, op: ConvTranspose, names: Namer) -> Iterator[Node]:
     """With a stride that both are divisors of, of which every so many rows or columns are the result."""
     stride = lcm(*op.strides)
     down, right = stride // op.strides[0], stride // op.strides[1]
@@ -164,7 +157,7 @@ def _transposed_unevenly(node: Node, op: ConvTranspose, names: set[str]) -> Iter
     weight[:, :, ::down, ::right] = op.weight
     a, b, c, d = op.pads
     even = replace(op, weight=weight, strides=(stride, stride), pads=(a * down, b * right, c * down, d * right))
-    name = _fresh(f"{node.name}_even", names)
+    name = names.fresh(f"{node.name}_even")
     yield from _transposed(Node(name, even, node.inputs), even, names)
     yield Node(node.name, MaxPool((1, 1), (down, right)), (name,))
 

@@ -16,6 +16,7 @@ import numpy as np
 from shadergen.errors import ModelError
 from shadergen.ir.graph import Graph, Node
 from shadergen.ir.infer import MAX_SCALE
+from shadergen.ir.names import Namer
 from shadergen.ir.ops import Array, ConvTranspose, Op, Pad, Resize
 
 PrescaleFilter = Literal["bicubic", "lanczos", "bilinear", "nearest"]
@@ -30,10 +31,8 @@ def prescaled(graph: Graph, factor: int, filter: PrescaleFilter) -> Graph:
     if graph.plane == "chroma" or not 1 < factor <= MAX_SCALE // 2:
         problem = f"found factor {factor} for a {graph.plane} model, expected 1 to {MAX_SCALE // 2} for luma or rgb"
         raise ModelError(f"{graph.name}: prescale", problem)
-    nodes = [Node(name, op, ()) for name, op in _upscale(factor, filter, graph.input_type.channels)]
-    taken = {graph.input, *(node.name for node in graph.nodes)}
-    if taken & {node.name for node in nodes}:
-        raise ModelError(f"{graph.name}: prescale", "found a node 'prescale', expected a network without one")
+    names = Namer(graph.names)
+    nodes = [Node(names.fresh(name), op, ()) for name, op in _upscale(factor, filter, graph.input_type.channels)]
     sources = (graph.input, *(node.name for node in nodes))
     front = [replace(node, inputs=(source,)) for node, source in zip(nodes, sources, strict=False)]
     renamed = {graph.input: sources[-1]}

@@ -18,6 +18,7 @@ from shadergen.errors import ModelError
 from shadergen.ir.extent import Extent, fixed
 from shadergen.ir.graph import Node
 from shadergen.ir.infer import infer
+from shadergen.ir.names import Namer
 from shadergen.ir.ops import Array, Fit, Op, Pad, PadMode
 from shadergen.ir.types import TensorType
 from shadergen.sources.onnx.read import Constant, File, node_words, to_array
@@ -64,6 +65,10 @@ class Builder:
     nodes: list[Node] = field(default_factory=list)
     types: dict[str, TensorType] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
+    names: Namer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.names = Namer([self.picture])
 
     def run(self, handlers: dict[str, Handler], fold: Callable[[Call], Any]) -> None:
         """Every node of the file, by its operator's handler, or by `fold` where it has no picture among its inputs."""
@@ -88,7 +93,7 @@ class Builder:
             type_ = infer(op, [self.types[value] for value in inputs])
         except ValueError as error:
             raise SizeError(str(error)) from None
-        name = _free(word(name), self.types)
+        name = self.names.fresh(word(name))
         self.types[name] = type_
         self.nodes.append(Node(name, op, tuple(inputs)))
         return name
@@ -105,15 +110,6 @@ def word(name: str) -> str:
     joined = "".join(part if part[0].isdigit() else f"_{part}" for part in parts).lstrip("_")
     joined = joined if joined and joined[0].isalpha() and not joined.startswith("gl_") else f"n{joined}"
     return joined if len(joined) <= 64 else f"{joined[:24].rstrip('_')}_x{joined[-20:].lstrip('_')}"
-
-
-def _free(name: str, taken: dict[str, Any]) -> str:
-    """`name`, with a letter and a number after it where it is taken."""
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name}_v{number}"
-    return free
 
 
 @dataclass(eq=False)

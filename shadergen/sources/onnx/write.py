@@ -25,6 +25,7 @@ from shadergen.errors import ModelError
 from shadergen.files import write_whole
 from shadergen.ir.extent import Term
 from shadergen.ir.graph import Graph, Node, verify
+from shadergen.ir.names import Namer
 from shadergen.ir.ops import (
     Add,
     Affine,
@@ -91,6 +92,8 @@ class _Writer:
         self.graph = graph
         self.types = types
         self.number = number
+        self.written = ""
+        self.namer = Namer(graph.names)
         self.nodes: list[onnx.NodeProto] = []
         self.tensors: list[onnx.TensorProto] = []
         self.names = {graph.input: graph.input}
@@ -101,6 +104,8 @@ class _Writer:
     # Parts
 
     def node(self, op: str, inputs: list[str], name: str, **attributes: Any) -> str:
+        """A node by the name of the graph's node that is being written, or by one like `name` that nothing has."""
+        name = name if name == self.written else self.namer.fresh(name)
         self.nodes.append(helper.make_node(op, inputs, [name], name, **attributes))
         return name
 
@@ -147,6 +152,7 @@ class _Writer:
     # Operators
 
     def write(self, node: Node) -> None:
+        self.written = node.name
         inputs = [self.names.get(name, name) for name in node.inputs]
         self.names[node.name] = self.operator(node.name, node.op, inputs)
 
