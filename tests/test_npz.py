@@ -12,9 +12,9 @@ import sys
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,9 @@ from hypothesis import strategies as st
 from shadergen.errors import ModelError, ShadergenError
 from shadergen.ir.dump import dump
 from shadergen.ir.graph import Graph, Plane, Record
-from shadergen.ir.ops import Conv, PRelu
+from shadergen.ir.ops import Conv, Internal, Op, PRelu
 from shadergen.sources import cmodel, load, save
+from shadergen.sources.npz.schema import SCHEMAS
 from tests.nets import PLANES, c_model, random_graph
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -383,12 +384,12 @@ NATIVE: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (first(attributes={"weight": 2}), "node 'conv0': found attribute 'weight', expected those of Conv"),
     (lambda document: document["nodes"].reverse(), "expected an earlier node or 'input'"),
     (lambda document: document["nodes"].append(document["nodes"][0]), "node 'conv0': found the name twice"),
-    (attribute("Conv", "pads", [1, 1, 1]), "found pads = [1, 1, 1], expected Sides"),
+    (attribute("Conv", "pads", [1, 1, 1]), "found pads = [1, 1, 1], expected four integers"),
     (attribute("Conv", "pads", [1, 1, 1, -1]), "found pads (1, 1, 1, -1), expected none below 0"),
-    (attribute("Conv", "pads", [1, 1, 1, True]), "found pads = [1, 1, 1, True], expected Sides"),
-    (attribute("Conv", "pad_mode", "wrap"), "found pad_mode = 'wrap', expected PadMode"),
-    (attribute("Conv", "pad_mode", {}), "found pad_mode = {}, expected PadMode"),
-    (attribute("DepthToSpace", "block", 2.0), "found block = 2.0, expected int"),
+    (attribute("Conv", "pads", [1, 1, 1, True]), "found pads = [1, 1, 1, True], expected four integers"),
+    (attribute("Conv", "pad_mode", "wrap"), "found pad_mode = 'wrap', expected one of zero, edge, reflect"),
+    (attribute("Conv", "pad_mode", {}), "found pad_mode = {}, expected one of zero, edge, reflect"),
+    (attribute("DepthToSpace", "block", 2.0), "found block = 2.0, expected an integer"),
     (attribute("DepthToSpace", "block", 10**400), "found block = 1000"),
     (attribute("DepthToSpace", "block", 0), "expected a multiple of 0 for block 0"),
     (lambda document: node(document, "DepthToSpace")["attributes"].clear(), "expected all of DepthToSpace's"),
@@ -416,7 +417,7 @@ def test_a_graph_with_a_fault(edit: Callable[[dict[str, Any]], Any], message: st
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -(2**31), 10**400, "1", None, [0.1], True])
 def test_an_attribute_that_is_no_number(value: object, tmp_path: Path) -> None:
     path = native(tmp_path / "bad.npz", lambda document: document["nodes"].append(leaky(value)))
-    assert re.search("node 'leaky': found alpha = .*, expected float", complaint(path))
+    assert re.search("node 'leaky': found alpha = .*, expected a finite number", complaint(path))
 
 
 def leaky(alpha: object) -> dict[str, Any]:
@@ -454,6 +455,13 @@ def test_deeply_nested_attributes(depth: int, tmp_path: Path) -> None:
     document = str(contents(tmp_path / "a.npz")["graph"])
     nested = re.sub('"pads": [^]]*]', f'"pads": {"[" * depth}{"]" * depth}', document, count=1)
     complaint(write(tmp_path / "bad.npz", {"graph": np.array(nested)}))
+
+
+def test_every_operator_of_a_file_has_a_schema_of_all_its_fields() -> None:
+    """In their order, which is that of the file's bytes."""
+    assert {schema.op for schema in SCHEMAS.values()} == set(get_args(Op)) - set(get_args(Internal))
+    for schema in SCHEMAS.values():
+        assert [field.name for field in schema.fields] == [field.name for field in fields(schema.op)]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
