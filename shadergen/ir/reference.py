@@ -35,7 +35,6 @@ from shadergen.ir.ops import (
     Op,
     Pad,
     PadMode,
-    Pair,
     PRelu,
     Relu,
     Resize,
@@ -48,6 +47,7 @@ from shadergen.ir.ops import (
     Slice,
     Softplus,
     SpaceToDepth,
+    Spatial,
     Sqrt,
     Sub,
     Tanh,
@@ -190,7 +190,7 @@ def conv(op: Conv, x: Image[Real]) -> Image[Real]:
     return result
 
 
-def _windows(x: Image[Real], kernel: Pair, strides: Pair, dilations: Pair = (1, 1)) -> Image[Real]:
+def _windows(x: Image[Real], kernel: Spatial, strides: Spatial, dilations: Spatial = (1, 1)) -> Image[Real]:
     """What a kernel reads at each of its places, (channels, height, width, kh, kw)."""
     reach = [(side - 1) * dilation + 1 for side, dilation in zip(kernel, dilations, strict=True)]
     if x.shape[1] < reach[0] or x.shape[2] < reach[1]:

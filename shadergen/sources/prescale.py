@@ -15,9 +15,9 @@ import numpy as np
 
 from shadergen.errors import ModelError
 from shadergen.ir.graph import Graph, Node
-from shadergen.ir.infer import MAX_SCALE
 from shadergen.ir.names import Namer
 from shadergen.ir.ops import Array, ConvTranspose, Op, Pad, Resize
+from shadergen.ir.ops.checks import MAX_SCALE
 
 PrescaleFilter = Literal["bicubic", "lanczos", "bilinear", "nearest"]
 

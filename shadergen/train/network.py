@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, assert_never, get_args
+from typing import Any, assert_never
 
 import numpy as np
 import torch
@@ -68,7 +68,7 @@ class Network(nn.Module):  # type: ignore[misc, unused-ignore]
         self.graph = graph
         self.arrays = nn.ParameterDict()
         for node in graph.nodes:
-            if isinstance(node.op, get_args(Internal)):
+            if isinstance(node.op, Internal):
                 problem = f"found operator {type(node.op).__name__!r}, expected the graph as it was trained"
                 raise ModelError(f"{graph.name}: node {node.name!r}", problem)
             for field, array in _arrays(node.op).items():

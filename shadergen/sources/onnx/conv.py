@@ -16,8 +16,8 @@ from shadergen.ir.ops import (
     MaxPool,
     Pad,
     PadMode,
-    Pair,
     Sides,
+    Spatial,
 )
 from shadergen.ir.types import TensorType
 from shadergen.sources.onnx.build import Call, Registry, Tensor, along
@@ -163,7 +163,7 @@ def _pool(call: Call) -> Tensor:
     return call.nchw(call.emit(AveragePool(kernel, strides, pads), value))
 
 
-def _widest(sides: Dims, type: TensorType, kernel: Pair, strides: Pair) -> Dims:
+def _widest(sides: Dims, type: TensorType, kernel: Spatial, strides: Spatial) -> Dims:
     """As much padding behind as any size needs: it does not count, and has no window of its own."""
     top, left, *behind = sides
     extents = [along(side, kind) for side, kind in zip(behind, "hw", strict=True)]
