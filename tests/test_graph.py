@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shadergen.errors import ModelError
-from shadergen.ir.dump import dump
+from shadergen.ir.dump import describe, dump
 from shadergen.ir.extent import MAX_PERIOD, Extent, fixed
 from shadergen.ir.graph import Graph, Node, verify
 from shadergen.ir.infer import infer
@@ -327,18 +327,42 @@ def test_dump_has_a_line_per_node() -> None:
         line.split()
         for line in """\
 C2F2: luma, input 'input' 1 x n x n
-  conv0    Conv 2x3x3x1 pads (1, 1, 1, 1) zero  input         2 x n x n
-  conv1    Conv 2x3x3x2 pads (1, 1, 1, 1) zero  conv0         2 x n x n
+  conv0    Conv 2x1x3x3 pads (1, 1, 1, 1)       input         2 x n x n
+  conv1    Conv 2x2x3x3 pads (1, 1, 1, 1)       conv0         2 x n x n
   relu1    Relu                                 conv1         2 x n x n
-  conv2    Conv 2x3x3x2 pads (1, 1, 1, 1) zero  relu1         2 x n x n
+  conv2    Conv 2x2x3x3 pads (1, 1, 1, 1)       relu1         2 x n x n
   relu2    Relu                                 conv2         2 x n x n
-  conv3    Conv 2x3x3x2 pads (1, 1, 1, 1) zero  relu2         2 x n x n
+  conv3    Conv 2x2x3x3 pads (1, 1, 1, 1)       relu2         2 x n x n
   skip     Add                                  conv3, conv0  2 x n x n
-  conv4    Conv 4x3x3x2 pads (1, 1, 1, 1) zero  skip          4 x n x n
+  conv4    Conv 4x2x3x3 pads (1, 1, 1, 1)       skip          4 x n x n
   shuffle  DepthToSpace(2)                      conv4         1 x 2n x 2n
-  output   Clip(0, 1)                           shuffle       1 x 2n x 2n
+  output   Clip                                 shuffle       1 x 2n x 2n
 """.splitlines()
     ]
+
+
+WORDS: list[tuple[Op, str]] = [
+    (Conv(zeros(8, 1, 3, 5), zeros(8), group=4), "Conv 8x1x3x5 group 4"),
+    (
+        Conv(zeros(8, 1, 3, 3), zeros(8), (1, 0, 1, 0), "edge", (2, 1)),
+        "Conv 8x1x3x3 pads (1, 0, 1, 0) pad_mode edge strides (2, 1)",
+    ),
+    (Rim((corner(), replace(corner(kernel=1), column=None))), "Rim((2x2 at row 0 column -1, 1x1 at row 0))"),
+    (Clip(-0.5, math.inf), "Clip minimum -0.5 maximum inf"),
+    (PRelu(zeros(3)), "PRelu"),
+    (Slice(1, 3), "Slice(1, 3)"),
+    (Gather(tuple(range(99))), "Gather((0, 1, 2, 3, 4, 5, ...))"),
+    (Fit((Extent().up_to(8),) * 2, mode="zero"), "Fit size (8floor((n+7)/8), 8floor((n+7)/8)) mode zero"),
+    (
+        Resize((Fraction(3, 2), Fraction(2)), "cubic", exclude_outside=True),
+        "Resize((3/2, 2), cubic) exclude_outside True",
+    ),
+]
+
+
+@pytest.mark.parametrize(("op", "text"), WORDS, ids=lambda case: type(case).__name__)
+def test_an_operator_s_text_leaves_out_what_is_as_usual(op: Op, text: str) -> None:
+    assert describe(op) == text
 
 
 def test_dump_is_stable() -> None:
