@@ -83,23 +83,31 @@ class Graph:
         return next(node for node in self.nodes if node.name == name)
 
 
+class NodeError(ModelError):
+    """A node that does not fit into its graph; `node` is its name."""
+
+    def __init__(self, graph: Graph, node: str, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{graph.name}: node {node!r}", problem, remedy)
+        self.node = node
+
+
 def verify(graph: Graph) -> dict[str, TensorType]:
     """Every value's type by name. Raises ModelError naming the node where the graph does not hold together."""
     _verify_words(graph)
     types = {graph.input: graph.input_type}
     for node in graph.nodes:
-        where = f"{graph.name}: node {node.name!r}"
         if not _NODE_NAME.fullmatch(node.name):
-            raise ModelError(where, "found that name, expected words of letters and digits joined by '_'", "rename it")
+            problem = "found that name, expected words of letters and digits joined by '_'"
+            raise NodeError(graph, node.name, problem, "rename it")
         if node.name in types:
-            raise ModelError(where, "found the name twice, expected unique names")
+            raise NodeError(graph, node.name, "found the name twice, expected unique names")
         for name in node.inputs:
             if name not in types:
-                raise ModelError(where, f"found input {name!r}, expected an earlier node or {graph.input!r}")
+                raise NodeError(graph, node.name, f"found input {name!r}, expected an earlier node or {graph.input!r}")
         try:
             types[node.name] = infer(node.op, [types[name] for name in node.inputs])
         except ValueError as error:
-            raise ModelError(where, str(error)) from None
+            raise NodeError(graph, node.name, str(error)) from None
     if graph.output not in types:
         raise ModelError(graph.name, f"found output {graph.output!r}, expected the name of a node")
     _verify_output(graph, types[graph.output])
