@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from shadergen.errors import ModelError
+from shadergen.errors import ModelError, quoted
 from shadergen.ir.extent import Extent
 from shadergen.ir.infer import infer
 from shadergen.ir.ops import Op
@@ -36,7 +36,8 @@ class Record:
     """Where the weights come from; carried into the shader's header and the native file."""
 
     licence: str = ""
-    """One line."""
+    """One line without `//!`, which would start a block of the hook file, and without a backslash, which would continue
+    the comment it stands in."""
     sha256: str = ""
     """Of the file the graph was read from, hexadecimal."""
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -87,7 +88,7 @@ class NodeError(ModelError):
     """A node that does not fit into its graph; `node` is its name."""
 
     def __init__(self, graph: Graph, node: str, problem: str, remedy: str = "") -> None:
-        super().__init__(f"{graph.name}: node {node!r}", problem, remedy)
+        super().__init__(f"{graph.name}: node {quoted(node)}", problem, remedy)
         self.node = node
 
 
@@ -96,38 +97,54 @@ def verify(graph: Graph) -> dict[str, TensorType]:
     _verify_words(graph)
     types = {graph.input: graph.input_type}
     for node in graph.nodes:
-        if not _NODE_NAME.fullmatch(node.name):
-            problem = "found that name, expected words of letters and digits joined by '_'"
-            raise NodeError(graph, node.name, problem, "rename it")
+        if not _is_name(node.name):
+            raise NodeError(graph, node.name, f"found that name, expected {_NAME_WORDS}", "rename it")
         if node.name in types:
             raise NodeError(graph, node.name, "found the name twice, expected unique names")
         for name in node.inputs:
             if name not in types:
-                raise NodeError(graph, node.name, f"found input {name!r}, expected an earlier node or {graph.input!r}")
+                problem = f"found input {quoted(name)}, expected an earlier node or {graph.input!r}"
+                raise NodeError(graph, node.name, problem)
         try:
             types[node.name] = infer(node.op, [types[name] for name in node.inputs])
         except ValueError as error:
             raise NodeError(graph, node.name, str(error)) from None
     if graph.output not in types:
-        raise ModelError(graph.name, f"found output {graph.output!r}, expected the name of a node")
+        raise ModelError(graph.name, f"found output {quoted(graph.output)}, expected the name of a node")
     _verify_output(graph, types[graph.output])
     return types
 
 
+MAX_NAME = 200
+"""Letters of a value's name: GLSL allows 1024, and what is made of a value has words behind its name."""
 _NODE_NAME = re.compile(r"(?!gl_)[A-Za-z][A-Za-z0-9]*(_[A-Za-z][A-Za-z0-9]*)*")
+_NAME_WORDS = f"words of letters and digits joined by '_', up to {MAX_NAME} letters in all"
 _GRAPH_NAME = re.compile(r"[^\W_][\w.+ -]{0,99}")
+_SHA256 = re.compile(r"([0-9a-f]{64})?")
+
+
+def _is_name(name: str) -> bool:
+    """Whether GLSL can have the name, also with numbers after it."""
+    return len(name) <= MAX_NAME and _NODE_NAME.fullmatch(name) is not None
 
 
 def _verify_words(graph: Graph) -> None:
-    """What ends up in a file's name and in its comments must not be able to leave them."""
+    """What ends up in GLSL, in a file's name and in comments must not be able to leave them."""
+    if graph.plane not in get_args(Plane):
+        raise ModelError("graph", f"found plane {quoted(graph.plane)}, expected one of {', '.join(get_args(Plane))}")
     if not _GRAPH_NAME.fullmatch(graph.name):
         problem = (
             f"found name {graph.name[:120]!r}, expected up to 100 letters, digits and ' .+-_', a letter or digit first"
         )
         raise ModelError("graph", problem, "rename the file or the model")
+    if not _is_name(graph.input):
+        raise ModelError(graph.name, f"found an input {quoted(graph.input)}, expected {_NAME_WORDS}", "rename it")
     licence = graph.record.licence
-    if not licence.isprintable() or "//!" in licence or len(licence) > 200:
-        raise ModelError(graph.name, f"found licence {licence[:40]!r}, expected one line of up to 200 characters")
+    if not licence.isprintable() or "//!" in licence or "\\" in licence or len(licence) > 200:
+        problem = f"found licence {licence[:40]!r}, expected one line of up to 200 characters without '//!' and '\\'"
+        raise ModelError(graph.name, problem)
+    if not _SHA256.fullmatch(graph.record.sha256):
+        raise ModelError(graph.name, f"found SHA-256 {graph.record.sha256[:80]!r}, expected 64 hexadecimal digits")
 
 
 def _verify_output(graph: Graph, output: TensorType) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+LONGEST = 160
+"""Letters of a hint that are kept: what is named after two long names has a name of its own all the same."""
+
 
 class Namer:
     """Gives names; the only maker of them, so that no two things ever meet in one.
@@ -22,6 +25,7 @@ class Namer:
 
     def fresh(self, hint: str) -> str:
         """A name like `hint` that is new in this scope and in those around it."""
+        hint = hint[:LONGEST].rstrip("_")
         name, number = hint, self._numbers.get(hint, 1)
         while self.has(name):
             number += 1

@@ -378,8 +378,7 @@ class _Rewriter:
         names = Namer(self.graph.names)
         wholes, rims = [], []
         for (source, mode), terms in linear.items():
-            word = "input" if source == self.graph.input else source
-            stem = node.name if len(linear) == 1 else f"{node.name}_{word}"
+            stem = node.name if len(linear) == 1 else f"{node.name}_{source}"
             for term in terms:
                 if term.whole:
                     op = _conv(term, mode, self.types[source], self.types[node.name])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shadergen.errors import ModelError
+from shadergen.errors import ModelError, one_line, quoted
 from shadergen.ir.ops import Array
 
 MAX_BYTES = 512 << 20
@@ -38,8 +38,8 @@ def read_arrays(path: Path, content: bytes) -> dict[str, npt.NDArray[Any]]:
     for member in archive.infolist():
         name = member.filename.removesuffix(".npy")
         if name in arrays:
-            raise ModelError(f"{path}: array {name!r}", "found it twice, expected unique names")
-        arrays[name] = _read_array(f"{path}: array {name!r}", archive, member)
+            raise ModelError(f"{path}: array {quoted(name)}", "found it twice, expected unique names")
+        arrays[name] = _read_array(f"{path}: array {quoted(name)}", archive, member)
     return arrays
 
 
@@ -58,7 +58,7 @@ def _read_array(where: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
         }[version]
         shape, fortran, dtype = read_header(stream)
     except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds
-        detail = next(iter(str(error).splitlines()), type(error).__name__)
+        detail = one_line(str(error).partition("\n")[0])[:300] or type(error).__name__
         problem = f"found no readable array ({detail}), expected one as numpy.save writes it"
         raise ModelError(where, problem, "the file is damaged or truncated") from None
     if dtype.hasobject:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from shadergen.errors import ModelError
+from shadergen.errors import ModelError, quoted
 from shadergen.ir.graph import Graph, Node, Plane, Record
 from shadergen.ir.ops import Op
 from shadergen.sources.npz.archive import weights
@@ -49,7 +49,7 @@ def _written(graph: Graph, node: Node, arrays: Arrays) -> dict[str, Any]:
     name = NAMES.get(type(node.op))
     if name is None:
         problem = f"found operator {type(node.op).__name__!r}, expected one of {', '.join(SCHEMAS)}"
-        raise ModelError(f"{graph.name}: node {node.name!r}", problem, "save the graph before it is rewritten")
+        raise ModelError(f"{graph.name}: node {quoted(node.name)}", problem, "save the graph before it is rewritten")
     attributes = {}
     for field in SCHEMAS[name].fields:
         value = getattr(node.op, field.name)
@@ -76,7 +76,7 @@ class _Reader:
             raise ModelError(f"{self.path}: graph", problem, "update shadergen")
         plane = self._get(document, "plane", str, "graph")
         if plane not in get_args(Plane):
-            problem = f"found plane {plane!r}, expected one of {', '.join(get_args(Plane))}"
+            problem = f"found plane {quoted(plane)}, expected one of {', '.join(get_args(Plane))}"
             raise ModelError(f"{self.path}: graph", problem)
         nodes = tuple(self._node(i, entry) for i, entry in enumerate(self._get(document, "nodes", list, "graph")))
         return Graph(
@@ -119,7 +119,7 @@ class _Reader:
         if not isinstance(entry, dict):
             raise ModelError(f"{self.path}: {where}", f"found {type(entry).__name__}, expected an object")
         name = self._get(entry, "name", str, where)
-        where = f"node {name!r}"
+        where = f"node {quoted(name)}"
         inputs = self._get(entry, "inputs", list, where)
         if not all(isinstance(item, str) for item in inputs):
             raise ModelError(f"{self.path}: {where}", "found an input that is no name, expected strings")
@@ -127,14 +127,14 @@ class _Reader:
         return Node(name, op, tuple(inputs))
 
     def _op(self, node: str, name: str, attributes: dict[str, Any]) -> Op:
-        where = f"{self.path}: node {node!r}"
+        where = f"{self.path}: node {quoted(node)}"
         if name not in SCHEMAS:
-            raise ModelError(where, f"found operator {name!r}, expected one of {', '.join(SCHEMAS)}")
+            raise ModelError(where, f"found operator {quoted(name)}, expected one of {', '.join(SCHEMAS)}")
         schema = SCHEMAS[name]
         known = {field.name for field in schema.fields if isinstance(field, Attribute)}
         unknown = sorted(set(attributes) - known)
         if unknown:
-            raise ModelError(where, f"found attribute {unknown[0]!r}, expected those of {name}")
+            raise ModelError(where, f"found attribute {quoted(unknown[0])}, expected those of {name}")
         arguments: dict[str, Any] = {}
         for field in schema.fields:
             match field:
@@ -150,7 +150,7 @@ class _Reader:
     def _weights(self, where: str, node: str, field: Weights) -> Any:
         array = self.arrays.get(f"{node}.{field.name}")
         if array is None:
-            raise ModelError(where, f"found no array '{node}.{field.name}', expected one")
+            raise ModelError(where, f"found no array {quoted(f'{node}.{field.name}')}, expected one")
         return weights(f"{where} {field.name}", array, field.axes)
 
 

@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 import onnx
 
-from shadergen.errors import ModelError
+from shadergen.errors import ModelError, quoted
 from shadergen.ir.extent import Extent
 from shadergen.ir.graph import Graph, Plane, Record, verify
 from shadergen.ir.ops import Fit
@@ -76,12 +76,12 @@ def _graph(file: File, plane: Plane | None, ours: dict[str, Any] | None, multipl
     builder.tensors[given] = simple_view(value, builder.types[value], layout)
     builder.run(_HANDLERS, fold_constants)
     output = _output(file, builder)
-    where = f"{file.path}: output {file.model.graph.output[0].name!r}"
+    where = f"{file.path}: output {quoted(file.model.graph.output[0].name)}"
     if multiple > 1:
         output = _cropped(builder, output, name, value)
     found: Plane = plane or _guess(where, channels, builder.types[output].channels)
     if found != "chroma" and ours is None:
-        _expect_whole(file, builder)
+        _expect_whole(builder)
     record = Record(sha256=file.sha256)
     graph = Graph(_name(file.path.stem), found, tuple(builder.nodes), output, name, record)
     if ours is None:
@@ -97,7 +97,7 @@ def _input(file: File, plane: Plane | None) -> tuple[str, int, Layout, Statics]:
         names = ", ".join(entry.name for entry in inputs) or "none"
         raise ModelError(file.path, f"found {len(inputs)} inputs ({names[:100]}), expected one picture")
     entry = inputs[0]
-    where = f"{file.path}: input {entry.name!r}"
+    where = f"{file.path}: input {quoted(entry.name)}"
     kind = onnx.TensorProto.DataType.Name(entry.type.tensor_type.elem_type)
     if kind not in ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16"):
         raise ModelError(where, f"found elements of type {kind}, expected floating point in 0..1")
@@ -133,7 +133,7 @@ def _output(file: File, builder: Builder) -> str:
         names = ", ".join(entry.name for entry in outputs)
         raise ModelError(file.path, f"found {len(outputs)} outputs ({names[:100]}), expected one picture")
     tensor: Tensor | None = builder.tensors.get(outputs[0].name)
-    where = f"{file.path}: output {outputs[0].name!r}"
+    where = f"{file.path}: output {quoted(outputs[0].name)}"
     if not isinstance(tensor, View):
         raise ModelError(where, "found a constant, expected a picture")
     if not tensor.simple or not 3 <= len(tensor.axes) <= 4:
@@ -150,14 +150,13 @@ def _cropped(builder: Builder, output: str, name: str, fitted: str) -> str:
     return builder.add(Fit((Extent().scaled(scale),) * 2), (output, name), "crop")
 
 
-def _expect_whole(file: File, builder: Builder) -> None:
+def _expect_whole(builder: Builder) -> None:
     """Every size must be an integer for every picture."""
     for node in builder.nodes:
         type_ = builder.types[node.name]
         if not (type_.height.whole and type_.width.whole):
-            raise MultipleError(
-                f"{file.path}: node {node.name!r}", f"found a size of {type_.height}, expected one for every picture"
-            )
+            problem = f"found a size of {type_.height} x {type_.width}, expected one for every picture"
+            raise MultipleError(builder.origins[node.name], problem)
 
 
 def _guess(where: str, channels: int, out: int) -> Plane:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from shadergen.errors import ModelError
+from shadergen.errors import ModelError, one_line, quoted
 from shadergen.ir.extent import Extent, fixed
 from shadergen.ir.graph import Node
 from shadergen.ir.infer import infer
@@ -65,15 +65,21 @@ class Builder:
     nodes: list[Node] = field(default_factory=list)
     types: dict[str, TensorType] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    """By graph node, how an error names the node of the file that it was made for."""
     names: Namer = field(init=False)
+    where: str = field(init=False)
+    """How an error names the node of the file that is being read."""
 
     def __post_init__(self) -> None:
         self.names = Namer([self.picture])
+        self.where = str(self.file.path)
 
     def run(self, handlers: dict[str, Handler], fold: Callable[[Call], Any]) -> None:
         """Every node of the file, by its operator's handler, or by `fold` where it has no picture among its inputs."""
         for index, node in enumerate(self.file.model.graph.node):
-            call = Call(self, node, f"{self.file.path}: {node_words(index, node)}")
+            self.where = f"{self.file.path}: {node_words(index, node)}"
+            call = Call(self, node, self.where)
             try:
                 outputs = fold(call)
                 if outputs is None:
@@ -95,13 +101,14 @@ class Builder:
             raise SizeError(str(error)) from None
         name = self.names.fresh(word(name))
         self.types[name] = type_
+        self.origins[name] = self.where
         self.nodes.append(Node(name, op, tuple(inputs)))
         return name
 
 
 def _line(error: Exception) -> str:
     """What it says as one line, in which a word of a file has up to 100 letters."""
-    return " ".join(text if len(text) <= 100 else f"{text[:100]}..." for text in str(error).split())
+    return " ".join(text if len(text) <= 100 else f"{text[:100]}..." for text in one_line(error).split())
 
 
 def word(name: str) -> str:
@@ -131,7 +138,7 @@ class Call:
             raise ValueError(f"found {len(self.node.input)} inputs, expected more")
         name = self.node.input[index]
         if name not in self.builder.tensors:
-            raise ValueError(f"found input {name!r}, expected one that the importer knows")
+            raise ValueError(f"found input {quoted(name)}, expected one that the importer knows")
         return self.builder.tensors[name]
 
     def tensors(self) -> list[Tensor]:

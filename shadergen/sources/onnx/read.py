@@ -20,7 +20,7 @@ import onnx
 from google.protobuf.message import DecodeError, EncodeError
 from onnx import external_data_helper, numpy_helper, shape_inference
 
-from shadergen.errors import ModelError
+from shadergen.errors import ModelError, one_line, quoted
 
 Constant = npt.NDArray[Any]
 
@@ -54,13 +54,14 @@ def read(path: Path) -> File:
         raise ModelError(path, problem, "is it truncated, or a different format?") from None
     _expect_sane(path, model)
     opset = _opset(path, model)
-    total = sum(_bytes_of(f"{path}: initialiser {tensor.name!r}", tensor) for tensor in _tensors(model))
+    total = sum(_bytes_of(f"{path}: initialiser {quoted(tensor.name)}", tensor) for tensor in _tensors(model))
     if total > MAX_BYTES:
         raise ModelError(path, f"found weights of {total} bytes, expected at most {MAX_BYTES}")
     for tensor in _tensors(model):
         _load_external(path, tensor)
     constants = {
-        tensor.name: to_array(f"{path}: initialiser {tensor.name!r}", tensor) for tensor in model.graph.initializer
+        tensor.name: to_array(f"{path}: initialiser {quoted(tensor.name)}", tensor)
+        for tensor in model.graph.initializer
     }
     _check(path, model)
     return File(path, model, opset, constants, hashlib.sha256(content).hexdigest())
@@ -89,12 +90,14 @@ def _expect_sane(path: Path, model: onnx.ModelProto) -> None:
         raise ModelError(path, "found sparse initialisers, expected dense ones")
     if model.functions:
         names = ", ".join(function.name for function in model.functions[:3])
-        raise ModelError(path, f"found functions ({names}), expected operators", "export with inlined functions")
+        raise ModelError(
+            path, f"found functions ({quoted(names)}), expected operators", "export with inlined functions"
+        )
     known = {schema.name for schema in onnx.defs.get_all_schemas_with_history() if schema.domain == ""}
     for index, node in enumerate(graph.node):
         if node.domain not in ("", "ai.onnx") or node.op_type not in known:
             domain = f"{node.domain}." if node.domain else ""
-            problem = f"found operator {(domain + node.op_type)!r}, expected one of ONNX's own"
+            problem = f"found operator {quoted(domain + node.op_type)}, expected one of ONNX's own"
             raise ModelError(f"{path}: {node_words(index, node)}", problem)
 
 
@@ -111,7 +114,7 @@ def _texts(graph: onnx.GraphProto) -> Iterator[str | bytes]:
 def node_words(index: int, node: onnx.NodeProto) -> str:
     """How an error names a node: by its name, or else its first output, or its number."""
     name, kind = node.name or next(iter(node.output), ""), re.sub(r"[^ -~]", "?", node.op_type[:40])
-    return f"node {name!r} ({kind})" if name else f"node {index} ({kind})"
+    return f"node {quoted(name)} ({kind})" if name else f"node {index} ({kind})"
 
 
 def _opset(path: Path, model: onnx.ModelProto) -> int:
@@ -135,7 +138,7 @@ def _load_external(path: Path, tensor: onnx.TensorProto) -> None:
     """Put a tensor's bytes from the file beside the model into it."""
     if tensor.data_location != onnx.TensorProto.EXTERNAL:
         return
-    where = f"{path}: initialiser {tensor.name!r}"
+    where = f"{path}: initialiser {quoted(tensor.name)}"
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = entries.get("location", "")
     folder = path.parent.resolve()
@@ -201,7 +204,7 @@ def _check(path: Path, model: onnx.ModelProto) -> None:
 
 def _line(error: BaseException) -> str:
     """The first of what onnx found, in one line, without what it says about its own sources."""
-    text = " ".join(str(error).split())
+    text = one_line(error)
     found = re.search(r"\(op_type: ?(\w+)(?:, node name: ([^)]*))?\): *(.*)", text)
     if found:
         text = f"node {found[2]!r} ({found[1]}): {found[3].split('(op_type:')[0]}"
