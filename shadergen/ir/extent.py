@@ -14,18 +14,19 @@ from functools import lru_cache
 from math import gcd, lcm
 
 MAX_PERIOD = 4096
-"""After how many pixels a function repeats itself at most: strides of 2 twelve times."""
+"""The longest period of what is rounded, in pixels of the input: that of twelve strides of 2 one after another."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """`ratio * floor((factor * n + shift) / divisor)`."""
+    """A summand of a size: `ratio * floor((factor * n + shift) / divisor)`, where n is the size of the input."""
 
     ratio: Fraction
     factor: int = 1
     shift: int = 0
+    """From 0 to `divisor` - 1."""
     divisor: int = 1
-    """1, with no factor and shift, for what is not rounded."""
+    """1 or more; 1, with factor 1 and shift 0, for a summand that is not rounded."""
 
     def __str__(self) -> str:
         inner = f"{'' if self.factor == 1 else self.factor}n{f'+{self.shift}' if self.shift else ''}"
@@ -36,34 +37,38 @@ class Term:
 
 @dataclass(frozen=True)
 class Extent:
-    """The size along one axis for an input of size n: `scale * n + offset`, and what repeats where it is rounded."""
+    """The size of a value along one axis, in pixels, where the graph's input has n: a function of n, 1 or more.
+
+    It is `scale * n + offset + rest[n mod period]`. The methods give other such functions; two are equal if and only if
+    they have the same value everywhere.
+    """
 
     scale: Fraction = Fraction(1)
-    """Growth for each texel of the input; 0 for a size that does not grow with it."""
+    """How much the size grows when the input grows by its period, over that period: 0 for a fixed size."""
     offset: Fraction | int = 0
     """The value at n = 0."""
     rest: tuple[Fraction, ...] = ()
-    """What is added where n is 0, 1, 2 ... more than a multiple of their number; 0 for the first. Empty or as few as
-    can be."""
+    """What rounding adds at n = 0, 1, 2 ... and every period further; the first is 0. It is empty where nothing is
+    rounded, and never a repetition of a shorter one."""
 
     @property
     def period(self) -> int:
-        """How many texels more repeat what is rounded."""
+        """After how many pixels of the input the rounding repeats; 1 where nothing is rounded."""
         return len(self.rest) or 1
 
     @property
     def constant(self) -> bool:
-        """Whether it does not depend on the input."""
+        """Whether the size does not depend on the input's."""
         return self.scale == 0 and not self.rest
 
     @property
     def affine(self) -> bool:
-        """Whether nothing is rounded."""
+        """Whether nothing is rounded: the function is `scale * n + offset`."""
         return not self.rest
 
     @property
     def whole(self) -> bool:
-        """Whether it is an integer for every n."""
+        """Whether the value is an integer for every n."""
         return all(self.value(n).denominator == 1 for n in range(self.period + 1))
 
     def __str__(self) -> str:
@@ -72,7 +77,7 @@ class Extent:
         return "".join(part if part.startswith("-") or i == 0 else f"+{part}" for i, part in enumerate(parts))
 
     def value(self, n: int) -> Fraction:
-        """Its value for an input of size `n`, perhaps a fraction."""
+        """The value for an input of size `n`, perhaps a fraction."""
         return self.scale * n + self.offset + (self.rest[n % len(self.rest)] if self.rest else 0)
 
     def at(self, n: int) -> int:
@@ -89,38 +94,41 @@ class Extent:
         return self + other.times(-1)
 
     def plus(self, texels: Fraction | int) -> Extent:
-        """The extent with `texels` more."""
+        """The function with `texels` added to every value."""
         return Extent(self.scale, self.offset + texels, self.rest)
 
     def times(self, factor: Fraction | int) -> Extent:
-        """The extent after scaling by `factor`, exactly."""
+        """The function with every value multiplied by `factor`, not rounded."""
         rest = tuple(part * factor for part in self.rest) if factor else ()
         return Extent(self.scale * factor, _integer(self.offset * Fraction(factor)), rest)
 
     def floor(self) -> Extent:
-        """The extent rounded down, for one that is not whole."""
+        """The function with every value rounded down. Raises ValueError for a period above MAX_PERIOD."""
         growth = self.scale * self.period
         return _tabulated(lambda n: Fraction(self.value(n) // 1), self.period * growth.denominator)
 
     def over(self, divisor: int) -> Extent:
-        """The extent, an integer, divided by `divisor`, 1 or more, and rounded down."""
+        """The function divided by `divisor`, 1 or more, and rounded down; its values must be integers."""
         return self.times(Fraction(1, divisor)).floor() if divisor > 1 else self
 
     def scaled(self, factor: Fraction) -> Extent:
-        """The extent times `factor`, rounded down."""
+        """The function multiplied by `factor`, above 0, and rounded down; its values must be integers."""
         return self.times(factor.numerator).over(factor.denominator)
 
     def up_to(self, multiple: int) -> Extent:
-        """The next multiple."""
+        """The function with every value rounded up to a multiple of `multiple`, 1 or more."""
         return self.plus(multiple - 1).over(multiple).times(multiple)
 
     def after(self, first: Extent) -> Extent:
-        """The extent as a function of n, where it is one of `first` so far."""
+        """The composition: at n, the value of this function for an input of size `first.at(n)`."""
         growth = first.scale * first.period / self.period
         return _tabulated(lambda n: self.value(first.at(n)), first.period * growth.denominator)
 
     def below_zero(self) -> Extent:
-        """1 where it is below zero, else 0. Raises ValueError where that changes as n grows from 1."""
+        """The function that is 1 where this one is below zero, and 0 elsewhere.
+
+        Raises ValueError where growing pictures pass from one to the other, which no such function can say.
+        """
         values = [self.value(n) for n in range(1, self.period + 1)]
         if self.scale == 0:
             return _tabulated(lambda n: Fraction(self.value(n) < 0), self.period)
@@ -132,14 +140,17 @@ class Extent:
 
     @property
     def never_below_zero(self) -> bool:
-        """Whether it is 0 or more for every n from 1."""
+        """Whether the value is 0 or more for every n from 1."""
         try:
             return self.below_zero() == fixed(0)
         except ValueError:  # for small pictures it is, for large ones not, or the other way round
             return False
 
     def where(self, condition: Extent) -> Extent:
-        """The extent where the condition is 1, and 0 where it is 0. Raises ValueError for what grows only there."""
+        """The product with `condition`, a function of values 0 and 1.
+
+        Raises ValueError where the product would grow for some n and be 0 for others.
+        """
         if condition.constant:
             return self if condition.offset else fixed(0)
         if self.scale:
@@ -148,7 +159,7 @@ class Extent:
         return _tabulated(lambda n: self.value(n) * condition.value(n), period)
 
     def terms(self) -> tuple[tuple[Term, ...], int | Fraction]:
-        """What it is the sum of: terms, and a number."""
+        """Terms and a number whose sum this function is: one term where that is enough, else one for each residue."""
         found = rounding(self, Extent())
         if found:
             return found
@@ -162,11 +173,14 @@ class Extent:
 
 
 SAME = Extent()
-"""The input's own size."""
+"""The size of the graph's input itself."""
 
 
 def rounding(extent: Extent, base: Extent) -> tuple[tuple[Term, ...], int | Fraction] | None:
-    """One term of `base`, and a number, that make the extent; None where it takes more than one rounding."""
+    """At most one term, of the value of `base` instead of n, and a number whose sum is `extent`.
+
+    None where it takes more than one rounding to get from one size to the other.
+    """
     if extent.constant:
         return (), extent.offset
     if base.scale == 0:
@@ -194,7 +208,10 @@ def _rounding(extent: Extent, base: Extent) -> tuple[tuple[Term, ...], int | Fra
 
 
 def _tabulated(function: Callable[[int], Fraction], period: int) -> Extent:
-    """The function that grows by the same number whenever n grows by `period`. Raises ValueError for a long one."""
+    """The extent equal to `function`, which grows by the same number whenever n grows by `period`.
+
+    Raises ValueError for a period above MAX_PERIOD.
+    """
     if period > MAX_PERIOD:
         raise ValueError(f"found a size that repeats every {period} texels, expected {MAX_PERIOD} at most")
     offset = function(0)
@@ -213,5 +230,5 @@ def _integer(number: Fraction) -> Fraction | int:
 
 
 def fixed(size: Fraction | int) -> Extent:
-    """A size that does not depend on the input."""
+    """The size that is `size` pixels whatever the input's."""
     return Extent(Fraction(0), size)

@@ -8,14 +8,18 @@ from fractions import Fraction
 from shadergen.ir.extent import SAME, Extent
 
 Area = tuple[Extent, Extent]
-"""Height and width."""
+"""The height and the width of a value."""
 
 
 @dataclass(frozen=True)
 class TensorType:
-    """What is known of a value before playback."""
+    """The shape of a value, (channels, height, width), of which height and width follow the size of the graph's input.
+
+    Its text is `3 x 2n x n-2`, where n is the input's height or width.
+    """
 
     channels: int
+    """1 or more."""
     height: Extent = SAME
     width: Extent = SAME
 
@@ -24,14 +28,14 @@ class TensorType:
 
     @property
     def area(self) -> Area:
-        """Height and width."""
+        """The height and the width."""
         return self.height, self.width
 
     @property
     def packs(self) -> int:
-        """Groups of four channels, the last perhaps partly filled."""
+        """How many groups of four channels there are, the last perhaps partly filled: one texel holds a group."""
         return -(-self.channels // 4)
 
     def pixels(self) -> Fraction:
-        """Pixels per pixel of the graph's input, offsets left out."""
+        """How many pixels the value has for each pixel of the graph's input, in the limit of large pictures."""
         return self.height.scale * self.width.scale
