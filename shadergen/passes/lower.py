@@ -16,6 +16,7 @@ from math import lcm
 import numpy as np
 
 from shadergen.ir.graph import Graph, Node
+from shadergen.ir.merge import padded
 from shadergen.ir.names import Namer
 from shadergen.ir.ops import (
     Add,
@@ -175,19 +176,14 @@ def _transposed_dense(op: ConvTranspose) -> Array:
 
 def _padded(graph: Graph) -> Graph:
     """Convolutions that read a Pad by zeros read what it pads instead; a Pad that nobody reads is left to others."""
-    pads = {
-        node.name: (node.inputs[0], node.op)
-        for node in graph.nodes
-        if isinstance(node.op, Pad) and min(node.op.pads) >= 0 and not node.op.value
-    }
-    nodes = []
-    for node in graph.nodes:
-        found = pads.get(node.inputs[0])
-        if isinstance(node.op, Conv) and found and not (any(node.op.pads) and node.op.pad_mode != found[1].mode):
-            source, pad = found
-            if pad.mode == "zero" or not any(node.op.pads):
-                (a, b, c, d), (e, f, g, h) = node.op.pads, pad.pads
-                op = replace(node.op, pads=(a + e, b + f, c + g, d + h), pad_mode=pad.mode)
-                node = Node(node.name, op, (source,))  # the node's place in the order stays
-        nodes.append(node)
-    return replace(graph, nodes=tuple(nodes))
+    named = {node.name: node for node in graph.nodes}
+    return replace(graph, nodes=tuple(_reading_what_is_padded(node, named) for node in graph.nodes))
+
+
+def _reading_what_is_padded(node: Node, named: dict[str, Node]) -> Node:
+    before = named.get(node.inputs[0])
+    if before and isinstance(node.op, Conv) and isinstance(before.op, Pad):
+        op = padded(node.op, before.op)
+        if op:
+            return Node(node.name, op, before.inputs)
+    return node

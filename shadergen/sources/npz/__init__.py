@@ -19,7 +19,8 @@ import numpy as np
 
 from shadergen.errors import ModelError
 from shadergen.files import write_whole
-from shadergen.ir.graph import Graph, verify
+from shadergen.ir.graph import Graph
+from shadergen.sources.check import verified
 from shadergen.sources.npz import bare, native
 from shadergen.sources.npz.archive import read_arrays
 
@@ -33,12 +34,7 @@ def load(path: Path) -> Graph:
     arrays = read_arrays(path, content)
     sha256 = hashlib.sha256(content).hexdigest()
     read = native.read if "graph" in arrays else bare.read
-    graph = read(path, arrays, sha256)
-    try:
-        verify(graph)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error.where}", error.problem, error.remedy) from None
-    return graph
+    return verified(read(path, arrays, sha256), path)
 
 
 def save(graph: Graph, path: Path) -> None:

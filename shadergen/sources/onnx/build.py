@@ -75,13 +75,13 @@ class Builder:
         self.names = Namer([self.picture])
         self.where = str(self.file.path)
 
-    def run(self, handlers: dict[str, Handler], fold: Callable[[Call], Any]) -> None:
-        """Every node of the file, by its operator's handler, or by `fold` where it has no picture among its inputs."""
+    def run(self, handlers: dict[str, Handler], computed: Callable[[Call], Any]) -> None:
+        """Every node of the file, by its operator's handler, or by `computed` where no picture goes into it."""
         for index, node in enumerate(self.file.model.graph.node):
             self.where = f"{self.file.path}: {node_words(index, node)}"
             call = Call(self, node, self.where)
             try:
-                outputs = fold(call)
+                outputs = computed(call)
                 if outputs is None:
                     if node.op_type not in handlers:
                         expected = ", ".join(sorted(handlers))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from shadergen.ir.graph import Graph, Node
+from shadergen.ir.merge import padded
 from shadergen.ir.ops import Affine, Array, Conv, ConvTranspose, DepthToSpace, Fit, Gather, Op, Pad, SpaceToDepth
 
 MAX_PASSES = 100
@@ -70,7 +71,7 @@ def _merged(first: Op, second: Op) -> Op | None:
         case SpaceToDepth() | DepthToSpace(), Gather(indices) if indices == tuple(range(len(indices))):
             return first
         case Pad(), Conv():
-            return _padded(first, second)
+            return padded(second, first)
         case Fit(), Fit():
             return _fitted(first, second)
     return None
@@ -97,14 +98,6 @@ def _of_scaled(first: Affine, op: Conv) -> Op | None:
     weight = _product(op.weight, first.scale[channels][:, :, None, None])
     shift = (_double(op.weight).sum((2, 3)) * first.shift[channels]).sum(1)
     return _finite(lambda **arrays: replace(op, **arrays), weight=weight, bias=_single(op.bias + shift))
-
-
-def _padded(first: Pad, op: Conv) -> Op | None:
-    """Padding of its own becomes the convolution's, unless the two pad differently."""
-    if min(first.pads) < 0 or first.value or (any(op.pads) and (first.mode, op.pad_mode) != ("zero", "zero")):
-        return None
-    top, left, bottom, right = (a + b for a, b in zip(first.pads, op.pads, strict=True))
-    return replace(op, pads=(top, left, bottom, right), pad_mode=first.mode)
 
 
 def _fitted(first: Fit, second: Fit) -> Op | None:

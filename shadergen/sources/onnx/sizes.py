@@ -35,7 +35,7 @@ Shape Sign Sin Size Slice Split Sqrt Squeeze Sub Sum Tile Transpose Unsqueeze Wh
 _COMPUTED = frozenset(_NAMES.split())
 
 
-def fold(call: Call) -> Tensor | list[Tensor] | None:
+def computed(call: Call) -> Tensor | list[Tensor] | None:
     """The outputs of a node without pictures; None for others."""
     node = call.node
     if node.op_type == "Constant":

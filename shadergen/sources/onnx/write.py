@@ -9,7 +9,6 @@ channels in another order, `Fit` a Pad and a Slice by sizes that the model compu
 
 from __future__ import annotations
 
-import json
 import math
 from fractions import Fraction
 from itertools import zip_longest
@@ -61,7 +60,7 @@ from shadergen.ir.ops import (
     Tanh,
 )
 from shadergen.ir.types import Area, TensorType
-from shadergen.sources.onnx import METADATA
+from shadergen.sources.onnx import metadata
 
 OPSET = 13
 IR_VERSION = 8
@@ -125,7 +124,7 @@ class _Writer:
         return name
 
     def model(self) -> onnx.ModelProto:
-        graph, record = self.graph, self.graph.record
+        graph = self.graph
         output = graph.output
         if self.number is np.float16 or output == graph.input:
             output = self.node("Cast", [self.names[graph.output]], f"{graph.output}_single", to=TensorProto.FLOAT)
@@ -144,9 +143,7 @@ class _Writer:
             producer_name="shadergen",
             producer_version=__version__,
         )
-        metadata = {"name": graph.name, "plane": graph.plane, "licence": record.licence}
-        metadata |= {"training": dict(record.training), "scores": dict(record.scores)}  # type: ignore[dict-item]
-        helper.set_model_props(result, {METADATA: json.dumps(metadata)})
+        metadata.write(graph, result)
         return result
 
     # Operators

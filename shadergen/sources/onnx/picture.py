@@ -1,0 +1,89 @@
+"""The picture that goes into an ONNX model, and the one that comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx
+
+from shadergen.errors import ModelError, quoted
+from shadergen.ir.graph import Plane
+from shadergen.sources.onnx.build import Builder, Tensor
+from shadergen.sources.onnx.read import File
+from shadergen.sources.onnx.view import Kind, Statics, View
+
+Layout = tuple[Kind | None, ...]
+"""What each axis is; None for the batch."""
+_NCHW: Layout = (None, "c", "h", "w")
+_NHWC: Layout = (None, "h", "w", "c")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A model's input."""
+
+    name: str
+    channels: int
+    layout: Layout
+    statics: Statics
+    """Its height and width, if the model is for one size only."""
+
+
+def given(file: File, plane: Plane | None) -> Picture:
+    """The model's only input, for a model of this plane, if it is known. Raises ModelError where it is no picture."""
+    inputs = [entry for entry in file.model.graph.input if entry.name not in file.constants]
+    if len(inputs) != 1:
+        names = ", ".join(entry.name for entry in inputs) or "none"
+        raise ModelError(file.path, f"found {len(inputs)} inputs ({names[:100]}), expected one picture")
+    entry = inputs[0]
+    where = f"{file.path}: input {quoted(entry.name)}"
+    kind = onnx.TensorProto.DataType.Name(entry.type.tensor_type.elem_type)
+    if kind not in ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16"):
+        raise ModelError(where, f"found elements of type {kind}, expected floating point in 0..1")
+    if not entry.type.tensor_type.HasField("shape"):
+        raise ModelError(where, "found no shape, expected batch, channels, height, width")
+    dims = [dim.dim_value if dim.dim_value > 0 else None for dim in entry.type.tensor_type.shape.dim]  # Paddle's are -1
+    if len(dims) not in (3, 4):
+        raise ModelError(where, f"found {len(dims)} axes, expected batch, channels, height, width")
+    layout = _layout(dims)
+    wanted = 1 if plane == "luma" else 3 if plane else 0
+    channels = dims[layout.index("c")] or wanted
+    if channels not in (1, 3) or (wanted and channels != wanted):
+        expected = f"{wanted} for a {plane} model" if wanted else "1 (luma) or 3 (rgb)"
+        remedy = "" if channels else "say which with --plane"
+        raise ModelError(where, f"found {channels or 'an unknown number of'} channels, expected {expected}", remedy)
+    if len(dims) == 4 and (dims[0] or 1) != 1:
+        raise ModelError(where, f"found a batch of {dims[0]}, expected 1 or any")
+    height, width = dims[layout.index("h")], dims[layout.index("w")]
+    return Picture(entry.name, channels, layout, (height, width) if height and width else None)
+
+
+def _layout(dims: list[int | None]) -> Layout:
+    """Channels second, unless they can only be last."""
+    nchw, nhwc = (_NCHW, _NHWC) if len(dims) == 4 else (_NCHW[1:], _NHWC[1:])
+    first, last = dims[nchw.index("c")], dims[-1]
+    return nhwc if first not in (1, 3) and last in (1, 3) else nchw
+
+
+def result(file: File, builder: Builder) -> str:
+    """The graph's value that is the model's only output. Raises ModelError where it is no picture."""
+    outputs = file.model.graph.output
+    if len(outputs) != 1:
+        names = ", ".join(entry.name for entry in outputs)
+        raise ModelError(file.path, f"found {len(outputs)} outputs ({names[:100]}), expected one picture")
+    tensor: Tensor | None = builder.tensors.get(outputs[0].name)
+    where = f"{file.path}: output {quoted(outputs[0].name)}"
+    if not isinstance(tensor, View):
+        raise ModelError(where, "found a constant, expected a picture")
+    if not tensor.simple or not 3 <= len(tensor.axes) <= 4:
+        raise ModelError(where, f"found {len(tensor.axes)} axes, expected batch, channels, height, width")
+    return tensor.value
+
+
+def plane_of(where: str, channels: int, out: int) -> Plane:
+    """The plane of a network from so many channels to so many. Raises ModelError, naming `where`, for other numbers."""
+    planes: dict[tuple[int, int], Plane] = {(1, 1): "luma", (3, 3): "rgb", (3, 2): "chroma"}
+    if (channels, out) not in planes:
+        expected = ", ".join(f"{i} to {o} ({plane})" for (i, o), plane in planes.items())
+        raise ModelError(where, f"found {channels} channels to {out}, expected {expected}")
+    return planes[channels, out]
