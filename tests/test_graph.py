@@ -307,7 +307,6 @@ def test_random_graphs_are_valid(seed: int) -> None:
 
 def test_random_graphs_use_every_operator() -> None:
     used = {type(node.op) for seed in range(8) for node in random_graph(seed).nodes}
-    assert used == {type(op) for op, _, _ in VALID} & used
     assert used >= {Conv, PRelu, Concat, Slice, DepthToSpace, SpaceToDepth, Add, Mul, Clip}
 
 

@@ -17,7 +17,7 @@ from onnx.reference import ReferenceEvaluator
 
 from shadergen.ir import reference
 from shadergen.ir.extent import Extent
-from shadergen.ir.graph import verify
+from shadergen.ir.graph import Graph, Node, verify
 from shadergen.ir.infer import infer
 from shadergen.ir.ops import (
     Add,
@@ -140,6 +140,13 @@ def test_conv_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_image_too_small_for_the_kernel() -> None:
     with pytest.raises(ValueError, match="found 4x1 texels, too small for a 3x3 kernel"):
         reference.conv(Conv(np.ones((1, 1, 3, 3), np.float32), np.zeros(1, np.float32)), np.ones((1, 1, 4)))
+
+
+def test_an_image_too_small_for_a_node_names_it() -> None:
+    valid = Conv(np.ones((1, 1, 3, 3), np.float32), np.zeros(1, np.float32))
+    graph = Graph("valid", "luma", (Node("up", DepthToSpace(1), ("input",)), Node("y", valid, ("up",))), "y")
+    with pytest.raises(ValueError, match=r"^node 'y': found 4x2 texels, too small for a 3x3 kernel$"):
+        reference.evaluate(graph, np.ones((1, 2, 4)))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

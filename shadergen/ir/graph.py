@@ -18,30 +18,34 @@ from shadergen.ir.ops import Op
 from shadergen.ir.types import TensorType
 
 Plane = Literal["luma", "chroma", "rgb"]
+"""What of a picture a network is for, as players have it; Graph says what goes in and comes out."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """One operator applied to named values."""
+    """One operator applied to named values; the node's name is that of the value it gives."""
 
     name: str
     """Words of letters and digits that begin with a letter, joined by `_`: the name is used in GLSL, with numbers
     after it."""
     op: Op
     inputs: tuple[str, ...]
+    """The names of the operands in their order: of earlier nodes, or of the graph's input."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """Where the weights come from; carried into the shader's header and the native file."""
+    """Where the weights come from. Licence and hash are carried into the shader's header, the rest into files only."""
 
     licence: str = ""
     """One line without `//!`, which would start a block of the hook file, and without a backslash, which would continue
     the comment it stands in."""
     sha256: str = ""
-    """Of the file the graph was read from, hexadecimal."""
+    """The hash of the file the graph was read from, 64 hexadecimal digits; empty for a graph that has no file."""
     training: Mapping[str, Any] = field(default_factory=dict)
+    """How the weights were trained: whatever the trainer wrote down, as JSON has it."""
     scores: Mapping[str, Any] = field(default_factory=dict)
+    """What the trainer measured, by name, such as the PSNR on pictures that were held out."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,9 @@ class Graph:
     nodes: tuple[Node, ...]
     """In an order in which every input comes before its use."""
     output: str
+    """The name of the node that gives the result, or of the input."""
     input: str = "input"
+    """The name of the picture that goes in, a word as a node's name is."""
     record: Record = field(default_factory=Record)
 
     @property
@@ -80,7 +86,7 @@ class Graph:
         return (self.input, *(node.name for node in self.nodes))
 
     def node(self, name: str) -> Node:
-        """The node that gives the value `name`."""
+        """The node that gives the value `name`, which must be there."""
         return next(node for node in self.nodes if node.name == name)
 
 
@@ -93,7 +99,11 @@ class NodeError(ModelError):
 
 
 def verify(graph: Graph) -> dict[str, TensorType]:
-    """Every value's type by name. Raises ModelError naming the node where the graph does not hold together."""
+    """The type of every value by name, the input's first.
+
+    Raises ModelError where the graph does not hold together, and NodeError, which is one, where a node is to blame. The
+    message is one line, whatever the names are.
+    """
     _verify_words(graph)
     types = {graph.input: graph.input_type}
     for node in graph.nodes:
@@ -148,6 +158,7 @@ def _verify_words(graph: Graph) -> None:
 
 
 def _verify_output(graph: Graph, output: TensorType) -> None:
+    """The result is a picture of the graph's plane, and not smaller than the one that goes in."""
     where = f"{graph.name}: output {graph.output!r}"
     if output.channels != graph.output_channels:
         problem = f"found {output.channels} channels, expected {graph.output_channels} for a {graph.plane} model"

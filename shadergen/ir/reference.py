@@ -1,4 +1,8 @@
-"""What every operator means, in NumPy. Shaders, rewrites and importers are tested against this."""
+"""What every operator means, in NumPy. Shaders, rewrites and importers are tested against this.
+
+Images are arrays (channels, height, width) of float32 or float64; every function works in the type it is given. Sums
+are taken in the order that is fastest, so float32 results differ from a GPU's in the last digits.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +63,7 @@ Image = npt.NDArray[Real]
 
 _PAD_MODES: dict[str, Any] = {"zero": "constant", "edge": "edge", "reflect": "reflect"}
 _BAND_BYTES = 4 << 20
-"""Windows gathered at a time, so that they stay in the cache."""
+"""How much of a convolution's windows is gathered at a time, so that they stay in the cache."""
 
 
 def evaluate(
@@ -70,20 +74,27 @@ def evaluate(
     """Every value of the graph by name, the input among them.
 
     `image` is (channels, height, width), float32 or float64; the arithmetic is done in its type. `on_value` is called
-    with each name as its value is ready. Raises ValueError for an image that is not of the graph's input type.
+    with each name as its value is ready. Raises ValueError for an image that is not of the graph's input type, and,
+    naming the node, for one that is too small for an operator.
     """
     channels = graph.input_type.channels
     if image.ndim != 3 or image.shape[0] != channels or 0 in image.shape:
         raise ValueError(f"found an image of shape {image.shape}, expected ({channels}, height, width)")
     values = {graph.input: image}
     for node in graph.nodes:
-        values[node.name] = apply(node.op, [values[name] for name in node.inputs])
+        try:
+            values[node.name] = apply(node.op, [values[name] for name in node.inputs])
+        except ValueError as error:
+            raise ValueError(f"node {node.name!r}: {error}") from None
         on_value(node.name)
     return values
 
 
 def apply(op: Op, inputs: list[Image[Real]]) -> Image[Real]:  # noqa: C901  # one case per operator
-    """`op`'s value for inputs of shape (channels, height, width). Raises ValueError for an image too small for it."""
+    """The value of `op` for inputs of shape (channels, height, width), of which only the numbers may be anything.
+
+    Raises ValueError for an image that is too small for it.
+    """
     x = inputs[0]
     match op:
         case Conv():
@@ -134,7 +145,7 @@ def apply(op: Op, inputs: list[Image[Real]]) -> Image[Real]:  # noqa: C901  # on
 
 
 def unary(op: Unary, x: Image[Real]) -> Image[Real]:
-    """A pointwise operator of one operand."""
+    """The value of an operator that takes each number by itself, of the shape of `x`."""
     number = x.dtype.type
     match op:
         case Relu():
@@ -175,7 +186,7 @@ def _erf(x: Image[Real]) -> Image[Real]:
 
 
 def conv(op: Conv, x: Image[Real]) -> Image[Real]:
-    """Cross-correlation as one matrix product per band of rows, so that the gathered windows stay in the cache."""
+    """The value of a convolution, as one matrix product for each band of rows of `_BAND_BYTES`."""
     out, per_group, kh, kw = op.weight.shape
     windows = _windows(pad(x, op.pads, op.pad_mode), (kh, kw), op.strides, op.dilations)
     height, width = windows.shape[1:3]
@@ -191,7 +202,7 @@ def conv(op: Conv, x: Image[Real]) -> Image[Real]:
 
 
 def _windows(x: Image[Real], kernel: Spatial, strides: Spatial, dilations: Spatial = (1, 1)) -> Image[Real]:
-    """What a kernel reads at each of its places, (channels, height, width, kh, kw)."""
+    """What a kernel of this height and width reads at each of its places: (channels, height, width, kh, kw)."""
     reach = [(side - 1) * dilation + 1 for side, dilation in zip(kernel, dilations, strict=True)]
     if x.shape[1] < reach[0] or x.shape[2] < reach[1]:
         raise ValueError(f"found {x.shape[2]}x{x.shape[1]} texels, too small for a {reach[1]}x{reach[0]} kernel")
@@ -200,7 +211,7 @@ def _windows(x: Image[Real], kernel: Spatial, strides: Spatial, dilations: Spati
 
 
 def conv_transpose(op: ConvTranspose, x: Image[Real]) -> Image[Real]:
-    """A convolution with the kernel turned around, of the input with zeros between its pixels."""
+    """The value of a transposed convolution: of the input, zeros between its pixels, by the kernel turned."""
     channels, height, width = x.shape
     in_, out, kh, kw = op.weight.shape
     sy, sx = op.strides
@@ -214,7 +225,10 @@ def conv_transpose(op: ConvTranspose, x: Image[Real]) -> Image[Real]:
 
 
 def pad(x: Image[Real], pads: Sides, mode: PadMode = "zero", value: float = 0.0) -> Image[Real]:
-    """More rows and columns, or fewer where a number is below zero."""
+    """`x` with so many more rows and columns at the top, left, bottom and right, or fewer where a number is below zero.
+
+    Raises ValueError where nothing would be left.
+    """
     top, left, bottom, right = (max(-side, 0) for side in pads)
     cropped = x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
     if 0 in cropped.shape:
@@ -227,14 +241,17 @@ def pad(x: Image[Real], pads: Sides, mode: PadMode = "zero", value: float = 0.0)
 
 
 def fit(op: Fit, x: Image[Real], like: Image[Real]) -> Image[Real]:
-    """`x` cropped or continued to a size that depends on that of `like`."""
+    """`x` cropped or continued to a size that depends on that of `like`. Raises ValueError where that is below 1."""
     rows, columns = fitted(op, x.shape[1:], like.shape[1:])
     result = x[:, rows.clip(0)[:, None], columns.clip(0)]
     return np.where((rows >= 0)[:, None] & (columns >= 0), result, 0) if op.mode == "zero" else result
 
 
 def fitted(op: Fit, size: tuple[int, ...], like: tuple[int, ...]) -> list[npt.NDArray[np.int64]]:
-    """By axis, which row (column) of the first input each one of the result is; -1 for none, with mode zero."""
+    """For the rows and for the columns of a Fit's value, which of the first input's each is; -1 for zeros.
+
+    `size` and `like` are the heights and widths of its inputs.
+    """
     result = []
     for new, corner, n, old in zip(op.size, op.corner, like, size, strict=True):
         if new.at(n) < 1:
@@ -252,14 +269,20 @@ def fitted(op: Fit, size: tuple[int, ...], like: tuple[int, ...]) -> list[npt.ND
 
 
 def mean_of_means(x: Image[Real], size: tuple[int, ...], block: int) -> Image[Real]:
-    """The blocks' means weighted by their pixels: the last row's and column's may have fewer."""
+    """The mean of an image of height and width `size` from the means `x` of its blocks.
+
+    They are weighted by their pixels: a block in the last row or column may have fewer than the others.
+    """
     rows, columns = (np.minimum(block, n - block * np.arange(-(-n // block))) for n in size)
     weights = rows[:, None] * columns / (size[0] * size[1])
     return np.asarray((x.astype(np.float64) * weights).sum((1, 2), keepdims=True), x.dtype)
 
 
 def resize(op: Resize, x: Image[Real], like: tuple[int, ...]) -> Image[Real]:
-    """Along columns, then along rows; `like` is the height and width that a size depends on."""
+    """The value of a Resize: first every column, then every row. `like` is the height and width its size follows.
+
+    Raises ValueError where the size would be below 1.
+    """
     return _resized(op, op.to[1], _resized(op, op.to[0], x, 1, like[0]), 2, like[1])
 
 
@@ -288,7 +311,7 @@ def _resized(op: Resize, to: Fraction | Extent, x: Image[Real], axis: int, like:
 
 
 def _coordinates(op: Resize, scale: Fraction, size: int, wanted: int) -> npt.NDArray[np.float64]:
-    """Where along the input each pixel of the result is."""
+    """Where along an axis of the input each of the `wanted` pixels of the result reads."""
     pixels = np.arange(wanted)
     if wanted == 1 and op.coordinates in ("pytorch_half_pixel", "align_corners"):
         return np.zeros(1)
@@ -314,14 +337,17 @@ def _rounded(at: npt.NDArray[np.float64], rounding: Rounding) -> npt.NDArray[np.
 
 
 def keys(x: npt.NDArray[np.float64], a: float) -> npt.NDArray[np.float64]:
-    """Keys' cubic convolution kernel at the distances `x`, 0 to 2."""
+    """Keys' cubic convolution kernel of parameter `a` at the distances `x`, 0 or more; it is 0 from 2 on.
+
+    R. Keys, Cubic convolution interpolation for digital image processing, 1981.
+    """
     near = ((a + 2) * x - (a + 3)) * x**2 + 1
     far = ((x - 5) * x + 8) * x * a - 4 * a
     return np.where(x <= 1, near, np.where(x < 2, far, 0))
 
 
 def rim(op: Rim, x: Image[Real]) -> Image[Real]:
-    """Every term as a convolution of the pixels that its row or column reads, added to zeros."""
+    """The value of a Rim: each term as a convolution of what its rows and columns read, added to zeros."""
     _, height, width = x.shape
     result = np.zeros((len(op.terms[0].bias), height, width), x.dtype)
     for term in op.terms:
@@ -333,7 +359,7 @@ def rim(op: Rim, x: Image[Real]) -> Image[Real]:
 
 
 def _span(index: int | None, size: int) -> range:
-    """The rows (columns) that an index means in an image of `size` of them: all, one, or none where it has no such."""
+    """The rows, or columns, that an index of a RimTerm means where there are `size`: all, one, or none."""
     if index is None:
         return range(size)
     start = index if index >= 0 else size + index
@@ -353,14 +379,14 @@ def _read_by(term: RimTerm, x: Image[Real], rows: range, columns: range) -> Imag
 
 
 def depth_to_space(x: Image[Real], block: int) -> Image[Real]:
-    """(c * block^2, h, w) to (c, h * block, w * block), order CRD."""
+    """The value of DepthToSpace: (c * block^2, h, w) to (c, h * block, w * block)."""
     channels, height, width = x.shape
     blocks = x.reshape(channels // block**2, block, block, height, width).transpose(0, 3, 1, 4, 2)
     return blocks.reshape(channels // block**2, height * block, width * block)
 
 
 def space_to_depth(x: Image[Real], block: int) -> Image[Real]:
-    """(c, h * block, w * block) to (c * block^2, h, w), order CRD."""
+    """The value of SpaceToDepth: (c, h * block, w * block) to (c * block^2, h, w)."""
     channels, height, width = x.shape
     blocks = x.reshape(channels, height // block, block, width // block, block).transpose(0, 2, 4, 1, 3)
     return blocks.reshape(channels * block**2, height // block, width // block)
