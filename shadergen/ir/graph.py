@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from shadergen.errors import ModelError, quoted
-from shadergen.ir.extent import Extent
 from shadergen.ir.infer import infer
 from shadergen.ir.ops import Op
 from shadergen.ir.types import TensorType
@@ -91,10 +90,10 @@ class Graph:
 
 
 class NodeError(ModelError):
-    """A node that does not fit into its graph; `node` is its name."""
+    """A node that does not fit into its graph, or whose value cannot be the output; `node` is its name."""
 
-    def __init__(self, graph: Graph, node: str, problem: str, remedy: str = "") -> None:
-        super().__init__(f"{graph.name}: node {quoted(node)}", problem, remedy)
+    def __init__(self, graph: Graph, node: str, problem: str, remedy: str = "", role: str = "node") -> None:
+        super().__init__(f"{graph.name}: {role} {quoted(node)}", problem, remedy)
         self.node = node
 
 
@@ -159,12 +158,12 @@ def _verify_words(graph: Graph) -> None:
 
 def _verify_output(graph: Graph, output: TensorType) -> None:
     """The result is a picture of the graph's plane, and not smaller than the one that goes in."""
-    where = f"{graph.name}: output {graph.output!r}"
+    problem, size = "", f"{output.height} x {output.width}"
     if output.channels != graph.output_channels:
         problem = f"found {output.channels} channels, expected {graph.output_channels} for a {graph.plane} model"
-        raise ModelError(where, problem)
-    if min(output.height.scale, output.width.scale) < 1:
-        raise ModelError(where, f"found size {output.height} x {output.width}, expected the input's or a larger one")
-    if graph.plane == "chroma" and (output.height, output.width) != (Extent(), Extent()):
-        problem = f"found size {output.height} x {output.width}, expected the input's: a chroma model keeps luma's size"
-        raise ModelError(where, problem)
+    elif min(output.height.scale, output.width.scale) < 1:
+        problem = f"found size {size}, expected the input's or a larger one"
+    elif graph.plane == "chroma" and output.area != graph.input_type.area:
+        problem = f"found size {size}, expected the input's: a chroma model keeps luma's size"
+    if problem:
+        raise NodeError(graph, graph.output, problem, role="output")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from shadergen.errors import ModelError
-from shadergen.ir.graph import Graph, verify
+from shadergen.ir.graph import Graph, NodeError, verify
 
 
-def verified(graph: Graph, path: Path) -> Graph:
-    """The graph that was read from `path`, if it holds together. Raises ModelError, naming the file and the node."""
+def verified(graph: Graph, path: Path, origins: Mapping[str, str] | None = None) -> Graph:
+    """The graph that was read from `path`, if it holds together. Raises ModelError that names the file and the node.
+
+    `origins` says by the names of nodes what such an error calls the file's node that they were made for, where the
+    file has other names than the graph.
+    """
     try:
         verify(graph)
     except ModelError as error:
-        raise ModelError(f"{path}: {error.where}", error.problem, error.remedy) from None
+        where = f"{path}: {error.where}"
+        if origins and isinstance(error, NodeError):
+            where = origins.get(error.node, where)
+        raise ModelError(where, error.problem, error.remedy) from None
     return graph

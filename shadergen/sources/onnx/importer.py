@@ -37,11 +37,9 @@ def load(path: Path, plane: Plane | None = None) -> Graph:
     problem: MultipleError | None = None
     for multiple in MULTIPLES:
         try:
-            graph = _graph(file, plane, ours, multiple)
+            return _graph(file, plane, ours, multiple)
         except MultipleError as error:
             problem = problem or error
-            continue
-        return verified(graph, path)
     assert problem is not None, "there is a first multiple"
     raise problem
 
@@ -66,9 +64,11 @@ def _graph(file: File, plane: Plane | None, ours: Metadata | None, multiple: int
     record = Record(sha256=file.sha256)
     graph = Graph(_name(file.path.stem), found, tuple(builder.nodes), output, name, record)
     if ours is None:
-        return fold(graph)
-    graph = fold(graph, spelled=True)
-    return replace(graph, name=ours.name, plane=plane or ours.plane, record=ours.record(file.sha256))
+        graph = fold(graph)
+    else:
+        graph = fold(graph, spelled=True)
+        graph = replace(graph, name=ours.name, plane=plane or ours.plane, record=ours.record(file.sha256))
+    return verified(graph, file.path, builder.origins)
 
 
 def _cropped(builder: Builder, output: str, name: str, fitted: str) -> str:
