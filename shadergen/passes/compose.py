@@ -39,13 +39,13 @@ from shadergen.ir.types import TensorType
 from shadergen.passes.dead import remove_dead
 
 MAX_KERNEL = 9
-"""The longest side of a composite kernel."""
+"""The longest side of a composite kernel in pixels."""
 MAX_GROWTH = 2
-"""At most so many weights, those of a Rim included, for each weight that they replace."""
+"""How many weights, those of a Rim included, there may be for each weight that they replace."""
 _MAX_CHOICES = 64
-"""Expressions with more choices of what to compose are left alone."""
+"""The most choices of what to compose in an expression; those with more are left alone: each sum doubles them."""
 _MAX_NODES = 8
-"""Convolutions and sums that are composed at a time, so that no file is a long computation."""
+"""The most convolutions and sums that are composed at a time, so that no file is a long computation."""
 
 Real = npt.NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def compose_linear(graph: Graph) -> Graph:
 
 
 def macs(graph: Graph) -> Fraction:
-    """Multiply-adds of all convolutions per pixel of the graph's input; a Rim's are none."""
+    """Multiply-adds of all convolutions for each pixel of the graph's input; those of a Rim are not counted."""
     return _macs(graph.nodes, verify(graph))
 
 

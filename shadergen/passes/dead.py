@@ -8,7 +8,7 @@ from shadergen.ir.graph import Graph
 
 
 def remove_dead(graph: Graph) -> Graph:
-    """The graph with only the nodes that its output needs."""
+    """The graph with only the nodes that its output depends on, in the same order."""
     needed = {graph.output}
     for node in reversed(graph.nodes):
         if node.name in needed:

@@ -33,20 +33,21 @@ from shadergen.ir.ops import (
 )
 
 MAX_CHANNELS = 512
-"""Eight textures of 16 packs."""
+"""The most channels that a convolution reads: eight textures of 16 packs of four."""
 MEAN_BLOCK = 32
-"""Of 3840x2160 pixels, 120x68 blocks are left for the one invocation that gives the mean."""
+"""The side in pixels of the blocks whose means make the mean: of 3840x2160 pixels, 120x68 blocks are left for the one
+invocation that adds them up."""
 
 
 def lower(graph: Graph) -> Graph:
-    """The graph in operators that hook passes compute."""
+    """The graph in operators that hook passes compute, of the same values; those that stay have their names."""
     names = Namer(graph.names)
     nodes = [lowered for node in graph.nodes for lowered in _lowered(node, names)]
     return _padded(replace(graph, nodes=tuple(nodes)))
 
 
 def _lowered(node: Node, names: Namer) -> Iterator[Node]:
-    """What stands for a node: the last has its name."""
+    """The nodes that stand for a node: the last has its name, the others have names like it."""
     match node.op:
         case Conv() as op:
             yield from _parts(replace(node, op=replace(op, weight=_dense(op.weight, op.group), group=1)), names)
@@ -64,7 +65,7 @@ def _lowered(node: Node, names: Namer) -> Iterator[Node]:
 
 
 def _parts(node: Node, names: Namer) -> Iterator[Node]:
-    """A convolution of one group, a part of the channels at a time."""
+    """A convolution of one group as a sum of some that read MAX_CHANNELS each: all other weights are zero."""
     op = node.op
     assert isinstance(op, Conv)
     total: str | None = None
@@ -105,10 +106,11 @@ class _Phases:
     """
 
     taps: tuple[tuple[int | None, ...], ...]
-    """(stride, window): which tap of the kernel each is, if any."""
+    """For each phase (stride), for each pixel that it reads (window): the tap of the kernel, or None for a zero."""
     pads: tuple[int, int]
+    """Padding before and behind, in pixels of the input."""
     crop: int
-    """Pixels that the last block has too many."""
+    """How many pixels the last block has too many."""
 
 
 def _phases(kernel: int, stride: int, before: int, after: int) -> _Phases:
@@ -150,7 +152,9 @@ def _transposed(node: Node, op: ConvTranspose, names: Namer) -> Iterator[Node]:
 
 
 def _transposed_unevenly(node: Node, op: ConvTranspose, names: Namer) -> Iterator[Node]:
-    """With a stride that both are divisors of, of which every so many rows or columns are the result."""
+    """A transposed convolution whose strides differ: one with their least common multiple for both, its kernel spread,
+    of whose rows and columns the result are some.
+    """
     stride = lcm(*op.strides)
     down, right = stride // op.strides[0], stride // op.strides[1]
     in_, out, kh, kw = op.weight.shape
@@ -175,7 +179,7 @@ def _transposed_dense(op: ConvTranspose) -> Array:
 
 
 def _padded(graph: Graph) -> Graph:
-    """Convolutions that read a Pad by zeros read what it pads instead; a Pad that nobody reads is left to others."""
+    """The graph in which convolutions pad by themselves where they can; a Pad that nobody reads then is dead."""
     named = {node.name: node for node in graph.nodes}
     return replace(graph, nodes=tuple(_reading_what_is_padded(node, named) for node in graph.nodes))
 

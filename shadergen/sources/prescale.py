@@ -22,10 +22,14 @@ from shadergen.ir.ops.checks import MAX_SCALE
 PrescaleFilter = Literal["bicubic", "lanczos", "bilinear", "nearest"]
 
 LOBES = 3
+"""Of the Lanczos kernel: how many pixels of the input to either side an enlarged pixel reads."""
 
 
 def prescaled(graph: Graph, factor: int, filter: PrescaleFilter) -> Graph:
-    """The graph with its input enlarged. Raises ModelError for a factor or a plane that cannot be."""
+    """The graph with its input enlarged `factor` times, 1 to 32, down and to the right.
+
+    Raises ModelError for another factor, and for a chroma model, whose result has the size of its input.
+    """
     if factor == 1:
         return graph
     if graph.plane == "chroma" or not 1 < factor <= MAX_SCALE // 2:
@@ -41,7 +45,7 @@ def prescaled(graph: Graph, factor: int, filter: PrescaleFilter) -> Graph:
 
 
 def _upscale(factor: int, filter: PrescaleFilter, channels: int) -> list[tuple[str, Op]]:
-    """Nodes one after another."""
+    """The names and operators of nodes that enlarge an image of so many channels one after another."""
     scales = (Fraction(factor), Fraction(factor))
     match filter:
         case "nearest":

@@ -61,7 +61,10 @@ _PAD_MODES = {"zero": "constant", "edge": "replicate", "reflect": "reflect"}
 
 
 class Network(nn.Module):  # type: ignore[misc, unused-ignore]
-    """(n, channels, height, width) to the graph's output, float32; parameters are `<node>__<field>`."""
+    """The network of a graph, from images (n, channels, height, width) to images, float32.
+
+    Its parameters are the operators' arrays, `arrays.<node>__<field>`. Raises ModelError for a rewritten graph.
+    """
 
     def __init__(self, graph: Graph) -> None:
         super().__init__()
@@ -75,7 +78,7 @@ class Network(nn.Module):  # type: ignore[misc, unused-ignore]
                 self.arrays[_key(node, field)] = nn.Parameter(_channels_last(torch.from_numpy(array.copy())))
 
     def forward(self, image: Tensor, clip: bool = True) -> Tensor:
-        """The picture. Without `clip`, a last Clip is left out: where it acts, it would stop the gradient."""
+        """The graph's output. Without `clip`, a last Clip is left out: where it acts, it would stop the gradient."""
         values = {self.graph.input: image}
         for node in self.graph.nodes:
             inputs = [values[name] for name in node.inputs]
@@ -174,7 +177,7 @@ class Network(nn.Module):  # type: ignore[misc, unused-ignore]
         return result
 
     def trained(self, weights: dict[str, Tensor]) -> Graph:
-        """The graph with these weights, named as the parameters of `arrays` are."""
+        """The graph with these weights, which are named as the parameters in `arrays` are: `<node>__<field>`."""
 
         def op(node: Node) -> Op:
             arrays: dict[str, Any] = {
@@ -187,7 +190,7 @@ class Network(nn.Module):  # type: ignore[misc, unused-ignore]
 
 
 def _padded(x: Tensor, pads: Sides, mode: PadMode = "zero", value: float = 0.0) -> Tensor:
-    """As reference.pad: cropped first where a side is below zero."""
+    """What reference.pad gives: `x` cropped where a side is below zero, then padded at the others."""
     top, left, bottom, right = pads
     x = F.pad(x, (min(left, 0), min(right, 0), min(top, 0), min(bottom, 0)))
     sides = (max(left, 0), max(right, 0), max(top, 0), max(bottom, 0))
@@ -197,7 +200,7 @@ def _padded(x: Tensor, pads: Sides, mode: PadMode = "zero", value: float = 0.0) 
 
 
 def _fitted(op: Fit, x: Tensor, like: Tensor) -> Tensor:
-    """As reference.fit."""
+    """What reference.fit gives."""
     for axis, indices in enumerate(reference.fitted(op, x.shape[2:], like.shape[2:]), 2):
         at = torch.from_numpy(indices).to(x.device)
         x = x.index_select(axis, at.clamp(0))
@@ -222,13 +225,13 @@ def _channels_last(array: Tensor) -> Tensor:
 
 
 def _arrays(op: Op) -> dict[str, Any]:
-    """What is trained: the operator's arrays by field."""
+    """The operator's arrays by field, which is what is trained."""
     values = {field.name: getattr(op, field.name) for field in fields(op)}
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
 
 def _key(node: Node, field: str) -> str:
-    """Node names join words by single underscores, so this names one array only."""
+    """The name of a parameter. Node names join words by single underscores, so it is no other array's."""
     return f"{node.name}__{field}"
 
 

@@ -26,7 +26,7 @@ from shadergen.sources.onnx.view import Dim, Kind, Size, SizeError, Statics, Vie
 
 
 class MultipleError(ModelError):
-    """What does not fit together for every size of the picture, but may for multiples of something."""
+    """A model that does not fit together for every size of the picture, but may for multiples of something."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,17 +35,17 @@ class Sizes:
 
     values: npt.NDArray[np.object_]
     floating: bool = False
-    """Whether a division is not rounded."""
+    """Whether ONNX has it in floating point, where a division is not rounded."""
 
 
 Tensor = Constant | Sizes | View
 
 
 class Registry(dict[str, "Handler"]):
-    """Handlers by ONNX operator."""
+    """Handlers by the name of the ONNX operator."""
 
     def handles(self, *names: str) -> Callable[[Handler], Handler]:
-        """Make a function the handler of operators."""
+        """A decorator that makes a function the handler of the operators of these names."""
 
         def register(handler: Handler) -> Handler:
             self.update(dict.fromkeys(names, handler))
@@ -56,7 +56,7 @@ class Registry(dict[str, "Handler"]):
 
 @dataclass(eq=False)
 class Builder:
-    """The graph as far as it is there."""
+    """The graph as far as it has been read, and what each tensor of the file is in it."""
 
     file: File
     statics: Statics
@@ -173,7 +173,7 @@ class Call:
         return tensor
 
     def array(self, index: int) -> Array:
-        """A constant as weights."""
+        """A constant as read-only float32."""
         return weights(self.constant(index))
 
     def numbers(self, index: int) -> list[Any]:
@@ -214,14 +214,14 @@ class Call:
         return int(values[0]), int(values[1])
 
     def listed(self, name: str, index: int) -> list[int] | None:
-        """What older opsets have as an attribute and newer ones as an input."""
+        """Integers that older opsets have as an attribute and newer ones as an input; None where there are none."""
         if self.has(index):
             return self.integers(index)
         values = self.attribute(name)
         return None if values is None else [int(value) for value in values]
 
     def expect(self, name: str, *allowed: Any) -> Any:
-        """An attribute with one of these values, the first of which is the default."""
+        """An attribute that must have one of these values, the first of which is the default. Raises ValueError."""
         value = self.attribute(name, allowed[0])
         if value not in allowed:
             raise ValueError(f"found {name} {value!r}, expected {' or '.join(map(repr, allowed))}")
@@ -234,7 +234,10 @@ class Call:
         return extent.at(self.builder.statics[axis]) if self.builder.statics else None
 
     def emit(self, op: Op, *values: str, tag: str = "") -> str:
-        """A node for these values; `tag` tells those of one ONNX node apart, but for the last, which has its name."""
+        """The value of a new node with these inputs.
+
+        It has the name of the file's node; `tag` is put behind the names of all but the last of those that one becomes.
+        """
         name = self.node.name or self.node.output[0]
         return self.builder.add(op, values, f"{name}_{tag}" if tag else name)
 
@@ -280,7 +283,7 @@ class Call:
 
 
 def along(number: Dim, kind: str) -> Extent:
-    """A number as one of rows (kind `h`) or columns (`w`)."""
+    """A number as an extent of rows (kind `h`) or columns (`w`). Raises ValueError for the other axis's."""
     if not isinstance(number, Size):
         return fixed(number)
     if number.kind != kind:

@@ -24,7 +24,7 @@ from shadergen.sources.onnx.build import Call, Registry, Tensor, along
 from shadergen.sources.onnx.view import Dim, Size, larger
 
 Dims = tuple[Dim, Dim, Dim, Dim]
-"""Top, left, bottom, right."""
+"""Padding at the top, left, bottom and right in pixels, which may depend on the picture's size."""
 
 HANDLERS = Registry()
 handles = HANDLERS.handles
@@ -48,7 +48,7 @@ def _kernel(call: Call) -> Array:
 
 
 def _padded(call: Call, value: str, pads: Dims, mode: PadMode) -> tuple[str, Sides]:
-    """The value and padding by constants: padding that depends on the picture's size is put around it before."""
+    """The value and padding by fixed numbers: padding that depends on the picture's size becomes a node in front."""
     if not any(isinstance(pad, Size) for pad in pads):
         return value, pads  # type: ignore[return-value]  # they are integers
     op, more = call.around(call.view(), pads, mode)
@@ -56,7 +56,7 @@ def _padded(call: Call, value: str, pads: Dims, mode: PadMode) -> tuple[str, Sid
 
 
 def _pads(call: Call, type: TensorType, reach: Sequence[int], strides: Sequence[int]) -> Dims:
-    """Explicit or automatic padding of a window of `reach` rows and columns."""
+    """The padding that a node's `pads` or `auto_pad` asks for, its window being `reach` rows and columns large."""
     mode = call.expect("auto_pad", "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
     if mode == "NOTSET":
         return _sides(call.attribute("pads", [0, 0, 0, 0]))
@@ -75,7 +75,7 @@ def _sides(pads: Sequence[int]) -> Sides:
 
 
 def _shared(totals: Sequence[Any], more_behind: bool) -> Dims:
-    """Half of the padding on each side, and what is odd of it behind or in front."""
+    """Half of the rows and columns on each side; of an odd number, the larger half is behind or in front."""
     top, left = (total // 2 if more_behind else -(-total // 2) for total in totals)
     return top, left, totals[0] - top, totals[1] - left
 
@@ -107,7 +107,7 @@ def _conv_transpose(call: Call) -> Tensor:
 
 
 def _dilated(weight: Array, dilations: tuple[int, int]) -> Array:
-    """The kernel with zeros between its taps."""
+    """The kernel with zeros between its taps, as a dilation of so many rows and columns spreads it."""
     if dilations == (1, 1):
         return weight
     sides = [(side - 1) * dilation + 1 for side, dilation in zip(weight.shape[2:], dilations, strict=True)]
@@ -164,7 +164,10 @@ def _pool(call: Call) -> Tensor:
 
 
 def _widest(sides: Dims, type: TensorType, kernel: Spatial, strides: Spatial) -> Dims:
-    """As much padding behind as any size needs: it does not count, and has no window of its own."""
+    """As much padding behind as the picture's least favourable size needs.
+
+    In a mean, padding does not count; that there is no window more at any size is checked. Raises ValueError for one.
+    """
     top, left, *behind = sides
     extents = [along(side, kind) for side, kind in zip(behind, "hw", strict=True)]
     most = [max(map(extent.at, range(extent.period))) for extent in extents]
@@ -186,7 +189,7 @@ def _global_average(call: Call) -> Tensor:
 
 @handles("ReduceMean", "ReduceSum")
 def _reduce(call: Call) -> Tensor:
-    """Over rows and columns together, or over channels."""
+    """A mean over rows and columns is GlobalAveragePool; a mean or sum over channels is a convolution."""
     view = call.simple()
     rank = len(view.axes)
     axes = {axis % rank for axis in call.listed("axes", 1) or range(rank)}

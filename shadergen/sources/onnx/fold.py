@@ -89,7 +89,10 @@ def _scaled(op: Conv | ConvTranspose, scale: Array, shift: Array) -> Op | None:
 
 
 def _of_scaled(first: Affine, op: Conv) -> Op | None:
-    """The scale goes into the weights; the shift into the bias, where no padding lies between the two."""
+    """The convolution of what is scaled: the scale goes into the weights, the shift into the bias.
+
+    None where zero padding lies between the two, which is not shifted.
+    """
     if any(op.pads) and op.pad_mode == "zero" and first.shift.any():
         return None
     out, per_group, _, _ = op.weight.shape
@@ -101,7 +104,7 @@ def _of_scaled(first: Affine, op: Conv) -> Op | None:
 
 
 def _fitted(first: Fit, second: Fit) -> Op | None:
-    """What is put around a picture and then cropped."""
+    """One Fit for a picture that is continued and then cropped."""
     front = [corner.times(-1) for corner in second.corner]
     behind = [a - b - crop for a, b, crop in zip(first.size, second.size, front, strict=True)]
     if not all(side.never_below_zero for side in front + behind):  # it puts more around, at some sizes at least
@@ -124,5 +127,5 @@ def _product(a: Array, b: Array) -> Array:
 
 
 def _finite(make: Callable[..., Op], **arrays: Array) -> Op | None:
-    """Nothing is folded that float32 cannot hold."""
+    """The operator with these arrays; None where float32 cannot hold their numbers."""
     return make(**arrays) if all(np.isfinite(array).all() for array in arrays.values()) else None

@@ -37,7 +37,7 @@ def _transpose(call: Call) -> Tensor:
 
 
 def _as_picture(call: Call, view: View) -> View:
-    """The view settled where it is a picture again: what has an order of its own is computed where it is written."""
+    """The view as a value of its own where it is a picture again, reordered once and not by each reader."""
     return call.settle(view) if len(view.axes) == 4 and settled(view) is not None else view
 
 
@@ -49,7 +49,7 @@ def _reshape(call: Call) -> Tensor:
 
 
 def _resolved(dims: list[Dim], view: View, allow_zero: int) -> list[Dim]:
-    """0 means the size of that axis before."""
+    """The shape with sizes for zeros, which mean the size that the axis had before."""
     if len(dims) > 16 or dims.count(-1) > 1 or any(isinstance(dim, int) and dim < -1 for dim in dims):
         raise ValueError(f"found the shape {words(dims)}, expected sizes, and -1 at most once")
     kept = [i for i, dim in enumerate(dims) if dim == 0 and not allow_zero and i < len(view.axes)]
@@ -85,7 +85,7 @@ def _squeeze(call: Call) -> Tensor:
 
 @handles("DepthToSpace")
 def _depth_to_space(call: Call) -> Tensor:
-    """As the Reshape, Transpose and Reshape that ONNX defines it by."""
+    """DepthToSpace of either mode is the Reshape, Transpose and Reshape that ONNX defines it by."""
     call.image()
     view, block = call.simple(), _block(call)
     c, h, w = call.type(view).channels, *(view.dims()[2:])
@@ -101,7 +101,7 @@ def _depth_to_space(call: Call) -> Tensor:
 
 @handles("SpaceToDepth")
 def _space_to_depth(call: Call) -> Tensor:
-    """DCR, all there is before opset 28, has the place in the block before the channel."""
+    """ONNX's mode DCR, all there is before opset 28, orders channels by the place in the block first."""
     value, block = call.image(), _block(call)
     channels = call.type(call.simple()).channels
     order = np.arange(channels * block**2).reshape(channels, block**2).T.ravel()
@@ -167,7 +167,7 @@ def _slice(call: Call) -> Tensor:
 
 
 def _cut(call: Call, view: View, cuts: Sequence[Any], tag: str = "") -> View:
-    """Some elements along some axes, each given as (axis, start, end, step)."""
+    """The view of some elements along some axes; each cut is (axis, start, end, step), as ONNX's Slice has them."""
     crops: dict[str, tuple[Dim, Dim]] = {"h": (0, 0), "w": (0, 0)}
     strides = {"h": 1, "w": 1}
     ops: list[tuple[Op, tuple[str, ...]]] = []
@@ -199,13 +199,13 @@ def _cut(call: Call, view: View, cuts: Sequence[Any], tag: str = "") -> View:
 
 
 def _from_start(start: Dim, size: Dim) -> Dim:
-    """How many elements are left out in front."""
+    """How many elements of `size` a Slice from `start` leaves out in front."""
     start = _integer(start + size if _is_negative(start) else start)
     return min(start, size) if isinstance(start, int) and isinstance(size, int) else start
 
 
 def _from_end(end: Dim, size: Dim) -> Dim:
-    """How many elements are left out behind."""
+    """How many elements of `size` a Slice to `end` leaves out behind."""
     if isinstance(end, int) and end >= FAR:
         return 0
     if _is_negative(end):
@@ -216,7 +216,7 @@ def _from_end(end: Dim, size: Dim) -> Dim:
 
 
 def _is_negative(place: Dim) -> bool:
-    """Whether a place counts from the end. One that grows with the picture does not."""
+    """Whether a Slice counts a place from the end of the axis: one that grows with the picture does not."""
     if isinstance(place, Size) and place.extent.scale > 0:
         return False
     found = below_zero(place)
@@ -250,7 +250,7 @@ def _gather(call: Call) -> Tensor:
 
 @handles("Expand", "Tile")
 def _expand(call: Call) -> Tensor:
-    """Channels repeated. What has size 1 along rows or columns counts everywhere where it is used."""
+    """Repeated channels are a Gather. Rows and columns of size 1 stay: they count everywhere where they are used."""
     view, dims = call.view(), call.numbers(1)
     missing = len(dims) - len(view.axes)
     if missing > 0:
@@ -271,7 +271,7 @@ def _expand(call: Call) -> Tensor:
 
 
 def _repeated(call: Call, view: View, axis: int, times: int) -> View:
-    """Each channel `times` times, told apart by a new digit in front of the axis."""
+    """The view with each channel `times` times, in a new digit in front of the axis."""
     indices = np.repeat(np.arange(call.type(view).channels), times)
     value = call.emit(Gather(tuple(indices.tolist())), view.value, tag="repeated")
     digit = Digit("c", times)
@@ -338,7 +338,7 @@ def _resize(call: Call) -> Tensor:
 
 
 def _target(call: Call, view: View) -> Any:
-    """Two factors, down and right, or where they depend on the picture's size, the height and width."""
+    """What a Resize is to: factors of the height and width, or the two as sizes where they follow the picture's."""
     axes = [axis % len(view.axes) for axis in call.attribute("axes", range(len(view.axes)))]
     letters = [view.layout[axis] for axis in axes]
     if not call.has(3):
@@ -362,7 +362,7 @@ def _target(call: Call, view: View) -> Any:
 
 
 def _factors(call: Call, count: int) -> list[Fraction]:
-    """The factors of so many axes."""
+    """The factors that a Resize has for `count` axes."""
     numbers: list[Any]
     index = 1 if call.node.op_type == "Upsample" or not call.has(2) else 2
     if call.has(index):
@@ -380,7 +380,7 @@ def _factors(call: Call, count: int) -> list[Fraction]:
 
 
 def _grown(call: Call, letter: str, size: Dim, wanted: Dim) -> Fraction | None:
-    """The factor from one size to another, or None where it depends on the picture."""
+    """The factor from one size to another; None where it depends on the picture."""
     if isinstance(wanted, int) and isinstance(size, Size):
         now = call.now(size.extent, "hw".index(letter))
         if now is None:

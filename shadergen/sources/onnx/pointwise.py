@@ -42,11 +42,11 @@ handles = HANDLERS.handles
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Of one picture
+# Operators of one picture
 
 
 def _unary(make: Callable[[Call], Op]) -> Handler:
-    """An operator of each element by itself, so that the axes do not matter."""
+    """The handler of an operator that takes each element by itself, so that the axes do not matter."""
 
     def handler(call: Call) -> Tensor:
         view = call.view()
@@ -73,7 +73,7 @@ HANDLERS |= {
 
 
 def _cast(call: Call) -> Tensor:
-    """Between floating-point types: what a network means does not depend on its precision."""
+    """Nothing, between floating-point types: what a network means does not depend on its precision."""
     to = onnx.TensorProto.DataType.Name(call.attribute("to"))
     if to not in ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16"):
         raise ValueError(f"found a picture cast to {to}, expected a floating-point type")
@@ -81,7 +81,7 @@ def _cast(call: Call) -> Tensor:
 
 
 def _scaled(call: Call, view: View, scale: float, shift: float, tag: str = "") -> View:
-    """`scale * x + shift`, the same for every channel."""
+    """Emits `scale * x + shift`, the same for every channel."""
     channels = call.type(view).channels
     op = Affine(np.full(channels, scale, np.float32), np.full(channels, shift, np.float32))
     return view.of(call.emit(op, view.value, tag=tag))
@@ -103,7 +103,7 @@ def _clip(call: Call) -> Tensor:
 
 @handles("Gelu")
 def _gelu(call: Call) -> Tensor:
-    """x / 2 * (1 + erf(x / sqrt(2))), or with tanh(sqrt(2 / pi) * (x + 0.044715 x^3)) for the error function."""
+    """Gelu is x / 2 * (1 + erf(x / sqrt(2))), or with tanh(sqrt(2 / pi) * (x + 0.044715 x^3)) for erf."""
     x = call.view()
     if call.expect("approximate", "none", "tanh") == "none":
         inner = call.emit(Erf(), _scaled(call, x, math.sqrt(0.5), 0, "scaled").value, tag="erf")
@@ -118,7 +118,7 @@ def _gelu(call: Call) -> Tensor:
 
 @handles("Celu")
 def _celu(call: Call) -> Tensor:
-    """alpha * elu(x / alpha)."""
+    """Celu is alpha * elu(x / alpha)."""
     alpha = call.attribute("alpha", 1.0)
     if alpha == 1:
         return call.view().of(call.emit(Elu(), call.view().value))
@@ -159,7 +159,7 @@ def _abs(call: Call) -> Tensor:
 
 @handles("BatchNormalization", "InstanceNormalization")
 def _normalization(call: Call) -> Tensor:
-    """By stored statistics, one scale and shift per channel; by the picture's own, its mean and variance."""
+    """With stored statistics this is one scale and shift per channel; with the picture's own, more."""
     value, view = call.image(), call.simple()
     scale, shift = call.array(1), call.array(2)
     epsilon = call.attribute("epsilon", 1e-5)
@@ -179,7 +179,7 @@ def _normalization(call: Call) -> Tensor:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Of two
+# Operators of two pictures, or of a picture and a constant
 
 
 @handles("Add", "Sub", "Mul", "Div", "Sum", "Max", "Min", "Pow", "PRelu")
@@ -291,7 +291,7 @@ def _power(call: Call, view: View, exponents: Array) -> View:
 
 @dataclass(frozen=True, eq=False)
 class _Above:
-    """Where a picture is above a number."""
+    """A tensor of truth values: where a picture is above a number."""
 
     view: View
     threshold: float
@@ -299,7 +299,7 @@ class _Above:
 
 @handles("Greater", "Where")
 def _softplus_s_threshold(call: Call) -> Any:
-    """PyTorch writes softplus as x where x > 20, as if float32 had another value there."""
+    """PyTorch writes softplus as x where x > 20, though float32 has no other value there: it is taken for Softplus."""
     if call.node.op_type == "Greater":
         return _Above(call.view(0), float(call.constant(1).reshape(())))
     above, x, softplus = call.tensor(0), call.tensor(1), call.tensor(2)

@@ -21,7 +21,7 @@ from shadergen.sources.onnx.build import Call, Sizes, Tensor
 from shadergen.sources.onnx.view import Size, View, below_zero, chosen, larger
 
 MAX_ELEMENTS = 1 << 24
-"""Of a computed constant."""
+"""The most elements that a computed constant may have."""
 
 _GROWING = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1, "Range": 1}
 """Operators whose result can be much larger than their inputs, and which input says how large."""
@@ -36,7 +36,7 @@ _COMPUTED = frozenset(_NAMES.split())
 
 
 def computed(call: Call) -> Tensor | list[Tensor] | None:
-    """The outputs of a node without pictures; None for others."""
+    """The outputs of a node that no picture goes into, and of Shape; None for others, which handlers are for."""
     node = call.node
     if node.op_type == "Constant":
         return _constant(call)
@@ -78,7 +78,7 @@ def _shape(call: Call) -> Tensor:
 
 
 def _evaluated(call: Call) -> list[Tensor]:
-    """By onnx's reference evaluator."""
+    """The outputs of a node with constants alone, by onnx's reference evaluator."""
     node = call.node
     arrays = _of_one_type({name: call.constant(i) for i, name in enumerate(node.input) if name})
     if node.op_type in _GROWING:
@@ -107,7 +107,7 @@ def _evaluated(call: Call) -> list[Tensor]:
 
 
 def _of_one_type(arrays: dict[str, Any]) -> dict[str, Any]:
-    """Sizes are int64 here, also where the file has int32: all integers as int64, where their types differ."""
+    """The arrays, all integers of them as int64 where their types differ: sizes are that here, not the file's type."""
     kinds = {array.dtype for array in arrays.values() if array.dtype.kind == "i"}
     if len(kinds) < 2:
         return arrays
@@ -125,7 +125,7 @@ def _sizes(values: Sequence[Any]) -> Tensor:
 
 
 def _plain(values: Any, floating: bool) -> Tensor:
-    """Sizes, or a constant where no number depends on the picture any more."""
+    """Numbers as Sizes, or as a constant where none depends on the picture."""
     array = np.asarray(values, object)
     if any(isinstance(value, Size) for value in array.flat):
         return Sizes(array, floating)
@@ -164,7 +164,7 @@ def _div(call: Call) -> Tensor:
 
 
 def _quotient(a: Any, b: Any) -> Any:
-    """Rounded towards zero, as ONNX has it. A size that grows with the picture is above zero."""
+    """The quotient of integers, rounded towards zero as in ONNX. A size that grows with the picture is above zero."""
     if isinstance(b, Size):
         return a / b
     if isinstance(a, Size) and a.extent.scale > 0:
@@ -196,7 +196,7 @@ def _cast(call: Call) -> Tensor:
 
 
 def _logical(function: Callable[..., Any]) -> Callable[[Call], Tensor]:
-    """Truth as 1 and 0, which may depend on the picture's size."""
+    """The handler of an operator on truth values, which are 1 and 0 and may depend on the picture's size."""
     elementwise = np.frompyfunc(function, function.__code__.co_argcount, 1)
 
     def handler(call: Call) -> Tensor:
@@ -207,7 +207,7 @@ def _logical(function: Callable[..., Any]) -> Callable[[Call], Tensor]:
 
 
 def _equal(a: Any, b: Any) -> Any:
-    """Exporters ask whether a size is 0 or -1, which stand for something else."""
+    """1 where two numbers are equal, else 0. Exporters ask whether a size is 0 or -1, which no picture's is."""
     difference = a - b
     if isinstance(difference, Size) and difference.extent.scale > 0 and any(value in (0, -1) for value in (a, b)):
         return 0
@@ -265,7 +265,7 @@ def _transpose(call: Call) -> Tensor:
 
 
 def _reshape(call: Call) -> Tensor:
-    """Squeeze, Unsqueeze, Reshape and Flatten."""
+    """Squeeze, Unsqueeze, Reshape and Flatten of an array of sizes."""
     tensor = call.tensor(0)
     values = _objects(tensor)
     match call.node.op_type:

@@ -25,11 +25,11 @@ from shadergen.ir.types import TensorType
 
 Kind = Literal["c", "h", "w"]
 Statics = tuple[int, int] | None
-"""Height and width of the picture, for a model that was exported for one size only."""
+"""Height and width of the picture in pixels, for a model that was exported for one size only; else None."""
 
 
 class SizeError(ValueError):
-    """What does not fit together for every size of the picture, but may where that is a multiple of something.
+    """Sizes that do not fit together for every picture, but may for those whose size is a multiple of something.
 
     What an Extent cannot say is another error: it would be another picture where the size is no multiple.
     """
@@ -41,11 +41,11 @@ class SizeError(ValueError):
 
 @dataclass(frozen=True)
 class Size:
-    """A number that depends on the picture's height or width."""
+    """A number that depends on the picture's height or width; the operators of arithmetic give others."""
 
     kind: Kind
     extent: Extent
-    """Not constant. Where it is not whole, it has not been rounded yet."""
+    """A function that is not constant. Where it is not whole, a rounding is still to come."""
 
     def __str__(self) -> str:
         return str(self.extent)
@@ -144,11 +144,14 @@ def larger(a: Number, b: Number) -> Number:
 
 @dataclass(frozen=True, eq=False)
 class Digit:
-    """A part of the image's channels, rows or columns."""
+    """A part of the number of an image's channel, row or column, as a digit is one of a number.
+
+    Told apart by identity: a split makes new ones.
+    """
 
     kind: Kind
     size: int | Extent
-    """An extent for the most significant part of rows or columns."""
+    """How many values the digit has: an extent for the most significant part of rows or columns, else an integer."""
 
 
 Axes = tuple[tuple[Digit, ...], ...]
@@ -160,7 +163,7 @@ class View:
 
     value: str
     parts: dict[Kind, tuple[Digit, ...]]
-    """What the value's channels, rows and columns are made of. Nothing where there is one of them."""
+    """The digits of the value's channel, row and column, most significant first; none where there is only one."""
     axes: Axes
     """All those digits, in the tensor's order. An axis without any has size 1."""
 
@@ -197,16 +200,16 @@ class View:
         return [[(d.kind, self.parts[d.kind].index(d), d.size) for d in axis] for axis in self.axes]
 
     def of(self, value: str) -> View:
-        """The same view of another value of the same type."""
+        """The same view of `value`, which has the same type as this one's."""
         return View(value, self.parts, self.axes)
 
     def transposed(self, order: Sequence[int]) -> View:
-        """The axes in another order."""
+        """The view with its axes in another order, as Transpose's `perm` says it."""
         return View(self.value, self.parts, tuple(self.axes[i] for i in order))
 
 
 def simple_view(value: str, type: TensorType, kinds: Iterable[Kind | None]) -> View:
-    """A value as a tensor of these axes."""
+    """The view of a value whose axes are its channels, rows and columns in this order; None is an axis of size 1."""
     sizes: dict[Kind, int | Extent] = {"c": type.channels, "h": _plain(type.height), "w": _plain(type.width)}
     parts: dict[Kind, tuple[Digit, ...]] = {
         kind: (Digit(kind, size),) if size != 1 else () for kind, size in sizes.items()
@@ -248,7 +251,7 @@ def reshaped(view: View, dims: Sequence[Dim], statics: Statics) -> View:
 
 
 def words(dims: Iterable[Dim]) -> str:
-    """Sizes for an error message."""
+    """Sizes as an error message has them, such as `1x3xnxn`."""
     return "x".join(map(str, dims))
 
 
@@ -281,7 +284,11 @@ def _taken(
 def _cut(
     digit: Digit, wanted: int | Extent, statics: Statics, left: bool
 ) -> tuple[Digit | None, Digit | None, int | Extent]:
-    """The digit's high and low part, one of them None where it stays whole, and what is then still wanted."""
+    """The digit cut so that one part has `wanted` values, or all of it where it has fewer.
+
+    The result is its high part, its low part, one of which is None where it stays whole, and the size that is then
+    still wanted. Raises SizeError where neither divides the other.
+    """
     whole = (digit, None) if left else (None, digit)
     size = digit.size
     if isinstance(size, Extent) and isinstance(wanted, int) and statics and (left or size.scale):
@@ -367,7 +374,7 @@ def settled(view: View) -> tuple[list[Op], tuple[Kind | None, ...]] | None:
 
 
 def _square(digits: Iterable[Iterable[Digit]]) -> int | None:
-    """The side of a block, where it has as many rows as columns."""
+    """The side of the block that these digits of rows and columns make; None where it is not square."""
     rows, columns = (prod(_integer(digit) for digit in axis) for axis in digits)
     return rows if rows == columns else None
 
