@@ -12,7 +12,13 @@ from shadergen.cli.base import Load, Pair, existing, load_options, read_text, ta
 from shadergen.target import Target
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shadergen.ir.graph import Graph
+    from shadergen.schedule.hookpass import Schedule
+
+COLUMNS = ("macs_per_pixel", "fetches_per_pixel", "bytes_per_pixel", "binds", "shared_bytes")
+"""Of a pass's numbers, those that the table for people has."""
 
 
 @click.command()
@@ -25,17 +31,43 @@ def inspect(file: Path, size: tuple[int, int], as_json: bool, load: Load, target
     """Show a model's graph and the hook passes it becomes, or the passes of a shader FILE."""
     if file.suffix in (".glsl", ".hook"):
         _inspect_shader(file, as_json)
-        return
+    else:
+        _inspect_model(load(file), target, size, as_json)
+
+
+def _inspect_model(graph: Graph, target: Target, size: tuple[int, int], as_json: bool) -> None:
     from shadergen import compiler
     from shadergen.ir.dump import dump
 
-    graph = load(file)
-    if not as_json:
-        click.echo(dump(graph))  # also of a model that the target cannot express
-        click.echo()
-    schedule = compiler.plan(graph, target)
-    pixels = size[0] * size[1]
-    rows = [
+    if as_json:
+        click.echo(json.dumps(_summary(compiler.plan(graph, target), target, size), indent=1))
+        return
+    click.echo(dump(graph))  # also of a model that the target cannot express
+    click.echo()
+    click.echo("\n".join(_table(compiler.plan(graph, target), size)))
+    for name, value in _record(graph).items():
+        click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
+
+
+def _summary(schedule: Schedule, target: Target, size: tuple[int, int]) -> dict[str, Any]:
+    """What a program may want to know of a model's hook passes."""
+    graph = schedule.graph
+    return {
+        "model": graph.name,
+        "plane": graph.plane,
+        "variant": target.suffix,
+        "macs_per_pixel": float(schedule.cost().macs),
+        "vram_bytes": _vram(schedule, size),
+        "size": size,
+        "passes": _rows(schedule),
+        "record": _record(graph),
+    }
+
+
+def _rows(schedule: Schedule) -> list[dict[str, Any]]:
+    """Each hook pass with its work; `per_pixel` is for each pixel of the source."""
+    graph = schedule.graph
+    return [
         {
             "pass": scheduled.writes.name if scheduled.writes else graph.output,
             "computes": [node.name for node in scheduled.nodes],
@@ -48,27 +80,25 @@ def inspect(file: Path, size: tuple[int, int], as_json: bool, load: Load, target
         }
         for scheduled in schedule.passes
     ]
-    vram = float(schedule.vram_bytes()) * pixels
-    if as_json:
-        total = schedule.cost()
-        summary = {"macs_per_pixel": float(total.macs), "vram_bytes": vram, "size": size, "passes": rows}
-        summary["record"] = _record(graph)
-        click.echo(
-            json.dumps({"model": graph.name, "plane": graph.plane, "variant": target.suffix} | summary, indent=1)
-        )
-        return
-    columns = ("macs_per_pixel", "fetches_per_pixel", "bytes_per_pixel", "binds", "shared_bytes")
-    titles = [column.replace("_per_pixel", "") for column in columns]
-    click.echo(f"{'pass':<28}" + "".join(f"{title:>14}" for title in (*titles, "pixels")))
-    for row in rows:
-        click.echo(f"{row['pass']:<28}" + "".join(f"{row[column]:>14,.6g}" for column in columns), nl=False)
-        click.echo(f"{row['pixels']:>14}")
-    total = schedule.cost()
-    click.echo(f"{'total per source pixel':<28}{float(total.macs):>14,.6g}{float(total.fetches):>14,.6g}", nl=False)
-    click.echo(f"{float(total.bytes):>14,.6g}")
-    click.echo(f"VRAM of all results at {size[0]}x{size[1]}: {vram / 2**20:,.0f} MiB (16-bit storage, never reused)")
-    for name, value in _record(graph).items():
-        click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
+
+
+def _vram(schedule: Schedule, size: tuple[int, int]) -> float:
+    """The bytes of all textures for a source of this width and height."""
+    return float(schedule.vram_bytes()) * size[0] * size[1]
+
+
+def _table(schedule: Schedule, size: tuple[int, int]) -> Iterator[str]:
+    """The passes as lines for people, then what they need together."""
+    titles = [column.removesuffix("_per_pixel") for column in COLUMNS]
+    yield f"{'pass':<28}" + "".join(f"{title:>14}" for title in (*titles, "pixels"))
+    for row in _rows(schedule):
+        numbers = "".join(f"{row[column]:>14,.6g}" for column in COLUMNS)
+        yield f"{row['pass']:<28}{numbers}{row['pixels']:>14}"
+    cost = schedule.cost()
+    totals = "".join(f"{float(number):>14,.6g}" for number in (cost.macs, cost.fetches, cost.bytes))
+    yield f"{'total per source pixel':<28}{totals}"
+    mebibytes = _vram(schedule, size) / 2**20
+    yield f"VRAM of all results at {size[0]}x{size[1]}: {mebibytes:,.0f} MiB (16-bit storage, never reused)"
 
 
 def _record(graph: Graph) -> dict[str, Any]:
@@ -79,6 +109,7 @@ def _record(graph: Graph) -> dict[str, Any]:
 
 
 def _inspect_shader(file: Path, as_json: bool) -> None:
+    """The passes of a hook file, whoever made it."""
     from shadergen import hookfile
 
     shader = hookfile.parse(read_text(file), str(file))
