@@ -96,6 +96,8 @@ def apply(op: Op, inputs: list[Image[Real]]) -> Image[Real]:  # noqa: C901  # on
     Raises ValueError for an image that is too small for it.
     """
     x = inputs[0]
+    if isinstance(op, Unary):
+        return unary(op, x)
     match op:
         case Conv():
             return conv(op, x)
@@ -103,10 +105,6 @@ def apply(op: Op, inputs: list[Image[Real]]) -> Image[Real]:  # noqa: C901  # on
             return conv_transpose(op, x)
         case Rim():
             return rim(op, x)
-        case Relu() | LeakyRelu() | PRelu() | Elu() | Selu() | Sigmoid() | Tanh() | Softplus() | Erf() | Sqrt():
-            return unary(op, x)
-        case Clip() | Affine():
-            return unary(op, x)
         case Add():
             return x + inputs[1]
         case Sub():
