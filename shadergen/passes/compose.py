@@ -47,7 +47,7 @@ _MAX_CHOICES = 64
 _MAX_NODES = 8
 """The most convolutions and sums that are composed at a time, so that no file is a long computation."""
 
-Real = npt.NDArray[np.float64]
+Array64 = npt.NDArray[np.float64]
 
 
 def compose_linear(graph: Graph) -> Graph:
@@ -102,9 +102,9 @@ class _Term:
 
     row: int | None
     column: int | None
-    weight: Real
+    weight: Array64
     """(out, in, kh, kw)."""
-    bias: Real
+    bias: Array64
     """(out,)."""
     dy: int
     dx: int
@@ -217,7 +217,7 @@ def _places(index: int | None, taps: range, after: int, rim: bool) -> Iterator[t
             yield row, range(tap, tap + 1), 1
 
 
-def _convolved(outer: Real, inner: Real) -> Real:
+def _convolved(outer: Array64, inner: Array64) -> Array64:
     """K[o, i, u] = sum over m and t + s = u of outer[o, m, t] * inner[m, i, s]."""
     out, _, kh, kw = outer.shape
     _, in_, height, width = inner.shape
@@ -432,7 +432,7 @@ def _conv(term: _Term, mode: PadMode, before: TensorType, after: TensorType) -> 
     return Conv(_rounded(term.weight), _rounded(term.bias), (top, left, bottom, right), mode)
 
 
-def _rounded(array: Real) -> Array:
+def _rounded(array: Array64) -> Array:
     rounded = array.astype(np.float32)
     if not np.isfinite(rounded).all():
         raise _NotComposedError

@@ -15,7 +15,7 @@ from shadergen.errors import ModelError, quoted
 from shadergen.ir.graph import Graph, Node, Plane, Record
 from shadergen.ir.ops import Op
 from shadergen.sources.npz.archive import weights
-from shadergen.sources.npz.schema import NAMES, SCHEMAS, Attribute, Weights, json_of
+from shadergen.sources.npz.schema import NAMES, SCHEMAS, ArrayField, Attribute, json_of
 
 FORMAT = 1
 Arrays = dict[str, npt.NDArray[Any]]
@@ -54,7 +54,7 @@ def _written(graph: Graph, node: Node, arrays: Arrays) -> dict[str, Any]:
     for field in SCHEMAS[name].fields:
         value = getattr(node.op, field.name)
         match field:
-            case Weights():
+            case ArrayField():
                 arrays[f"{node.name}.{field.name}"] = value
             case Attribute():
                 attributes[field.name] = value
@@ -138,7 +138,7 @@ class _Reader:
         arguments: dict[str, Any] = {}
         for field in schema.fields:
             match field:
-                case Weights():
+                case ArrayField():
                     arguments[field.name] = self._weights(where, node, field)
                 case Attribute() if field.name in attributes:
                     arguments[field.name] = _attribute(where, field, attributes[field.name])
@@ -147,7 +147,7 @@ class _Reader:
             raise ModelError(where, f"found attributes {sorted(arguments)}, expected all of {name}'s")
         return schema.op(**arguments)
 
-    def _weights(self, where: str, node: str, field: Weights) -> Any:
+    def _weights(self, where: str, node: str, field: ArrayField) -> Any:
         array = self.arrays.get(f"{node}.{field.name}")
         if array is None:
             raise ModelError(where, f"found no array {quoted(f'{node}.{field.name}')}, expected one")

@@ -53,7 +53,7 @@ from shadergen.ir.ops import (
 
 
 @dataclass(frozen=True)
-class Weights:
+class ArrayField:
     """A field that is the archive's array `<node>.<name>`."""
 
     name: str
@@ -76,7 +76,7 @@ class Schema:
     """An operator's class, and its fields."""
 
     op: type[Op]
-    fields: tuple[Weights | Attribute, ...] = ()
+    fields: tuple[ArrayField | Attribute, ...] = ()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def _area(name: str) -> Attribute:
 
 _PADS = Attribute("pads", "four integers", _tuple(_integer, 4))
 _WINDOW = (_down_right("kernel"), _down_right("strides"), _PADS)
-_KERNEL = (Weights("weight", axes=4), Weights("bias", axes=1))
+_KERNEL = (ArrayField("weight", axes=4), ArrayField("bias", axes=1))
 
 SCHEMAS: dict[str, Schema] = {
     "Conv": Schema(
@@ -186,7 +186,7 @@ SCHEMAS: dict[str, Schema] = {
     "ConvTranspose": Schema(ConvTranspose, (*_KERNEL, _PADS, _down_right("strides"), _whole("group"))),
     "Relu": Schema(Relu),
     "LeakyRelu": Schema(LeakyRelu, (_real("alpha"),)),
-    "PRelu": Schema(PRelu, (Weights("slope", axes=1),)),
+    "PRelu": Schema(PRelu, (ArrayField("slope", axes=1),)),
     "Elu": Schema(Elu, (_real("alpha"),)),
     "Selu": Schema(Selu, (_real("alpha"), _real("gamma"))),
     "Sigmoid": Schema(Sigmoid),
@@ -195,7 +195,7 @@ SCHEMAS: dict[str, Schema] = {
     "Erf": Schema(Erf),
     "Sqrt": Schema(Sqrt),
     "Clip": Schema(Clip, (Attribute("minimum", "a number", _bound), Attribute("maximum", "a number", _bound))),
-    "Affine": Schema(Affine, (Weights("scale", axes=1), Weights("shift", axes=1))),
+    "Affine": Schema(Affine, (ArrayField("scale", axes=1), ArrayField("shift", axes=1))),
     "Add": Schema(Add),
     "Sub": Schema(Sub),
     "Mul": Schema(Mul),

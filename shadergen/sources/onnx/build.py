@@ -22,7 +22,17 @@ from shadergen.ir.names import Namer
 from shadergen.ir.ops import Array, Fit, Op, Pad, PadMode
 from shadergen.ir.types import TensorType
 from shadergen.sources.onnx.read import Constant, File, node_words, to_array
-from shadergen.sources.onnx.view import Dim, Kind, Size, SizeError, Statics, View, settled, simple_view, words
+from shadergen.sources.onnx.view import (
+    Dim,
+    Kind,
+    SizeError,
+    Statics,
+    SymbolicSize,
+    TensorView,
+    settled,
+    simple_view,
+    words,
+)
 
 
 class MultipleError(ModelError):
@@ -30,15 +40,15 @@ class MultipleError(ModelError):
 
 
 @dataclass(frozen=True, eq=False)
-class Sizes:
-    """A tensor of numbers of which some depend on the picture's size: integers, fractions and Size."""
+class SymbolicTensor:
+    """A tensor of numbers of which some depend on the picture's size: integers, fractions and symbolic sizes."""
 
     values: npt.NDArray[np.object_]
     floating: bool = False
     """Whether ONNX has it in floating point, where a division is not rounded."""
 
 
-Tensor = Constant | Sizes | View
+Tensor = Constant | SymbolicTensor | TensorView
 
 
 class Registry(dict[str, "Handler"]):
@@ -145,15 +155,15 @@ class Call:
         """All inputs that are there."""
         return [self.tensor(i) for i in range(len(self.node.input)) if self.has(i)]
 
-    def view(self, index: int = 0) -> View:
+    def view(self, index: int = 0) -> TensorView:
         """An image, whatever its axes."""
         tensor = self.tensor(index)
-        if not isinstance(tensor, View):
-            kind = "sizes" if isinstance(tensor, Sizes) else "a constant"
+        if not isinstance(tensor, TensorView):
+            kind = "sizes" if isinstance(tensor, SymbolicTensor) else "a constant"
             raise ValueError(f"found {kind} as input {index}, expected a picture")
         return tensor
 
-    def simple(self, index: int = 0) -> View:
+    def simple(self, index: int = 0) -> TensorView:
         """An image whose axes are channels, rows and columns, in any order."""
         settled_view = self.settle(self.view(index))
         self.builder.tensors[self.node.input[index]] = settled_view  # whatever else reads it need not do it again
@@ -177,11 +187,11 @@ class Call:
         return weights(self.constant(index))
 
     def numbers(self, index: int) -> list[Any]:
-        """A vector of integers, some of which may be Size."""
+        """A vector of integers, some of which may be symbolic sizes."""
         tensor = self.tensor(index)
-        if isinstance(tensor, View):
+        if isinstance(tensor, TensorView):
             raise ValueError(f"found input {index} computed from the picture, expected sizes")
-        if isinstance(tensor, Sizes):
+        if isinstance(tensor, SymbolicTensor):
             return list(tensor.values.ravel())
         return [int(value) for value in tensor.ravel()]
 
@@ -189,7 +199,7 @@ class Call:
         """A vector of integers, none of which may depend on the picture's size."""
         found = self.numbers(index)
         for value in found:
-            if isinstance(value, Size):
+            if isinstance(value, SymbolicSize):
                 raise ValueError(f"found {value}, expected a number that does not depend on the picture's size")
         return [int(value) for value in found]
 
@@ -242,14 +252,14 @@ class Call:
         return self.builder.add(op, values, f"{name}_{tag}" if tag else name)
 
     def around(
-        self, view: View, sides: tuple[Dim, Dim, Dim, Dim], mode: PadMode, value: float = 0.0
+        self, view: TensorView, sides: tuple[Dim, Dim, Dim, Dim], mode: PadMode, value: float = 0.0
     ) -> tuple[Op, tuple[str, ...]]:
         """What puts so many rows and columns around a picture, or crops them where below zero, and its further inputs.
 
         `sides` are in ONNX's order: top, left, bottom, right.
         """
         top, left, bottom, right = sides
-        if not any(isinstance(side, Size) for side in sides):
+        if not any(isinstance(side, SymbolicSize) for side in sides):
             return Pad(sides, mode, value), ()  # type: ignore[arg-type]  # they are integers
         if value:
             raise ValueError(f"found a value of {value:g} around a picture up to a size, expected 0")
@@ -257,18 +267,18 @@ class Call:
         height, width = (size + a + b for size, a, b in zip(self.type(view).area, before, behind, strict=True))
         return Fit((height, width), before, mode), (self.builder.picture,)
 
-    def type(self, view: View) -> TensorType:
+    def type(self, view: TensorView) -> TensorType:
         return self.builder.types[view.value]
 
-    def nchw(self, value: str) -> View:
+    def nchw(self, value: str) -> TensorView:
         return self.laid(value, "nchw")
 
-    def laid(self, value: str, layout: str) -> View:
+    def laid(self, value: str, layout: str) -> TensorView:
         """A value as a tensor with these axes."""
         kinds: list[Kind | None] = [letter if letter != "n" else None for letter in layout]  # type: ignore[misc]
         return simple_view(value, self.builder.types[value], kinds)
 
-    def settle(self, view: View) -> View:
+    def settle(self, view: TensorView) -> TensorView:
         """The view as an image: emits what its axes need."""
         found = settled(view)
         if found is None:
@@ -284,7 +294,7 @@ class Call:
 
 def along(number: Dim, kind: str) -> Extent:
     """A number as an extent of rows (kind `h`) or columns (`w`). Raises ValueError for the other axis's."""
-    if not isinstance(number, Size):
+    if not isinstance(number, SymbolicSize):
         return fixed(number)
     if number.kind != kind:
         raise ValueError(f"found {number} of one axis as a size of the other, expected its own")

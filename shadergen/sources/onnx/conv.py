@@ -21,7 +21,7 @@ from shadergen.ir.ops import (
 )
 from shadergen.ir.types import TensorType
 from shadergen.sources.onnx.build import Call, Registry, Tensor, along
-from shadergen.sources.onnx.view import Dim, Size, larger
+from shadergen.sources.onnx.view import Dim, SymbolicSize, larger
 
 Dims = tuple[Dim, Dim, Dim, Dim]
 """Padding at the top, left, bottom and right in pixels, which may depend on the picture's size."""
@@ -49,7 +49,7 @@ def _kernel(call: Call) -> Array:
 
 def _padded(call: Call, value: str, pads: Dims, mode: PadMode) -> tuple[str, Sides]:
     """The value and padding by fixed numbers: padding that depends on the picture's size becomes a node in front."""
-    if not any(isinstance(pad, Size) for pad in pads):
+    if not any(isinstance(pad, SymbolicSize) for pad in pads):
         return value, pads  # type: ignore[return-value]  # they are integers
     op, more = call.around(call.view(), pads, mode)
     return call.emit(op, value, *more, tag="pad"), (0, 0, 0, 0)
@@ -64,7 +64,7 @@ def _pads(call: Call, type: TensorType, reach: Sequence[int], strides: Sequence[
         return (0, 0, 0, 0)
     totals: list[Any] = []
     for kind, extent, side, stride in zip("hw", type.area, reach, strides, strict=True):
-        size: Any = extent.at(1) if extent.constant else Size(kind, extent)  # type: ignore[arg-type]
+        size: Any = extent.at(1) if extent.constant else SymbolicSize(kind, extent)  # type: ignore[arg-type]
         totals.append(larger((-(-size // stride) - 1) * stride + side - size, 0))
     return _shared(totals, mode == "SAME_UPPER")
 
@@ -146,7 +146,7 @@ def _pool(call: Call) -> Tensor:
         raise ValueError(f"found dilations {call.pair('dilations')}, expected none")
     kernel, strides = call.pair("kernel_shape"), call.pair("strides")
     sides = _pads(call, type_, kernel, strides)
-    if call.node.op_type == "AveragePool" and any(isinstance(side, Size) for side in sides):
+    if call.node.op_type == "AveragePool" and any(isinstance(side, SymbolicSize) for side in sides):
         sides = _widest(sides, type_, kernel, strides)
     value, pads = _padded(call, value, sides, "edge")  # the maximum with a pixel that is in the window anyway
     if call.attribute("ceil_mode", 0) and strides != (1, 1):
@@ -174,7 +174,7 @@ def _widest(sides: Dims, type: TensorType, kernel: Spatial, strides: Spatial) ->
     windows = [
         (size.plus(before + after - side).over(stride).plus(1), size.plus(stride - 1).over(stride))
         for size, before, after, side, stride in zip(type.area, (top, left), most, kernel, strides, strict=True)
-        if not isinstance(before, Size)
+        if not isinstance(before, SymbolicSize)
     ]
     if len(windows) < 2 or any(found != wanted for found, wanted in windows):
         problem = f"found 'same' padding of a size of {type.height} x {type.width} with strides {strides}"

@@ -13,7 +13,18 @@ import numpy as np
 from shadergen.ir.extent import Extent
 from shadergen.ir.ops import Concat, Conv, Coordinates, Filter, Gather, Op, Resize, Rounding, Slice, SpaceToDepth
 from shadergen.sources.onnx.build import Call, Registry, Tensor, along, shortest
-from shadergen.sources.onnx.view import Digit, Dim, Number, Size, View, below_zero, larger, reshaped, settled, words
+from shadergen.sources.onnx.view import (
+    Digit,
+    Dim,
+    Number,
+    SymbolicSize,
+    TensorView,
+    below_zero,
+    larger,
+    reshaped,
+    settled,
+    words,
+)
 
 HANDLERS = Registry()
 handles = HANDLERS.handles
@@ -36,7 +47,7 @@ def _transpose(call: Call) -> Tensor:
     return _as_picture(call, view.transposed(order))
 
 
-def _as_picture(call: Call, view: View) -> View:
+def _as_picture(call: Call, view: TensorView) -> TensorView:
     """The view as a value of its own where it is a picture again, reordered once and not by each reader."""
     return call.settle(view) if len(view.axes) == 4 and settled(view) is not None else view
 
@@ -48,7 +59,7 @@ def _reshape(call: Call) -> Tensor:
     return _reshaped(call, view, _resolved(dims, view, call.attribute("allowzero", 0)))
 
 
-def _resolved(dims: list[Dim], view: View, allow_zero: int) -> list[Dim]:
+def _resolved(dims: list[Dim], view: TensorView, allow_zero: int) -> list[Dim]:
     """The shape with sizes for zeros, which mean the size that the axis had before."""
     if len(dims) > 16 or dims.count(-1) > 1 or any(isinstance(dim, int) and dim < -1 for dim in dims):
         raise ValueError(f"found the shape {words(dims)}, expected sizes, and -1 at most once")
@@ -56,7 +67,7 @@ def _resolved(dims: list[Dim], view: View, allow_zero: int) -> list[Dim]:
     return [view.dims()[i] if i in kept else dim for i, dim in enumerate(dims)]
 
 
-def _reshaped(call: Call, view: View, dims: Sequence[Dim]) -> View:
+def _reshaped(call: Call, view: TensorView, dims: Sequence[Dim]) -> TensorView:
     return _as_picture(call, reshaped(view, dims, call.builder.statics))
 
 
@@ -65,7 +76,7 @@ def _flatten(call: Call) -> Tensor:
     view = call.view()
     axis = call.attribute("axis", 1) % (len(view.axes) + 1)
     front, back = (sum(axes, ()) for axes in (view.axes[:axis], view.axes[axis:]))
-    return View(view.value, view.parts, (front, back))
+    return TensorView(view.value, view.parts, (front, back))
 
 
 @handles("Squeeze", "Unsqueeze")
@@ -75,12 +86,12 @@ def _squeeze(call: Call) -> Tensor:
         rank = len(view.axes) + len(axes or [])
         wanted = {axis % rank for axis in axes or []}
         rest = iter(view.axes)
-        return View(view.value, view.parts, tuple(() if i in wanted else next(rest) for i in range(rank)))
+        return TensorView(view.value, view.parts, tuple(() if i in wanted else next(rest) for i in range(rank)))
     rank = len(view.axes)
     gone = {axis % rank for axis in axes} if axes is not None else {i for i in range(rank) if not view.axes[i]}
     if any(view.axes[i] for i in gone):
         raise ValueError(f"found axes {axes} of sizes {words(view.dims())}, expected some of size 1")
-    return View(view.value, view.parts, tuple(axis for i, axis in enumerate(view.axes) if i not in gone))
+    return TensorView(view.value, view.parts, tuple(axis for i, axis in enumerate(view.axes) if i not in gone))
 
 
 @handles("DepthToSpace")
@@ -166,7 +177,7 @@ def _slice(call: Call) -> Tensor:
     return _cut(call, view, cuts)
 
 
-def _cut(call: Call, view: View, cuts: Sequence[Any], tag: str = "") -> View:
+def _cut(call: Call, view: TensorView, cuts: Sequence[Any], tag: str = "") -> TensorView:
     """The view of some elements along some axes; each cut is (axis, start, end, step), as ONNX's Slice has them."""
     crops: dict[str, tuple[Dim, Dim]] = {"h": (0, 0), "w": (0, 0)}
     strides = {"h": 1, "w": 1}
@@ -174,11 +185,11 @@ def _cut(call: Call, view: View, cuts: Sequence[Any], tag: str = "") -> View:
     channels = call.type(view).channels
     for axis, start, end, step in cuts:
         letter, size = view.layout[axis], view.dims()[axis]
-        now = call.now(size.extent, "hw".index(letter)) if isinstance(size, Size) and letter in crops else None
+        now = call.now(size.extent, "hw".index(letter)) if isinstance(size, SymbolicSize) and letter in crops else None
         front, back = _from_start(start, size), _from_end(end, size if now is None else now)
         if letter in crops:
             crops[letter], strides[letter] = (front, back), step
-        elif isinstance(front, Size) or isinstance(back, Size):
+        elif isinstance(front, SymbolicSize) or isinstance(back, SymbolicSize):
             raise ValueError(f"found channels from {front} to {back} before the end, expected fixed ones")
         elif letter == "c" and (front, back, step) != (0, 0, 1):
             kept = range(front, channels - back, step)
@@ -187,7 +198,9 @@ def _cut(call: Call, view: View, cuts: Sequence[Any], tag: str = "") -> View:
     if any(map(any, crops.values())):
         (top, bottom), (left, right) = ((_integer(-a), _integer(-b)) for a, b in crops.values())
         sides = (top, left, bottom, right)
-        ops.append(call.around(view, sides, "edge" if any(isinstance(side, Size) for side in sides) else "zero"))
+        ops.append(
+            call.around(view, sides, "edge" if any(isinstance(side, SymbolicSize) for side in sides) else "zero")
+        )
     if max(strides.values()) > 1:
         ones, zeros = np.ones((channels, 1, 1, 1), np.float32), np.zeros(channels, np.float32)
         ops.append((Conv(ones, zeros, strides=(strides["h"], strides["w"]), group=channels), ()))
@@ -210,23 +223,23 @@ def _from_end(end: Dim, size: Dim) -> Dim:
         return 0
     if _is_negative(end):
         return _integer(-end)
-    if isinstance(end, int) and isinstance(size, Size):
+    if isinstance(end, int) and isinstance(size, SymbolicSize):
         raise ValueError(f"found a crop of {size} to {end}, expected a size that follows the picture's")
     return _integer(larger(size - end, 0))
 
 
 def _is_negative(place: Dim) -> bool:
     """Whether a Slice counts a place from the end of the axis: one that grows with the picture does not."""
-    if isinstance(place, Size) and place.extent.scale > 0:
+    if isinstance(place, SymbolicSize) and place.extent.scale > 0:
         return False
     found = below_zero(place)
-    if isinstance(found, Size):
+    if isinstance(found, SymbolicSize):
         raise ValueError(f"found a crop at {place}, expected one that is always or never below 0")
     return bool(found)
 
 
 def _integer(number: Number) -> Dim:
-    return number if isinstance(number, Size) else int(number)
+    return number if isinstance(number, SymbolicSize) else int(number)
 
 
 @handles("Gather")
@@ -254,15 +267,15 @@ def _expand(call: Call) -> Tensor:
     view, dims = call.view(), call.numbers(1)
     missing = len(dims) - len(view.axes)
     if missing > 0:
-        view = View(view.value, view.parts, ((),) * missing + view.axes)
+        view = TensorView(view.value, view.parts, ((),) * missing + view.axes)
     sizes = view.dims()
     first = len(sizes) - len(dims)
     for axis, (size, dim) in enumerate(zip(sizes[first:], dims, strict=True), first):
         tiled = call.node.op_type == "Tile"
-        fixed = isinstance(size, Size) and dim == call.now(size.extent, "hw".index(size.kind))
-        if dim == 1 or (not tiled and (dim == size or isinstance(dim, Size) or fixed)):
+        fixed = isinstance(size, SymbolicSize) and dim == call.now(size.extent, "hw".index(size.kind))
+        if dim == 1 or (not tiled and (dim == size or isinstance(dim, SymbolicSize) or fixed)):
             continue
-        if isinstance(dim, Size) or dim < 1 or any(digit.kind != "c" for digit in view.axes[axis]):
+        if isinstance(dim, SymbolicSize) or dim < 1 or any(digit.kind != "c" for digit in view.axes[axis]):
             raise ValueError(f"found {words(view.dims())} repeated to {words(dims)}, expected channels repeated")
         if not tiled and size != 1:
             raise ValueError(f"found a size of {size} expanded to {dim}, expected 1")
@@ -270,13 +283,13 @@ def _expand(call: Call) -> Tensor:
     return _as_picture(call, view)
 
 
-def _repeated(call: Call, view: View, axis: int, times: int) -> View:
+def _repeated(call: Call, view: TensorView, axis: int, times: int) -> TensorView:
     """The view with each channel `times` times, in a new digit in front of the axis."""
     indices = np.repeat(np.arange(call.type(view).channels), times)
     value = call.emit(Gather(tuple(indices.tolist())), view.value, tag="repeated")
     digit = Digit("c", times)
     axes = tuple((digit, *digits) if i == axis else digits for i, digits in enumerate(view.axes))
-    return View(value, view.parts | {"c": (*view.parts["c"], digit)}, axes)
+    return TensorView(value, view.parts | {"c": (*view.parts["c"], digit)}, axes)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -337,7 +350,7 @@ def _resize(call: Call) -> Tensor:
     return call.laid(call.emit(op, view.value, *([call.builder.picture] if sized else [])), view.layout)
 
 
-def _target(call: Call, view: View) -> Any:
+def _target(call: Call, view: TensorView) -> Any:
     """What a Resize is to: factors of the height and width, or the two as sizes where they follow the picture's."""
     axes = [axis % len(view.axes) for axis in call.attribute("axes", range(len(view.axes)))]
     letters = [view.layout[axis] for axis in axes]
@@ -381,14 +394,14 @@ def _factors(call: Call, count: int) -> list[Fraction]:
 
 def _grown(call: Call, letter: str, size: Dim, wanted: Dim) -> Fraction | None:
     """The factor from one size to another; None where it depends on the picture."""
-    if isinstance(wanted, int) and isinstance(size, Size):
+    if isinstance(wanted, int) and isinstance(size, SymbolicSize):
         now = call.now(size.extent, "hw".index(letter))
         if now is None:
             raise ValueError(
                 f"found a resize of {size} to {wanted}, expected a factor, or a size that follows the picture's"
             )
         return Fraction(wanted, now)
-    if not isinstance(wanted, Size):
+    if not isinstance(wanted, SymbolicSize):
         return Fraction(int(wanted), int(size))  # type: ignore[arg-type]
     try:
         ratio = wanted / size

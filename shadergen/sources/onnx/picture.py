@@ -10,26 +10,24 @@ from shadergen.errors import ModelError, quoted
 from shadergen.ir.graph import Plane
 from shadergen.sources.onnx.build import Builder, Tensor
 from shadergen.sources.onnx.read import File
-from shadergen.sources.onnx.view import Kind, Statics, View
+from shadergen.sources.onnx.view import Kinds, Statics, TensorView
 
-Layout = tuple[Kind | None, ...]
-"""What each axis is; None for the batch."""
-_NCHW: Layout = (None, "c", "h", "w")
-_NHWC: Layout = (None, "h", "w", "c")
+_NCHW: Kinds = (None, "c", "h", "w")
+_NHWC: Kinds = (None, "h", "w", "c")
 
 
 @dataclass(frozen=True)
-class Picture:
+class ModelInput:
     """A model's input."""
 
     name: str
     channels: int
-    layout: Layout
+    layout: Kinds
     statics: Statics
     """Its height and width, if the model is for one size only."""
 
 
-def given(file: File, plane: Plane | None) -> Picture:
+def given(file: File, plane: Plane | None) -> ModelInput:
     """The model's only input, for a model of this plane, if it is known. Raises ModelError where it is no picture."""
     inputs = [entry for entry in file.model.graph.input if entry.name not in file.constants]
     if len(inputs) != 1:
@@ -55,10 +53,10 @@ def given(file: File, plane: Plane | None) -> Picture:
     if len(dims) == 4 and (dims[0] or 1) != 1:
         raise ModelError(where, f"found a batch of {dims[0]}, expected 1 or any")
     height, width = dims[layout.index("h")], dims[layout.index("w")]
-    return Picture(entry.name, channels, layout, (height, width) if height and width else None)
+    return ModelInput(entry.name, channels, layout, (height, width) if height and width else None)
 
 
-def _layout(dims: list[int | None]) -> Layout:
+def _layout(dims: list[int | None]) -> Kinds:
     """Channels second, unless they can only be last."""
     nchw, nhwc = (_NCHW, _NHWC) if len(dims) == 4 else (_NCHW[1:], _NHWC[1:])
     first, last = dims[nchw.index("c")], dims[-1]
@@ -73,7 +71,7 @@ def result(file: File, builder: Builder) -> str:
         raise ModelError(file.path, f"found {len(outputs)} outputs ({names[:100]}), expected one picture")
     tensor: Tensor | None = builder.tensors.get(outputs[0].name)
     where = f"{file.path}: output {quoted(outputs[0].name)}"
-    if not isinstance(tensor, View):
+    if not isinstance(tensor, TensorView):
         raise ModelError(where, "found a constant, expected a picture")
     if not tensor.simple or not 3 <= len(tensor.axes) <= 4:
         raise ModelError(where, f"found {len(tensor.axes)} axes, expected batch, channels, height, width")

@@ -34,8 +34,8 @@ from shadergen.ir.ops import (
     Sub,
     Tanh,
 )
-from shadergen.sources.onnx.build import Call, Handler, Registry, Sizes, Tensor, shortest, weights
-from shadergen.sources.onnx.view import View
+from shadergen.sources.onnx.build import Call, Handler, Registry, SymbolicTensor, Tensor, shortest, weights
+from shadergen.sources.onnx.view import TensorView
 
 HANDLERS = Registry()
 handles = HANDLERS.handles
@@ -80,7 +80,7 @@ def _cast(call: Call) -> Tensor:
     return call.view()
 
 
-def _scaled(call: Call, view: View, scale: float, shift: float, tag: str = "") -> View:
+def _scaled(call: Call, view: TensorView, scale: float, shift: float, tag: str = "") -> TensorView:
     """Emits `scale * x + shift`, the same for every channel."""
     channels = call.type(view).channels
     op = Affine(np.full(channels, scale, np.float32), np.full(channels, shift, np.float32))
@@ -185,7 +185,7 @@ def _normalization(call: Call) -> Tensor:
 @handles("Add", "Sub", "Mul", "Div", "Sum", "Max", "Min", "Pow", "PRelu")
 def _binary(call: Call) -> Tensor:
     name, tensors = call.node.op_type, call.tensors()
-    if any(isinstance(tensor, Sizes) for tensor in tensors):
+    if any(isinstance(tensor, SymbolicTensor) for tensor in tensors):
         raise ValueError("found arithmetic with the picture's size, expected constants and pictures")
     if name == "Sum":
         return reduce(lambda a, b: _of_two(call, "Add", a, b), tensors) if len(tensors) > 1 else tensors[0]
@@ -194,19 +194,19 @@ def _binary(call: Call) -> Tensor:
     return _of_two(call, name, *tensors)
 
 
-def _of_two(call: Call, name: str, a: Tensor, b: Tensor) -> View:
-    if isinstance(a, View) and isinstance(b, View):
+def _of_two(call: Call, name: str, a: Tensor, b: Tensor) -> TensorView:
+    if isinstance(a, TensorView) and isinstance(b, TensorView):
         return _of_views(call, name, a, b)
-    view, constant = (a, b) if isinstance(a, View) else (b, a)
-    assert isinstance(view, View), "a picture goes through the node"
+    view, constant = (a, b) if isinstance(a, TensorView) else (b, a)
+    assert isinstance(view, TensorView), "a picture goes through the node"
     assert isinstance(constant, np.ndarray), "sizes are refused"
     view, numbers = _aligned(call, view, weights(constant))
-    if name == "Pow" and isinstance(a, View):
+    if name == "Pow" and isinstance(a, TensorView):
         return _power(call, view, numbers)
-    if name == "Div" and not isinstance(a, View):
+    if name == "Div" and not isinstance(a, TensorView):
         numerator = call.emit(Affine(np.zeros_like(numbers), numbers), view.value, tag="numerator")
         return view.of(call.emit(Div(), numerator, view.value))
-    return view.of(call.emit(_with_constant(name, numbers, isinstance(a, View)), view.value))
+    return view.of(call.emit(_with_constant(name, numbers, isinstance(a, TensorView)), view.value))
 
 
 def _with_constant(name: str, numbers: Array, first: bool) -> Op:
@@ -232,11 +232,11 @@ def _with_constant(name: str, numbers: Array, first: bool) -> Op:
     raise ValueError("found such a constant operand, expected a picture, or one number for all channels")
 
 
-def _aligned(call: Call, view: View, constant: Array) -> tuple[View, Array]:
+def _aligned(call: Call, view: TensorView, constant: Array) -> tuple[TensorView, Array]:
     """The view with as many axes as the constant has, and the constant as one number per channel."""
     missing = constant.ndim - len(view.axes)
     if missing > 0:
-        view = View(view.value, view.parts, ((),) * missing + view.axes)
+        view = TensorView(view.value, view.parts, ((),) * missing + view.axes)
     if constant.size == 1:
         return view, np.full(call.type(view).channels, constant.reshape(()), np.float32)
     view = call.settle(view)
@@ -255,7 +255,7 @@ def _aligned(call: Call, view: View, constant: Array) -> tuple[View, Array]:
 _OF_TWO: dict[str, type[Add | Sub | Mul | Div]] = {"Add": Add, "Sub": Sub, "Mul": Mul, "Div": Div}
 
 
-def _of_views(call: Call, name: str, a: View, b: View) -> View:
+def _of_views(call: Call, name: str, a: TensorView, b: TensorView) -> TensorView:
     if name in ("Max", "Min"):  # a + max(b - a, 0) and a - max(a - b, 0)
         excess = _of_views(call, "Sub", b, a) if name == "Max" else _of_views(call, "Sub", a, b)
         excess = excess.of(call.emit(Relu(), excess.value, tag="excess"))
@@ -266,7 +266,7 @@ def _of_views(call: Call, name: str, a: View, b: View) -> View:
     if a.same_layout(b) and call.type(a).channels == call.type(b).channels:
         return a.of(call.emit(op, a.value, b.value))
     rank = max(len(a.axes), len(b.axes))
-    a, b = (View(view.value, view.parts, ((),) * (rank - len(view.axes)) + view.axes) for view in (a, b))
+    a, b = (TensorView(view.value, view.parts, ((),) * (rank - len(view.axes)) + view.axes) for view in (a, b))
     a, b = call.settle(a), call.settle(b)
     pairs = list(zip(a.kinds, b.kinds, strict=True))
     kinds = [x or y for x, y in pairs]
@@ -277,7 +277,7 @@ def _of_views(call: Call, name: str, a: View, b: View) -> View:
     return call.laid(value, "".join(kind or "n" for kind in kinds))
 
 
-def _power(call: Call, view: View, exponents: Array) -> View:
+def _power(call: Call, view: TensorView, exponents: Array) -> TensorView:
     exponent = float(exponents[0])
     if len(set(exponents.tolist())) > 1 or exponent not in (0.5, *range(1, 9)):
         raise ValueError(f"found exponent {exponent:g}, expected 0.5 or an integer from 1 to 8")
@@ -293,7 +293,7 @@ def _power(call: Call, view: View, exponents: Array) -> View:
 class _Above:
     """A tensor of truth values: where a picture is above a number."""
 
-    view: View
+    view: TensorView
     threshold: float
 
 
@@ -303,7 +303,7 @@ def _softplus_s_threshold(call: Call) -> Any:
     if call.node.op_type == "Greater":
         return _Above(call.view(0), float(call.constant(1).reshape(())))
     above, x, softplus = call.tensor(0), call.tensor(1), call.tensor(2)
-    if isinstance(above, _Above) and isinstance(x, View) and isinstance(softplus, View):
+    if isinstance(above, _Above) and isinstance(x, TensorView) and isinstance(softplus, TensorView):
         expected = Node(softplus.value, Softplus(), (x.value,))
         same = above.view.value == x.value and expected in call.builder.nodes
         if same and above.threshold >= 17:  # from there on, float32 cannot hold the difference

@@ -17,8 +17,8 @@ import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
-from shadergen.sources.onnx.build import Call, Sizes, Tensor
-from shadergen.sources.onnx.view import Size, View, below_zero, chosen, larger
+from shadergen.sources.onnx.build import Call, SymbolicTensor, Tensor
+from shadergen.sources.onnx.view import SymbolicSize, TensorView, below_zero, chosen, larger
 
 MAX_ELEMENTS = 1 << 24
 """The most elements that a computed constant may have."""
@@ -43,9 +43,9 @@ def computed(call: Call) -> Tensor | list[Tensor] | None:
     tensors = call.tensors()
     if node.op_type == "Shape":
         return _shape(call)
-    if any(isinstance(tensor, View) for tensor in tensors):
+    if any(isinstance(tensor, TensorView) for tensor in tensors):
         return None
-    if any(isinstance(tensor, Sizes) for tensor in tensors):
+    if any(isinstance(tensor, SymbolicTensor) for tensor in tensors):
         if node.op_type not in _ARITHMETIC:
             raise ValueError(f"found sizes of the picture, expected them in one of {', '.join(sorted(_ARITHMETIC))}")
         result: Tensor = _ARITHMETIC[node.op_type](call)
@@ -70,10 +70,10 @@ def _constant(call: Call) -> Tensor:
 
 def _shape(call: Call) -> Tensor:
     tensor = call.tensor(0)
-    if isinstance(tensor, View):
+    if isinstance(tensor, TensorView):
         dims: Sequence[Any] = tensor.dims()
     else:
-        dims = (tensor.values if isinstance(tensor, Sizes) else tensor).shape
+        dims = (tensor.values if isinstance(tensor, SymbolicTensor) else tensor).shape
     return _sizes(dims[slice(call.attribute("start"), call.attribute("end"))])
 
 
@@ -125,15 +125,15 @@ def _sizes(values: Sequence[Any]) -> Tensor:
 
 
 def _plain(values: Any, floating: bool) -> Tensor:
-    """Numbers as Sizes, or as a constant where none depends on the picture."""
+    """Numbers as a SymbolicTensor, or as a constant where none depends on the picture."""
     array = np.asarray(values, object)
-    if any(isinstance(value, Size) for value in array.flat):
-        return Sizes(array, floating)
+    if any(isinstance(value, SymbolicSize) for value in array.flat):
+        return SymbolicTensor(array, floating)
     return array.astype(np.float32 if floating else np.int64)
 
 
 def _objects(tensor: Tensor) -> Any:
-    if isinstance(tensor, Sizes):
+    if isinstance(tensor, SymbolicTensor):
         return tensor.values
     assert isinstance(tensor, np.ndarray), "pictures have been handed on"
     if tensor.dtype.kind == "f":
@@ -145,7 +145,9 @@ def _objects(tensor: Tensor) -> Any:
 
 
 def _floating(tensor: Tensor) -> bool:
-    return tensor.floating if isinstance(tensor, Sizes) else getattr(tensor, "dtype", np.dtype(int)).kind == "f"
+    return (
+        tensor.floating if isinstance(tensor, SymbolicTensor) else getattr(tensor, "dtype", np.dtype(int)).kind == "f"
+    )
 
 
 def _binary(function: Callable[[Any, Any], Any]) -> Callable[[Call], Tensor]:
@@ -165,9 +167,9 @@ def _div(call: Call) -> Tensor:
 
 def _quotient(a: Any, b: Any) -> Any:
     """The quotient of integers, rounded towards zero as in ONNX. A size that grows with the picture is above zero."""
-    if isinstance(b, Size):
+    if isinstance(b, SymbolicSize):
         return a / b
-    if isinstance(a, Size) and a.extent.scale > 0:
+    if isinstance(a, SymbolicSize) and a.extent.scale > 0:
         return a // b
     down, up = a // b, -(-a // b)
     return down + chosen(below_zero(a) if b > 0 else below_zero(-a), up - down)
@@ -201,7 +203,7 @@ def _logical(function: Callable[..., Any]) -> Callable[[Call], Tensor]:
 
     def handler(call: Call) -> Tensor:
         found = _plain(elementwise(*map(_objects, call.tensors())), False)
-        return found if isinstance(found, Sizes) else np.asarray(found, bool)
+        return found if isinstance(found, SymbolicTensor) else np.asarray(found, bool)
 
     return handler
 
@@ -209,7 +211,11 @@ def _logical(function: Callable[..., Any]) -> Callable[[Call], Tensor]:
 def _equal(a: Any, b: Any) -> Any:
     """1 where two numbers are equal, else 0. Exporters ask whether a size is 0 or -1, which no picture's is."""
     difference = a - b
-    if isinstance(difference, Size) and difference.extent.scale > 0 and any(value in (0, -1) for value in (a, b)):
+    if (
+        isinstance(difference, SymbolicSize)
+        and difference.extent.scale > 0
+        and any(value in (0, -1) for value in (a, b))
+    ):
         return 0
     return 1 - below_zero(difference) - below_zero(-difference)
 
@@ -231,7 +237,7 @@ def _largest(call: Call) -> Tensor:
 def _expand(call: Call) -> Tensor:
     """A constant that has size 1 along rows and columns counts everywhere where it is used."""
     array = call.constant(0)
-    fixed = [1 if isinstance(size, Size) else size for size in call.numbers(1)]
+    fixed = [1 if isinstance(size, SymbolicSize) else size for size in call.numbers(1)]
     if abs(prod(fixed)) * array.size > MAX_ELEMENTS:
         raise ValueError(f"found a constant of shape {fixed}, expected up to {MAX_ELEMENTS} elements")
     return np.broadcast_to(array, np.broadcast_shapes(array.shape, tuple(fixed))).copy()

@@ -24,6 +24,8 @@ from shadergen.ir.ops import DepthToSpace, Gather, Op, SpaceToDepth
 from shadergen.ir.types import TensorType
 
 Kind = Literal["c", "h", "w"]
+Kinds = tuple[Kind | None, ...]
+"""What each axis of a tensor is: an image's channels, rows or columns; None for one of size 1, such as the batch."""
 Statics = tuple[int, int] | None
 """Height and width of the picture in pixels, for a model that was exported for one size only; else None."""
 
@@ -40,7 +42,7 @@ class SizeError(ValueError):
 
 
 @dataclass(frozen=True)
-class Size:
+class SymbolicSize:
     """A number that depends on the picture's height or width; the operators of arithmetic give others."""
 
     kind: Kind
@@ -56,7 +58,7 @@ class Size:
     __rmul__ = __mul__
 
     def __truediv__(self, other: object) -> Number:
-        if not isinstance(other, Size):
+        if not isinstance(other, SymbolicSize):
             if not _factor(other):
                 raise ValueError(f"found a size of {self} divided by 0, expected another number")
             return self * (1 / _factor(other))
@@ -66,8 +68,8 @@ class Size:
         return ratio
 
     def __add__(self, other: object) -> Number:
-        if not isinstance(other, Size):
-            return Size(self.kind, self.extent.plus(_factor(other)))
+        if not isinstance(other, SymbolicSize):
+            return SymbolicSize(self.kind, self.extent.plus(_factor(other)))
         if self.kind != other.kind:
             raise ValueError(f"found a size of {self} and one of {other} along another axis, expected one axis")
         return _number_of(self.kind, self.extent + other.extent)
@@ -78,7 +80,7 @@ class Size:
         return self * -1
 
     def __sub__(self, other: object) -> Number:
-        return self + (-other if isinstance(other, Size) else -_factor(other))
+        return self + (-other if isinstance(other, SymbolicSize) else -_factor(other))
 
     def __rsub__(self, other: object) -> Number:
         return -(self - other)
@@ -94,19 +96,19 @@ class Size:
 
     def where(self, condition: Number) -> Number:
         """The number where the condition is 1, and 0 where it is 0."""
-        if not isinstance(condition, Size):
+        if not isinstance(condition, SymbolicSize):
             return self if condition else 0
         if condition.kind != self.kind:
             raise ValueError(f"found a size of {self} that depends on another axis, expected one axis")
         return _number_of(self.kind, self.extent.where(condition.extent))
 
 
-Dim = int | Size
-Number = int | Fraction | Size
+Dim = int | SymbolicSize
+Number = int | Fraction | SymbolicSize
 
 
 def _factor(value: object) -> Fraction:
-    if isinstance(value, Size):
+    if isinstance(value, SymbolicSize):
         raise ValueError(f"found a size of {value} as a factor, expected a number")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"found {value} where sizes are computed, expected a finite number")
@@ -115,22 +117,22 @@ def _factor(value: object) -> Fraction:
 
 def _number_of(kind: Kind, extent: Extent) -> Number:
     if not extent.constant:
-        return Size(kind, extent)
+        return SymbolicSize(kind, extent)
     return extent.offset if isinstance(extent.offset, int) or extent.offset.denominator > 1 else int(extent.offset)
 
 
 def below_zero(number: Number) -> Number:
     """1 where the number is below zero, else 0. Raises ValueError where that depends on how large the picture is."""
-    if not isinstance(number, Size):
+    if not isinstance(number, SymbolicSize):
         return int(number < 0)
     return _number_of(number.kind, number.extent.below_zero())
 
 
 def chosen(condition: Number, number: Number) -> Number:
     """The number where the condition is 1, and 0 where it is 0."""
-    if isinstance(condition, Size) and not isinstance(number, Size):
+    if isinstance(condition, SymbolicSize) and not isinstance(number, SymbolicSize):
         return condition * number
-    return number.where(condition) if isinstance(number, Size) else number * condition
+    return number.where(condition) if isinstance(number, SymbolicSize) else number * condition
 
 
 def larger(a: Number, b: Number) -> Number:
@@ -158,7 +160,7 @@ Axes = tuple[tuple[Digit, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class TensorView:
     """A tensor whose elements are those of a graph's value."""
 
     value: str
@@ -168,7 +170,7 @@ class View:
     """All those digits, in the tensor's order. An axis without any has size 1."""
 
     @property
-    def kinds(self) -> tuple[Kind | None, ...]:
+    def kinds(self) -> Kinds:
         """For a simple view, what each axis is; None for one of size 1."""
         return tuple(axis[0].kind if axis else None for axis in self.axes)
 
@@ -192,29 +194,29 @@ class View:
         """The size of each axis."""
         return [_dim(axis) for axis in self.axes]
 
-    def same_layout(self, other: View) -> bool:
+    def same_layout(self, other: TensorView) -> bool:
         """Whether equal elements of the two tensors are equal elements of the two values."""
         return self._places() == other._places()
 
     def _places(self) -> list[list[tuple[Kind, int, int | Extent]]]:
         return [[(d.kind, self.parts[d.kind].index(d), d.size) for d in axis] for axis in self.axes]
 
-    def of(self, value: str) -> View:
+    def of(self, value: str) -> TensorView:
         """The same view of `value`, which has the same type as this one's."""
-        return View(value, self.parts, self.axes)
+        return TensorView(value, self.parts, self.axes)
 
-    def transposed(self, order: Sequence[int]) -> View:
+    def transposed(self, order: Sequence[int]) -> TensorView:
         """The view with its axes in another order, as Transpose's `perm` says it."""
-        return View(self.value, self.parts, tuple(self.axes[i] for i in order))
+        return TensorView(self.value, self.parts, tuple(self.axes[i] for i in order))
 
 
-def simple_view(value: str, type: TensorType, kinds: Iterable[Kind | None]) -> View:
+def simple_view(value: str, type: TensorType, kinds: Iterable[Kind | None]) -> TensorView:
     """The view of a value whose axes are its channels, rows and columns in this order; None is an axis of size 1."""
     sizes: dict[Kind, int | Extent] = {"c": type.channels, "h": _plain(type.height), "w": _plain(type.width)}
     parts: dict[Kind, tuple[Digit, ...]] = {
         kind: (Digit(kind, size),) if size != 1 else () for kind, size in sizes.items()
     }
-    return View(value, parts, tuple(parts[kind] if kind else () for kind in kinds))
+    return TensorView(value, parts, tuple(parts[kind] if kind else () for kind in kinds))
 
 
 def _plain(extent: Extent) -> int | Extent:
@@ -224,7 +226,7 @@ def _plain(extent: Extent) -> int | Extent:
 def _dim(axis: Iterable[Digit]) -> Dim:
     size: Any = 1
     for digit in axis:
-        size = size * (Size(digit.kind, digit.size) if isinstance(digit.size, Extent) else digit.size)
+        size = size * (SymbolicSize(digit.kind, digit.size) if isinstance(digit.size, Extent) else digit.size)
     return size  # type: ignore[no-any-return]
 
 
@@ -232,7 +234,7 @@ def _dim(axis: Iterable[Digit]) -> Dim:
 # Reshape
 
 
-def reshaped(view: View, dims: Sequence[Dim], statics: Statics) -> View:
+def reshaped(view: TensorView, dims: Sequence[Dim], statics: Statics) -> TensorView:
     """The view with axes of these sizes, -1 for what is left. Raises SizeError where digits would have to be cut."""
     queue = deque(digit for axis in view.axes for digit in axis)
     splits: dict[Digit, tuple[Digit, ...]] = {}
@@ -247,7 +249,7 @@ def reshaped(view: View, dims: Sequence[Dim], statics: Statics) -> View:
         kind: tuple(piece for digit in digits for piece in _pieces(digit, splits))
         for kind, digits in view.parts.items()
     }
-    return View(view.value, parts, axes)
+    return TensorView(view.value, parts, axes)
 
 
 def words(dims: Iterable[Dim]) -> str:
@@ -266,7 +268,7 @@ def _taken(
 ) -> list[Digit]:
     """Digits for an axis of size `dim` from one end of the queue, the last of them split where it is too large."""
     taken: list[Digit] = []
-    rest: int | Extent = dim.extent if isinstance(dim, Size) else dim
+    rest: int | Extent = dim.extent if isinstance(dim, SymbolicSize) else dim
     while rest != 1:
         if not queue:
             raise SizeError(f"found a Reshape to an axis of {dim}, expected sizes that divide")
@@ -334,7 +336,7 @@ def _divided(extent: Extent, divisor: int) -> Extent | None:
 # Settling
 
 
-def settled(view: View) -> tuple[list[Op], tuple[Kind | None, ...]] | None:
+def settled(view: TensorView) -> tuple[list[Op], Kinds] | None:
     """Operators that make the view's value one whose view is simple, and what each axis then is.
 
     None where no image has such axes (yet).
@@ -379,7 +381,7 @@ def _square(digits: Iterable[Iterable[Digit]]) -> int | None:
     return rows if rows == columns else None
 
 
-def _kind(view: View, axis: tuple[Digit, ...]) -> Kind | Literal["mixed"] | None:
+def _kind(view: TensorView, axis: tuple[Digit, ...]) -> Kind | Literal["mixed"] | None:
     """What an image's axis is: of rows or columns if it begins with their most significant digit, else of channels."""
     mains = [digits[0] for kind, digits in view.parts.items() if kind != "c" and digits]
     inside = [digit for digit in axis if digit in mains]
