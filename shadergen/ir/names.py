@@ -25,7 +25,8 @@ class Namer:
 
     def fresh(self, hint: str) -> str:
         """A name like `hint` that is new in this scope and in those around it."""
-        hint = hint[:LONGEST].rstrip("_")
+        if len(hint) > LONGEST:
+            hint = hint[:LONGEST].rstrip("_")
         name, number = hint, self._numbers.get(hint, 1)
         while self.has(name):
             number += 1
