@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 import numpy as np
 
 from shadergen.ir.graph import Graph, verify
-from shadergen.ir.ops import Op
+from shadergen.ir.ops import Op, RimTerm
 
 MAX_SHOWN = 6
 """Of a list, such as the channels that a Gather takes."""
@@ -32,13 +32,15 @@ def describe(op: Op) -> str:
     """The operator's name, the shape of its kernel, and its attributes.
 
     Those that every such operator has stand in parentheses; others follow by name where they are not the default.
-    Numbers per channel, such as a bias, are left out: there are as many as the value has channels.
+    Numbers per channel, such as a bias, are left out: there are as many as the value has channels. Terms are counted.
     """
     words, required = [type(op).__name__], []
     for field in fields(op):
         value = getattr(op, field.name)
         if isinstance(value, np.ndarray):
             words += ["x".join(map(str, value.shape))] if value.ndim == 4 else []
+        elif isinstance(value, tuple) and all(isinstance(item, RimTerm) for item in value):
+            words.append(f"{field.name} {len(value)}")
         elif field.default is MISSING:
             required.append(_text(value))
         elif value != field.default:

@@ -17,7 +17,7 @@ def hoist_pointwise(graph: Graph) -> Graph:
     where it is, since in front of the shuffle there are other channels. The operator's value gets a new name, and the
     shuffle has the name that the operator had.
     """
-    names = Namer([graph.input, *(node.name for node in graph.nodes)])
+    names = Namer(graph.names)
     while True:
         found = _behind_a_shuffle(graph)
         if found is None:

@@ -29,12 +29,6 @@ class RimTerm:
     dx: int
     """How many columns right of the pixel the first tap lies; the others follow it to the right."""
 
-    def __str__(self) -> str:
-        height, width = self.weight.shape[2:]
-        places = ((self.row, "row"), (self.column, "column"))
-        where = " ".join(f"{name} {index}" for index, name in places if index is not None)
-        return f"{height}x{width} at {where}"
-
 
 @dataclass(frozen=True, eq=False)
 class Rim:
