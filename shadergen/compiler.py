@@ -45,7 +45,7 @@ def _ways(graph: Graph, target: Target) -> Iterator[tuple[Weights, frozenset[str
         for node in graph.nodes
     )
     places: list[Weights] = ["texture"] if large else [target.weights]
-    if target.stage == "fragment" and places == ["code"]:
+    if target.stage == "fragment" and places == ["code"] and not target.kernel:
         places.append("texture")  # planar textures: one for 16 packs, instead of one each
     for weights in places:
         yield weights, target.without
@@ -63,6 +63,10 @@ def scheduled(
     """
     weights = weights or target.weights
     allowed = [kernel for kernel in kernels if kernel.weights == weights and kernel.name not in target.without]
+    if target.kernel and target.kernel not in [kernel.name for kernel in allowed]:
+        names = ", ".join(kernel.name for kernel in allowed)
+        problem = f"found {target.kernel!r}, expected one of {names} for weights in the {weights}"
+        raise TargetError("--kernel", problem)
     return schedule(graph, target, forms.form(target.stage, weights), allowed, _limits(target, weights))
 
 

@@ -42,6 +42,8 @@ class Target:
     fuse: bool = False
     """Compute a layer again in the pass that reads it, in shared memory, where that is cheap: fewer textures and less
     traffic for more work and up to 32 KiB of shared memory. Needs the stage `compute` and the weights in the code."""
+    kernel: str = ""
+    """The kernel that computes each convolution it can, by its name (see `kernels`); empty: the cheapest."""
     max_binds: int = 12
     """Textures per pass. Both players allow 16; libplacebo on Direct3D 11 runs out of slots at 14 (mpv #17968)."""
     max_packs_per_texture: int = 16

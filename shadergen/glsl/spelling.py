@@ -31,6 +31,7 @@ from shadergen.ir.ops import (
     Tanh,
     Unary,
 )
+from shadergen.storage.layout import PACK
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _unary(op: Unary, x: str, pack: int, types: Types, parameters: Sequence[str]
     zero, one = splat(0.0, types), splat(1.0, types)
 
     def of_channels(number: int, values: npt.NDArray[Any]) -> str:
-        return parameters[number] if parameters else vector(values[4 * pack : 4 * pack + 4], types)
+        return parameters[number] if parameters else vector(values[PACK * pack : PACK * pack + PACK], types)
 
     match op:
         case Relu():

@@ -20,7 +20,7 @@ from shadergen.ir.ops import Conv
 from shadergen.kernels.axis import Axis, direct
 from shadergen.kernels.kernel import Dispatch, Function, Needs, Pair, Resources, SharedArray, Task, Work
 from shadergen.kernels.window import Cell, Window
-from shadergen.storage.layout import Layout, lanes, packs_of
+from shadergen.storage.layout import Layout, channels_of, packs_of
 
 FP16_EXTENSION = "GL_EXT_shader_explicit_arithmetic_types_float16"
 
@@ -119,7 +119,7 @@ def live_packs(op: Conv, channels: Sequence[int] | slice = slice(None)) -> tuple
 def result_channels(task: Task) -> list[int]:
     """The channels in the packs that the pass wants."""
     count = len(task.op.bias)
-    return [channel for pack in task.packs for channel in range(4 * pack, 4 * pack + lanes(count, pack))]
+    return [channel for pack in task.packs for channel in channels_of(pack, count)]
 
 
 def axes(op: Conv, pixels: Pair) -> tuple[Axis, Axis]:

@@ -182,7 +182,7 @@ class _Planner:
         found: list[tuple[tuple[Plan, ...], bool]] = []
         for any_pack in (True, False) if uniform and any(able) else (False,):
             tasks = [self._task(node, demand[node.name], any_pack) for node in convs]
-            plans = choose(tasks, self.kernels, self.limits)
+            plans = self._preferred(tasks) or choose(tasks, self.kernels, self.limits)
             if plans and all(able):
                 found = [(plans, any_pack)]  # code for any pack is shorter, and comes first
                 break
@@ -193,6 +193,11 @@ class _Planner:
         names = ", ".join(kernel.name for kernel in self.kernels)
         where = f"{self.graph.name}: node {convs[0].name!r}"
         raise TargetError(where, f"found no kernel that computes it within the limits (of {names})")
+
+    def _preferred(self, tasks: Sequence[Task]) -> tuple[Plan, ...] | None:
+        """Plans of the kernel that the target names; None where it names none, or that one cannot."""
+        named = [kernel for kernel in self.kernels if kernel.name == self.target.kernel]
+        return choose(tasks, named, self.limits)
 
     def _task(self, node: Node, packs: tuple[int, ...], any_pack: bool) -> Task:
         assert isinstance(node.op, Conv)

@@ -8,7 +8,7 @@ the same pixels from what they put into shared memory, in rounds with barriers. 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar
@@ -19,6 +19,7 @@ import pytest
 
 from shadergen import compiler, hookfile
 from shadergen.emit import emit
+from shadergen.errors import TargetError
 from shadergen.forms.compute import Compute
 from shadergen.glsl import spelling
 from shadergen.glsl.addressing import Addressing, EveryPack
@@ -238,6 +239,13 @@ def test_it_is_chosen_where_it_is_alone() -> None:
 def test_a_cheaper_kernel_is_chosen_where_there_is_one() -> None:
     """At one pixel the taps cost what unrolled products do, so that any number of pixels more is cheaper."""
     assert "taps" not in plans(compiler.plan(MODEL, COMPUTE, (Taps(), *KERNELS))).values()
+
+
+def test_it_is_chosen_where_it_is_named() -> None:
+    target = replace(COMPUTE, kernel="taps")
+    assert set(plans(compiler.plan(MODEL, target, (Taps(), *KERNELS))).values()) == {"taps"}
+    with pytest.raises(TargetError, match=r"^--kernel: found 'none', expected one of winograd, unrolled for weights"):
+        compiler.plan(MODEL, replace(COMPUTE, kernel="none"))
 
 
 def test_the_file_has_its_workgroup_its_function_and_its_source_s_layout() -> None:
