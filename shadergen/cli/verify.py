@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--shader", type=existing, help="Check this file instead of building one.")
 @click.option("--runner", type=click.Choice(["gl", "libplacebo"]), help="Default: gl, and libplacebo for fp16.")
 @click.option("--size", "sizes", type=Pair(), multiple=True, help="Frame size; may be repeated.")
-@click.option("--image", type=existing, help="A picture instead of the test picture.")
+@click.option("--image", type=existing, help="A picture instead of the synthetic one.")
 @click.option("--layers", is_flag=True, help="Compare every texture and name the first that departs.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @load_options

@@ -1,7 +1,7 @@
 """Is the shader the network? Runs a hook file's text and compares the picture with the reference.
 
 This module joins both sides of the wall: the graph and its schedule say what must come out, the runners know only the
-text. Frames are the project's own test picture, or the user's.
+text. Frames are the project's own synthetic picture, or the user's.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def verify(
 ) -> Report:
     """Run `text` (built from the graph when None) and compare it with the reference on every frame.
 
-    `picture`, RGB (3, h, w) in 0..1, replaces the test picture and `sizes`. `runner` None takes OpenGL, and libplacebo
-    for fp16 arithmetic, which most OpenGL drivers refuse. OpenGL runs each frame with both storage formats.
+    `picture`, RGB (3, h, w) in 0..1, replaces the synthetic picture and `sizes`. `runner` None takes OpenGL, and
+    libplacebo for fp16 arithmetic, which most OpenGL drivers refuse. OpenGL runs each frame with both storage formats.
     `on_check` is called with each result as it is there. A device that cannot run the file gives a Report that says
     so, never one that passed. Raises ShaderRunError for a file that the device refuses.
     """
@@ -194,7 +194,7 @@ def _check_memory(schedule: Schedule, size: Size) -> None:
 # Frames
 
 
-def test_picture(width: int, height: int) -> Array:
+def synthetic_picture(width: int, height: int) -> Array:
     """RGB (3, height, width) in 0.1 to 0.9: soft shading, waves of every direction and pitch, hard edges, fine noise.
 
     The same for the same size. Mid-tones everywhere, as in a photograph: drivers that store 16-bit floats by cutting
@@ -212,7 +212,7 @@ def test_picture(width: int, height: int) -> Array:
 
 
 def _cases(graph: Graph, sizes: Sequence[Size], picture: Array | None) -> Iterator[Case]:
-    pictures = [test_picture(*size) for size in sizes] if picture is None else [picture[:3]]
+    pictures = [synthetic_picture(*size) for size in sizes] if picture is None else [picture[:3]]
     for rgb in pictures:
         size = rgb.shape[2], rgb.shape[1]
         match graph.plane:

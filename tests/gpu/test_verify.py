@@ -95,7 +95,7 @@ def test_libplacebo_gives_the_same_picture(plane: Any, target: Target) -> None:
 def test_libplacebo_with_the_formats_of_video(subsampled: bool, full_range: bool) -> None:
     """The network sees luma in the video's own range: limited luma is not expanded, neither here nor in the player."""
     graph = c_model("luma", filters=6)
-    ycbcr = rgb_to_ycbcr(verify.test_picture(49, 33), full_range=full_range)
+    ycbcr = rgb_to_ycbcr(verify.synthetic_picture(49, 33), full_range=full_range)
     luma, chroma = ycbcr[:1], chroma_420(ycbcr[1:], SITINGS["left"]) if subsampled else ycbcr[1:]
     text = hookfile.format(compiler.compile(graph, COMPUTE))
     picture = libplacebo.run(text, luma, chroma, (98, 66), full_range=full_range)
@@ -489,7 +489,7 @@ def test_a_chroma_shader_works_beside_a_luma_doubler() -> None:
     )
     alone = compiler.compile(c_model("chroma"), FRAGMENT)
     beside = replace(alone, blocks=(doubler, *alone.blocks))
-    case = next(verify._chroma_cases(verify.test_picture(17, 13)))
+    case = next(verify._chroma_cases(verify.synthetic_picture(17, 13)))
     frame = Frame(case.planes, siting=(-0.5, 0.0), full_range=True)
     results = []
     for file in (alone, beside):
