@@ -23,8 +23,8 @@ Load = Callable[[Path], "Graph"]
 """Reads a model, with the options that the user gave."""
 
 
-class Pair(click.ParamType[tuple[int, int]]):
-    """WIDTHxHEIGHT."""
+class Dimensions(click.ParamType[tuple[int, int]]):
+    """The type of options written WIDTHxHEIGHT, such as 640x360; both numbers are above 0."""
 
     name = "WxH"
 
@@ -54,7 +54,7 @@ def target_options(command: Command, default: Stage = "fragment") -> Command:
         metavar="FACTOR",
         help=("Stay off unless the picture is shown larger than this times its size (luma and RGB models)."),
     )
-    @click.option("--workgroup", type=Pair(), default=None, help="Threads of a compute workgroup (default 16x8).")
+    @click.option("--workgroup", type=Dimensions(), default=None, help="Threads of a compute workgroup (default 16x8).")
     @click.option(
         "--weights",
         type=click.Choice(get_args(Weights)),

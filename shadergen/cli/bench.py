@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shadergen import __version__
-from shadergen.cli.base import Load, Pair, existing, fail, load_options, read_text, spinner, target_options
+from shadergen.cli.base import Dimensions, Load, existing, fail, load_options, read_text, spinner, target_options
 from shadergen.errors import ShadergenError
 from shadergen.target import Target
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("files", type=existing, nargs=-1, required=True, metavar="FILE_OR_MODEL...")
-@click.option("--size", type=Pair(), help="Frame size (default: 1920x1080, without a GPU 480x270).")
+@click.option("--size", type=Dimensions(), help="Frame size (default: 1920x1080, without a GPU 480x270).")
 @click.option("--runs", type=click.IntRange(1), default=9, show_default=True, help="Timed frames of each file.")
 @click.option("--cold-runs", type=click.IntRange(1), default=1, show_default=True, help="Times to compile anew.")
 @click.option("--passes", "show_passes", is_flag=True, help="A line for every pass.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shadergen.cli.base import Load, Pair, load_options, model_argument, spinner, target_options
+from shadergen.cli.base import Dimensions, Load, load_options, model_argument, spinner, target_options
 from shadergen.target import Target
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @model_argument
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File or folder (default: the folder shaders/).")
 @click.option("--tune", "tuned", is_flag=True, help="Time every way to write it on this GPU, and write the fastest.")
-@click.option("--tune-size", type=Pair(), help="Frame size for --tune (default: 1920x1080, without a GPU 480x270).")
+@click.option("--tune-size", type=Dimensions(), help="Frame size for --tune (default as in bench).")
 @load_options
 @target_options
 def build(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shadergen.cli.base import Load, Pair, existing, load_options, read_text, target_options
+from shadergen.cli.base import Dimensions, Load, existing, load_options, read_text, target_options
 from shadergen.target import Target
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ COLUMNS = ("macs_per_pixel", "fetches_per_pixel", "bytes_per_pixel", "binds", "s
 
 @click.command()
 @click.argument("file", type=existing)
-@click.option("--size", type=Pair(), default="1920x1080", show_default=True, help="Source size for VRAM.")
+@click.option("--size", type=Dimensions(), default="1920x1080", show_default=True, help="Source size for VRAM.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @load_options
 @target_options

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shadergen.cli.base import Load, Pair, existing, load_options, model_argument, read_text, spinner, target_options
+from shadergen.cli.base import (
+    Dimensions,
+    Load,
+    existing,
+    load_options,
+    model_argument,
+    read_text,
+    spinner,
+    target_options,
+)
 from shadergen.target import Target
 
 if TYPE_CHECKING:
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
 @model_argument
 @click.option("--shader", type=existing, help="Check this file instead of building one.")
 @click.option("--runner", type=click.Choice(["gl", "libplacebo"]), help="Default: gl, and libplacebo for fp16.")
-@click.option("--size", "sizes", type=Pair(), multiple=True, help="Frame size; may be repeated.")
+@click.option("--size", "sizes", type=Dimensions(), multiple=True, help="Frame size; may be repeated.")
 @click.option("--image", type=existing, help="A picture instead of the synthetic one.")
 @click.option("--layers", is_flag=True, help="Compare every texture and name the first that departs.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")

@@ -18,14 +18,14 @@ from shadergen.train.options import Options
 
 VALIDATION_SIDE = 128
 """Of the pieces of pictures held out, in pixels of the network's input."""
-Pair = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, Tensor]
 """The network's input (n, c, h, w), and what it should give."""
 
 
 class Feed(Protocol):
     """An endless supply of batches."""
 
-    def batch(self, step: int, count: int, rank: int) -> Pair:
+    def batch(self, step: int, count: int, rank: int) -> Batch:
         """The same batch for the same arguments."""
 
 
@@ -43,7 +43,7 @@ class Degraded:
         self._patches = Patches(with_soft_copies(pictures, options.soften), options, self._degrade.side)
         self._seed = options.seed
 
-    def batch(self, step: int, count: int, rank: int) -> Pair:
+    def batch(self, step: int, count: int, rank: int) -> Batch:
         patches = torch.from_numpy(self._patches.batch(step, count, rank)).to(self._device)
         return self._degrade(patches, np.random.default_rng([self._seed, step, rank, 1]))
 
@@ -54,7 +54,7 @@ class Mixed:
     def __init__(self, recorded: Feed, clean: Feed, share: float) -> None:
         self._recorded, self._clean, self._share = recorded, clean, share
 
-    def batch(self, step: int, count: int, rank: int) -> Pair:
+    def batch(self, step: int, count: int, rank: int) -> Batch:
         # Of a share that is no whole number of patches, the rest is made up for over the steps.
         clean = int(np.floor((step + 1) * count * self._share) - np.floor(step * count * self._share))
         pairs = [self._clean.batch(step, clean, rank)] if clean else []
@@ -77,7 +77,7 @@ def feed(pictures: Pictures, options: Options, device: torch.device, on_progress
     return Mixed(video.RecordedPatches(found, options, chance), clean, options.clean)
 
 
-def validation(pictures: Pictures, options: Options) -> list[Pair]:
+def validation(pictures: Pictures, options: Options) -> list[Batch]:
     """A piece of each picture, degraded once. Raises ShadergenError where there is no picture."""
     if not pictures.names:
         raise ShadergenError("--data", "found fewer than 5 pictures, expected more: a fifth is held out")
