@@ -54,6 +54,7 @@ def steps() -> Iterator[list[str]]:
         "out/sample_2x.png",
         "--shader",
         "weights/C4F16.npz",
+        "--compute",
         *picture,
         "--overwrite",
     ]

@@ -6,16 +6,20 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from shadergen.cli import main
 from shadergen.errors import NoDeviceError
+from shadergen.ir.graph import Plane
 from shadergen.judge import verify
 from shadergen.sources import save
+from shadergen.sources.prescale import PrescaleFilter
+from shadergen.target import Target
 from tests.nets import c_model
 
 ROOT = Path(__file__).parent.parent
@@ -125,6 +129,37 @@ def test_the_shell_can_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMP_WORDS", "shadergen up")
     monkeypatch.setenv("COMP_CWORD", "1")
     assert CliRunner().invoke(main, prog_name="shadergen").output == "plain,upscale\n"
+
+
+BUILDERS = ("build", "inspect", "verify", "bench", "upscale")
+"""The commands that build a model."""
+
+
+@pytest.mark.parametrize("command", BUILDERS)
+def test_every_command_that_builds_takes_the_same_options(command: str) -> None:
+    names = {"stage", "precision", "when", "workgroup", "weights", "without", "fuse", "plane", "prescale"}
+
+    def options(command: str) -> dict[str, Any]:
+        found = [option for option in main.commands[command].params if option.name in names]
+        return {option.opts[0]: option.to_info_dict() for option in found}
+
+    assert len(options(command)) == len(names) + 1  # a stage is --compute or --fragment
+    assert options(command) == options("build")
+
+
+def test_without_options_every_command_builds_what_a_target_is_without_any(model: Path, tmp_path: Path) -> None:
+    default = f"C2F4{Target().suffix}"
+    assert run("build", model, "-o", f"{tmp_path}/").output == f"{tmp_path}/{default}.glsl\n"
+    assert json.loads(run("inspect", model, "--json").output)["variant"] == Target().suffix
+    assert run("verify", model, "--size", "9x5").output.startswith(f"{default}: ")
+
+
+def test_choices_are_those_that_the_readers_know() -> None:
+    choices = {option.name: option.type for option in main.commands["build"].params}
+    for name, words in (("plane", Plane), ("prescale_filter", PrescaleFilter)):
+        kind = choices[name]
+        assert isinstance(kind, click.Choice)
+        assert set(kind.choices) == set(get_args(words))
 
 
 # inspect, lint

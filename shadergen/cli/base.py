@@ -37,15 +37,20 @@ class Dimensions(click.ParamType[tuple[int, int]]):
         return int(width), int(height)
 
 
-def target_options(command: Command, default: Stage = "fragment") -> Command:
-    """The options that make a Target; the command gets it as `target`."""
-    mark = {default: " (default)"}
+def target_options(command: Command, compute_if: str = "") -> Command:
+    """The options that make a Target; the command gets it as `target`.
+
+    They, and the defaults, are the same in every command that builds a model. `compute_if` names a flag of the command
+    that means compute passes where no stage is given.
+    """
+    mark = {Target.stage: " (default)"}
     compute = f"Compute passes: faster; Vulkan, D3D11, GL 4.3{mark.get('compute', '')}."
     fragment = f"Fragment passes: run everywhere{mark.get('fragment', '')}."
+    workgroup_default = "{}x{}".format(*Target.workgroup)
 
     @click.option("--compute", "stage", flag_value="compute", help=compute)
     @click.option("--fragment", "stage", flag_value="fragment", help=fragment)
-    @click.option("--precision", type=click.Choice(get_args(Precision)), default="fp32", show_default=True)
+    @click.option("--precision", type=click.Choice(get_args(Precision)), default=Target.precision, show_default=True)
     @click.option(
         "--when",
         type=float,
@@ -54,11 +59,17 @@ def target_options(command: Command, default: Stage = "fragment") -> Command:
         metavar="FACTOR",
         help=("Stay off unless the picture is shown larger than this times its size (luma and RGB models)."),
     )
-    @click.option("--workgroup", type=Dimensions(), default=None, help="Threads of a compute workgroup (default 16x8).")
+    @click.option(
+        "--workgroup",
+        type=Dimensions(),
+        default=workgroup_default,
+        show_default=True,
+        help="Threads of a compute workgroup.",
+    )
     @click.option(
         "--weights",
         type=click.Choice(get_args(Weights)),
-        default="code",
+        default=Target.weights,
         show_default=True,
         help="texture: a short shader that starts at once; code: the fastest one.",
     )
@@ -78,16 +89,15 @@ def target_options(command: Command, default: Stage = "fragment") -> Command:
         stage: Stage | None,
         precision: Precision,
         when: float,
-        workgroup: Any,
+        workgroup: tuple[int, int],
         weights: Weights,
         fuse: bool,
         without: tuple[str, ...],
         **options: Any,
     ) -> Any:
+        stage = stage or ("compute" if options.get(compute_if) else Target.stage)
         try:
-            target = Target(
-                stage or default, precision, when, workgroup or Target.workgroup, weights, frozenset(without), fuse
-            )
+            target = Target(stage, precision, when, workgroup, weights, frozenset(without), fuse)
         except TargetError as error:
             raise click.UsageError(str(error)) from None
         return command(*arguments, target=target, **options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw a bar chart: a .png or .svg file.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @load_options
-@partial(target_options, default="compute")
+@target_options
 def bench(
     files: tuple[Path, ...],
     size: tuple[int, int] | None,

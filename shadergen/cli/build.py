@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 @click.command()
 @model_argument
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File or folder (default: the folder shaders/).")
-@click.option("--tune", "tuned", is_flag=True, help="Time every way to write it on this GPU, and write the fastest.")
+@click.option("--tune", "tuned", is_flag=True, help="Time every way to write compute passes here; write the fastest.")
 @click.option("--tune-size", type=Dimensions(), help="Frame size for --tune (default as in bench).")
 @load_options
-@target_options
+@partial(target_options, compute_if="tuned")
 def build(
     model: Path, output: Path | None, tuned: bool, tune_size: tuple[int, int] | None, load: Load, target: Target
 ) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shadergen.cli.base import Load, existing, load_model, load_options, read_text
+from shadergen.cli.base import Load, existing, load_model, load_options, read_text, target_options
 from shadergen.errors import ShadergenError
 from shadergen.target import Target
 
@@ -77,6 +77,7 @@ class Work:
 @click.option("--before-after", type=click.Path(path_type=Path), help="Also write bicubic and result side by side.")
 @click.option("--encode", metavar="ARGS", help="Clips: ffmpeg's output arguments (default: -c:v libx264 -crf 14).")
 @load_options
+@target_options
 def upscale(
     inputs: tuple[str, ...],
     output: Path,
@@ -91,12 +92,13 @@ def upscale(
     before_after: Path | None,
     encode: str | None,
     load: Load,
+    target: Target,
 ) -> None:
     """Enlarge pictures or clips with a shader, as a player would show them.
 
     Any mpv shader will do. Pictures keep their bit depth (8 or 16), alpha, colour profile and EXIF data; JPEG, WebP and
     AVIF are compressed anew, so write .png to lose nothing. Clips go through ffmpeg; sound and subtitles are copied.
-    --plane and --prescale are for a model as --shader.
+    The options of `build` are for models; --plane and --prescale for that of --shader alone.
 
     Exit code 1 where a picture among several is damaged; the others are written all the same.
     """
@@ -104,10 +106,10 @@ def upscale(
     if skip_existing:
         jobs = [job for job in jobs if not job.output.exists()]
     _check(jobs, overwrite, compare, truth, before_after)
-    text, natural = _shader(shader, load)
+    text, natural = _shader(shader, load, target)
     files = {str(shader): text}
     if chroma:
-        files[str(chroma)], _ = _shader(chroma, load_model)
+        files[str(chroma)], _ = _shader(chroma, load_model, target)
     clips, pictures = [job for job in jobs if job.is_clip], [job for job in jobs if not job.is_clip]
     work = Work(files, factor or natural, tile, chroma is not None, bool(compare), truth, before_after)
     with _progress() as advance:
@@ -123,11 +125,8 @@ def upscale(
     sys.exit(1 if damaged else 0)
 
 
-def _shader(path: Path, load: Load) -> tuple[str, float]:
-    """A shader file's text, or that built from a model, and the factor to enlarge by unless the user says one.
-
-    Models are built as compute passes, which every device that `upscale` can use runs.
-    """
+def _shader(path: Path, load: Load, target: Target) -> tuple[str, float]:
+    """A shader file's text, or that built from a model, and the factor to enlarge by unless the user says one."""
     if path.suffix in (".glsl", ".hook"):
         return read_text(path), 2.0
     from shadergen import compiler, hookfile
@@ -135,7 +134,7 @@ def _shader(path: Path, load: Load) -> tuple[str, float]:
 
     graph = load(path)
     scale = 2.0 if graph.plane == "chroma" else float(verify(graph)[graph.output].width.scale)
-    return hookfile.format(compiler.compile(graph, Target("compute"))), scale
+    return hookfile.format(compiler.compile(graph, target)), scale
 
 
 def _upscale_pictures(jobs: Sequence[Job], work: Work, advance: Advance) -> tuple[list[ComparedPicture], int]:

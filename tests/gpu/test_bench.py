@@ -192,7 +192,7 @@ def test_the_command_times_files_and_models(tmp_path: Path) -> None:
     (tmp_path / "copy.glsl").write_text(f"//!HOOK LUMA\n//!BIND HOOKED\n{tile}{store}")
     (tmp_path / "broken.glsl").write_text(shader("LUMA", body="return nonsense;"))
     files = [tmp_path / name for name in ("copy.glsl", "tiny.npz", "broken.glsl")]
-    done = command(*files, "--size", "32x16", "--runs", 1, "--json", "--plot", tmp_path / "x.svg")
+    done = command(*files, "--compute", "--size", "32x16", "--runs", 1, "--json", "--plot", tmp_path / "x.svg")
     assert done.returncode == 1, done.stderr
     found = json.loads(done.stdout)
     copy, tiny, broken = found["files"]

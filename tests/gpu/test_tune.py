@@ -50,7 +50,7 @@ def test_the_fastest_comes_first() -> None:
 def test_build_writes_the_fastest(tmp_path: Path) -> None:
     model = tmp_path / "tiny.npz"
     save(NARROW, model)
-    arguments = ["build", str(model), "--compute", "--tune", "--tune-size", "32x24", "-o", f"{tmp_path}/"]
+    arguments = ["build", str(model), "--tune", "--tune-size", "32x24", "-o", f"{tmp_path}/"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     assert list(tmp_path.glob("*_CMP.glsl"))
@@ -60,6 +60,6 @@ def test_build_writes_the_fastest(tmp_path: Path) -> None:
 def test_fragment_passes_have_nothing_to_tune(tmp_path: Path) -> None:
     model = tmp_path / "tiny.npz"
     save(c_model(), model)
-    result = CliRunner().invoke(main, ["build", str(model), "--tune"])
+    result = CliRunner().invoke(main, ["build", str(model), "--fragment", "--tune"])
     assert result.exit_code == 2
     assert "--compute" in result.output
