@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from shadergen import forms, passes
@@ -24,12 +24,21 @@ HEURISTICS = Heuristics()
 """Those of the devices that were measured so far, see bench/log.md."""
 
 
-def plan(graph: Graph, target: Target, kernels: Sequence[Kernel] = KERNELS) -> Schedule:
-    """The hook passes of `graph` for `target`, from some kernels. Raises ModelError and TargetError."""
+Observer = Callable[[str, Graph], None]
+"""Told after each pass its name and the graph that it gave."""
+
+
+def plan(
+    graph: Graph, target: Target, kernels: Sequence[Kernel] = KERNELS, *, observer: Observer | None = None
+) -> Schedule:
+    """The hook passes of `graph` for `target`, from some kernels. Raises ModelError and TargetError.
+
+    `observer` sees the passes of every way that is tried: where one does not fit the target, they begin anew.
+    """
     problem: TargetError | None = None
     for weights, without in _ways(graph, target):
         try:
-            planned = scheduled(passes.optimise(graph, without), target, weights, kernels)
+            planned = scheduled(passes.optimise(graph, without, observer=observer), target, weights, kernels)
         except TargetError as error:
             problem = problem or error
         else:
@@ -83,10 +92,15 @@ def _limits(target: Target, weights: Weights) -> Limits:
 
 
 def compile(
-    graph: Graph, target: Target, kernels: Sequence[Kernel] = KERNELS, templates: tuple[Path, ...] = ()
+    graph: Graph,
+    target: Target,
+    kernels: Sequence[Kernel] = KERNELS,
+    templates: tuple[Path, ...] = (),
+    *,
+    observer: Observer | None = None,
 ) -> HookFile:
     """The hook file of `graph` for `target`: the same input gives the same file, byte by byte.
 
     `templates` are folders with the templates of kernels from elsewhere.
     """
-    return emit(plan(graph, target, kernels), templates)
+    return emit(plan(graph, target, kernels, observer=observer), templates)
