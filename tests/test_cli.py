@@ -70,6 +70,17 @@ def test_build_takes_fuse_and_keeps_the_name(model: Path, tmp_path: Path) -> Non
     assert "\nshared vec4 tile[" in (tmp_path / "made" / "C2F4_CMP.glsl").read_text()
 
 
+def test_build_prints_the_graph_after_each_pass(model: Path, tmp_path: Path) -> None:
+    result = run("build", model, "--print-passes", "-o", f"{tmp_path}/")
+    assert result.stdout == f"{tmp_path}/C2F4.glsl\n", "what another program reads is as without it"
+    graphs = result.stderr.split("after ")[1:]
+    assert "Rim" not in graphs[0]
+    assert "Rim" in graphs[-1]
+    without = run("build", model, "--print-passes", "--no-opt", "compose", "-o", f"{tmp_path}/").stderr
+    assert len(without.split("after ")) < len(graphs) + 1
+    assert "Rim" not in without
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

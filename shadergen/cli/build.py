@@ -20,10 +20,17 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File or folder (default: the folder shaders/).")
 @click.option("--tune", "tuned", is_flag=True, help="Time every way to write compute passes here; write the fastest.")
 @click.option("--tune-size", type=Dimensions(), help="Frame size for --tune (default as in bench).")
+@click.option("--print-passes", is_flag=True, help="Print the graph after each compiler pass (standard error).")
 @load_options
 @partial(target_options, compute_if="tuned")
 def build(
-    model: Path, output: Path | None, tuned: bool, tune_size: tuple[int, int] | None, load: Load, target: Target
+    model: Path,
+    output: Path | None,
+    tuned: bool,
+    tune_size: tuple[int, int] | None,
+    print_passes: bool,
+    load: Load,
+    target: Target,
 ) -> None:
     """Write MODEL (.npz or .onnx) as an mpv shader."""
     from shadergen import compiler, hookfile
@@ -33,10 +40,16 @@ def build(
     _warn(graph)
     if tuned:
         target = _tuned(graph, target, tune_size)
-    text = hookfile.format(compiler.compile(graph, target))
+    text = hookfile.format(compiler.compile(graph, target, observer=_print_pass if print_passes else None))
     path = _output_path(output, f"{graph.name}{target.suffix}.glsl")
     write_whole(path, text.encode())
     click.echo(path)
+
+
+def _print_pass(name: str, graph: Graph) -> None:
+    from shadergen.ir.dump import dump
+
+    click.echo(f"after {name}:\n{dump(graph)}\n", err=True)
 
 
 HEAVY = 100_000
