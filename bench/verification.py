@@ -38,7 +38,7 @@ def ways(graphs: list[Graph]) -> Iterator[tuple[Graph, Target, verify.RunnerName
             yield from ((graph, target, runner) for runner in runners if (runner, target.precision) != ("gl", "fp16"))
 
 
-def print_head(report: verify.Report) -> None:
+def print_head(report: verify.Verification) -> None:
     """The frames of the report, which are those of every row."""
     checks = [check for check in report.checks if check.storage == report.checks[0].storage]
     frames = [" ".join(filter(None, (f"{check.size[0]}x{check.size[1]}", check.siting))) for check in checks]
@@ -46,7 +46,7 @@ def print_head(report: verify.Report) -> None:
     print("|" + "---|" * (2 + len(frames)), flush=True)
 
 
-def print_rows(name: str, report: verify.Report) -> None:
+def print_rows(name: str, report: verify.Verification) -> None:
     """A row for each storage format: largest and mean difference at every size."""
     if report.status == "not verified":
         print(f"| {name} | not verified: {report.reason} |")

@@ -77,7 +77,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Report:
+class Verification:
     """What `verify` found."""
 
     shader: str
@@ -125,13 +125,13 @@ def verify(
     picture: Array | None = None,
     layers: bool = False,
     on_check: Callable[[Check], None] = lambda check: None,
-) -> Report:
+) -> Verification:
     """Run `text` (built from the graph when None) and compare it with the reference on every frame.
 
     `picture`, RGB (3, h, w) in 0..1, replaces the synthetic picture and `sizes`. `runner` None takes OpenGL, and
     libplacebo for fp16 arithmetic, which most OpenGL drivers refuse. OpenGL runs each frame with both storage formats.
-    `on_check` is called with each result as it is there. A device that cannot run the file gives a Report that says
-    so, never one that passed. Raises ShaderRunError for a file that the device refuses.
+    `on_check` is called with each result as it is there. A device that cannot run the file gives a Verification that
+    says so, never one that passed. Raises ShaderRunError for a file that the device refuses.
     """
     # WHEN decides whether the shader runs, not what it computes; here it has to run.
     schedule = compiler.plan(graph, replace(target, when=min(target.when, 1.2)))
@@ -152,26 +152,26 @@ def verify(
     if runner == "libplacebo":
         reason = libplacebo.unavailable()
         if reason:
-            return Report(where, "", (), reason)
+            return Verification(where, "", (), reason)
         for case in cases:
             collect(_check_libplacebo(schedule, text, where, case))
-        return Report(where, "libplacebo through ffmpeg", tuple(checks))
+        return Verification(where, "libplacebo through ffmpeg", tuple(checks))
     try:
         context = open_context()
     except NoDeviceError as error:
-        return Report(where, "", (), str(error))
+        return Verification(where, "", (), str(error))
     try:
         device = describe(context)
         if target.precision == "fp16":
-            return Report(where, device.renderer, (), "fp16 arithmetic needs Vulkan; use --runner libplacebo")
+            return Verification(where, device.renderer, (), "fp16 arithmetic needs Vulkan; use --runner libplacebo")
         if target.stage == "compute" and not device.has_compute:
-            return Report(where, device.renderer, (), "this OpenGL driver has no compute shaders (4.3)")
+            return Verification(where, device.renderer, (), "this OpenGL driver has no compute shaders (4.3)")
         file = hookfile.parse(text, where)
         for storage in BOUNDS:
             with Runner(context, file, storage=storage, where=where) as gl:
                 for case in cases:
                     collect(_check_gl(schedule, gl, storage, case, layers))
-        return Report(where, f"{device.renderer}, OpenGL {device.version}", tuple(checks))
+        return Verification(where, f"{device.renderer}, OpenGL {device.version}", tuple(checks))
     finally:
         context.release()
 

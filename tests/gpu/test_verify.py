@@ -40,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("gl")
 needs_libplacebo = pytest.mark.usefixtures("real_libplacebo")
 
 
-def explain(report: verify.Report) -> str:
+def explain(report: verify.Verification) -> str:
     failed = [f"{c.size} {c.storage} {c.siting} {c.problem or c.comparison}" for c in report.checks if not c.passed]
     return "\n".join([report.status, report.reason, *failed])
 
