@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "shadergen"
 
 RANKS: list[set[str]] = [
-    {"", "errors"},
+    {"errors", "version"},
     {"files", "ir", "target", "hookfile"},
     {"sources", "passes", "storage", "lint", "runtime"},
     {"glsl", "measure", "upscale"},
@@ -20,12 +20,14 @@ RANKS: list[set[str]] = [
     {"emit"},
     {"compiler"},
     {"judge"},
-    {"train"},
+    {"api", "train"},
+    {""},
     {"cli"},
     {"__main__"},
 ]
 """Folders and modules, from those that import nothing to the one that may import everything; a module that is not named
-has its folder's rank, and `` is the package itself (its version). Within a folder modules may import one another."""
+has its folder's rank, and `` is the package itself, which hands on what `api` and others have. Within a folder modules
+may import one another."""
 
 WALL = {
     "hookfile": {"errors", "files"},

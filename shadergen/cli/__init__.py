@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import click
 
-from shadergen import __version__
 from shadergen.cli.base import Group
 from shadergen.cli.bench import bench
 from shadergen.cli.build import build
@@ -21,6 +20,7 @@ from shadergen.cli.score import score
 from shadergen.cli.train import train
 from shadergen.cli.upscale import upscale
 from shadergen.cli.verify import verify
+from shadergen.version import __version__
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shadergen import __version__
 from shadergen.cli.base import Dimensions, Load, existing, fail, load_options, read_text, spinner, target_options
 from shadergen.errors import ShadergenError
 from shadergen.target import Target
+from shadergen.version import __version__
 
 if TYPE_CHECKING:
     from shadergen.measure.bench import Entry
@@ -71,14 +71,14 @@ def bench(
 
 def _bench_entry(file: Path, load: Load, target: Target) -> Entry:
     """A shader's text or that of a model, or why there is none: the other files are timed all the same."""
-    from shadergen import compiler, hookfile
+    from shadergen import api
     from shadergen.measure.bench import Entry
 
     try:
         if file.suffix in (".glsl", ".hook"):
             return Entry(file.name, read_text(file))
         graph = load(file)
-        return Entry(f"{graph.name}{target.suffix}", hookfile.format(compiler.compile(graph, target)))
+        return Entry(f"{graph.name}{target.suffix}", api.compile(graph, target))
     except ShadergenError as error:
         return Entry(file.name, problem=str(error))
 

@@ -33,14 +33,14 @@ def build(
     target: Target,
 ) -> None:
     """Write MODEL (.npz or .onnx) as an mpv shader."""
-    from shadergen import compiler, hookfile
+    from shadergen import api
     from shadergen.files import write_whole
 
     graph = load(model)
     _warn(graph)
     if tuned:
         target = _tuned(graph, target, tune_size)
-    text = hookfile.format(compiler.compile(graph, target, observer=_print_pass if print_passes else None))
+    text = api.compile(graph, target, observer=_print_pass if print_passes else None)
     path = _output_path(output, f"{graph.name}{target.suffix}.glsl")
     write_whole(path, text.encode())
     click.echo(path)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shadergen import __version__
 from shadergen.cli.base import spinner
+from shadergen.version import __version__
 
 if TYPE_CHECKING:
     from shadergen.measure.report import FileReport

@@ -129,12 +129,12 @@ def _shader(path: Path, load: Load, target: Target) -> tuple[str, float]:
     """A shader file's text, or that built from a model, and the factor to enlarge by unless the user says one."""
     if path.suffix in (".glsl", ".hook"):
         return read_text(path), 2.0
-    from shadergen import compiler, hookfile
+    from shadergen import api
     from shadergen.ir.graph import verify
 
     graph = load(path)
     scale = 2.0 if graph.plane == "chroma" else float(verify(graph)[graph.output].width.scale)
-    return hookfile.format(compiler.compile(graph, target)), scale
+    return api.compile(graph, target), scale
 
 
 def _upscale_pictures(jobs: Sequence[Job], work: Work, advance: Advance) -> tuple[list[ComparedPicture], int]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shadergen import __version__
 from shadergen.emit.templates import render
 from shadergen.ir.graph import Plane
 from shadergen.schedule.hookpass import Schedule
 from shadergen.target import Precision, Stage
+from shadergen.version import __version__
 
 
 @dataclass(frozen=True)

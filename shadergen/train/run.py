@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from shadergen import __version__, sources
+from shadergen import sources
 from shadergen.errors import ModelError, ShadergenError
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph, Record
@@ -26,6 +26,7 @@ from shadergen.train.data import Pictures
 from shadergen.train.loop import Progress, Trainer
 from shadergen.train.network import Network
 from shadergen.train.options import Options
+from shadergen.version import __version__
 
 
 @dataclass(frozen=True)

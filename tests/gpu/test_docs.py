@@ -70,6 +70,29 @@ def test_the_command(command: str, copy: Path, monkeypatch: pytest.MonkeyPatch, 
     assert result.exit_code == 0, result.output
 
 
+EXAMPLES = [
+    example
+    for page in (ROOT / "README.md", ROOT / "docs" / "python.md")
+    for example in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.S)
+]
+
+
+@pytest.mark.usefixtures("gl")
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_the_python(
+    example: str, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each example runs by itself, and prints what the comments beside it say."""
+    monkeypatch.chdir(copy)
+    exec(example, {})
+    said = re.findall(r"^print\(.*\)  # (.*)$", example, re.M)
+    printed = capsys.readouterr().out.splitlines()
+    assert len(said) == len(printed) > 0
+    for expected, line in zip(said, printed, strict=True):
+        start, dots, _ = expected.partition("...")
+        assert line.startswith(start) if dots else line == expected
+
+
 def test_other_commands_are_run_elsewhere() -> None:
     assert len(commands()) >= 10
     assert {line for line in lines() if not line.startswith("shadergen ")} == set(ELSEWHERE)

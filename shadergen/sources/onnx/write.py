@@ -19,7 +19,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from shadergen import __version__
 from shadergen.errors import ModelError
 from shadergen.files import write_whole
 from shadergen.ir.extent import Term
@@ -61,6 +60,7 @@ from shadergen.ir.ops import (
 )
 from shadergen.ir.types import Area, TensorType
 from shadergen.sources.onnx import metadata
+from shadergen.version import __version__
 
 OPSET = 13
 IR_VERSION = 8
