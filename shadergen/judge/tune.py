@@ -2,7 +2,7 @@
 
 Every candidate shows the same picture; they differ in how many pixels an invocation computes, in whether Winograd's
 products are used, in the workgroup, and in whether layers share a pass. All are timed side by side, see
-`runtime.bench`.
+`shadergen.measure.bench`.
 """
 
 from __future__ import annotations

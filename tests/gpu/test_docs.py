@@ -104,10 +104,3 @@ def test_the_demo() -> None:
     assert [step[0] for step in steps[:1] + steps[-1:]] == ["build", "upscale"]
     for name, *arguments in steps:
         main.commands[name].make_context(name, list(arguments))
-
-
-def test_scripts_that_the_documentation_names_are_there() -> None:
-    text = "".join(page.read_text("utf-8") for page in PAGES)
-    named = set(re.findall(r"`(?:python )?((?:bench|scripts|tests)/[\w/]+\.\w+)", text))
-    assert len(named) >= 10
-    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
