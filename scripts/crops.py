@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
-from sample import draw
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scripts.sample import draw
 from shadergen.judge import codec
 from shadergen.runtime import colour
 from shadergen.upscale import pictures
