@@ -17,6 +17,7 @@ test:
 	$(VENV)/python -m pytest -n auto --dist worksteal
 
 # Every weight file as fragment, _CMP, _CMP_FP16 (but for chroma, see target.variants) and _CMP_INSTANT. tests/test_shaders.py fails when this would change anything.
+# Then the tables of figures in the pages, which tests/test_pages.py holds to it.
 shaders:
 	scripts/setup.sh demo
 	set -e; for model in $(WEIGHTS); do \
@@ -25,6 +26,7 @@ shaders:
 		case $$model in *_Chroma.npz) ;; *) $(VENV)/shadergen build $$model --compute --precision fp16 -o shaders/ ;; esac; \
 		$(VENV)/shadergen build $$model --compute --weights texture -o shaders/; \
 	done
+	$(VENV)/python scripts/figures.py
 
 clean:
 	rm -rf .venv out dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -8,6 +8,16 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from scripts import figures
+from shadergen import compiler, hookfile
+from shadergen.cli import main
+from shadergen.cli.build import HEAVY
+from shadergen.cli.doctor import BUDGET
+from shadergen.passes.compose import macs
+from shadergen.sources import load
+from shadergen.target import Target, variants
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("[!.]*/*.md"))]
@@ -63,3 +73,69 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         if anchor:
             titles = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.M)
             assert anchor in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, anchor
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Figures
+
+MODELS = sorted(ROOT.glob("weights/*.npz"))
+FILES = [(model, target) for model in MODELS for target in variants(load(model).plane)]
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", figures.PAGES)
+def test_the_tables_are_what_the_script_writes(name: str) -> None:
+    assert figures.filled(page(name)) == page(name), "run `python scripts/figures.py`"
+
+
+def test_every_table_is_in_a_page() -> None:
+    marked = [name for path in PAGES for name in re.findall(r"<!-- figures: (\w+) -->", path.read_text("utf-8"))]
+    assert sorted(marked) == sorted(figures.TABLES)
+
+
+def test_every_model_is_in_the_tables() -> None:
+    assert sorted(figures.MODELS) == [model.stem for model in MODELS]
+
+
+@pytest.mark.parametrize(("model", "target"), FILES, ids=[f"{model.stem}{target.suffix}" for model, target in FILES])
+def test_a_shader_says_what_it_costs(model: Path, target: Target) -> None:
+    plan = compiler.plan(load(model), target)
+    text = page(f"shaders/{model.stem}{target.suffix}.glsl")
+    header = " ".join(line.removeprefix("//").strip() for line in text[:1000].splitlines())
+    said = re.search(r"(\d+) multiply-adds per pixel of the [\w ]+ in (\d+) passes", header)
+    assert said is not None
+    assert int(said[1]) == round(plan.cost().macs)
+    opening = 2 if plan.graph.plane == "chroma" else 0  # is it 4:2:0, and chroma at luma's size
+    assert int(said[2]) == len(plan.passes) == len(hookfile.parse(text).passes) - opening
+
+
+def test_the_words_beside_the_tables() -> None:
+    """Numbers in prose are few; each is held to what it is about."""
+    weights = page("weights/README.md")
+    counts = {model: len(variants(load(model).plane)) for model in MODELS}
+    assert {counts[model] for model in MODELS if "Chroma" in model.stem} == {3}
+    assert {counts[model] for model in MODELS if "Chroma" not in model.stem} == {4}
+    assert "turns every file here into four shaders, a\nchroma model into three" in weights
+    shares = [float(compiler.plan(load(model), target).cost().macs / macs(load(model))) for model, target in FILES]
+    assert f"need {min(shares):.2f} to {max(shares):g} of them" in weights
+    for name in ("README.md", "docs/models.md"):
+        assert f"above {HEAVY:,}" in page(name).replace("\n", " ")
+    assert f"{BUDGET * 1e3:.0f} ms for a frame of 1080p" in page("docs/players.md").replace("\n", " ")
+    for line in re.findall(r"^\| ArtCNN's (C4F\d\d)(?:; the bar)? \| (.*) \|$", page("docs/training.md"), re.M):
+        assert [cell.partition(";")[0] for cell in line[1].split(" | ")] == [
+            figures.cell(f"ArtCNN's {line[0]}", folder, ["box"], 3) for folder in figures.SETS.values()
+        ]
+
+
+def test_the_line_for_mpv_is_spelled_in_one_way() -> None:
+    """`glsl-shader` is the name that mpv's manual has for `glsl-shaders-append` on the command line and in mpv.conf."""
+    installed = CliRunner().invoke(main, ["install", "C4F16_CMP", "--dry-run", "--mpv-dir", "mpv"]).stdout
+    (line,) = re.findall(r"^glsl-.*$", installed, re.M)
+    assert line == 'glsl-shader="~~/shaders/C4F16_CMP.glsl"'
+    for name in ("README.md", "docs/players.md"):
+        assert line in page(name)
+    for path in PAGES:
+        assert not re.search(r"glsl-shaders(-append)?=", path.read_text("utf-8")), path
