@@ -11,10 +11,12 @@ from pathlib import Path
 
 from shadergen.ir.graph import Graph
 from shadergen.judge import verify
+from shadergen.judge.stimuli import SIZES as TESTED
+from shadergen.judge.verification import RunnerName, Verification
 from shadergen.sources import load
 from shadergen.target import Target, variants
 
-SIZES = (*verify.SIZES, (640, 360))
+SIZES = (*TESTED, (640, 360))
 
 
 def main(folders: list[str]) -> None:
@@ -30,15 +32,15 @@ def main(folders: list[str]) -> None:
             print_rows(f"{graph.name}{target.suffix}", report)
 
 
-def ways(graphs: list[Graph]) -> Iterator[tuple[Graph, Target, verify.RunnerName]]:
+def ways(graphs: list[Graph]) -> Iterator[tuple[Graph, Target, RunnerName]]:
     """Every model as every variant in every runner that has it."""
-    runners: tuple[verify.RunnerName, ...] = ("gl", "libplacebo")
+    runners: tuple[RunnerName, ...] = ("gl", "libplacebo")
     for graph in graphs:
         for target in variants(graph.plane):
             yield from ((graph, target, runner) for runner in runners if (runner, target.precision) != ("gl", "fp16"))
 
 
-def print_head(report: verify.Verification) -> None:
+def print_head(report: Verification) -> None:
     """The frames of the report, which are those of every row."""
     checks = [check for check in report.checks if check.storage == report.checks[0].storage]
     frames = [" ".join(filter(None, (f"{check.size[0]}x{check.size[1]}", check.siting))) for check in checks]
@@ -46,7 +48,7 @@ def print_head(report: verify.Verification) -> None:
     print("|" + "---|" * (2 + len(frames)), flush=True)
 
 
-def print_rows(name: str, report: verify.Verification) -> None:
+def print_rows(name: str, report: Verification) -> None:
     """A row for each storage format: largest and mean difference at every size."""
     if report.status == "not verified":
         print(f"| {name} | not verified: {report.reason} |")

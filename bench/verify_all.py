@@ -13,11 +13,12 @@ from pathlib import Path
 
 from shadergen.errors import ShadergenError
 from shadergen.judge import verify
+from shadergen.judge.stimuli import SIZES as TESTED
 from shadergen.runtime import context, libplacebo
 from shadergen.sources import load
 from shadergen.target import variants
 
-SIZES = (*verify.SIZES, (640, 360), (1920, 1080))
+SIZES = (*TESTED, (640, 360), (1920, 1080))
 
 
 def main(out: Path) -> None:

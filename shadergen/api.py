@@ -16,7 +16,8 @@ from shadergen.target import Target
 
 if TYPE_CHECKING:
     from shadergen.ir.ops import Array
-    from shadergen.judge.verify import Check, RunnerName, Size, Verification
+    from shadergen.judge.stimuli import Size
+    from shadergen.judge.verification import Check, RunnerName, Verification
 
 FilePath = str | PathLike[str]
 Model = Graph | FilePath
@@ -68,14 +69,15 @@ def verify(
     Look at `status` of what is returned: `passed`, `failed`, or `not verified` where no device can run the file.
     Raises ShaderRunError for a file that the device refuses, and what `compile` raises.
     """
-    from shadergen.judge import verify as verification  # needs OpenGL's bindings, which `compile` does not
+    from shadergen.judge.stimuli import SIZES
+    from shadergen.judge.verify import verify as judge  # needs OpenGL's bindings, which `compile` does not
 
-    return verification.verify(
+    return judge(
         _graph(model),
         target or Target(),
         text=text,
         runner=runner,
-        sizes=verification.SIZES if sizes is None else sizes,
+        sizes=SIZES if sizes is None else sizes,
         picture=picture,
         layers=layers,
         on_check=on_check,

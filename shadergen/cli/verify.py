@@ -23,7 +23,7 @@ from shadergen.target import Target
 
 if TYPE_CHECKING:
     from shadergen.ir.ops import Array
-    from shadergen.judge.verify import Check
+    from shadergen.judge.verification import Check
 
 
 @click.command()
@@ -48,7 +48,8 @@ def verify(
     target: Target,
 ) -> None:
     """Run MODEL's shader on the GPU and compare the picture with what the network means."""
-    from shadergen.judge import verify as verification
+    from shadergen.judge.stimuli import SIZES
+    from shadergen.judge.verify import verify as judge
 
     graph = load(model)
     text = read_text(shader) if shader else None
@@ -57,13 +58,13 @@ def verify(
     if not as_json:
         click.echo(f"{where}: {graph.plane} model against its reference")
     with spinner(f"verifying {where}"):
-        report = verification.verify(
+        report = judge(
             graph,
             target,
             text=text,
             where=where,
             runner=runner,
-            sizes=sizes or verification.SIZES,
+            sizes=sizes or SIZES,
             picture=picture,
             layers=layers,
             on_check=lambda check: None if as_json else _print_check(check),

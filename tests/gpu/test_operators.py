@@ -51,7 +51,7 @@ from shadergen.ir.ops import (
     Sub,
     takes_size,
 )
-from shadergen.judge import verify
+from shadergen.judge.stimuli import stimuli
 from shadergen.runtime.compare import RGBA32F, compare
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.sources import load
@@ -79,7 +79,7 @@ def assert_is_reference(gl: moderngl.Context, graph: Graph, target: Target, size
     plane = {"luma": "LUMA", "rgb": "MAIN"}[graph.plane]
     channels = graph.output_channels
     with Runner(gl, hookfile.parse(text), storage="rgba32f") as runner:
-        for case in verify._cases(graph, sizes, None):
+        for case in stimuli(graph.plane, sizes):
             width, height = case.size
             expected = reference.evaluate(graph, case.image)[graph.output]
             result = runner.run(Frame(case.planes, full_range=True), (64 * width, 64 * height), stop_after=plane)

@@ -18,6 +18,9 @@ from shadergen.ir import reference
 from shadergen.ir.graph import Graph, Node
 from shadergen.ir.ops import Clip, Conv, Relu, Rim, Sigmoid
 from shadergen.judge import verify
+from shadergen.judge.stimuli import SIZES as VERIFIED
+from shadergen.judge.stimuli import chroma_stimuli, stimuli, synthetic_picture
+from shadergen.judge.verification import Verification
 from shadergen.kernels.unrolled import UnrolledPlan
 from shadergen.runtime import libplacebo
 from shadergen.runtime.colour import SITINGS, chroma_420, rgb_to_ycbcr
@@ -40,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("gl")
 needs_libplacebo = pytest.mark.usefixtures("real_libplacebo")
 
 
-def explain(report: verify.Verification) -> str:
+def explain(report: Verification) -> str:
     failed = [f"{c.size} {c.storage} {c.siting} {c.problem or c.comparison}" for c in report.checks if not c.passed]
     return "\n".join([report.status, report.reason, *failed])
 
@@ -95,7 +98,7 @@ def test_libplacebo_gives_the_same_picture(plane: Any, target: Target) -> None:
 def test_libplacebo_with_the_formats_of_video(subsampled: bool, full_range: bool) -> None:
     """The network sees luma in the video's own range: limited luma is not expanded, neither here nor in the player."""
     graph = c_model("luma", filters=6)
-    ycbcr = rgb_to_ycbcr(verify.synthetic_picture(49, 33), full_range=full_range)
+    ycbcr = rgb_to_ycbcr(synthetic_picture(49, 33), full_range=full_range)
     luma, chroma = ycbcr[:1], chroma_420(ycbcr[1:], SITINGS["left"]) if subsampled else ycbcr[1:]
     text = hookfile.format(compiler.compile(graph, COMPUTE))
     picture = libplacebo.run(text, luma, chroma, (98, 66), full_range=full_range)
@@ -117,7 +120,7 @@ def differences(gl: moderngl.Context, graph: Graph, target: Target, shown: Graph
     text = hookfile.format(compiler.compile(shown or graph, target))
     found = []
     with Runner(gl, hookfile.parse(text), storage="rgba32f") as runner:
-        for case in verify._cases(graph, TINY_SIZES, None):
+        for case in stimuli(graph.plane, TINY_SIZES):
             width, height = case.size
             result = runner.run(Frame(case.planes, full_range=True), (64 * width, 64 * height), stop_after="LUMA")
             assert all(run.ran for run in result.passes)
@@ -220,7 +223,7 @@ def test_models_of_others() -> None:
     if not folder:
         pytest.skip("SHADERGEN_MODELS is not set")
     for path in sorted(Path(folder).glob("*.npz")):
-        report = verify.verify(load(path), COMPUTE, sizes=(*verify.SIZES, (640, 360)))
+        report = verify.verify(load(path), COMPUTE, sizes=(*VERIFIED, (640, 360)))
         assert report.status == "passed", f"{path}: {explain(report)}"
 
 
@@ -489,7 +492,7 @@ def test_a_chroma_shader_works_beside_a_luma_doubler() -> None:
     )
     alone = compiler.compile(c_model("chroma"), FRAGMENT)
     beside = replace(alone, blocks=(doubler, *alone.blocks))
-    case = next(verify._chroma_cases(verify.synthetic_picture(17, 13)))
+    case = next(chroma_stimuli(synthetic_picture(17, 13)))
     frame = Frame(case.planes, siting=(-0.5, 0.0), full_range=True)
     results = []
     for file in (alone, beside):
