@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from shadergen.files import write_whole
-from shadergen.judge.score import BORDER, Array, Case
+from shadergen.judge.cases import BORDER, Array, Case
 from shadergen.runtime.colour import ycbcr_to_rgb
 
 _SIDE, _ZOOM, _GAP, _LABEL = 96, 2, 6, 18
@@ -27,7 +27,7 @@ class ContactSheet:
     rows: list[tuple[str, list[tuple[str, npt.NDArray[np.uint8]]]]] = field(default_factory=list)
 
     def add(self, case: Case, results: Mapping[str, Array]) -> None:
-        """Take the worst spot of the first method."""
+        """Add two rows that show the spot where the first method is worst."""
         spot = worst_spot(next(iter(results.values())), case.truth)
         pictures = [(method, _picture(case, result)[spot]) for method, result in results.items()]
         truth = _picture(case, case.truth)[spot]
@@ -72,7 +72,7 @@ def worst_spot(found: Array, truth: Array) -> tuple[slice, slice]:
 
 
 def _picture(case: Case, values: Array) -> npt.NDArray[np.uint8]:
-    """(h, w, 3) for a screen; luma as grey, chroma with the case's own luma."""
+    """Values (channels, h, w) as a picture for a screen (h, w, 3): luma as grey, chroma with the case's own luma."""
     rgb = values
     if len(values) == 1:
         rgb = np.repeat(values, 3, 0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shadergen.judge.score import Report, Score
+from shadergen.judge.score import Score, Scores
 
 
-def text(report: Report, images: bool = True) -> str:
+def text(report: Scores, images: bool = True) -> str:
     """A block per folder and condition: a line per picture (when `images`) and the mean, PSNR then SSIM by method."""
     blocks = []
     for folder, condition in _groups(report):
@@ -23,8 +23,8 @@ def text(report: Report, images: bool = True) -> str:
     return "\n".join(blocks)
 
 
-def markdown(report: Report) -> str:
-    """The means: a line per method, a column of PSNR / SSIM per folder and condition."""
+def markdown(report: Scores) -> str:
+    """The means as a Markdown table: a line per method, a column of PSNR / SSIM per folder and condition."""
     groups = _groups(report)
     means = {(mean.folder, mean.condition, mean.method): mean for mean in report.means()}
     methods = list(dict.fromkeys(mean.method for mean in means.values()))
@@ -38,7 +38,7 @@ def markdown(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _groups(report: Report) -> list[tuple[str, str]]:
+def _groups(report: Scores) -> list[tuple[str, str]]:
     return list(dict.fromkeys((score.folder, score.condition) for score in report.scores))
 
 

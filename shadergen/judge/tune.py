@@ -24,13 +24,15 @@ CHOICES: tuple[frozenset[str], ...] = (frozenset(), frozenset({"winograd"}), fro
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to write the model, and what it took."""
+    """One way to write the model, and what it took on this device."""
 
     target: Target
     seconds: float | None
-    """Of a frame, the median; None where it does not run."""
+    """The median of a frame's times; None where the shader does not run."""
     compile_seconds: float | None
+    """The time to compile it anew; None where it does not run."""
     problem: str = ""
+    """Why it does not run, or empty."""
 
     @property
     def name(self) -> str:

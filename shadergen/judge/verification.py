@@ -18,28 +18,31 @@ BOUNDS: dict[Storage, Bound] = {"rgba32f": RGBA32F, "rgba16f": RGBA16F}
 
 @dataclass(frozen=True)
 class Layer:
-    """A saved texture against the reference's value of the same name."""
+    """A saved texture beside the channels of the reference's value that it holds."""
 
     texture: str
     error: float
-    """Largest difference, relative to the largest expected value or 1."""
+    """The largest difference, divided by the largest expected value where that is above 1."""
     departs: bool
+    """Whether the error is above the largest difference that the storage may cause."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One frame, run one way."""
+    """One frame, run in one way, and how far its picture is from the reference's."""
 
     size: Size
+    """The size of the frame, (width, height)."""
     runner: RunnerName
     storage: Storage
     siting: SitingName | None
-    """None but for chroma models."""
+    """Where the chroma samples of the frame lie; None but for chroma models."""
     bound: Bound
     comparison: Comparison
     problem: str = ""
-    """Why there is no meaning in the comparison, or empty."""
+    """Why the comparison means nothing, as where a pass did not run; else empty."""
     layers: tuple[Layer, ...] = ()
+    """The textures between the passes in the order in which they are computed, where they were asked for."""
 
     @property
     def passed(self) -> bool:
@@ -47,7 +50,7 @@ class Check:
 
     @property
     def departing(self) -> str:
-        """The first texture that departs, or empty."""
+        """The name of the first texture that departs from the reference, or empty."""
         return next((layer.texture for layer in self.layers if layer.departs), "")
 
 
@@ -68,7 +71,7 @@ class Verification:
         return "passed" if all(check.passed for check in self.checks) else "failed"
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Everything that was found as numbers, strings, lists and dictionaries, for JSON."""
         checks = [
             asdict(check) | {"passed": check.passed, "first_departing_texture": check.departing or None}
             for check in self.checks
