@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 Load = Callable[[Path], "Graph"]
 """Reads a model, with the options that the user gave."""
+Advance = Callable[[str, float], None]
+"""Told what is being done, and the share of all that is done."""
 
 
 class Dimensions(click.ParamType[tuple[int, int]]):
@@ -197,3 +199,24 @@ def spinner(text: str) -> Iterator[Callable[[str], None]]:
         return
     with console.status(text) as status:
         yield status.update
+
+
+@contextmanager
+def bar() -> Iterator[Advance]:
+    """A bar on a terminal, and nothing in a pipe."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda text, share: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
+        task = progress.add_task("starting", total=1.0)
+        yield lambda text, share: progress.update(task, description=text, completed=share)
