@@ -62,7 +62,8 @@ def test_build_takes_when_and_workgroup(model: Path, tmp_path: Path) -> None:
     )
     text = (tmp_path / "x.glsl").read_text()
     assert "OUTPUT.w HOOKED.w 1.5 * >" in text
-    assert "//!COMPUTE 8 4 8 4" in text or "//!COMPUTE 16 8 8 4" in text
+    computes = [line.split() for line in text.splitlines() if line.startswith("//!COMPUTE")]
+    assert {tuple(words[-2:]) for words in computes} == {("8", "4")}
 
 
 def test_build_takes_fuse_and_keeps_the_name(model: Path, tmp_path: Path) -> None:
@@ -114,9 +115,17 @@ def test_a_bad_model_is_one_line_and_writes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["missing.npz", ".", "model.onnx"])
-def test_a_model_that_is_none(name: str, tmp_path: Path) -> None:
-    assert "expected" in one_line(run("build", tmp_path / name)) or "cannot be read" in one_line(run("build", name))
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("missing.npz", "missing.npz: found no readable file (No such file or directory), expected an .npz archive"),
+        (".", "found a directory, expected a .npz or .onnx file"),
+        ("missing.onnx", "missing.onnx: found no readable file (No such file or directory), expected an ONNX model"),
+        ("model.pth", "found suffix '.pth', expected .npz or .onnx"),
+    ],
+)
+def test_a_model_that_is_none(name: str, problem: str, tmp_path: Path) -> None:
+    assert problem in one_line(run("build", tmp_path / name))
 
 
 def test_a_folder_that_cannot_be_written_keeps_what_was_there(model: Path, tmp_path: Path) -> None:
@@ -242,7 +251,9 @@ def test_verify_of_a_shader_with_a_missing_texture(model: Path, tmp_path: Path) 
     (tmp_path / "x.glsl").write_text(text)
     result = run("verify", model, "--shader", tmp_path / "x.glsl", "--size", "9x5")
     assert result.exit_code == 1
-    assert "did not run" in result.output or "not verified" in result.output
+    if "not verified" in result.output:
+        pytest.skip(result.output.splitlines()[-1])
+    assert "did not run" in result.output
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"nonsense"])
