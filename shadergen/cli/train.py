@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from shadergen.cli.base import Command, existing, fail
-from shadergen.train.options import PLANES, Degradation, Loss, Optimiser, Options, Precision
+from shadergen.train.options import PLANES, Degradation, Loss, Optimiser, Options, TrainingPrecision
 
 if TYPE_CHECKING:
-    from shadergen.train.loop import Progress
-    from shadergen.train.run import Job, Result
+    from shadergen.train.loop import StepReport
+    from shadergen.train.run import Job, Outcome
 
 
 Counter = Callable[[int, int], None]
@@ -79,7 +79,9 @@ def _option(name: str, help: str, **attributes: Any) -> Callable[[Command], Comm
 @_option("clean", "ds: share of patches without a codec.")
 @_option("sharpen", "ds: how much what is to be found is sharpened.")
 @_option("holdout", "Pictures kept aside for the PSNR shown.")
-@_option("precision", "Of the convolutions, until the rate falls; then fp32.", type=click.Choice(get_args(Precision)))
+@_option(
+    "precision", "Of the convolutions, until the rate falls; then fp32.", type=click.Choice(get_args(TrainingPrecision))
+)
 @_option("seed", "Another seed, another run.")
 @click.option("--licence", default="", help="Licence of the weights, written into the file.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads (default: all).")
@@ -134,7 +136,7 @@ def _tell(rank: int, line: str) -> None:
         click.echo(f"shadergen: {line}", err=True)
 
 
-def _report(job: Job, result: Result) -> None:
+def _report(job: Job, result: Outcome) -> None:
     scores = "".join(f", {name}: {score}" for name, score in result.graph.record.scores.items())
     click.echo(f"{job.output}{scores}; torch and the reference differ by {result.difference:.1e}")
     if not result.finished:
@@ -161,7 +163,7 @@ def _interrupt() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def _bars(shown: bool) -> Iterator[tuple[Counter, Counter, Callable[[int], Callable[[Progress], None]]]]:
+def _bars(shown: bool) -> Iterator[tuple[Counter, Counter, Callable[[int], Callable[[StepReport], None]]]]:
     """Bars on a terminal; in a pipe, a line now and then that says how far it is."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

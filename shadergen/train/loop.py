@@ -30,14 +30,14 @@ REPORT_STEPS = 1000
 
 
 @dataclass(frozen=True)
-class Progress:
+class StepReport:
     """What is known after a step."""
 
     step: int
     loss: float
-    """A moving average."""
+    """The moving average of the loss."""
     psnr: float | None
-    """Of the averaged weights, when last measured."""
+    """What the averaged weights gave on the pictures held out when it was last measured, in dB; None before."""
 
 
 class Trainer:
@@ -85,7 +85,7 @@ class Trainer:
 
     def run(
         self,
-        on_step: Callable[[Progress], None] = lambda progress: None,
+        on_step: Callable[[StepReport], None] = lambda progress: None,
         stop: Callable[[], bool] = lambda: False,
         save: Callable[[], None] = lambda: None,
         save_seconds: float = 120.0,
@@ -112,7 +112,7 @@ class Trainer:
             if self.step % REPORT_STEPS == 0 or self.step == self.options.steps:
                 self._report()
             psnr = self.history.psnrs[-1] if self.history.psnrs else None
-            on_step(Progress(self.step, smooth, psnr))
+            on_step(StepReport(self.step, smooth, psnr))
             if now - saved > save_seconds:
                 try:
                     save()

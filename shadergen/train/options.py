@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Degradation = Literal["neutral", "ds"]
 Loss = Literal["l1", "l2", "psnr"]
 Optimiser = Literal["adamw", "muon", "soap"]
-Precision = Literal["fp32", "bf16"]
+TrainingPrecision = Literal["fp32", "bf16"]
 
 PLANES = ("luma", "chroma", "rgb")
 DOWNSCALERS = ("box", "bicubic", "lanczos", "linear")
@@ -71,7 +71,7 @@ class Options:
     """Patterns of paths that are not read."""
     holdout: int = 24
     """Pictures that are not trained on but give the PSNR shown."""
-    precision: Precision = "fp32"
+    precision: TrainingPrecision = "fp32"
     """Of the convolutions until the rate falls; from then on it is fp32. As the steps get small, weights settle where
     bfloat16's rounding does them good, and the fp32 network that is written loses 0.1 dB (docs/training.md)."""
     seed: int = 0

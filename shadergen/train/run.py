@@ -23,7 +23,7 @@ from shadergen.judge.score import score
 from shadergen.train import arch, data, feed, plot
 from shadergen.train import checkpoint as checkpoints
 from shadergen.train.data import Pictures
-from shadergen.train.loop import Progress, Trainer
+from shadergen.train.loop import StepReport, Trainer
 from shadergen.train.network import Network
 from shadergen.train.options import Options
 from shadergen.version import __version__
@@ -51,14 +51,14 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Result:
-    """What a run came to."""
+class Outcome:
+    """What a run came to: the network with its record, and whether it got to the end."""
 
     graph: Graph
     finished: bool
     """Whether the last step was reached; if not, the checkpoint is there to go on from."""
     difference: float
-    """Largest distance between torch's picture and the reference's, of values from 0 to 1."""
+    """The largest distance between torch's picture and the reference's, of values from 0 to 1."""
 
 
 def start(options: Options, name: str) -> Graph:
@@ -97,10 +97,10 @@ def train(
     begun: Graph,
     trainer: Trainer,
     pictures: Pictures,
-    on_step: Callable[[Progress], None],
+    on_step: Callable[[StepReport], None],
     on_trouble: Callable[[str], None],
     stop: Callable[[], bool],
-) -> Result:
+) -> Outcome:
     """Train, and write the checkpoint, the averaged weights and the plot every now and then. Raises ShadergenError.
 
     `begun` is the graph that the run started from, for the record.
@@ -116,7 +116,7 @@ def train(
     trained = _scored(_with_record(job, begun, trainer, pictures), job.score_folders)
     if trainer.rank == 0 and job.score_folders:
         sources.save(trained, job.output)
-    return Result(trained, trainer.step == job.options.steps, departure(trained))
+    return Outcome(trained, trainer.step == job.options.steps, departure(trained))
 
 
 def _scored(graph: Graph, folders: Sequence[Path]) -> Graph:
