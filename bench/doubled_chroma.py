@@ -8,7 +8,7 @@ of Cb and Cr, in dB, of the renderer's bilinear scaling, of Lanczos, and of C4F1
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +48,11 @@ def judge(path: Path, bilinear: Runner, model: Runner) -> list[float] | None:
     return [psnr(picture, truth) for picture in (one, lanczos, other)]
 
 
-def main(folders: list[str]) -> None:
+def main() -> None:
     """Print a row for each folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    folders: list[Path] = parser.parse_args().folders
     luma, chroma = (
         parse((SHADERS / name).read_text("utf-8"))
         for name in ("C4F16_CMP_INSTANT.glsl", "C4F16_Chroma_CMP_INSTANT.glsl")
@@ -58,14 +61,10 @@ def main(folders: list[str]) -> None:
     bilinear, model = Runner(context, luma), Runner(context, luma, after={"chroma": chroma})
     print("| pictures | bilinear | Lanczos | C4F16_Chroma |\n|---|---|---|---|")
     for folder in folders:
-        paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES)
+        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
         rows = [row for path in paths if (row := judge(path, bilinear, model))]
-        print(
-            f"| {Path(folder).name} ({len(rows)}) | "
-            + " | ".join(f"{mean:.2f}" for mean in np.mean(rows, axis=0))
-            + " |"
-        )
+        print(f"| {folder.name} ({len(rows)}) | " + " | ".join(f"{mean:.2f}" for mean in np.mean(rows, axis=0)) + " |")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

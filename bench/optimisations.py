@@ -1,6 +1,6 @@
 """Where each optimisation pays: every model as every variant, with all of them, without each, and without any.
 
-python bench/optimisations.py [--json FILE] [MODEL...]
+    python bench/optimisations.py [--json FILE] [MODEL...]
 
 Prints a Markdown table of frame and compile times as ratios to the variant with all optimisations, all timed side by
 side in one run. One run per model; a model's default frame is what `shadergen bench` takes.
@@ -8,8 +8,8 @@ side in one run. One run per model; a model's default frame is what `shadergen b
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,12 +57,14 @@ def row(file: FileReport, base: FileReport) -> str:
     return f"| {file.name} | {times} | {sizes} |"
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Print the table, and keep everything as JSON where asked to."""
-    record = arguments[arguments.index("--json") + 1] if "--json" in arguments else None
-    models = [Path(argument) for argument in arguments if argument not in ("--json", record)]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", type=Path, nargs="*", metavar="MODEL")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    options = parser.parse_args()
     reports = []
-    for path in models or sorted(Path("weights").glob("*.npz")):
+    for path in options.models or sorted(Path("weights").glob("*.npz")):
         report = timed(path)
         reports.append(report.as_dict())
         if len(reports) == 1:
@@ -72,9 +74,9 @@ def main(arguments: list[str]) -> None:
         for file in report.files:
             base = file if file.name.endswith("all on") else base
             print(row(file, base), flush=True)
-    if record:
-        Path(record).write_text(json.dumps(reports, indent=1) + "\n")
+    if options.json:
+        options.json.write_text(json.dumps(reports, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

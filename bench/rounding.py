@@ -5,7 +5,7 @@ python bench/rounding.py MODEL... --image PICTURE
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,17 +49,20 @@ def stored(graph: Graph, image: Array, rounding: Rounding) -> Array:
     return textures[graph.output]
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Print the largest and mean difference for each model and rounding."""
-    split = arguments.index("--image")
-    pixels = load_picture(arguments[split + 1]).pixels
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL")
+    parser.add_argument("--image", type=Path, required=True)
+    options = parser.parse_args()
+    pixels = load_picture(options.image).pixels
     luma = rgb_to_ycbcr(pixels[:3])[:1] if len(pixels) >= 3 else pixels[:1]
-    for path in arguments[:split]:
-        graph = load(Path(path))
+    for path in options.models:
+        graph = load(path)
         exact = reference.evaluate(graph, luma)[graph.output]
         for rounding in (towards_zero, nearest):
             print(f"{graph.name:<18} {rounding.__name__:<13} {compare(stored(graph, luma, rounding), exact)}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -7,6 +7,7 @@ The weights are random. Multiply-adds are per pixel of the source, as the networ
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -53,7 +54,9 @@ def network_rows(folder: Path | None = None) -> list[str]:
 
 def main() -> None:
     """Write and load each, and print a line for it."""
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     print("| network | multiply-adds per pixel | TFLOPS for 1920x1080 at 24 frames a second |")
     print("|---|---|---|")

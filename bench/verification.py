@@ -5,7 +5,7 @@ python bench/verification.py weights [FOLDER...]
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +19,12 @@ from shadergen.target import Target, variants
 SIZES = (*TESTED, (640, 360))
 
 
-def main(folders: list[str]) -> None:
+def main() -> None:
     """Print a Markdown table for each plane, with a row for each way of running each model."""
-    graphs = [load(path) for folder in folders for path in sorted(Path(folder).glob("*.npz"))]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="*", metavar="FOLDER", default=[Path("weights")])
+    folders: list[Path] = parser.parse_args().folders
+    graphs = [load(path) for folder in folders for path in sorted(folder.glob("*.npz"))]
     for plane in dict.fromkeys(graph.plane for graph in graphs):
         headed = False
         for graph, target, runner in ways([graph for graph in graphs if graph.plane == plane]):
@@ -60,4 +63,4 @@ def print_rows(name: str, report: Verification) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["weights"])
+    main()

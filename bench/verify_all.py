@@ -1,12 +1,13 @@
 """Verify every model as every variant at every size and storage format; everything found as JSON.
 
-python bench/verify_all.py FILE.json
+    python bench/verify_all.py FILE.json
 
 Exit code 1 when any verification failed.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -21,8 +22,11 @@ from shadergen.target import variants
 SIZES = (*TESTED, (640, 360), (1920, 1080))
 
 
-def main(out: Path) -> None:
+def main() -> None:
     """Verify and record."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path)
+    out: Path = parser.parse_args().file
     opened = context.open_context()
     device = context.describe(opened)
     opened.release()
@@ -45,4 +49,4 @@ def main(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

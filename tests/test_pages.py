@@ -21,6 +21,7 @@ from shadergen.target import Target, variants
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("[!.]*/*.md"))]
+SCRIPTS = [*sorted(ROOT.glob("bench/*.py")), *sorted(ROOT.glob("scripts/*.py"))]
 FOLDERS = "shadergen|tests|bench|scripts|docs|templates"
 IN_THE_WHEEL = ("shadergen/templates/", "shadergen/shaders/")
 """Folders of the package that exist only where it is installed."""
@@ -73,6 +74,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         if anchor:
             titles = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.M)
             assert anchor in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, anchor
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_script_can_be_imported_and_says_how_it_is_called(script: Path) -> None:
+    path = script.relative_to(ROOT)
+    module = import_module(".".join(path.with_suffix("").parts))
+    assert re.search(rf"^ *python {path.as_posix()}", module.__doc__ or "", re.M)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
