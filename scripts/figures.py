@@ -31,7 +31,14 @@ from shadergen.schedule.hookpass import Schedule
 from shadergen.target import Target
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/players.md", "docs/models.md", "docs/training.md", "weights/README.md")
+PAGES = (
+    "README.md",
+    "docs/models.md",
+    "docs/players.md",
+    "docs/training.md",
+    "docs/verification.md",
+    "weights/README.md",
+)
 MODELS = ("C4F16", "C4F32", "C4F16_DS", "C4F32_DS", "C4F16_Chroma", "C4F32_Chroma")
 COMPUTE, INSTANT = Target("compute"), Target("compute", weights="texture")
 TEXEL = 8
@@ -169,8 +176,8 @@ def verification_table() -> list[str]:
         name = model.replace("ArtCNN_", "ArtCNN ") if model.startswith("ArtCNN") else f"`{model}`"
         rows.append(f"| {name} | {found[0].partition(' ')[0]} | {' | '.join(found[1:])} |")
     head = "| | 32-bit storage | 16-bit storage | the same in libplacebo | fp16 arithmetic in libplacebo |"
-    wide, narrow = short(RGBA32F.max_abs), f"{short(RGBA16F.max_abs)} / {short(RGBA16F.mean_abs)}"
-    bound = f"| bound: largest / mean | {wide} | {narrow} | {narrow} | {narrow} |".replace(".0e", "e")
+    narrow = f"{round_number(RGBA16F.max_abs)} / {round_number(RGBA16F.mean_abs)}"
+    bound = f"| bound: largest / mean | {round_number(RGBA32F.max_abs)} | {narrow} | {narrow} | {narrow} |"
     return [head, "|---|---|---|---|---|", bound, *rows]
 
 
@@ -202,6 +209,21 @@ def _worst(cells: list[tuple[float, float | None]]) -> str:
 def short(number: float) -> str:
     """A small number as the pages have it: 7.2e-7."""
     return f"{number:.1e}".replace("e-0", "e-")
+
+
+def round_number(number: float) -> str:
+    """A bound as the pages have it: 5e-4."""
+    return short(number).replace(".0e", "e")
+
+
+def bounds_table() -> list[str]:
+    """docs/verification.md: what `verify` takes for equal."""
+    rows = [
+        f"| rgba32f | {round_number(RGBA32F.max_abs)} anywhere, borders included | {round_number(RGBA32F.mean_abs)} |",
+        f"| rgba16f | {round_number(RGBA16F.max_abs)} anywhere, borders included | {round_number(RGBA16F.mean_abs)}, "
+        f"over pictures of {MEAN_TEXELS} texels and more |",
+    ]
+    return ["| storage | largest difference | mean difference |", "|---|---|---|", *rows]
 
 
 def frames_table() -> list[str]:
@@ -291,6 +313,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "models": models_table,
     "bench": bench_table,
     "verification": verification_table,
+    "bounds": bounds_table,
     "frames": frames_table,
     "networks": networks_table,
     "weights": weights_table,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from scripts import figures
+from scripts import demo, figures
 from shadergen import compiler, hookfile
 from shadergen.cli import main
 from shadergen.cli.build import HEAVY
@@ -118,6 +118,16 @@ def test_a_shader_says_what_it_costs(model: Path, target: Target) -> None:
     assert int(said[1]) == round(plan.cost().macs)
     opening = 2 if plan.graph.plane == "chroma" else 0  # is it 4:2:0, and chroma at luma's size
     assert int(said[2]) == len(plan.passes) == len(hookfile.parse(text).passes) - opening
+
+
+def test_the_demo_builds_every_file_of_shaders() -> None:
+    built = set()
+    for name, *arguments in demo.steps():
+        if name == "build":
+            options = main.commands["build"].make_context("build", list(arguments)).params
+            target = Target(options["stage"], options["precision"], weights=options["weights"])
+            built.add(f"{options['model'].stem}{target.suffix}.glsl")
+    assert built == {path.name for path in ROOT.glob("shaders/*.glsl")}
 
 
 def test_the_words_beside_the_tables() -> None:
