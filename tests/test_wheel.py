@@ -22,9 +22,10 @@ def test_the_wheel_builds_and_installs_a_shader(tmp_path: Path) -> None:
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         wheel.extractall(tmp_path / "site")
         names = wheel.namelist()
-    assert "shadergen/templates/compute.glsl.j2" in names
-    assert "shadergen/templates/compare.html" in names
-    assert "shadergen/shaders/C4F16_CMP.glsl" in names
+    for folder in ("templates", "shaders"):
+        files = [path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*") if path.is_file()]
+        assert files
+        assert {f"shadergen/{file}" for file in files} <= set(names)
     assert "shadergen/py.typed" in names
     assert not any(name.startswith(("tests/", "weights/", "shaders/")) for name in names)
     code = "import shadergen, sys; from shadergen.cli import main; print(shadergen.__file__); main()"
