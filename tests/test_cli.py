@@ -17,6 +17,7 @@ from shadergen.cli import main
 from shadergen.errors import NoDeviceError
 from shadergen.ir.graph import Plane
 from shadergen.judge import verify
+from shadergen.judge.verification import RunnerName
 from shadergen.sources import save
 from shadergen.sources.prescale import PrescaleFilter
 from shadergen.target import Target
@@ -174,12 +175,13 @@ def test_without_options_every_command_builds_what_a_target_is_without_any(model
     assert run("verify", model, "--size", "9x5").output.startswith(f"{default}: ")
 
 
-def test_choices_are_those_that_the_readers_know() -> None:
-    choices = {option.name: option.type for option in main.commands["build"].params}
-    for name, words in (("plane", Plane), ("prescale_filter", PrescaleFilter)):
-        kind = choices[name]
-        assert isinstance(kind, click.Choice)
-        assert set(kind.choices) == set(get_args(words))
+@pytest.mark.parametrize(
+    ("option", "literal"), [("plane", Plane), ("prescale_filter", PrescaleFilter), ("runner", RunnerName)]
+)
+def test_choices_are_those_that_the_modules_know(option: str, literal: Any) -> None:
+    kind = next(parameter.type for parameter in main.commands["verify"].params if parameter.name == option)
+    assert isinstance(kind, click.Choice)
+    assert set(kind.choices) == set(get_args(literal))
 
 
 # inspect, lint

@@ -141,6 +141,12 @@ def load_options(command: Command) -> Command:
 
 existing = click.Path(path_type=Path)
 model_argument = click.argument("model", type=existing)
+json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+
+
+def is_shader(path: Path) -> bool:
+    """Whether a file is a shader by its name; models are .npz and .onnx files."""
+    return path.suffix in (".glsl", ".hook")
 
 
 class Group(click.Group):

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shadergen.cli.base import Dimensions, Load, existing, fail, load_options, read_text, spinner, target_options
+from shadergen.cli.base import (
+    Dimensions,
+    Load,
+    existing,
+    fail,
+    is_shader,
+    json_option,
+    load_options,
+    read_text,
+    spinner,
+    target_options,
+)
 from shadergen.errors import ShadergenError
 from shadergen.target import Target
 from shadergen.version import __version__
@@ -25,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--cold-runs", type=click.IntRange(1), default=1, show_default=True, help="Times to compile anew.")
 @click.option("--passes", "show_passes", is_flag=True, help="A line for every pass.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw a bar chart: a .png or .svg file.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 @load_options
 @target_options
 def bench(
@@ -75,7 +86,7 @@ def _bench_entry(file: Path, load: Load, target: Target) -> Entry:
     from shadergen.measure.bench import Entry
 
     try:
-        if file.suffix in (".glsl", ".hook"):
+        if is_shader(file):
             return Entry(file.name, read_text(file))
         graph = load(file)
         return Entry(f"{graph.name}{target.suffix}", api.compile(graph, target))

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shadergen.cli.base import Dimensions, Load, existing, load_options, read_text, target_options
+from shadergen.cli.base import (
+    Dimensions,
+    Load,
+    existing,
+    is_shader,
+    json_option,
+    load_options,
+    read_text,
+    target_options,
+)
 from shadergen.target import Target
 
 if TYPE_CHECKING:
@@ -24,12 +33,12 @@ COLUMNS = ("macs_per_pixel", "fetches_per_pixel", "bytes_per_pixel", "binds", "s
 @click.command()
 @click.argument("file", type=existing)
 @click.option("--size", type=Dimensions(), default="1920x1080", show_default=True, help="Source size for VRAM.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 @load_options
 @target_options
 def inspect(file: Path, size: tuple[int, int], as_json: bool, load: Load, target: Target) -> None:
     """Show a model's graph and the hook passes it becomes, or the passes of a shader FILE."""
-    if file.suffix in (".glsl", ".hook"):
+    if is_shader(file):
         _inspect_shader(file, as_json)
     else:
         _inspect_model(load(file), target, size, as_json)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from shadergen.cli.base import is_shader
 from shadergen.errors import ShadergenError
 
 _DEFAULT = "C4F16_CMP"
@@ -56,7 +57,7 @@ def _source(name: str, bundled: dict[str, Path]) -> Path:
     stem = name.removesuffix(".glsl")
     if stem in bundled and not Path(name).exists():
         return bundled[stem]
-    if Path(name).suffix not in (".glsl", ".hook") or not Path(name).is_file():
+    if not is_shader(Path(name)) or not Path(name).is_file():
         raise ShadergenError(name, f"found no such shader, expected a .glsl file or one of {', '.join(bundled)}")
     if '"' in Path(name).name:
         raise ShadergenError(name, "found a quote in its name, which mpv.conf cannot hold, expected another name")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from shadergen.cli.base import existing, load_model, spinner
+from shadergen.cli.base import existing, json_option, load_model, spinner
 
 
 @click.command()
@@ -15,7 +15,7 @@ from shadergen.cli.base import existing, load_model, spinner
 @click.option("--data", "folders", type=existing, multiple=True, required=True, help="Folder of pictures; repeatable.")
 @click.option("--condition", "conditions", multiple=True, help="box, bicubic, h264-23, ...; left, center; repeatable.")
 @click.option("--means", is_flag=True, help="Only the means in the table.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 @click.option("--markdown", is_flag=True, help="The means as a Markdown table.")
 @click.option("--sheet", type=click.Path(path_type=Path), help="A PNG to write: what each made of the worst spots.")
 def score(

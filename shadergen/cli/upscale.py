@@ -18,6 +18,7 @@ from shadergen.cli.base import (
     Load,
     bar,
     existing,
+    is_shader,
     load_model,
     load_options,
     read_text,
@@ -120,7 +121,7 @@ def upscale(
 
 def _shader(path: Path, load: Load, target: Target) -> tuple[str, float]:
     """A shader file's text, or that built from a model, and the factor to enlarge by unless the user says one."""
-    if path.suffix in (".glsl", ".hook"):
+    if is_shader(path):
         return read_text(path), 2.0
     from shadergen import api
     from shadergen.ir.graph import verify

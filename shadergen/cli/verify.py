@@ -13,6 +13,7 @@ from shadergen.cli.base import (
     Dimensions,
     Load,
     existing,
+    json_option,
     load_options,
     model_argument,
     read_text,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--size", "sizes", type=Dimensions(), multiple=True, help="Frame size; may be repeated.")
 @click.option("--image", type=existing, help="A picture instead of the synthetic one.")
 @click.option("--layers", is_flag=True, help="Compare every texture and name the first that departs.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 @load_options
 @target_options
 def verify(
