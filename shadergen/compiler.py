@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from shadergen import forms, passes
@@ -15,6 +15,7 @@ from shadergen.kernels import KERNELS
 from shadergen.kernels.blocked import FP16_EXTENSION
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Kernel, Limits
+from shadergen.passes import Observer
 from shadergen.schedule.fusion import fuse
 from shadergen.schedule.hookpass import Schedule
 from shadergen.schedule.schedule import schedule
@@ -22,10 +23,6 @@ from shadergen.target import Target, Weights
 
 HEURISTICS = Heuristics()
 """Those of the devices that were measured so far, see bench/log.md."""
-
-
-Observer = Callable[[str, Graph], None]
-"""Told after each pass its name and the graph that it gave."""
 
 
 def plan(

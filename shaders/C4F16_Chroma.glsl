@@ -13,7 +13,7 @@
 //
 // To install, copy this file into mpv's folder `shaders` (~/.config/mpv/shaders, on Windows %APPDATA%\mpv\shaders)
 // and add the line
-//     glsl-shaders-append=~~/shaders/C4F16_Chroma.glsl
+//     glsl-shader="~~/shaders/C4F16_Chroma.glsl"
 // to mpv.conf.
 // Stays off for 4:4:4 and 4:2:2. It may stand before or after a luma doubler.
 

@@ -13,7 +13,7 @@
 //
 // To install, copy this file into mpv's folder `shaders` (~/.config/mpv/shaders, on Windows %APPDATA%\mpv\shaders)
 // and add the line
-//     glsl-shaders-append=~~/shaders/C4F32_CMP_INSTANT.glsl
+//     glsl-shader="~~/shaders/C4F32_CMP_INSTANT.glsl"
 // to mpv.conf.
 // Needs compute shaders: Vulkan, Direct3D 11 or OpenGL 4.3. On macOS, or where this one does not run, use C4F32.glsl.
 // Starts at once: the weights are textures. C4F32_CMP.glsl is faster once it is compiled.

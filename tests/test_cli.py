@@ -264,3 +264,20 @@ def test_an_unreadable_picture(model: Path, tmp_path: Path, content: bytes) -> N
     line = one_line(run("upscale", tmp_path / "picture.png", "-o", tmp_path / "out.png", "--shader", model))
     assert "picture.png" in line
     assert not (tmp_path / "out.png").exists()
+
+
+def test_a_kernel_is_found_by_its_name(tmp_path: Path) -> None:
+    """It has its weights where it has them; what is not one is a usage error."""
+    model = str(ROOT / "weights" / "C4F16.npz")
+    found = run("build", model, "--compute", "--kernel", "looped", "-o", str(tmp_path / "looped.glsl"))
+    assert found.exit_code == 0, found.output
+    assert (tmp_path / "looped.glsl").read_text() == (ROOT / "shaders" / "C4F16_CMP_INSTANT.glsl").read_text()
+    found = run("build", model, "--kernel", "none")
+    assert (found.exit_code, "--kernel: found 'none', expected one of looped, unrolled, winograd" in found.output) == (
+        2,
+        True,
+    )
+    found = run("build", model, "--compute", "--kernel", "looped", "--weights", "code", "-o", str(tmp_path / "x.glsl"))
+    assert found.exit_code == 1
+    assert "--kernel: found 'looped', expected one of winograd, unrolled for weights in the code" in found.output
+    assert not (tmp_path / "x.glsl").exists()

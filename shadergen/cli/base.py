@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 import click
+from click.core import ParameterSource
 
 from shadergen.errors import ShadergenError, TargetError
 from shadergen.target import OPTIMISATIONS, Precision, Stage, Target, Weights
@@ -76,6 +77,12 @@ def target_options(command: Command, compute_if: str = "") -> Command:
         help="texture: a short shader that starts at once; code: the fastest one.",
     )
     @click.option(
+        "--kernel",
+        default=Target.kernel,
+        metavar="NAME",
+        help="The kernel for each convolution that it can compute, with its weights where it has them.",
+    )
+    @click.option(
         "--fuse", is_flag=True, help="Compute cheap layers in the pass that reads them: less video memory, more work."
     )
     @click.option(
@@ -93,18 +100,31 @@ def target_options(command: Command, compute_if: str = "") -> Command:
         when: float,
         workgroup: tuple[int, int],
         weights: Weights,
+        kernel: str,
         fuse: bool,
         without: tuple[str, ...],
         **options: Any,
     ) -> Any:
         stage = stage or ("compute" if options.get(compute_if) else Target.stage)
         try:
-            target = Target(stage, precision, when, workgroup, weights, frozenset(without), fuse)
+            weights = _weights(kernel, weights) if kernel else weights
+            target = Target(stage, precision, when, workgroup, weights, frozenset(without), fuse, kernel)
         except TargetError as error:
             raise click.UsageError(str(error)) from None
         return command(*arguments, target=target, **options)
 
     return wrapper
+
+
+def _weights(kernel: str, weights: Weights) -> Weights:
+    """Where a kernel has its weights, if the command line does not say. Raises TargetError for an unknown name."""
+    from shadergen.kernels import KERNELS
+
+    places = {known.name: known.weights for known in KERNELS}
+    if kernel not in places:
+        raise TargetError("--kernel", f"found {kernel!r}, expected one of {', '.join(sorted(places))}")
+    given = click.get_current_context().get_parameter_source("weights")
+    return places[kernel] if given is ParameterSource.DEFAULT else weights
 
 
 def load_options(command: Command) -> Command:

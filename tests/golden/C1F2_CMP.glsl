@@ -13,7 +13,7 @@
 //
 // To install, copy this file into mpv's folder `shaders` (~/.config/mpv/shaders, on Windows %APPDATA%\mpv\shaders)
 // and add the line
-//     glsl-shaders-append=~~/shaders/C1F2_CMP.glsl
+//     glsl-shader="~~/shaders/C1F2_CMP.glsl"
 // to mpv.conf.
 // Needs compute shaders: Vulkan, Direct3D 11 or OpenGL 4.3. On macOS, or where this one does not run, use C1F2.glsl.
 // Stays off while the picture is shown at little more than its own size; see WHEN below.

@@ -13,7 +13,7 @@
 //
 // To install, copy this file into mpv's folder `shaders` (~/.config/mpv/shaders, on Windows %APPDATA%\mpv\shaders)
 // and add the line
-//     glsl-shaders-append=~~/shaders/C1F2_CMP_FP16.glsl
+//     glsl-shader="~~/shaders/C1F2_CMP_FP16.glsl"
 // to mpv.conf.
 // Needs 16-bit floats in shaders: gpu-api=vulkan or gpu-api=d3d11, and vo=gpu-next. Elsewhere use the file without _FP16.
 // Stays off while the picture is shown at little more than its own size; see WHEN below.

@@ -13,7 +13,7 @@
 //
 // To install, copy this file into mpv's folder `shaders` (~/.config/mpv/shaders, on Windows %APPDATA%\mpv\shaders)
 // and add the line
-//     glsl-shaders-append=~~/shaders/C1F2_RGB.glsl
+//     glsl-shader="~~/shaders/C1F2_RGB.glsl"
 // to mpv.conf.
 // Stays off while the picture is shown at little more than its own size; see WHEN below.
 

@@ -13,7 +13,7 @@
 //
 // To install, copy this file into mpv's folder `shaders` (~/.config/mpv/shaders, on Windows %APPDATA%\mpv\shaders)
 // and add the line
-//     glsl-shaders-append=~~/shaders/Fused_CMP_FP16.glsl
+//     glsl-shader="~~/shaders/Fused_CMP_FP16.glsl"
 // to mpv.conf.
 // Needs 16-bit floats in shaders: gpu-api=vulkan or gpu-api=d3d11, and vo=gpu-next. Elsewhere use the file without _FP16.
 // To save video memory, relu is kept in shared memory, 19.1 KiB of it, and partly computed more than once.

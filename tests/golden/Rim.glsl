@@ -13,7 +13,7 @@
 //
 // To install, copy this file into mpv's folder `shaders` (~/.config/mpv/shaders, on Windows %APPDATA%\mpv\shaders)
 // and add the line
-//     glsl-shaders-append=~~/shaders/Rim.glsl
+//     glsl-shader="~~/shaders/Rim.glsl"
 // to mpv.conf.
 
 //!TEXTURE Rim_row_rim_0w

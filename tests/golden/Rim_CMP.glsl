@@ -13,7 +13,7 @@
 //
 // To install, copy this file into mpv's folder `shaders` (~/.config/mpv/shaders, on Windows %APPDATA%\mpv\shaders)
 // and add the line
-//     glsl-shaders-append=~~/shaders/Rim_CMP.glsl
+//     glsl-shader="~~/shaders/Rim_CMP.glsl"
 // to mpv.conf.
 // Needs compute shaders: Vulkan, Direct3D 11 or OpenGL 4.3. On macOS, or where this one does not run, use Rim.glsl.
 

@@ -13,7 +13,7 @@
 //
 // To install, copy this file into mpv's folder `shaders` (~/.config/mpv/shaders, on Windows %APPDATA%\mpv\shaders)
 // and add the line
-//     glsl-shaders-append=~~/shaders/Steps.glsl
+//     glsl-shader="~~/shaders/Steps.glsl"
 // to mpv.conf.
 
 //!DESC Steps conv 3x1x3x1 + PRelu + Concat + Relu + Slice

@@ -13,7 +13,7 @@
 //
 // To install, copy this file into mpv's folder `shaders` (~/.config/mpv/shaders, on Windows %APPDATA%\mpv\shaders)
 // and add the line
-//     glsl-shaders-append=~~/shaders/Steps_CMP_INSTANT.glsl
+//     glsl-shader="~~/shaders/Steps_CMP_INSTANT.glsl"
 // to mpv.conf.
 // Needs compute shaders: Vulkan, Direct3D 11 or OpenGL 4.3. On macOS, or where this one does not run, use Steps.glsl.
 // Starts at once: the weights are textures. Steps_CMP.glsl is faster once it is compiled.

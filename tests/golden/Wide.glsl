@@ -13,7 +13,7 @@
 //
 // To install, copy this file into mpv's folder `shaders` (~/.config/mpv/shaders, on Windows %APPDATA%\mpv\shaders)
 // and add the line
-//     glsl-shaders-append=~~/shaders/Wide.glsl
+//     glsl-shader="~~/shaders/Wide.glsl"
 // to mpv.conf.
 
 //!DESC Wide one 8x1x1x1 + Relu [1/2]

@@ -13,7 +13,7 @@
 //
 // To install, copy this file into mpv's folder `shaders` (~/.config/mpv/shaders, on Windows %APPDATA%\mpv\shaders)
 // and add the line
-//     glsl-shaders-append=~~/shaders/Wide_CMP_INSTANT.glsl
+//     glsl-shader="~~/shaders/Wide_CMP_INSTANT.glsl"
 // to mpv.conf.
 // Needs compute shaders: Vulkan, Direct3D 11 or OpenGL 4.3. On macOS, or where this one does not run, use Wide.glsl.
 // Starts at once: the weights are textures. Wide_CMP.glsl is faster once it is compiled.
