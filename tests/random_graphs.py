@@ -1,14 +1,17 @@
-"""Small random networks over every operator, sizes and paddings, as graphs and as ONNX models.
+"""Small random networks over every operator, sizes, paddings and names, as graphs and as ONNX models.
 
 `random_graph(seed)` and `random_model(seed)` are the same network; OPERATORS lists what they are made of. Seeds 0 to
-299 use every operator. Every value stays at least MIN_SIDE pixels wide and high for pictures of SIZES, so that
+299 use every operator. Every value stays at least MIN_SIDE pixels wide and high for pictures of `sizes(seed)`, so that
 reflection has something to reflect.
+
+Part of them are narrow or wide, shuffle pixels several times in what becomes one hook pass, and are called what GLSL,
+players or the writer of hook files call something, too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TypeVar, get_args
@@ -66,11 +69,38 @@ Item = TypeVar("Item")
 OPERATORS: tuple[type[Op], ...] = tuple(op for op in get_args(Op) if op not in get_args(Internal))
 """What the networks are made of: everything that a file can hold."""
 SIZES = ((17, 13), (16, 16), (11, 30))
-"""Height and width of pictures that every network takes."""
+"""Height and width of pictures that most networks take."""
+FOLDED_SIZES = ((16, 24), (20, 12), (32, 16))
+"""Of those that begin by folding the picture, as SpaceToDepth takes multiples of its block alone."""
 MIN_SIDE = 5
 MAX_SIDE = 130
 MAX_CHANNELS = 12
+WIDTHS: tuple[tuple[int, ...], ...] = ((1, 2, 3), *[(2, 3, 4, 6, 8)] * 4, (4, 9, 17, 34))
+"""How many channels a network's convolutions give, from narrow to wide."""
+MAX_WEIGHTS = 5000
+"""Of a convolution; its kernel is 1x1 instead, so that no file is long."""
 SUMS: tuple[Op, ...] = (Add(), Sub(), Mul())
+
+
+ODD_NAMES: tuple[str, ...] = (
+    # Words of GLSL, and functions it has
+    *("float", "vec4", "int", "main", "return", "void", "out", "in", "mix", "clamp", "texture", "precision", "input"),
+    # What players define for a pass
+    *("hook", "out_image", "HOOKED", "LUMA", "MAIN", "CHROMA", "frame", "random", "input_size", "target_size"),
+    *("linearize", "HOOKED_pos", "HOOKED_raw", "sg_pos1", "tex_offset", "color"),
+    # What the writer of hook files calls something
+    *("pixel", "result", "pack", "tile", "first", "edge", "source", "padded", "mirror", "erf", "at", "is", "corner"),
+    *("place", "within", "inside", "size", "cell", "image", "region", "texel", "alpha", "sum", "s", "f", "w", "x", "y"),
+    *("input_at", "source_at", "fill_tile", "in_tile", "interior", "term", "taps", "here", "weights", "is420", "of2"),
+)
+"""Names of nodes that could meet another's."""
+ODD_ENDINGS: tuple[str, ...] = (
+    *"abcdefgh",
+    *("x", "_at", "_in", "_sum", "_sum0", "_pack", "_w", "_weights", "_pos", "_raw", "_v2", "_b"),
+)
+"""What makes another odd name of a name."""
+ODD_MODELS = ("HOOKED", "LUMA", "vec4", "gl_model", "2x v1.5+rc", "a - b", "model.glsl", "net_CMP", "Größer", "拡大 x2")
+ODD_INPUTS = ("x", "picture", "source", "HOOKED", "pixel", "is", "LUMA", "a_b", "main")
 
 
 def random_model(seed: int) -> onnx.ModelProto:
@@ -78,28 +108,38 @@ def random_model(seed: int) -> onnx.ModelProto:
     return onnx_write.model(random_graph(seed))
 
 
+def sizes(seed: int) -> tuple[tuple[int, int], ...]:
+    """Height and width of pictures that `random_graph(seed)` takes."""
+    return FOLDED_SIZES if _folds(seed) else SIZES
+
+
+def _folds(seed: int) -> bool:
+    return seed % 8 == 7
+
+
 def random_graph(seed: int) -> Graph:
-    """A valid luma or RGB network of about 10 nodes, for pictures of SIZES at least."""
-    plane: Plane = "rgb" if seed % 3 == 0 else "luma"
-    net = _Net(np.random.default_rng(seed), plane)
-    x = (
-        net.add(Fit((Extent().up_to(net.pick((2, 4))),) * 2), "input", "input", name="fit")
-        if seed % 5 == 0
-        else "input"
-    )
+    """A valid network of about 20 nodes, for pictures of `sizes(seed)` at least."""
+    rng = np.random.default_rng(seed)
+    plane: Plane = "rgb" if seed % 3 == 0 else "chroma" if seed % 12 in (2, 7) else "luma"
+    odd = seed % 2 == 1
+    net = _Net(rng, plane, sizes(seed), odd, input=str(rng.choice(ODD_INPUTS)) if odd else "input")
+    x = net.input
+    if seed % 5 == 0:
+        x = net.add(Fit((Extent().up_to(net.pick((2, 4))),) * 2), net.input, net.input, name="fit")
     fitted = x
-    x = net.conv(x)
+    x = _folded(net, x) if _folds(seed) else net.conv(x)
     for turn in range(net.rng.integers(3, 7)):
         x = BLOCKS[(3 * seed + turn) % len(BLOCKS)](net, x)
     while net.types[x].height.scale < 1 or net.types[x].width.scale < 1:
         x = net.add(Resize((Fraction(2), Fraction(2)), "linear"), x)
-    x = net.conv(x, out=1 if plane == "luma" else 3)
-    x = net.add(Sigmoid(), x) if seed % 2 else x
+    x = net.pick(TAILS)(net, x)
     before, after = net.types[fitted], net.types[x]
     scale = after.height.scale
-    if fitted != "input" and after.area == (before.height.scaled(scale),) * 2:
-        x = net.add(Fit((Extent().scaled(scale),) * 2), x, "input", name="crop")
-    return Graph(f"random{seed}", plane, tuple(net.nodes), x)
+    if fitted != net.input and after.area == (before.height.scaled(scale),) * 2:
+        x = net.add(Fit((Extent().scaled(scale),) * 2), x, net.input, name="crop")
+    x = _own_size(net, x) if plane == "chroma" else x
+    name = f"{net.pick(ODD_MODELS)} {seed}" if seed % 7 == 1 else f"random{seed}"
+    return Graph(name, plane, tuple(net.nodes), x, net.input)
 
 
 @dataclass
@@ -108,29 +148,62 @@ class _Net:
 
     rng: np.random.Generator
     plane: Plane
+    sizes: tuple[tuple[int, int], ...]
+    """Of the pictures that it must take."""
+    odd: bool = False
+    """Whether names are."""
+    input: str = "input"
+    widths: tuple[int, ...] = ()
     nodes: list[Node] = field(default_factory=list)
     types: dict[str, TensorType] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.types["input"] = TensorType(1 if self.plane == "luma" else 3)
+        self.types[self.input] = TensorType(1 if self.plane == "luma" else 3)
+        self.widths = self.pick(WIDTHS)
+
+    @property
+    def out(self) -> int:
+        """Channels of the result."""
+        return {"luma": 1, "chroma": 2, "rgb": 3}[self.plane]
 
     def add(self, op: Op, *inputs: str, name: str = "") -> str:
-        name = name or f"{type(op).__name__.lower()}{len(self.nodes)}"
+        name = name or self.name(op)
         self.types[name] = infer(op, [self.types[value] for value in inputs])
         self.nodes.append(Node(name, op, inputs))
         return name
 
+    def name(self, op: Op) -> str:
+        """One that is free: what the operator is and a number, or an odd one."""
+        plain = f"{type(op).__name__.lower()}{len(self.nodes)}"
+        if not self.odd or self.rng.random() < 0.3:
+            return plain
+        ending = self.pick(ODD_ENDINGS)
+        names = (*ODD_NAMES, *(name + ending for name in (*self.types, plain)))
+        return self.pick(tuple(name for name in names if name not in self.types))
+
     def maybe(self, op: Op, x: str, *more: str) -> str:
-        """The operator's value, or `x` where pictures of SIZES would become too small or too large for the others."""
+        """The operator's value, or `x` where pictures would become too small or too large for the others."""
+        return self.add(op, x, *more) if self.fits(op, x, *more) else x
+
+    def fits(self, op: Op, *inputs: str) -> bool:
         try:
-            type_ = infer(op, [self.types[value] for value in (x, *more)])
-            sides = [
-                extent.at(n) for size in SIZES for extent, n in zip((type_.height, type_.width), size, strict=True)
-            ]
+            return self.takes(infer(op, [self.types[value] for value in inputs]))
         except ValueError:
-            return x
-        fits = min(sides) >= MIN_SIDE and max(sides) <= MAX_SIDE and type_.height.whole and type_.width.whole
-        return self.add(op, x, *more) if fits else x
+            return False
+
+    def takes(self, type_: TensorType) -> bool:
+        """Whether a value is neither too small nor too large, and has a size for every picture."""
+        try:
+            sides = [extent.at(n) for size in self.sizes for extent, n in zip(type_.area, size, strict=True)]
+        except ValueError:
+            return False
+        whole = (type_.height.whole and type_.width.whole) or self.sizes == FOLDED_SIZES
+        return min(sides) >= MIN_SIDE and max(sides) <= MAX_SIDE and whole
+
+    def has_room(self, x: str, factor: int) -> bool:
+        """Whether the value may become so many times larger."""
+        type_ = self.types[x]
+        return self.takes(TensorType(1, type_.height.times(factor), type_.width.times(factor)))
 
     def pick(self, choices: tuple[Item, ...]) -> Item:
         return choices[self.rng.integers(len(choices))]
@@ -149,8 +222,9 @@ class _Net:
 
     def conv(self, x: str, out: int = 0, kernel: int = 0) -> str:
         """A convolution that keeps the size."""
-        kernel = kernel or self.pick((1, 3, 5))
-        weight = self.weights(out or self.pick((2, 3, 4, 6, 8)), self.channels(x), kernel, kernel)
+        kernel, out, channels = kernel or self.pick((1, 3, 5)), out or self.pick(self.widths), self.channels(x)
+        kernel = kernel if out * channels * kernel**2 <= MAX_WEIGHTS else 1
+        weight = self.weights(out, channels, kernel, kernel)
         top, left = (int(n) for n in self.rng.integers(0, kernel, 2))
         pads = (top, left, kernel - 1 - top, kernel - 1 - left)
         return self.add(Conv(weight, self.weights(len(weight)), pads, self.mode(pads)), x)
@@ -161,7 +235,13 @@ class _Net:
         return mode if any(pads) else "zero"
 
     def narrow(self, x: str) -> str:
-        return self.conv(x, out=self.pick((3, 4, 5)), kernel=1) if self.channels(x) > MAX_CHANNELS else x
+        most = max(MAX_CHANNELS, *self.widths)
+        return self.conv(x, out=self.pick((3, 4, 5)), kernel=1) if self.channels(x) > most else x
+
+    def shuffled(self, x: str, channels: int, block: int, between: bool = True) -> str:
+        """A convolution, perhaps something pointwise, and a block of pixels from its channels."""
+        x = self.conv(x, out=channels * block**2)
+        return self.add(DepthToSpace(block), _pointwise(self, x) if between else x)
 
 
 def _pointwise(net: _Net, x: str) -> str:
@@ -219,7 +299,7 @@ def _concat(net: _Net, x: str) -> str:
 
 
 def _channels(net: _Net, x: str) -> str:
-    x = x if net.channels(x) > 1 else net.conv(x)
+    x = x if net.channels(x) > 1 else net.conv(x, out=3)
     c = net.channels(x)
     indices = tuple(int(i) for i in net.rng.integers(0, c, net.pick((1, 3, 5))))
     start = int(net.rng.integers(1, c))
@@ -233,6 +313,77 @@ def _finer(net: _Net, x: str) -> str:
 
 def _coarser(net: _Net, x: str) -> str:
     return net.narrow(net.maybe(SpaceToDepth(2), _finer(net, x)))
+
+
+def _finer_twice_over(net: _Net, x: str) -> str:
+    """Two shuffles of the same block that meet at the finer pixel."""
+    block = net.pick((2, 3))
+    return _two_shuffles(net, x, block, net.pick((1, 2, 5))) if net.has_room(x, block) else x
+
+
+def _two_shuffles(net: _Net, x: str, block: int, channels: int) -> str:
+    left, right = (net.add(op, net.conv(x, out=channels * block**2)) for op in (Relu(), Sigmoid()))
+    shuffled = [net.add(DepthToSpace(block), value) for value in (left, right)]
+    return net.add(net.pick((*SUMS, Concat())), *shuffled)
+
+
+def _pyramid(net: _Net, x: str) -> str:
+    """A block of 4 beside two of 2 that follow one another, as networks with several scales have them."""
+    if not net.has_room(x, 4):
+        return x
+    x = _two_scales(net, x, net.pick((1, 2)))
+    return net.narrow(net.add(SpaceToDepth(2), x)) if net.rng.random() < 0.7 else x
+
+
+def _two_scales(net: _Net, x: str, channels: int) -> str:
+    if net.rng.random() < 0.5:
+        fine = net.shuffled(x, net.pick((1, 2, 3)), 2)
+        fine = net.shuffled(fine, channels, 2)
+    else:
+        fine = net.shuffled(x, 4 * channels, 2)
+        fine = net.add(DepthToSpace(2), _pointwise(net, fine) if net.rng.random() < 0.5 else fine)
+    coarse = net.shuffled(x, channels, 4, between=net.rng.random() < 0.5)
+    return net.add(net.pick(SUMS), *((fine, coarse) if net.rng.random() < 0.5 else (coarse, fine)))
+
+
+def _folded_twice_over(net: _Net, x: str) -> str:
+    """Two values folded, or one value twice, that meet at the coarser pixel."""
+    x = net.shuffled(x, net.pick((1, 2)), 4 if net.has_room(x, 4) else 2) if net.has_room(x, 2) else x
+    return _folded(net, x) if net.has_room(x, 1) and not net.types[x].height.offset else x
+
+
+def _folded(net: _Net, x: str) -> str:
+    """SpaceToDepth in several branches of one value, of the same block or of 4 beside 2 of 2."""
+    if not net.fits(SpaceToDepth(2), x):
+        return net.conv(x)
+    folded = net.add(SpaceToDepth(2), x)
+    turn = net.rng.integers(4 if net.fits(SpaceToDepth(4), x) else 3)
+    if turn == 0:
+        other = net.add(SpaceToDepth(2), x)
+    elif turn == 1:
+        other = net.add(SpaceToDepth(2), _pointwise(net, x))
+    elif turn == 2:
+        other = _pointwise(net, net.add(SpaceToDepth(2), _pointwise(net, x)))
+    else:
+        folded = net.add(SpaceToDepth(2), _pointwise(net, folded))
+        other = net.add(SpaceToDepth(4), x)
+    return net.narrow(net.add(net.pick((*SUMS, Concat())), folded, other))
+
+
+def _shared(net: _Net, x: str) -> str:
+    """One value that several branches read: at the pixel, around it, some of its channels, and shuffled."""
+    c = net.channels(x)
+    branches = [_pointwise(net, x), net.conv(x, out=c), x]
+    if c > 1:
+        part = net.add(Slice(1, c), x)
+        branches.append(net.add(Concat(), part, net.add(Slice(0, 1), x)))
+    if c % 4 == 0 and net.has_room(x, 2):
+        fine = net.add(DepthToSpace(2), x)
+        branches.append(net.add(SpaceToDepth(2), _pointwise(net, fine)))
+    total = branches[0]
+    for branch in branches[1:]:
+        total = net.add(net.pick(SUMS), *((total, branch) if net.rng.random() < 0.5 else (branch, total)))
+    return net.add(Tanh(), total)
 
 
 def _pad(net: _Net, x: str) -> str:
@@ -270,27 +421,73 @@ def _pool(net: _Net, x: str) -> str:
 def _sized(net: _Net, x: str) -> str:
     """To a size that is not the value's own times a factor, nor so many pixels more."""
     own, k = net.types[x].area, net.pick((2, 3, 4))
+    if not all(size.whole for size in own):
+        return x
     resize = net.pick((True, False))
     sizes = tuple(net.pick((size.up_to(k), size.over(k).times(k + resize))) for size in own)
     height, width = (mine if (size - mine).constant else size for size, mine in zip(sizes, own, strict=True))
     area = (height, width)
     missing = [size - mine for size, mine in zip(area, own, strict=True)]
-    if all(rest.constant or (resize and not rest.rest) for rest in missing):
+    in_proportion = all(size == mine.scaled(size.scale / mine.scale) for size, mine in zip(area, own, strict=True))
+    if all(rest.constant or (resize and not rest.rest) for rest in missing) or (resize and in_proportion):
         return x  # a Pad, or a Resize by factors
     if resize:
         filter, coordinates = net.pick((("linear", "half_pixel"), ("linear", "align_corners"), ("cubic", "asymmetric")))
-        return net.maybe(Resize(area, filter, coordinates), x, "input")  # type: ignore[arg-type]
+        return net.maybe(Resize(area, filter, coordinates), x, net.input)  # type: ignore[arg-type]
     down, right = (fixed(0) if rest.constant else net.pick((fixed(0), rest.over(2), fixed(-1))) for rest in missing)
+    if not _crops((down, right), missing):
+        # What crops in front and pads behind is two nodes in ONNX, which stay two.
+        down, right = (fixed(0) if side == fixed(-1) else side for side in (down, right))
     op = Fit(area, (down, right), net.pick(get_args(PadMode)))
-    crops = all(_never_above(side) for side in (down, right, missing[0] - down, missing[1] - right))
-    return net.maybe(replace(op, mode="edge") if crops else op, x, "input")
+    return net.maybe(replace(op, mode="edge") if _crops((down, right), missing) else op, x, net.input)
 
 
-def _never_above(extent: Extent) -> bool:
-    return all(extent.at(n) <= 0 for n in range(1, 100))
+def _crops(before: Sequence[Extent], missing: Sequence[Extent]) -> bool:
+    """Whether a Fit adds pixels on no side, whatever the size."""
+    behind = [rest - side for side, rest in zip(before, missing, strict=True)]
+    return all(side.at(n) <= 0 for side in (*before, *behind) for n in range(1, 100))
+
+
+def _own_size(net: _Net, x: str) -> str:
+    """The value at the picture's size."""
+    own, wanted = net.types[x].area, net.types[net.input].area
+    missing = [size - mine for size, mine in zip(wanted, own, strict=True)]
+    if all(rest.constant for rest in missing):
+        bottom, right = (int(rest.offset) for rest in missing)
+        return net.add(Pad((0, 0, bottom, right), "edge"), x) if own != wanted else x
+    factors = (1 / own[0].scale, 1 / own[1].scale)
+    if all(mine.scaled(factor) == size for mine, factor, size in zip(own, factors, wanted, strict=True)):
+        return net.add(Resize(factors, "linear"), x)
+    return net.add(Resize(wanted, "linear"), x, net.input)
 
 
 BLOCKS: tuple[Callable[[_Net, str], str], ...] = (
     *(_pointwise, _strided, _transposed, _residual, _squeeze_and_excite, _gate, _normalised, _concat, _channels),
-    *(_finer, _coarser, _pad, _resize, _pool, _sized),
+    *(_finer, _coarser, _pad, _resize, _pool, _sized, _finer_twice_over, _pyramid, _folded_twice_over, _shared),
 )
+
+
+def _plain_tail(net: _Net, x: str) -> str:
+    x = net.conv(x, out=net.out)
+    return net.add(Sigmoid(), x) if net.rng.random() < 0.5 else x
+
+
+def _shuffled_tail(net: _Net, x: str) -> str:
+    block = net.pick((2, 3, 4))
+    return net.shuffled(x, net.out, block) if net.has_room(x, block) else _plain_tail(net, x)
+
+
+def _joined_tail(net: _Net, x: str) -> str:
+    block = net.pick((2, 3))
+    if not net.has_room(x, block):
+        return _plain_tail(net, x)
+    left, right = net.shuffled(x, net.out, block), net.shuffled(x, net.out, block)
+    return net.add(net.pick(SUMS), left, right)
+
+
+def _pyramid_tail(net: _Net, x: str) -> str:
+    return _two_scales(net, x, net.out) if net.has_room(x, 4) else _plain_tail(net, x)
+
+
+TAILS: tuple[Callable[[_Net, str], str], ...] = (_plain_tail, _plain_tail, _shuffled_tail, _joined_tail, _pyramid_tail)
+"""What gives the plane; half of them in several shuffles."""

@@ -14,7 +14,7 @@ from shadergen.ir import reference
 from shadergen.ir.dump import dump
 from shadergen.ir.graph import Graph, verify
 from shadergen.sources import load, save
-from tests.random_graphs import OPERATORS, SIZES, random_graph, random_model
+from tests.random_graphs import OPERATORS, random_graph, random_model, sizes
 
 SEEDS = range(300)
 GROUPS = [range(first, first + 30) for first in SEEDS[::30]]
@@ -25,7 +25,7 @@ def test_the_reference_is_onnxruntime(seeds: range) -> None:
     for seed in seeds:
         graph = random_graph(seed)
         session = onnxruntime.InferenceSession(random_model(seed).SerializeToString())
-        size = SIZES[seed % len(SIZES)]
+        size = sizes(seed)[seed % 3]
         image = np.random.default_rng(seed).random((graph.input_type.channels, *size), np.float32)
         expected = session.run(None, {graph.input: image[None]})[0][0]
         actual = reference.evaluate(graph, image)[graph.output]
@@ -61,7 +61,7 @@ def _plain(value: Any) -> Any:
 def test_they_use_every_operator() -> None:
     graphs = [random_graph(seed) for seed in SEEDS]
     assert {type(node.op) for graph in graphs for node in graph.nodes} == set(OPERATORS)
-    assert {graph.plane for graph in graphs} == {"luma", "rgb"}
+    assert {graph.plane for graph in graphs} == {"luma", "chroma", "rgb"}
     for graph in graphs:
         verify(graph)
 

@@ -53,6 +53,7 @@ from shadergen.ir.ops import (
 )
 from shadergen.judge.stimuli import stimuli
 from shadergen.runtime.compare import RGBA32F, compare
+from shadergen.runtime.images import SITINGS
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.sources import load
 from shadergen.target import Stage, Target
@@ -76,13 +77,14 @@ pytestmark = pytest.mark.usefixtures("gl")
 def assert_is_reference(gl: moderngl.Context, graph: Graph, target: Target, sizes: tuple[tuple[int, int], ...]) -> None:
     """The picture with rgba32f storage; errors relative to the picture's range, as random networks have any."""
     text = hookfile.format(compiler.compile(graph, target))
-    plane = {"luma": "LUMA", "rgb": "MAIN"}[graph.plane]
+    plane = {"luma": "LUMA", "chroma": "CHROMA", "rgb": "MAIN"}[graph.plane]
     channels = graph.output_channels
     with Runner(gl, hookfile.parse(text), storage="rgba32f") as runner:
         for case in stimuli(graph.plane, sizes):
             width, height = case.size
             expected = reference.evaluate(graph, case.image)[graph.output]
-            result = runner.run(Frame(case.planes, full_range=True), (64 * width, 64 * height), stop_after=plane)
+            frame = Frame(case.planes, siting=SITINGS[case.siting] if case.siting else (0.0, 0.0), full_range=True)
+            result = runner.run(frame, (64 * width, 64 * height), stop_after=plane)
             assert all(run.ran for run in result.passes), [run.reason for run in result.passes if not run.ran]
             scale = np.float32(max(1.0, np.abs(expected).max()))
             comparison = compare(result.planes[plane][:channels] / scale, expected / scale)
@@ -216,7 +218,7 @@ def test_an_operator(gl: moderngl.Context, number: int) -> None:
 
 @pytest.mark.parametrize("seed", range(300 if ALL_SEEDS else 24))
 def test_a_random_network(gl: moderngl.Context, seed: int) -> None:
-    height, width = random_graphs.SIZES[seed % len(random_graphs.SIZES)]
+    height, width = random_graphs.sizes(seed)[seed % 3]
     for target in WAYS if ALL_SEEDS else (WAYS[seed % 4],):
         assert_is_reference(gl, random_graphs.random_graph(seed), target, ((width, height),))
 
