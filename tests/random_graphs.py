@@ -20,7 +20,7 @@ import numpy as np
 import onnx
 
 from shadergen.ir.extent import Extent, fixed
-from shadergen.ir.graph import Graph, Node, Plane
+from shadergen.ir.graph import Graph, Node, Plane, Record
 from shadergen.ir.infer import infer
 from shadergen.ir.ops import (
     Add,
@@ -72,6 +72,8 @@ SIZES = ((17, 13), (16, 16), (11, 30))
 """Height and width of pictures that most networks take."""
 FOLDED_SIZES = ((16, 24), (20, 12), (32, 16))
 """Of those that begin by folding the picture, as SpaceToDepth takes multiples of its block alone."""
+TINY_SIZES = ((1, 1), (1, 7), (2, 2), (3, 2), (17, 13))
+"""Of those for any size: everything is near a border, and a row or column is the first and the last."""
 MIN_SIDE = 5
 MAX_SIDE = 130
 MAX_CHANNELS = 12
@@ -96,10 +98,18 @@ ODD_NAMES: tuple[str, ...] = (
 """Names of nodes that could meet another's."""
 ODD_ENDINGS: tuple[str, ...] = (
     *"abcdefgh",
-    *("x", "_at", "_in", "_sum", "_sum0", "_pack", "_w", "_weights", "_pos", "_raw", "_v2", "_b"),
+    *("x", "_at", "_at", "_at", "_in", "_sum", "_sum0", "_pack", "_w", "_weights", "_pos", "_raw", "_v2", "_b"),
 )
 """What makes another odd name of a name."""
 ODD_MODELS = ("HOOKED", "LUMA", "vec4", "gl_model", "2x v1.5+rc", "a - b", "model.glsl", "net_CMP", "Größer", "拡大 x2")
+ODD_LICENCES = (
+    "CC0-1.0",
+    "CC BY 4.0 */ #endif",
+    "© {{ name }} {% raw %} 100%d",
+    "MIT // !HOOK MAIN",
+    "ends in \\",
+    "}",
+)
 ODD_INPUTS = ("x", "picture", "source", "HOOKED", "pixel", "is", "LUMA", "a_b", "main")
 
 
@@ -117,29 +127,39 @@ def _folds(seed: int) -> bool:
     return seed % 8 == 7
 
 
-def random_graph(seed: int) -> Graph:
-    """A valid network of about 20 nodes, for pictures of `sizes(seed)` at least."""
+def random_graph(seed: int, *, any_size: bool = False) -> Graph:
+    """A valid network of about 20 nodes, for pictures of `sizes(seed)` at least.
+
+    With `any_size` a luma network for every picture, down to a single pixel, whose result is within 0..1, as the bounds
+    of `verify` want it.
+    """
     rng = np.random.default_rng(seed)
-    plane: Plane = "rgb" if seed % 3 == 0 else "chroma" if seed % 12 in (2, 7) else "luma"
-    odd = seed % 2 == 1
-    net = _Net(rng, plane, sizes(seed), odd, input=str(rng.choice(ODD_INPUTS)) if odd else "input")
+    plane: Plane = "luma"
+    if not any_size:
+        plane = "rgb" if seed % 3 == 0 else "chroma" if seed % 12 in (2, 7) else "luma"
+    odd, folds = seed % 2 == 1, _folds(seed) and not any_size
+    pictures = TINY_SIZES if any_size else sizes(seed)
+    net = _Net(rng, plane, pictures, odd, input=str(rng.choice(ODD_INPUTS)) if odd else "input")
     x = net.input
     if seed % 5 == 0:
         x = net.add(Fit((Extent().up_to(net.pick((2, 4))),) * 2), net.input, net.input, name="fit")
     fitted = x
-    x = _folded(net, x) if _folds(seed) else net.conv(x)
+    x = _folded(net, x) if folds else net.conv(x)
     for turn in range(net.rng.integers(3, 7)):
         x = BLOCKS[(3 * seed + turn) % len(BLOCKS)](net, x)
-    while net.types[x].height.scale < 1 or net.types[x].width.scale < 1:
-        x = net.add(Resize((Fraction(2), Fraction(2)), "linear"), x)
+    while min(side.scale for side in net.types[x].area) < 1:
+        down, right = (Fraction(2 if side.scale < 1 else 1) for side in net.types[x].area)
+        x = net.add(Resize((down, right), "linear"), x)
     x = net.pick(TAILS)(net, x)
+    x = net.add(Sigmoid(), x) if any_size else x
     before, after = net.types[fitted], net.types[x]
     scale = after.height.scale
     if fitted != net.input and after.area == (before.height.scaled(scale),) * 2:
         x = net.add(Fit((Extent().scaled(scale),) * 2), x, net.input, name="crop")
     x = _own_size(net, x) if plane == "chroma" else x
     name = f"{net.pick(ODD_MODELS)} {seed}" if seed % 7 == 1 else f"random{seed}"
-    return Graph(name, plane, tuple(net.nodes), x, net.input)
+    record = Record(net.pick(ODD_LICENCES) if odd else "MIT", sha256=f"{seed:064x}")
+    return Graph(name, plane, tuple(net.nodes), x, net.input, record)
 
 
 @dataclass
@@ -162,6 +182,10 @@ class _Net:
         self.widths = self.pick(WIDTHS)
 
     @property
+    def any_size(self) -> bool:
+        return self.sizes == TINY_SIZES
+
+    @property
     def out(self) -> int:
         """Channels of the result."""
         return {"luma": 1, "chroma": 2, "rgb": 3}[self.plane]
@@ -175,11 +199,9 @@ class _Net:
     def name(self, op: Op) -> str:
         """One that is free: what the operator is and a number, or an odd one."""
         plain = f"{type(op).__name__.lower()}{len(self.nodes)}"
-        if not self.odd or self.rng.random() < 0.3:
-            return plain
-        ending = self.pick(ODD_ENDINGS)
-        names = (*ODD_NAMES, *(name + ending for name in (*self.types, plain)))
-        return self.pick(tuple(name for name in names if name not in self.types))
+        similar = self.pick((self.input, *self.types, plain)) + self.pick(ODD_ENDINGS)
+        chosen = self.pick((plain, self.pick(ODD_NAMES), self.pick(ODD_NAMES), similar)) if self.odd else plain
+        return chosen if chosen not in self.types else plain
 
     def maybe(self, op: Op, x: str, *more: str) -> str:
         """The operator's value, or `x` where pictures would become too small or too large for the others."""
@@ -197,13 +219,16 @@ class _Net:
             sides = [extent.at(n) for size in self.sizes for extent, n in zip(type_.area, size, strict=True)]
         except ValueError:
             return False
-        whole = (type_.height.whole and type_.width.whole) or self.sizes == FOLDED_SIZES
-        return min(sides) >= MIN_SIDE and max(sides) <= MAX_SIDE and whole
+        whole = all(size.whole for size in type_.area) or self.sizes == FOLDED_SIZES
+        return min(sides) >= (1 if self.any_size else MIN_SIDE) and max(sides) <= MAX_SIDE and whole
+
+    def whole(self, x: str) -> bool:
+        """Whether the value has a size for pictures of any size."""
+        return all(size.whole for size in self.types[x].area)
 
     def has_room(self, x: str, factor: int) -> bool:
         """Whether the value may become so many times larger."""
-        type_ = self.types[x]
-        return self.takes(TensorType(1, type_.height.times(factor), type_.width.times(factor)))
+        return self.fits(Resize((Fraction(factor), Fraction(factor)), "nearest"), x)
 
     def pick(self, choices: tuple[Item, ...]) -> Item:
         return choices[self.rng.integers(len(choices))]
@@ -265,6 +290,8 @@ def _strided(net: _Net, x: str) -> str:
 
 
 def _transposed(net: _Net, x: str) -> str:
+    if not net.whole(x):
+        return x  # behind it, half of a size is not the same as half of it rounded down
     c = net.channels(x)
     group = net.pick(tuple(g for g in (1, 2, 3) if c % g == 0))
     kernel, strides = (net.pick((2, 3, 4)), net.pick((2, 4, 5))), (2, net.pick((1, 2)))
@@ -389,7 +416,8 @@ def _shared(net: _Net, x: str) -> str:
 def _pad(net: _Net, x: str) -> str:
     mode: PadMode = net.pick(get_args(PadMode))
     value = net.pick((0.0, 0.25)) if mode == "zero" else 0.0
-    top, left, bottom, right = (int(n) for n in net.rng.integers(-2, 4, 4))
+    least = 0 if net.any_size else -2  # of a single pixel nothing can be cropped
+    top, left, bottom, right = (int(n) for n in net.rng.integers(least, 4, 4))
     return net.maybe(Pad((top, left, bottom, right), mode, value), x)
 
 
@@ -420,9 +448,9 @@ def _pool(net: _Net, x: str) -> str:
 
 def _sized(net: _Net, x: str) -> str:
     """To a size that is not the value's own times a factor, nor so many pixels more."""
-    own, k = net.types[x].area, net.pick((2, 3, 4))
-    if not all(size.whole for size in own):
+    if not net.whole(x):
         return x
+    own, k = net.types[x].area, net.pick((2, 3, 4))
     resize = net.pick((True, False))
     sizes = tuple(net.pick((size.up_to(k), size.over(k).times(k + resize))) for size in own)
     height, width = (mine if (size - mine).constant else size for size, mine in zip(sizes, own, strict=True))

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,19 +23,31 @@ from shadergen.ir.ops import Clip, Concat, Conv, Op, PRelu, Relu, Slice
 from shadergen.lint import glslang_compiler, lint_text
 from shadergen.lint.glsltext import shared_bytes, without_comments
 from shadergen.target import VARIANTS, Target
-from tests.nets import PLANES, c_model, packs_of_two_passes, random_conv, random_graph
+from tests.nets import PLANES, c_model, packs_of_two_passes, random_conv
+from tests.random_graphs import random_graph
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
 
 GRAPHS = [
     *(c_model(plane, filters=filters) for plane in PLANES for filters in (6, 9)),
-    *(random_graph(seed) for seed in range(16)),
+    *(random_graph(seed) for seed in range(8)),
     packs_of_two_passes(),
 ]
+C_MODELS = [graph.name for graph in GRAPHS[:6]]
 CASES = [(graph, target) for graph in GRAPHS for target in VARIANTS]
 IDS = [f"{graph.name}{target.suffix}" for graph, target in CASES]
 every_case = pytest.mark.parametrize(("graph", "target"), CASES, ids=IDS)
+
+
+@cache
+def _compiled(case: int) -> HookFile:
+    return compiler.compile(*CASES[case])
+
+
+def file_of(graph: Graph, target: Target) -> HookFile:
+    """The file of one of CASES, compiled once for all tests."""
+    return _compiled(IDS.index(f"{graph.name}{target.suffix}"))
 
 
 def text_of(graph: Graph, target: Target) -> str:
@@ -47,21 +60,28 @@ def text_of(graph: Graph, target: Target) -> str:
 
 @every_case
 def test_the_text_reads_back_as_the_same_file(graph: Graph, target: Target) -> None:
-    file = compiler.compile(graph, target)
+    file = file_of(graph, target)
     assert hookfile.parse(hookfile.format(file)) == file
 
 
 @every_case
 def test_lint_has_nothing_to_say(graph: Graph, target: Target) -> None:
-    expected = {"extension-directive"} if target.precision == "fp16" else set()  # why the fp16 file is one of its own
-    assert {finding.rule for finding in lint_text(text_of(graph, target))} <= expected
+    expected = known_findings(graph)
+    if target.precision == "fp16":
+        expected |= {"extension-directive"}  # why the fp16 file is one of its own
+    assert {finding.rule for finding in lint_text(hookfile.format(file_of(graph, target)))} <= expected
+
+
+def known_findings(graph: Graph) -> set[str]:
+    """Rules of lint that a file may break: a random network may be wide, and four times as large in between."""
+    return set() if graph.name in C_MODELS else {"texture-extent"}
 
 
 @every_case
 def test_what_is_saved_is_bound_later_and_is_the_file_s_own(graph: Graph, target: Target) -> None:
-    file = compiler.compile(graph, target)
+    file = file_of(graph, target)
     saves = [block.save for block in file.passes]
-    prefix = f"{graph.name}{target.suffix}_"
+    prefix = "".join(f"{word}_" for word in re.findall("[A-Za-z0-9]+", f"{graph.name}{target.suffix}"))
     for index, save in enumerate(saves[:-1]):
         if save is None:
             assert graph.plane == "chroma", "chroma is brought to luma's size first"
@@ -77,7 +97,7 @@ def test_what_is_saved_is_bound_later_and_is_the_file_s_own(graph: Graph, target
 
 @every_case
 def test_players_limits(graph: Graph, target: Target) -> None:
-    for block in compiler.compile(graph, target).passes:
+    for block in file_of(graph, target).passes:
         assert 1 <= len(block.binds) <= 12
         assert len(set(block.binds)) == len(block.binds)
         for rpn in (block.width, block.height, block.when):
@@ -91,30 +111,31 @@ def test_players_limits(graph: Graph, target: Target) -> None:
 
 @every_case
 def test_components(graph: Graph, target: Target) -> None:
-    *saved, last = compiler.compile(graph, target).passes
+    *saved, last = file_of(graph, target).passes
     assert last.components == {"luma": 1, "chroma": 2, "rgb": None}[graph.plane]
     assert {block.components for block in saved if block.save} == {4}
 
 
 @every_case
 def test_extensions_only_for_fp16(graph: Graph, target: Target) -> None:
-    assert ("#extension" in text_of(graph, target)) == (target.precision == "fp16")
-    assert "#version" not in text_of(graph, target)
+    assert ("#extension" in hookfile.format(file_of(graph, target))) == (target.precision == "fp16")
+    assert "#version" not in hookfile.format(file_of(graph, target))
 
 
 @every_case
 def test_a_header_that_says_everything(graph: Graph, target: Target) -> None:
-    header = compiler.compile(graph, target).header
+    header = file_of(graph, target).header
     file = f"{graph.name}{target.suffix}.glsl"
-    stated = (file, graph.plane, target.stage, target.precision, "MIT", graph.record.sha256, __version__)
+    stated = (file, graph.plane, target.stage, target.precision, graph.record.licence, graph.record.sha256, __version__)
     for words in (*stated, "glsl-shaders-append", "multiply-adds"):
+        assert words, "empty words are in any header"
         assert words in header, words
     assert all(line.startswith("//") or not line for line in header.splitlines())
 
 
 @every_case
 def test_the_same_text_twice(graph: Graph, target: Target) -> None:
-    assert text_of(graph, target) == text_of(graph, target)
+    assert text_of(graph, target) == hookfile.format(file_of(graph, target))
 
 
 def test_the_same_text_in_another_process() -> None:
@@ -150,7 +171,7 @@ def test_an_upscaler_stays_off_unless_the_picture_is_enlarged(plane: str, target
 
 
 def test_a_filter_of_one_size_always_runs() -> None:
-    graph = next(graph for graph in map(random_graph, range(9)) if graph.nodes[-1].op.__class__.__name__ == "Sigmoid")
+    graph = net(("a", conv(1, 8), "input"), ("b", Relu(), "a"), ("c", conv(8, 1), "b"))
     assert all(block.when is None for block in compiler.compile(graph, Target()).passes)
 
 
@@ -335,7 +356,7 @@ def test_fused_files_are_sound(graph: Graph) -> None:
     file, planned = compiler.compile(graph, target), compiler.plan(graph, target)
     text = hookfile.format(file)
     assert hookfile.parse(text) == file
-    assert not lint_text(text)
+    assert {finding.rule for finding in lint_text(text)} <= known_findings(graph)
     own = [block for block in file.passes if f"{graph.name} " in str(block.desc)][-len(planned.passes) :]
     for block, scheduled in zip(own, planned.passes, strict=True):
         assert block.compute is not None
@@ -360,7 +381,7 @@ def test_a_tile_in_fp16_holds_what_a_texture_would() -> None:
 @every_case
 def test_tables_are_where_they_are_needed(graph: Graph, target: Target) -> None:
     """Each has one name in the file, is bound by a pass after it, and read there."""
-    file = compiler.compile(graph, target)
+    file = file_of(graph, target)
     tables = [block for block in file.blocks if isinstance(block, UserTexture)]
     names = [table.name for table in tables]
     assert len(set(names)) == len(names)
@@ -372,7 +393,7 @@ def test_tables_are_where_they_are_needed(graph: Graph, target: Target) -> None:
         assert (table.format, table.filter, len(table.size)) == ("rgba32f", "NEAREST", 2)
         assert len(table.data) == 16 * table.size[0] * table.size[1]
     rims = any("is_at(" in block.body for block in file.passes)
-    assert bool(tables) == (target.weights == "texture" or rims)
+    assert bool(tables) == (compiler.plan(graph, target).starts_at_once or rims)
 
 
 def test_weights_in_a_texture_are_not_in_the_code() -> None:

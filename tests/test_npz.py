@@ -25,10 +25,11 @@ from hypothesis import strategies as st
 from shadergen.errors import ModelError, ShadergenError
 from shadergen.ir.dump import dump
 from shadergen.ir.graph import Graph, Plane, Record
-from shadergen.ir.ops import Conv, PRelu, Stored
+from shadergen.ir.ops import Stored
 from shadergen.sources import cmodel, load, save
 from shadergen.sources.npz.schema import SCHEMAS
-from tests.nets import PLANES, c_model, random_graph
+from tests.nets import PLANES, c_model
+from tests.random_graphs import random_graph
 
 Arrays = dict[str, npt.NDArray[Any]]
 ROOT = Path(__file__).parents[1]
@@ -38,10 +39,8 @@ def weights(graph: Graph) -> Arrays:
     """Every array of a graph, by its name in the file."""
     arrays: Arrays = {}
     for node in graph.nodes:
-        if isinstance(node.op, Conv):
-            arrays |= {f"{node.name}.weight": node.op.weight, f"{node.name}.bias": node.op.bias}
-        elif isinstance(node.op, PRelu):
-            arrays[f"{node.name}.slope"] = node.op.slope
+        found = {field.name: getattr(node.op, field.name) for field in fields(node.op)}
+        arrays |= {f"{node.name}.{name}": value for name, value in found.items() if isinstance(value, np.ndarray)}
     return arrays
 
 
@@ -335,7 +334,7 @@ def test_too_few_convolutions() -> None:
 
 def native(path: Path, edit: Callable[[dict[str, Any]], object] = lambda document: None) -> Path:
     """A valid native file but for what `edit` does to the JSON document."""
-    save(random_graph(4), path)
+    save(c_model(), path)
     arrays = contents(path)
     document = json.loads(str(arrays["graph"]))
     edit(document)
@@ -406,7 +405,7 @@ NATIVE: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
 
 
 def test_a_native_file_is_read_when_nothing_is_changed(tmp_path: Path) -> None:
-    assert dump(load(native(tmp_path / "good.npz"))) == dump(random_graph(4))
+    assert dump(load(native(tmp_path / "good.npz"))) == dump(c_model())
 
 
 @pytest.mark.parametrize(("edit", "message"), NATIVE, ids=[message for _, message in NATIVE])
@@ -451,7 +450,7 @@ def test_a_graph_that_is_no_document(text: npt.NDArray[Any], message: str, tmp_p
 @pytest.mark.parametrize("depth", [*range(880, 1000, 3), 5000])
 def test_deeply_nested_attributes(depth: int, tmp_path: Path) -> None:
     """Reading stops at Python's limit on nesting, printing must not hit it a little earlier."""
-    save(random_graph(4), tmp_path / "a.npz")
+    save(c_model(), tmp_path / "a.npz")
     document = str(contents(tmp_path / "a.npz")["graph"])
     nested = re.sub('"pads": [^]]*]', f'"pads": {"[" * depth}{"]" * depth}', document, count=1)
     complaint(write(tmp_path / "bad.npz", {"graph": np.array(nested)}))
