@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -13,9 +14,14 @@ from shadergen.ir.ops import (
     Clip,
     Concat,
     Conv,
+    DepthToSpace,
     Op,
     Relu,
+    Sigmoid,
     Slice,
+    SpaceToDepth,
+    Sub,
+    Tanh,
 )
 from shadergen.sources import cmodel
 
@@ -61,3 +67,100 @@ def packs_of_two_passes() -> Graph:
     )
     listed = tuple(Node(name, op, tuple(inputs.split())) for name, op, inputs in nodes)
     return Graph("packs", "luma", listed, "sum", record=RECORD)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Networks whose hook files did not compile once
+
+
+def shuffles_that_meet() -> Graph:
+    """Two DepthToSpace of the same block, joined at the finer pixel: in a fragment pass both find their place."""
+    return _net(
+        "Meet",
+        *(("a", _conv(1, 4), "input"), ("relu", Relu(), "a"), ("left", DepthToSpace(2), "relu")),
+        *(("b", _conv(1, 4, 1), "input"), ("gate", Sigmoid(), "b"), ("right", DepthToSpace(2), "gate")),
+        *(("sum", Add(), "left right"), ("last", Sigmoid(), "sum")),
+    )
+
+
+def two_scales() -> Graph:
+    """A block of 4 at the picture's size beside one of 2 at twice its size, as LapSRN has them."""
+    return _net(
+        "Scales",
+        *(("a", _conv(1, 8), "input"), ("relu", Relu(), "a"), ("b", _conv(8, 8), "relu")),
+        *(("twice", DepthToSpace(2), "b"), ("c", _conv(2, 4), "twice"), ("fine", DepthToSpace(2), "c")),
+        *(("d", _conv(8, 16), "relu"), ("coarse", DepthToSpace(4), "d")),
+        *(("sum", Add(), "coarse fine"), ("last", Sigmoid(), "sum")),
+    )
+
+
+def block_of_blocks() -> Graph:
+    """A block of 2 of a block of 2 beside one of 4: the same pixels in another order."""
+    return _net(
+        "Blocks",
+        *(("a", _conv(1, 16), "input"), ("relu", Relu(), "a"), ("inner", DepthToSpace(2), "relu")),
+        *(("clip", Clip(0, 2), "inner"), ("twice", DepthToSpace(2), "clip")),
+        *(("b", _conv(1, 16, 1), "input"), ("tanh", Tanh(), "b"), ("once", DepthToSpace(4), "tanh")),
+        *(("sum", Sub(), "twice once"), ("last", Sigmoid(), "sum")),
+    )
+
+
+def folded_twice() -> Graph:
+    """Two SpaceToDepth of one value, each with something pointwise behind it, in one pass."""
+    return _net(
+        "Folded",
+        *(("a", _conv(1, 8), "input"), ("fine", DepthToSpace(2), "a"), ("b", _conv(2, 2), "fine")),
+        *(("one", SpaceToDepth(2), "b"), ("relu", Relu(), "one"), ("two", SpaceToDepth(2), "b")),
+        *(("tanh", Tanh(), "two"), ("sum", Add(), "relu tanh"), ("c", _conv(8, 1), "sum"), ("last", Sigmoid(), "c")),
+    )
+
+
+def input_folded_twice() -> Graph:
+    """Two SpaceToDepth of the picture itself in one pass; for even sizes."""
+    return _net(
+        "Picture",
+        *(("one", SpaceToDepth(2), "input"), ("relu", Relu(), "one"), ("two", SpaceToDepth(2), "input")),
+        *(("tanh", Tanh(), "two"), ("sum", Add(), "relu tanh"), ("fine", DepthToSpace(2), "sum")),
+    )
+
+
+def name_of_a_position() -> Graph:
+    """A node called `input_at` behind SpaceToDepth of the input, which reads at `input_at_0`; for even sizes."""
+    return _net(
+        "Position",
+        *(("folded", SpaceToDepth(2), "input"), ("input_at", Tanh(), "folded"), ("clip", Clip(0, 1), "input_at")),
+        ("fine", DepthToSpace(2), "clip"),
+    )
+
+
+def name_of_a_function() -> Graph:
+    """A value called `is`, read at the pixel `is_at` before a rim asks `is_at()`."""
+    return _net(
+        "Function",
+        *(("a", _conv(1, 8, 5), "input"), ("is", Relu(), "a"), ("tanh", Tanh(), "is")),
+        *(("b", _conv(1, 8), "input"), ("c", _conv(8, 8), "b"), ("sum", Add(), "c tanh"), ("relu", Relu(), "sum")),
+        *(("d", _conv(8, 1), "relu"), ("e", _conv(8, 1), "is"), ("both", Add(), "d e"), ("last", Sigmoid(), "both")),
+    )
+
+
+ONCE_BROKEN: dict[str, Callable[[], Graph]] = {
+    net.__name__: net
+    for net in (
+        *(shuffles_that_meet, two_scales, block_of_blocks, folded_twice, input_folded_twice),
+        *(name_of_a_position, name_of_a_function),
+    )
+}
+EVEN_SIZES = {"input_folded_twice", "name_of_a_position"}
+"""Which of them take pictures of even sizes alone."""
+
+
+def _conv(channels: int, out: int, kernel: int = 3) -> Conv:
+    """Of the same size; the same numbers for the same shape."""
+    weight, bias = random_conv(np.random.default_rng(channels * out), channels, out, kernel)
+    return Conv(weight, bias, (kernel // 2,) * 2 + (kernel // 2,) * 2)
+
+
+def _net(name: str, *nodes: tuple[str, Op, str]) -> Graph:
+    """A luma network of nodes, each a name, an operator and the names of its inputs; the last is the output."""
+    listed = tuple(Node(node, op, tuple(inputs.split())) for node, op, inputs in nodes)
+    return Graph(name, "luma", listed, listed[-1].name, record=RECORD)

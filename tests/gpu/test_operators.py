@@ -58,7 +58,7 @@ from shadergen.runtime.runner import Frame, Runner
 from shadergen.sources import load
 from shadergen.target import Stage, Target
 from tests import random_graphs
-from tests.nets import random_conv
+from tests.nets import EVEN_SIZES, ONCE_BROKEN, random_conv
 from tests.systems import FULL, SYSTEMS
 
 WAYS = (
@@ -210,6 +210,21 @@ def test_an_operator(gl: moderngl.Context, number: int) -> None:
     graph = list(OPERATORS.values())[number]
     for target in (WAYS[number % 4], WAYS[(number + 1) % 4]):
         assert_is_reference(gl, graph, target, SIZES)
+
+
+@pytest.mark.parametrize("name", ONCE_BROKEN)
+def test_a_network_whose_file_did_not_compile_once(gl: moderngl.Context, name: str) -> None:
+    sizes = ((16, 12), (2, 4)) if name in EVEN_SIZES else ((17, 13), (1, 1), (5, 4))
+    for target in (*WAYS, Target("compute", fuse=True)):
+        assert_is_reference(gl, ONCE_BROKEN[name](), target, sizes)
+
+
+@pytest.mark.usefixtures("real_libplacebo")
+@pytest.mark.parametrize("name", ONCE_BROKEN)
+def test_a_network_whose_file_did_not_compile_once_in_fp16(name: str) -> None:
+    sizes = ((16, 12),) if name in EVEN_SIZES else ((17, 13),)
+    report = verify.verify(ONCE_BROKEN[name](), Target("compute", "fp16"), runner="libplacebo", sizes=sizes)
+    assert report.status == "passed", [check.comparison for check in report.checks]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
