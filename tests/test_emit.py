@@ -410,15 +410,13 @@ FRACTION = re.compile(r"\d*\.\d+")
 
 
 def test_tables_count_among_the_textures_of_a_pass() -> None:
-    """With rims, 10 packs and HOOKED are one too many for fragment passes, or nothing is composed there."""
+    """With rims, 10 packs and HOOKED are one too many for fragment passes, so nothing is composed there."""
+    composed = {}
     for filters in (32, 36, 40):
-        try:
-            file = compiler.compile(c_model(filters=filters), Target())
-        except TargetError as error:
-            assert filters == 40
-            assert "found 13 textures to bind" in str(error)  # noqa: PT017
-        else:
-            assert max(len(block.binds) for block in file.passes) <= 12
+        file = compiler.compile(c_model(filters=filters), Target())
+        assert max(len(block.binds) for block in file.passes) <= 12
+        composed[filters] = any("Rim" in str(block.desc) for block in file.passes)
+    assert composed == {32: True, 36: True, 40: False}
 
 
 # ---------------------------------------------------------------------------------------------------------------------

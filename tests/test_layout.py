@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadergen.ir.types import TensorType
-from shadergen.storage.layout import LANES, Layout, Texture, grid, lanes
+from shadergen.storage.layout import Layout, Texture, grid, lanes
 
 SHAPES = {1: (1, 1), 2: (2, 1), 3: (3, 1), 4: (2, 2), 5: (3, 2), 6: (3, 2), 7: (4, 2), 8: (4, 2), 9: (3, 3)} | {
     10: (4, 3),
@@ -83,7 +83,3 @@ def test_unpack_undoes_putting_channels_into_their_cells(
 def test_too_few_cells_for_the_packs() -> None:
     with pytest.raises(AssertionError, match="there must be a cell for every pack"):
         Texture("x", "x", TensorType(32), 0, 8, 2, 2)
-
-
-def test_there_are_four_lanes() -> None:
-    assert LANES == "xyzw"

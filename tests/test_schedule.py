@@ -160,7 +160,7 @@ def test_depth_to_space_is_in_the_last_pass() -> None:
     assert [type(step) for step in last.steps] == [ConvStep]
     assert isinstance(last.block_steps[0], LaneStep)
     assert schedule(c_model(), FRAGMENT).passes[-1].shuffle == 1
-    assert isinstance(schedule(c_model(), FRAGMENT).passes[-1].steps[0], DepthToSpaceStep | ReadStep)
+    assert isinstance(schedule(c_model(), FRAGMENT).passes[-1].steps[0], DepthToSpaceStep)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
