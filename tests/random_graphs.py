@@ -306,6 +306,8 @@ def _residual(net: _Net, x: str) -> str:
 
 
 def _squeeze_and_excite(net: _Net, x: str) -> str:
+    if any(side.scale.denominator > 2 for side in net.types[x].area):
+        return x  # a mean is made of blocks of 32 pixels, and no size may be less than 1/64 of the input's
     c = net.channels(x)
     inner = net.add(Relu(), net.add(Conv(net.weights(3, c, 1, 1), net.weights(3)), net.add(GlobalAveragePool(), x)))
     return net.add(Mul(), x, net.add(Sigmoid(), net.add(Conv(net.weights(c, 3, 1, 1), net.weights(c)), inner)))
