@@ -107,7 +107,7 @@ ODD_LICENCES = (
     "CC BY 4.0 */ #endif",
     "© {{ name }} {% raw %} 100%d",
     "MIT // !HOOK MAIN",
-    "ends in \\",
+    "see LICENSE; all rights reserved",
     "}",
 )
 ODD_INPUTS = ("x", "picture", "source", "HOOKED", "pixel", "is", "LUMA", "a_b", "main")

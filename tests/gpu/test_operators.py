@@ -52,8 +52,8 @@ from shadergen.ir.ops import (
     takes_size,
 )
 from shadergen.judge.stimuli import stimuli
+from shadergen.runtime.colour import SITINGS
 from shadergen.runtime.compare import RGBA32F, compare
-from shadergen.runtime.images import SITINGS
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.sources import load
 from shadergen.target import Stage, Target
