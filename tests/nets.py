@@ -121,6 +121,7 @@ def input_folded_twice() -> Graph:
         "Picture",
         *(("one", SpaceToDepth(2), "input"), ("relu", Relu(), "one"), ("two", SpaceToDepth(2), "input")),
         *(("tanh", Tanh(), "two"), ("sum", Add(), "relu tanh"), ("fine", DepthToSpace(2), "sum")),
+        ("last", Sigmoid(), "fine"),
     )
 
 
