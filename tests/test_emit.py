@@ -127,7 +127,7 @@ def test_a_header_that_says_everything(graph: Graph, target: Target) -> None:
     header = file_of(graph, target).header
     file = f"{graph.name}{target.suffix}.glsl"
     stated = (file, graph.plane, target.stage, target.precision, graph.record.licence, graph.record.sha256, __version__)
-    for words in (*stated, "glsl-shaders-append", "multiply-adds"):
+    for words in (*stated, "glsl-shader=", "multiply-adds"):
         assert words, "empty words are in any header"
         assert words in header, words
     assert all(line.startswith("//") or not line for line in header.splitlines())

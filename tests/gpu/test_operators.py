@@ -51,6 +51,7 @@ from shadergen.ir.ops import (
     Sub,
     takes_size,
 )
+from shadergen.judge import verify
 from shadergen.judge.stimuli import stimuli
 from shadergen.runtime.colour import SITINGS
 from shadergen.runtime.compare import RGBA32F, compare
