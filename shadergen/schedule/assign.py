@@ -1,0 +1,76 @@
+"""Which kernel computes which convolution of a pass, and whether for any pack of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shadergen.errors import TargetError
+from shadergen.ir.graph import Node
+from shadergen.ir.ops import Conv, Pointwise, Rim
+from shadergen.kernels.choose import choose, price
+from shadergen.kernels.kernel import Plan, Source, Task
+from shadergen.schedule.hookpass import prefix
+from shadergen.schedule.section import Section, Setting
+from shadergen.schedule.steps import Sampling
+
+Assignment = tuple[dict[str, Plan], bool]
+"""A plan for each convolution by its node, and whether the pass's code is for any pack of the result."""
+
+
+def assigned(section: Section) -> Assignment:
+    """The plans of a pass. Raises TargetError where no kernel can within the limits."""
+    setting = section.setting
+    convs = [node for node in section.nodes if isinstance(node.op, Conv)]
+    able = [kernel.any_pack for kernel in setting.kernels]
+    uniform = _is_uniform(section)
+    if not convs:
+        return {}, uniform and all(able)
+    found: list[tuple[tuple[Plan, ...], bool]] = []
+    for any_pack in (True, False) if uniform and any(able) else (False,):
+        tasks = [_task(setting, node, section.demand[node.name], any_pack) for node in convs]
+        plans = _preferred(setting, tasks) or choose(tasks, setting.kernels, setting.limits)
+        found += [(plans, any_pack)] if plans else []
+        if found and all(able):
+            break  # code for any pack is shorter, and comes first
+    if not found:
+        names = ", ".join(kernel.name for kernel in setting.kernels)
+        where = f"{setting.graph.name}: node {convs[0].name!r}"
+        raise TargetError(where, f"found no kernel that computes it within the limits (of {names})")
+    plans, any_pack = min(found, key=lambda item: sum(price(plan, setting.limits) for plan in item[0]))
+    return dict(zip((node.name for node in convs), plans, strict=True)), any_pack
+
+
+def _preferred(setting: Setting, tasks: Sequence[Task]) -> tuple[Plan, ...] | None:
+    """Plans of the kernel that the target names; None where it names none, or that one cannot."""
+    named = [kernel for kernel in setting.kernels if kernel.name == setting.target.kernel]
+    return choose(tasks, named, setting.limits)
+
+
+def _task(setting: Setting, node: Node, packs: tuple[int, ...], any_pack: bool) -> Task:
+    assert isinstance(node.op, Conv)
+    value = node.inputs[0]
+    given = value == setting.graph.input
+    layout = None if given else setting.layouts.get(value, setting.form.layout(setting.target))
+    source = Source(value, setting.types[value], layout, given or value in setting.layouts)
+    label = f"{prefix(setting.graph, setting.target)}_{node.name}"
+    return Task(node.name, label, node.op, source, packs, setting.types[node.name], any_pack, setting.target.precision)
+
+
+def _is_uniform(section: Section) -> bool:
+    """Whether the pass does the same with every pack of its result, of which there are several."""
+    if section.writes is None or section.writes.packs == 1:
+        return False
+    packs = section.writes.type.packs
+    return all(_is_alike_for_all_packs(section, node, packs) for node in section.nodes)
+
+
+def _is_alike_for_all_packs(section: Section, node: Node, packs: int) -> bool:
+    """Whether a node gives each pack of its value, of which there are `packs`, from the same pack of its operands."""
+    types = section.setting.types
+    if types[node.name].packs != packs:
+        return False
+    if isinstance(node.op, Conv | Rim | Sampling):
+        return True
+    read = [name for name in node.inputs if name not in section.computed]
+    given = section.setting.graph.input
+    return isinstance(node.op, Pointwise) and all(name != given and types[name].packs == packs for name in read)
