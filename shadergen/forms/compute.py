@@ -13,15 +13,13 @@ from typing import ClassVar
 
 from shadergen.forms.form import Body, Filling, Form, Result
 from shadergen.glsl.addressing import RESULT
+from shadergen.glsl.index import Index
 from shadergen.glsl.pixels import Pixel
 from shadergen.hookfile import Compute as Directive
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Pair
 from shadergen.storage.layout import Layout, Texture
 from shadergen.target import Target
-
-Cell = tuple[int, int] | tuple[str, str]
-"""A column and a row, known now or as expressions."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,8 @@ def _outputs(body: Body) -> Iterator[Output]:
         results = body.results[number * count : (number + 1) * count]
         if any(result.steps for result in results) or body.passes_alpha:
             for place, result in enumerate(results):
-                at = _moved(pixel.times((body.shuffle, body.shuffle)), _place(place, body.shuffle))
+                x, y = _place(place, body.shuffle)
+                at = _moved(pixel.times((body.shuffle, body.shuffle)), (Index.number(x), Index.number(y)))
                 cells = _scaled("at", _grid(body))
                 stores = ((_moved(cells, cell), texel) for cell, texel in _cells(body, result))
                 yield Output(at, result.steps, tuple(stores))
@@ -118,11 +117,12 @@ def _output(body: Body, pixel: Pixel, results: Sequence[Result]) -> Output:
     stores = []
     for place, result in enumerate(results):
         x, y = _place(place, body.shuffle)
-        stores += [((x * columns, y * rows), cell, texel) for cell, texel in _cells(body, result)]
+        for (column, row), texel in _cells(body, result):
+            stores.append((Index.number(x * columns).plus(column), Index.number(y * rows).plus(row), texel))
     if len(stores) == 1:
-        ((_, cell, texel),) = stores
-        return Output("", (), ((_moved(first, cell), texel),))
-    return Output(first, (), tuple((_moved(_moved("at", pixel_), cell), texel) for pixel_, cell, texel in stores))
+        ((column, row, texel),) = stores
+        return Output("", (), ((_moved(first, (column, row)), texel),))
+    return Output(first, (), tuple((_moved("at", (column, row)), texel) for column, row, texel in stores))
 
 
 def _grid(body: Body) -> Pair:
@@ -130,16 +130,17 @@ def _grid(body: Body) -> Pair:
     return (body.writes.columns, body.writes.rows) if body.writes else (1, 1)
 
 
-def _cells(body: Body, result: Result) -> Iterator[tuple[Cell, str]]:
-    """The texels of a pixel of the result, each with its cell."""
+def _cells(body: Body, result: Result) -> Iterator[tuple[tuple[Index, Index], str]]:
+    """The texels of a pixel of the result, each with the column and row of its cell."""
     if body.writes is None:
-        yield (0, 0), result.texels[0]
+        yield (Index(), Index()), result.texels[0]
     elif body.at.any_pack:
         columns = body.writes.columns
-        yield (f"{RESULT} % {columns}", f"{RESULT} / {columns}"), result.texels[0]
+        yield (Index.of(f"{RESULT} % {columns}"), Index.of(f"{RESULT} / {columns}")), result.texels[0]
     else:
         for number, texel in enumerate(result.texels):
-            yield body.writes.cell(body.writes.first + number), texel
+            column, row = body.writes.cell(body.writes.first + number)
+            yield (Index.number(column), Index.number(row)), texel
 
 
 def _place(number: int, block: int) -> Pair:
@@ -147,9 +148,9 @@ def _place(number: int, block: int) -> Pair:
     return number % block, number // block
 
 
-def _moved(at: str, cell: Cell) -> str:
-    """A position and a number of columns and rows, which are known now or expressions."""
-    return at if cell == (0, 0) else f"{at} + ivec2({cell[0]}, {cell[1]})"
+def _moved(at: str, cell: tuple[Index, Index]) -> str:
+    """A position that lies so many columns and rows from another."""
+    return at if cell == (Index(), Index()) else f"{at} + ivec2({cell[0]}, {cell[1]})"
 
 
 def _scaled(at: str, grid: Pair) -> str:
