@@ -14,6 +14,7 @@ import numpy as np
 
 from shadergen import compiler, hookfile
 from shadergen.emit import emit
+from shadergen.emit.plane import PLANES
 from shadergen.errors import NoDeviceError, ShadergenError
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph
@@ -120,7 +121,7 @@ def _on_gl(
 
 def _check_gl(schedule: Schedule, gl: Runner, storage: Storage, frame: Stimulus, layers: bool) -> Check:
     graph = schedule.graph
-    plane = {"luma": "LUMA", "chroma": "CHROMA", "rgb": "MAIN"}[graph.plane]
+    plane = PLANES[graph.plane].hook
     siting = SITINGS[frame.siting] if frame.siting else (0.0, 0.0)
     textures = [texture for group in schedule.textures.values() for texture in group] if layers else []
     values = reference.evaluate(graph, frame.image)
