@@ -66,10 +66,15 @@ class _Scope:
         """The steps for all of the invocation's pixels."""
         return tuple(self._step(step, self.at.pixels, self.at, 0, above=False) for step in self.scheduled.steps)
 
-    @property
-    def _results(self) -> Iterator[tuple[Pixel, int]]:
-        """The result's pixels, as number `place` of what a shuffle makes of each of the invocation's, row by row."""
-        yield from ((pixel, place) for pixel in self.at.pixels for place in range(self.scheduled.shuffle**2))
+    def above(self) -> Iterator[tuple[tuple[Written, ...], tuple[str, ...]]]:
+        """For each pixel of the result, row by row within each of the invocation's, the steps above a shuffle and what
+        is stored: a texel for each pack that the code has registers for."""
+        for pixel in self.at.pixels:
+            for place in range(self.scheduled.shuffle**2):
+                at = replace(self.at, names=self.at.names.scope())
+                steps = () if self._last else self.scheduled.block_steps
+                written = tuple(self._step(step, (pixel,), at, place, above=True) for step in steps)
+                yield written, tuple(self._texels(pixel, at, place))
 
     @property
     def _last(self) -> LaneStep | None:
@@ -77,28 +82,15 @@ class _Scope:
         steps = self.scheduled.block_steps
         return steps[0] if len(steps) == 1 and isinstance(steps[0], LaneStep) else None
 
-    def written_above(self) -> tuple[tuple[Written, ...], ...]:
-        """The steps above a shuffle, for each pixel of the result."""
-        return tuple(self._above(pixel, place) for pixel, place in self._results)
-
-    def _above(self, pixel: Pixel, place: int) -> tuple[Written, ...]:
-        at = replace(self.at, names=self.at.names.scope())
-        steps = () if self._last else self.scheduled.block_steps
-        return tuple(self._step(step, (pixel,), at, place, above=True) for step in steps)
-
-    def texels(self) -> tuple[tuple[str, ...], ...]:
-        """What is stored for each pixel of the result: a texel for each pack that the code has registers for."""
-        return tuple(tuple(self._texels(pixel, place)) for pixel, place in self._results)
-
-    def _texels(self, pixel: Pixel, place: int) -> Iterator[str]:
+    def _texels(self, pixel: Pixel, at: Addressing, place: int) -> Iterator[str]:
         writes, facts = self.scheduled.writes, plane.PLANES[self.schedule.graph.plane]
         packs = range(writes.first, writes.first + writes.packs) if writes else (0,)
-        for index, pack in enumerate(packs[:1] if self.at.any_pack else packs):
+        for index, pack in enumerate(packs[:1] if at.any_pack else packs):
             if self._last:
-                parts = lanes.parts(self._last, index, pixel, self.at, place)
+                parts = lanes.parts(self._last, index, pixel, at, place)
                 yield lanes.vec4(parts) if writes else facts.texel(", ".join(parts))
             else:
-                register = self.at.register(self.scheduled.root, pack, pixel)
+                register = at.register(self.scheduled.root, pack, pixel)
                 yield register if writes else facts.texel(f"{register}.{facts.lanes}")
 
     def _step(self, step: Step, pixels: Sequence[Pixel], at: Addressing, place: int, above: bool) -> Written:
@@ -131,8 +123,8 @@ def write_pass(
     functions = Names(file_names(bound(schedule, scheduled)))
     hook = _Scope(schedule, scheduled, _addressing(schedule, scheduled, functions))
     filler = _Scope(schedule, tile.source, _addressing(schedule, tile.source, functions, fills=True)) if tile else None
-    filled, steps, above = filler.written() if filler else (), hook.written(), hook.written_above()
-    every = (*filled, *steps, *(written for place in above for written in place))
+    filled, steps, above = filler.written() if filler else (), hook.written(), tuple(hook.above())
+    every = (*filled, *steps, *(step for written, _ in above for step in written))
     blocks = _blocks(every)
 
     def texts(written: Sequence[Written]) -> tuple[str, ...]:
@@ -142,7 +134,7 @@ def write_pass(
         functions=_functions(schedule, scheduled, every),
         extensions=_extensions(scheduled),
         steps=texts(steps),
-        results=tuple(Result(texts(place), texels) for place, texels in zip(above, hook.texels(), strict=True)),
+        results=tuple(Result(texts(written), texels) for written, texels in above),
         shuffle=scheduled.shuffle,
         at=hook.at,
         dispatch=scheduled.dispatch,
