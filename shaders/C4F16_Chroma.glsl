@@ -20,7 +20,7 @@
 //!DESC C4F16_Chroma is the chroma subsampled
 //!HOOK CHROMA
 //!BIND HOOKED
-//!SAVE C4F16_Chroma_is420
+//!SAVE C4F16_Chroma_0_is420
 //!WIDTH HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < * 1 +
 //!HEIGHT 1
 //!COMPONENTS 4
@@ -34,7 +34,7 @@ vec4 hook() {
 //!BIND HOOKED
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
 // OFFSET ALIGN moves HOOKED_pos by the chroma siting, whatever it is, so that each texel lies on one of luma.
@@ -49,7 +49,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_blocks_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is
 // exact; at 2 the bilinear sample lies between four and is their average. Chroma was interpolated onto luma's pixels.
@@ -85,7 +85,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_blocks_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is
 // exact; at 2 the bilinear sample lies between four and is their average. Chroma was interpolated onto luma's pixels.
@@ -121,7 +121,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_blocks_2
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is
 // exact; at 2 the bilinear sample lies between four and is their average. Chroma was interpolated onto luma's pixels.
@@ -158,7 +158,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_conv0_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -260,7 +260,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_conv0_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -362,7 +362,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_conv0_2
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -464,7 +464,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_conv0_3
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -567,7 +567,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu1_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -694,7 +694,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu1_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -821,7 +821,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu1_2
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -948,7 +948,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu1_3
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -1075,7 +1075,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu2_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -1202,7 +1202,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu2_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -1329,7 +1329,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu2_2
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -1456,7 +1456,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu2_3
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -1583,7 +1583,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu3_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -1710,7 +1710,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu3_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -1837,7 +1837,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu3_2
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -1964,7 +1964,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu3_3
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -2091,7 +2091,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu4_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -2218,7 +2218,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu4_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -2345,7 +2345,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu4_2
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -2472,7 +2472,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_relu4_3
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -2600,7 +2600,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_skip_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -2732,7 +2732,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_skip_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -2864,7 +2864,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_skip_2
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -2996,7 +2996,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_skip_3
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -3127,7 +3127,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_conv6_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -3251,7 +3251,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_conv6_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -3374,7 +3374,7 @@ vec4 hook() {
 //!BIND C4F16_Chroma_conv6_1
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
-//!WHEN C4F16_Chroma_is420.w 1 >
+//!WHEN C4F16_Chroma_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is

@@ -22,7 +22,7 @@
 //!DESC C4F16_Chroma is the chroma subsampled
 //!HOOK CHROMA
 //!BIND HOOKED
-//!SAVE C4F16_Chroma_CMP_INSTANT_is420
+//!SAVE C4F16_Chroma_CMP_INSTANT_0_is420
 //!WIDTH HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < * 1 +
 //!HEIGHT 1
 //!COMPONENTS 4
@@ -36,7 +36,7 @@ vec4 hook() {
 //!BIND HOOKED
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
-//!WHEN C4F16_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F16_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
 // OFFSET ALIGN moves HOOKED_pos by the chroma siting, whatever it is, so that each texel lies on one of luma.
@@ -51,7 +51,7 @@ vec4 hook() {
 //!SAVE C4F16_Chroma_CMP_INSTANT_blocks
 //!WIDTH HOOKED.w 3 * 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F16_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F16_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 48 8 16 8
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is
@@ -100,7 +100,7 @@ void hook() {
 //!SAVE C4F16_Chroma_CMP_INSTANT_conv0
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
-//!WHEN C4F16_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F16_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 128 32 16 8
 // A texel or zero, without a branch around the fetch
@@ -284,7 +284,7 @@ afbcb13bc754ba3bf75a44bd74b418bd8fb43dbed86ecebbf8c1143e6e1cdbbdc188883d609d70bc
 //!SAVE C4F16_Chroma_CMP_INSTANT_relu1
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
-//!WHEN C4F16_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F16_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 128 32 16 8
 // A texel or zero, without a branch around the fetch
@@ -478,7 +478,7 @@ void hook() {
 //!SAVE C4F16_Chroma_CMP_INSTANT_relu2
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
-//!WHEN C4F16_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F16_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 128 32 16 8
 // A texel or zero, without a branch around the fetch
@@ -672,7 +672,7 @@ void hook() {
 //!SAVE C4F16_Chroma_CMP_INSTANT_relu3
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
-//!WHEN C4F16_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F16_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 128 32 16 8
 // A texel or zero, without a branch around the fetch
@@ -866,7 +866,7 @@ void hook() {
 //!SAVE C4F16_Chroma_CMP_INSTANT_relu4
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
-//!WHEN C4F16_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F16_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 128 32 16 8
 // A texel or zero, without a branch around the fetch
@@ -1061,7 +1061,7 @@ void hook() {
 //!SAVE C4F16_Chroma_CMP_INSTANT_skip
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
-//!WHEN C4F16_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F16_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 128 32 16 8
 // A texel or zero, without a branch around the fetch
@@ -1274,7 +1274,7 @@ void hook() {
 //!BIND C4F16_Chroma_CMP_INSTANT_conv6_0w
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
-//!WHEN C4F16_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F16_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
 //!COMPUTE 128 32 16 8

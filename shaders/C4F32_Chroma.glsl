@@ -20,7 +20,7 @@
 //!DESC C4F32_Chroma is the chroma subsampled
 //!HOOK CHROMA
 //!BIND HOOKED
-//!SAVE C4F32_Chroma_is420
+//!SAVE C4F32_Chroma_0_is420
 //!WIDTH HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < * 1 +
 //!HEIGHT 1
 //!COMPONENTS 4
@@ -34,7 +34,7 @@ vec4 hook() {
 //!BIND HOOKED
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
 // OFFSET ALIGN moves HOOKED_pos by the chroma siting, whatever it is, so that each texel lies on one of luma.
@@ -49,7 +49,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_blocks_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is
 // exact; at 2 the bilinear sample lies between four and is their average. Chroma was interpolated onto luma's pixels.
@@ -85,7 +85,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_blocks_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is
 // exact; at 2 the bilinear sample lies between four and is their average. Chroma was interpolated onto luma's pixels.
@@ -121,7 +121,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_blocks_2
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is
 // exact; at 2 the bilinear sample lies between four and is their average. Chroma was interpolated onto luma's pixels.
@@ -158,7 +158,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv0_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -260,7 +260,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv0_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -362,7 +362,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv0_2
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -464,7 +464,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv0_3
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -566,7 +566,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv0_4
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -668,7 +668,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv0_5
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -770,7 +770,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv0_6
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -872,7 +872,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv0_7
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -979,7 +979,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu1_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -1194,7 +1194,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu1_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -1409,7 +1409,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu1_2
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -1624,7 +1624,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu1_3
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -1839,7 +1839,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu1_4
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -2054,7 +2054,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu1_5
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -2269,7 +2269,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu1_6
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -2484,7 +2484,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu1_7
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -2699,7 +2699,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu2_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -2914,7 +2914,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu2_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -3129,7 +3129,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu2_2
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -3344,7 +3344,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu2_3
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -3559,7 +3559,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu2_4
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -3774,7 +3774,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu2_5
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -3989,7 +3989,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu2_6
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -4204,7 +4204,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu2_7
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -4419,7 +4419,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu3_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -4634,7 +4634,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu3_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -4849,7 +4849,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu3_2
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -5064,7 +5064,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu3_3
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -5279,7 +5279,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu3_4
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -5494,7 +5494,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu3_5
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -5709,7 +5709,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu3_6
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -5924,7 +5924,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu3_7
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -6139,7 +6139,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu4_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -6354,7 +6354,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu4_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -6569,7 +6569,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu4_2
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -6784,7 +6784,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu4_3
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -6999,7 +6999,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu4_4
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -7214,7 +7214,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu4_5
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -7429,7 +7429,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu4_6
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -7644,7 +7644,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_relu4_7
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -7859,7 +7859,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv6_relu4_whole_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -8335,7 +8335,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv6_relu4_whole_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -8811,7 +8811,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv6_conv0_whole_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -9023,7 +9023,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv6_conv0_whole_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
@@ -9241,7 +9241,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv6_relu4_rim_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
 bool is_at(int p, int n, int at) {
@@ -9328,7 +9328,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv6_relu4_rim_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
 bool is_at(int p, int n, int at) {
@@ -9404,7 +9404,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv6_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 vec4 hook() {
     ivec2 pixel = ivec2(C4F32_Chroma_conv6_relu4_whole_0_pos * vec2(ivec2(C4F32_Chroma_conv6_relu4_whole_0_size)));
@@ -9438,7 +9438,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_conv6_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 vec4 hook() {
     ivec2 pixel = ivec2(C4F32_Chroma_conv6_relu4_whole_1_pos * vec2(ivec2(C4F32_Chroma_conv6_relu4_whole_1_size)));
@@ -9472,7 +9472,7 @@ vec4 hook() {
 //!BIND C4F32_Chroma_conv6_1
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
-//!WHEN C4F32_Chroma_is420.w 1 >
+//!WHEN C4F32_Chroma_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is

@@ -21,7 +21,7 @@
 //!DESC C4F32_Chroma is the chroma subsampled
 //!HOOK CHROMA
 //!BIND HOOKED
-//!SAVE C4F32_Chroma_CMP_is420
+//!SAVE C4F32_Chroma_CMP_0_is420
 //!WIDTH HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < * 1 +
 //!HEIGHT 1
 //!COMPONENTS 4
@@ -35,7 +35,7 @@ vec4 hook() {
 //!BIND HOOKED
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
-//!WHEN C4F32_Chroma_CMP_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
 // OFFSET ALIGN moves HOOKED_pos by the chroma siting, whatever it is, so that each texel lies on one of luma.
@@ -50,7 +50,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_CMP_blocks
 //!WIDTH HOOKED.w 3 * 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_CMP_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 48 8 16 8
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is
@@ -93,7 +93,7 @@ void hook() {
 //!SAVE C4F32_Chroma_CMP_conv0
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h
-//!WHEN C4F32_Chroma_CMP_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 128 16 16 8
 // A texel or zero, without a branch around the fetch
@@ -571,7 +571,7 @@ void hook() {
 //!SAVE C4F32_Chroma_CMP_relu1
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h
-//!WHEN C4F32_Chroma_CMP_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 128 16 16 8
 // A texel or zero, without a branch around the fetch
@@ -1682,7 +1682,7 @@ void hook() {
 //!SAVE C4F32_Chroma_CMP_relu2
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h
-//!WHEN C4F32_Chroma_CMP_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 128 16 16 8
 // A texel or zero, without a branch around the fetch
@@ -2793,7 +2793,7 @@ void hook() {
 //!SAVE C4F32_Chroma_CMP_relu3
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h
-//!WHEN C4F32_Chroma_CMP_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 128 16 16 8
 // A texel or zero, without a branch around the fetch
@@ -3904,7 +3904,7 @@ void hook() {
 //!SAVE C4F32_Chroma_CMP_relu4
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h
-//!WHEN C4F32_Chroma_CMP_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 128 16 16 8
 // A texel or zero, without a branch around the fetch
@@ -5023,7 +5023,7 @@ void hook() {
 //!BIND C4F32_Chroma_CMP_conv6_relu4_rim_0w
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
-//!WHEN C4F32_Chroma_CMP_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
 //!COMPUTE 64 16 16 8

@@ -22,7 +22,7 @@
 //!DESC C4F32_Chroma is the chroma subsampled
 //!HOOK CHROMA
 //!BIND HOOKED
-//!SAVE C4F32_Chroma_CMP_INSTANT_is420
+//!SAVE C4F32_Chroma_CMP_INSTANT_0_is420
 //!WIDTH HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < * 1 +
 //!HEIGHT 1
 //!COMPONENTS 4
@@ -36,7 +36,7 @@ vec4 hook() {
 //!BIND HOOKED
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
-//!WHEN C4F32_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
 // OFFSET ALIGN moves HOOKED_pos by the chroma siting, whatever it is, so that each texel lies on one of luma.
@@ -51,7 +51,7 @@ vec4 hook() {
 //!SAVE C4F32_Chroma_CMP_INSTANT_blocks
 //!WIDTH HOOKED.w 3 * 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C4F32_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 48 8 16 8
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is
@@ -100,7 +100,7 @@ d0803bbcea64783b28822c3d90fb813a16c57aba743814bbf846c73b390f213b4b0fa2bab2baaf39
 //!SAVE C4F32_Chroma_CMP_INSTANT_conv0
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h
-//!WHEN C4F32_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 256 32 16 8
 // A texel or zero, without a branch around the fetch
@@ -284,7 +284,7 @@ a05c043cffaf163d870cd6bd1e6a1dbc2901423d805d8dbded4b6fbe5ea3aebdafa8ac3de9c3423d
 //!SAVE C4F32_Chroma_CMP_INSTANT_relu1
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h
-//!WHEN C4F32_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 256 32 16 8
 // A texel or zero, without a branch around the fetch
@@ -478,7 +478,7 @@ void hook() {
 //!SAVE C4F32_Chroma_CMP_INSTANT_relu2
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h
-//!WHEN C4F32_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 256 32 16 8
 // A texel or zero, without a branch around the fetch
@@ -672,7 +672,7 @@ void hook() {
 //!SAVE C4F32_Chroma_CMP_INSTANT_relu3
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h
-//!WHEN C4F32_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 256 32 16 8
 // A texel or zero, without a branch around the fetch
@@ -866,7 +866,7 @@ void hook() {
 //!SAVE C4F32_Chroma_CMP_INSTANT_relu4
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h
-//!WHEN C4F32_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 256 32 16 8
 // A texel or zero, without a branch around the fetch
@@ -1074,7 +1074,7 @@ c756beb9105293b8624b1139a1c4de39955699bb56495dbbc12fd13afac811bc514a413ad628eeba
 //!BIND C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
-//!WHEN C4F32_Chroma_CMP_INSTANT_is420.w 1 >
+//!WHEN C4F32_Chroma_CMP_INSTANT_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
 //!COMPUTE 128 32 16 8

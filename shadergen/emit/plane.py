@@ -48,7 +48,7 @@ def when(schedule: Schedule) -> Rpn | None:
 
 
 def _flag(schedule: Schedule) -> str:
-    return f"{schedule.prefix}_is420"
+    return f"{schedule.prefix}_0_is420"  # no value has a word that is a number
 
 
 def passes_in_front(schedule: Schedule) -> tuple[HookPass, ...]:

@@ -20,7 +20,7 @@
 //!DESC C1F2_Chroma is the chroma subsampled
 //!HOOK CHROMA
 //!BIND HOOKED
-//!SAVE C1F2_Chroma_is420
+//!SAVE C1F2_Chroma_0_is420
 //!WIDTH HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < * 1 +
 //!HEIGHT 1
 //!COMPONENTS 4
@@ -34,7 +34,7 @@ vec4 hook() {
 //!BIND HOOKED
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
-//!WHEN C1F2_Chroma_is420.w 1 >
+//!WHEN C1F2_Chroma_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
 // OFFSET ALIGN moves HOOKED_pos by the chroma siting, whatever it is, so that each texel lies on one of luma.
@@ -49,7 +49,7 @@ vec4 hook() {
 //!SAVE C1F2_Chroma_blocks_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C1F2_Chroma_is420.w 1 >
+//!WHEN C1F2_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is
 // exact; at 2 the bilinear sample lies between four and is their average. Chroma was interpolated onto luma's pixels.
@@ -85,7 +85,7 @@ vec4 hook() {
 //!SAVE C1F2_Chroma_blocks_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C1F2_Chroma_is420.w 1 >
+//!WHEN C1F2_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is
 // exact; at 2 the bilinear sample lies between four and is their average. Chroma was interpolated onto luma's pixels.
@@ -121,7 +121,7 @@ vec4 hook() {
 //!SAVE C1F2_Chroma_blocks_2
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C1F2_Chroma_is420.w 1 >
+//!WHEN C1F2_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is
 // exact; at 2 the bilinear sample lies between four and is their average. Chroma was interpolated onto luma's pixels.
@@ -158,7 +158,7 @@ vec4 hook() {
 //!SAVE C1F2_Chroma_conv0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C1F2_Chroma_is420.w 1 >
+//!WHEN C1F2_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 vec4 hook() {
     ivec2 pixel = ivec2(C1F2_Chroma_blocks_0_pos * vec2(ivec2(C1F2_Chroma_blocks_0_size)));
@@ -197,7 +197,7 @@ vec4 hook() {
 //!SAVE C1F2_Chroma_relu1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C1F2_Chroma_is420.w 1 >
+//!WHEN C1F2_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 vec4 hook() {
     ivec2 pixel = ivec2(C1F2_Chroma_conv0_pos * vec2(ivec2(C1F2_Chroma_conv0_size)));
@@ -229,7 +229,7 @@ vec4 hook() {
 //!SAVE C1F2_Chroma_skip
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C1F2_Chroma_is420.w 1 >
+//!WHEN C1F2_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 vec4 hook() {
     ivec2 pixel = ivec2(C1F2_Chroma_relu1_pos * vec2(ivec2(C1F2_Chroma_relu1_size)));
@@ -264,7 +264,7 @@ vec4 hook() {
 //!SAVE C1F2_Chroma_conv3_0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C1F2_Chroma_is420.w 1 >
+//!WHEN C1F2_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 vec4 hook() {
     ivec2 pixel = ivec2(C1F2_Chroma_skip_pos * vec2(ivec2(C1F2_Chroma_skip_size)));
@@ -292,7 +292,7 @@ vec4 hook() {
 //!SAVE C1F2_Chroma_conv3_1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C1F2_Chroma_is420.w 1 >
+//!WHEN C1F2_Chroma_0_is420.w 1 >
 //!COMPONENTS 4
 vec4 hook() {
     ivec2 pixel = ivec2(C1F2_Chroma_skip_pos * vec2(ivec2(C1F2_Chroma_skip_size)));
@@ -322,7 +322,7 @@ vec4 hook() {
 //!BIND C1F2_Chroma_conv3_1
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
-//!WHEN C1F2_Chroma_is420.w 1 >
+//!WHEN C1F2_Chroma_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is

@@ -21,7 +21,7 @@
 //!DESC C1F2_Chroma is the chroma subsampled
 //!HOOK CHROMA
 //!BIND HOOKED
-//!SAVE C1F2_Chroma_CMP_FP16_is420
+//!SAVE C1F2_Chroma_CMP_FP16_0_is420
 //!WIDTH HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < * 1 +
 //!HEIGHT 1
 //!COMPONENTS 4
@@ -35,7 +35,7 @@ vec4 hook() {
 //!BIND HOOKED
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
-//!WHEN C1F2_Chroma_CMP_FP16_is420.w 1 >
+//!WHEN C1F2_Chroma_CMP_FP16_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
 // OFFSET ALIGN moves HOOKED_pos by the chroma siting, whatever it is, so that each texel lies on one of luma.
@@ -50,7 +50,7 @@ vec4 hook() {
 //!SAVE C1F2_Chroma_CMP_FP16_blocks
 //!WIDTH HOOKED.w 3 * 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C1F2_Chroma_CMP_FP16_is420.w 1 >
+//!WHEN C1F2_Chroma_CMP_FP16_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 48 8 16 8
 // Luma by position, so that it may have been doubled: `ratio` texels of it per pixel of the source. At 1 the texel is
@@ -93,7 +93,7 @@ void hook() {
 //!SAVE C1F2_Chroma_CMP_FP16_conv0
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C1F2_Chroma_CMP_FP16_is420.w 1 >
+//!WHEN C1F2_Chroma_CMP_FP16_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 32 16 16 8
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
@@ -179,7 +179,7 @@ void hook() {
 //!SAVE C1F2_Chroma_CMP_FP16_relu1
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C1F2_Chroma_CMP_FP16_is420.w 1 >
+//!WHEN C1F2_Chroma_CMP_FP16_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 32 16 16 8
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
@@ -237,7 +237,7 @@ void hook() {
 //!SAVE C1F2_Chroma_CMP_FP16_skip
 //!WIDTH HOOKED.w 2 /
 //!HEIGHT HOOKED.h 2 /
-//!WHEN C1F2_Chroma_CMP_FP16_is420.w 1 >
+//!WHEN C1F2_Chroma_CMP_FP16_0_is420.w 1 >
 //!COMPONENTS 4
 //!COMPUTE 32 16 16 8
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
@@ -305,7 +305,7 @@ void hook() {
 //!BIND C1F2_Chroma_CMP_FP16_skip
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
-//!WHEN C1F2_Chroma_CMP_FP16_is420.w 1 >
+//!WHEN C1F2_Chroma_CMP_FP16_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
 //!COMPUTE 64 32 16 8
