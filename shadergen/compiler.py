@@ -8,11 +8,11 @@ from pathlib import Path
 from shadergen import forms, passes
 from shadergen.emit import emit
 from shadergen.errors import TargetError
+from shadergen.glsl.spelling import FP16_EXTENSION
 from shadergen.hookfile import HookFile
 from shadergen.ir.graph import Graph
 from shadergen.ir.ops import Conv, ConvTranspose
 from shadergen.kernels import KERNELS
-from shadergen.kernels.blocked import FP16_EXTENSION
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Kernel, Limits
 from shadergen.passes import Observer
@@ -26,31 +26,37 @@ HEURISTICS = Heuristics()
 
 
 def plan(
-    graph: Graph, target: Target, kernels: Sequence[Kernel] = KERNELS, *, observer: Observer | None = None
+    graph: Graph,
+    target: Target,
+    kernels: Sequence[Kernel] = KERNELS,
+    *,
+    heuristics: Heuristics = HEURISTICS,
+    observer: Observer | None = None,
 ) -> Schedule:
-    """The hook passes of `graph` for `target`, from some kernels. Raises ModelError and TargetError.
+    """The hook passes of `graph` for `target`, from some kernels and for some devices. Raises ModelError, TargetError.
 
     `observer` sees the passes of every way that is tried: where one does not fit the target, they begin anew.
     """
     problem: TargetError | None = None
-    for weights, without in _ways(graph, target):
+    for weights, without in _ways(graph, target, heuristics):
         try:
-            planned = scheduled(passes.optimise(graph, without, observer=observer), target, weights, kernels)
+            optimised = passes.optimise(graph, without, observer=observer)
+            planned = scheduled(optimised, target, weights, kernels, heuristics)
         except TargetError as error:
             problem = problem or error
         else:
-            return fuse(planned, _limits(target, weights)) if target.fuse else planned
+            return fuse(planned, _limits(target, weights, heuristics)) if target.fuse else planned
     assert problem, "there is always a way to try"
     raise problem
 
 
-def _ways(graph: Graph, target: Target) -> Iterator[tuple[Weights, frozenset[str]]]:
+def _ways(graph: Graph, target: Target, heuristics: Heuristics) -> Iterator[tuple[Weights, frozenset[str]]]:
     """Where the weights are and what is left out: as the target says, then what binds less in a pass."""
     large = any(
-        isinstance(node.op, Conv | ConvTranspose) and node.op.weight.size > HEURISTICS.max_code_weights
+        isinstance(node.op, Conv | ConvTranspose) and node.op.weight.size > heuristics.max_code_weights
         for node in graph.nodes
     )
-    places: list[Weights] = ["texture"] if large else [target.weights]
+    places: list[Weights] = ["texture"] if large and not target.kernel else [target.weights]
     if target.stage == "fragment" and places == ["code"] and not target.kernel:
         places.append("texture")  # planar textures: one for 16 packs, instead of one each
     for weights in places:
@@ -61,7 +67,11 @@ def _ways(graph: Graph, target: Target) -> Iterator[tuple[Weights, frozenset[str
 
 
 def scheduled(
-    graph: Graph, target: Target, weights: Weights | None = None, kernels: Sequence[Kernel] = KERNELS
+    graph: Graph,
+    target: Target,
+    weights: Weights | None = None,
+    kernels: Sequence[Kernel] = KERNELS,
+    heuristics: Heuristics = HEURISTICS,
 ) -> Schedule:
     """The hook passes of a graph as it is, of operators that passes compute, with the weights where `weights` says.
 
@@ -73,18 +83,23 @@ def scheduled(
         names = ", ".join(kernel.name for kernel in allowed)
         problem = f"found {target.kernel!r}, expected one of {names} for weights in the {weights}"
         raise TargetError("--kernel", problem)
-    return schedule(graph, target, forms.form(target.stage, weights), allowed, _limits(target, weights))
-
-
-def _limits(target: Target, weights: Weights) -> Limits:
-    """What the target allows a pass."""
     form = forms.form(target.stage, weights)
+    return schedule(graph, target, form, allowed, _limits(target, weights, heuristics))
+
+
+def _limits(target: Target, weights: Weights, heuristics: Heuristics) -> Limits:
+    """What the target allows a pass. Who names a kernel allows what it needs: buffers, and extensions."""
+    form = forms.form(target.stage, weights)
+    fp16 = frozenset({FP16_EXTENSION} if target.precision == "fp16" else ())
     return Limits(
         binds=target.max_binds,
-        blocks=((1, 1),) if "block" in target.without else form.blocks(HEURISTICS),
-        extensions=frozenset({FP16_EXTENSION} if target.precision == "fp16" else ()),
+        workgroups=form.workgroups,
+        shared_bytes=Limits.shared_bytes if form.workgroups else 0,
+        blocks=((1, 1),) if "block" in target.without else form.blocks(heuristics),
+        buffers=target.max_binds if target.kernel else 0,
+        extensions=None if target.kernel else fp16,
         can_store=form.can_store,
-        heuristics=HEURISTICS,
+        heuristics=heuristics,
     )
 
 

@@ -43,11 +43,12 @@ class Target:
     """Compute a layer again in the pass that reads it, in shared memory, where that is cheap: fewer textures and less
     traffic for more work and up to 32 KiB of shared memory. Needs the stage `compute` and the weights in the code."""
     kernel: str = ""
-    """The kernel that computes each convolution it can, by its name (see `kernels`); empty: the cheapest."""
+    """The kernel that computes each convolution it can, by its name (see `kernels`), and may have BUFFER blocks and
+    extensions if it needs them; empty: the cheapest of those that need neither."""
     max_binds: int = 12
     """Textures per pass. Both players allow 16; libplacebo on Direct3D 11 runs out of slots at 14 (mpv #17968)."""
     max_packs_per_texture: int = 16
-    """A tile of 4x4 texels: 16384 texels, Direct3D 11's limit, for a source 4096 wide."""
+    """A grid of 4x4 cells: 16384 texels, Direct3D 11's limit, for a source 4096 wide."""
 
     def __post_init__(self) -> None:
         width, height = self.workgroup

@@ -55,8 +55,8 @@ class ComputeView:
 class Compute:
     """The form."""
 
-    name: ClassVar[str] = "compute"
     template: ClassVar[str] = "compute.glsl.j2"
+    workgroups: ClassVar[bool] = True
     shuffles: ClassVar[bool] = True
     joins_packs: ClassVar[bool] = True
     overhangs: ClassVar[bool] = True

@@ -95,9 +95,10 @@ class Body:
 class Form(Protocol):
     """One way for a hook pass to be."""
 
-    name: ClassVar[str]
     template: ClassVar[str]
     """The file within `templates/forms/` that lays out its view."""
+    workgroups: ClassVar[bool]
+    """Whether invocations are threads of a workgroup, with shared memory."""
     shuffles: ClassVar[bool]
     """Whether a DepthToSpace is an index in registers, one invocation giving the whole block; else each lane is picked
     from a value in textures."""

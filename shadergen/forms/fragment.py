@@ -28,8 +28,8 @@ class Fragment:
     """The form. Neighbouring invocations do the same work; several packs in one texture would make them branch apart
     (five times slower in another project's measurements, libretro/slang-shaders #930)."""
 
-    name: ClassVar[str] = "fragment"
     template: ClassVar[str] = "fragment.glsl.j2"
+    workgroups: ClassVar[bool] = False
     shuffles: ClassVar[bool] = False
     joins_packs: ClassVar[bool] = True
     overhangs: ClassVar[bool] = False

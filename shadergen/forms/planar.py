@@ -36,8 +36,8 @@ class PlanarView:
 class Planar:
     """The form."""
 
-    name: ClassVar[str] = "planar"
     template: ClassVar[str] = "planar.glsl.j2"
+    workgroups: ClassVar[bool] = False
     shuffles: ClassVar[bool] = False
     joins_packs: ClassVar[bool] = False
     overhangs: ClassVar[bool] = False

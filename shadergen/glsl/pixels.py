@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LETTERS = "abcdefghijklmnop"
+MAX_PIXELS = len(LETTERS)
+"""Of an invocation: each has a letter."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from shadergen.ir.ops import (
     Add,
     Affine,
-    Binary,
     Clip,
     Div,
     Elu,
@@ -32,6 +31,10 @@ from shadergen.ir.ops import (
     Unary,
 )
 from shadergen.storage.layout import PACK
+
+
+class PrecisionError(ValueError):
+    """A number that the precision cannot hold."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ class Types:
         return f"{self.vector}4" if columns == 1 else f"{self.matrix}{columns}x4" if columns < 4 else f"{self.matrix}4"
 
 
+FP16_EXTENSION = "GL_EXT_shader_explicit_arithmetic_types_float16"
+"""What FP16's types need."""
+
 FP32 = Types("float", "vec", "mat", np.float32)
 FP16 = Types("float16_t", "f16vec", "f16mat", np.float16)
 
@@ -60,13 +66,13 @@ FP16 = Types("float16_t", "f16vec", "f16mat", np.float16)
 def literals(array: npt.NDArray[Any], types: Types) -> npt.NDArray[np.str_]:
     """Every element in the fewest digits that read back to the same number in the precision.
 
-    Raises ValueError for a number that the precision cannot hold.
+    Raises PrecisionError for a number that the precision cannot hold.
     """
     with np.errstate(over="ignore"):
         rounded = array.astype(types.number)
     if not np.isfinite(rounded).all():
         worst = float(np.abs(array).max())
-        raise ValueError(
+        raise PrecisionError(
             f"found a weight of {worst:g}, expected at most {float(np.finfo(types.number).max):g} for fp16"
         )
     return _shorten(rounded.astype(np.str_)).reshape(array.shape)
@@ -117,10 +123,17 @@ def pointwise(op: Pointwise, operands: Sequence[str], pack: int, types: Types, p
 
     What it has for each channel are literals for the channels of `pack`, or expressions where `parameters` has them.
     """
-    if isinstance(op, Binary):
-        symbol = {Add: "+", Sub: "-", Mul: "*", Div: "/"}[type(op)]
-        return f"{operands[0]} {symbol} {operands[1]}"
-    return _unary(op, operands[0], pack, types, parameters)
+    match op:
+        case Add():
+            return " + ".join(operands)
+        case Sub():
+            return " - ".join(operands)
+        case Mul():
+            return " * ".join(operands)
+        case Div():
+            return " / ".join(operands)
+        case _:
+            return _unary(op, operands[0], pack, types, parameters)
 
 
 def _unary(op: Unary, x: str, pack: int, types: Types, parameters: Sequence[str]) -> str:

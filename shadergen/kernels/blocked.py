@@ -14,15 +14,13 @@ from typing import ClassVar
 import numpy as np
 
 from shadergen.glsl.addressing import Addressing, Names, OnePack
-from shadergen.glsl.spelling import FP32, Types
+from shadergen.glsl.spelling import FP16_EXTENSION, FP32, Types
 from shadergen.hookfile import UserBuffer, UserTexture
 from shadergen.ir.ops import Conv
 from shadergen.kernels.axis import Axis, direct
 from shadergen.kernels.kernel import Dispatch, Function, Needs, Pair, Resources, SharedArray, Task, Work
 from shadergen.kernels.window import Cell, Window
 from shadergen.storage.layout import Layout, channels_of, packs_of
-
-FP16_EXTENSION = "GL_EXT_shader_explicit_arithmetic_types_float16"
 
 Statement = tuple[str, str]
 """A name, and the expression that it is declared with."""

@@ -4,18 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import product
+from math import prod
 
 from shadergen.kernels.kernel import Dispatch, Kernel, Limits, Plan, Task
 
 Price = Callable[[Plan, Limits], Fraction]
-"""What a plan costs, in products of a vec4 with a matrix per pixel and pack of the result."""
+"""What a plan costs per pixel of the result, in products of a vec4 with a matrix."""
+
+UNWANTED = Fraction(10**6)
+"""Added to the price of kernels that are not the one asked for: more than any plan costs."""
+
+MAX_COMBINATIONS = 4096
+"""Of plans that are tried together; beyond, each convolution has its cheapest."""
 
 
 def price(plan: Plan, limits: Limits) -> Fraction:
-    """Products, and texels at `Heuristics.texel_price` each, for every source pack that is read."""
-    work = plan.work
-    per_source = work.products + limits.heuristics.texel_price * work.texels / max(1, plan.task.written)
-    return per_source * len(work.sources)
+    """Products, and texels at `Heuristics.texel_price` each, for every pack of the source and of the result.
+
+    The texels of a pack are read once for all packs of the result that the code has registers for.
+    """
+    work, packs = plan.work, len(plan.task.packs)
+    texels = work.texels * packs / max(1, plan.task.written)
+    return (work.products * packs + limits.heuristics.texel_price * texels) * len(work.sources)
+
+
+def preferring(kernel: str) -> Price:
+    """The price that makes a kernel the cheapest wherever it has a plan; without a name, `price`."""
+    if not kernel:
+        return price
+    return lambda plan, limits: price(plan, limits) + (0 if plan.kernel == kernel else UNWANTED)
+
+
+def total(plans: Sequence[Plan], limits: Limits, price: Price) -> Fraction:
+    """What plans cost together."""
+    return sum((price(plan, limits) for plan in plans), Fraction(0))
 
 
 def choose(
@@ -33,23 +56,21 @@ def choose(
     found: list[tuple[Fraction, int, tuple[Plan, ...]]] = []
     for dispatch in dict.fromkeys(plan.dispatch for offer in offers for plan in offer):
         plans = _of_dispatch(offers, dispatch, limits, price)
-        if plans and fits(plans, limits):
+        if plans:
             pixels = dispatch.pixels[0] * dispatch.pixels[1]
-            found.append((sum((price(plan, limits) for plan in plans), Fraction(0)), -pixels, plans))
+            found.append((total(plans, limits, price), -pixels, plans))
     return min(found, key=lambda item: item[:2])[2] if found else None
 
 
 def _of_dispatch(
     offers: Sequence[Sequence[Plan]], dispatch: Dispatch, limits: Limits, price: Price
 ) -> tuple[Plan, ...] | None:
-    """For each task its cheapest plan of a dispatch that fits by itself; None where one has none."""
-    plans = []
-    for offer in offers:
-        suited = [plan for plan in offer if plan.dispatch == dispatch and fits((plan,), limits)]
-        if not suited:
-            return None
-        plans.append(min(suited, key=lambda plan: price(plan, limits)))
-    return tuple(plans)
+    """The cheapest plans of a dispatch that fit together; None where there are none."""
+    suited = [[plan for plan in offer if plan.dispatch == dispatch and fits((plan,), limits)] for offer in offers]
+    if prod(map(len, suited)) > MAX_COMBINATIONS:
+        suited = [[min(plans, key=lambda plan: price(plan, limits))] for plans in suited]
+    together = (plans for plans in product(*suited) if fits(plans, limits))
+    return min(together, key=lambda plans: total(plans, limits, price), default=None)
 
 
 def _layout_can_be(plan: Plan, limits: Limits) -> bool:
@@ -65,17 +86,19 @@ def fits(plans: Sequence[Plan], limits: Limits) -> bool:
     dispatch = plans[0].dispatch
     pixels = dispatch.pixels
     needs = [plan.resources for plan in plans]
+    if dispatch.parts > 1 and not limits.workgroups:
+        return False
     if dispatch.parts > 1 and any(dispatch.parts != len(plan.task.packs) or not plan.task.any_pack for plan in plans):
         return False  # each part of the workgroup has a pack of its own
     if sum(need.shared_bytes for need in needs) > limits.shared_bytes:
         return False
     if sum(need.buffers for need in needs) > limits.buffers:
         return False
-    if not all(need.extensions <= limits.extensions for need in needs):
+    if limits.extensions is not None and not all(need.extensions <= limits.extensions for need in needs):
         return False
     if pixels == (1, 1):
         return True  # nothing is smaller
     most = limits.heuristics.product_limit(pixels, max(plan.task.written for plan in plans))
     products = sum(need.products for need in needs)
     sums = sum(need.sums for need in needs)
-    return sums <= limits.heuristics.max_sums and (most is None or products <= most)
+    return sums <= limits.heuristics.max_sums and products <= most

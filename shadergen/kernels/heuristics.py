@@ -42,9 +42,7 @@ class Heuristics:
     texel_price: Fraction = Fraction(4)
     """What reading a texel costs, in products of a vec4 with a matrix; only which of two plans is cheaper matters."""
 
-    def product_limit(self, pixels: tuple[int, int], packs: int) -> int | None:
-        """Products that the code of a pass may have; None where it computes one pixel and any number will do."""
-        if pixels == (1, 1):
-            return None
+    def product_limit(self, pixels: tuple[int, int], packs: int) -> int:
+        """Products that the code of a pass of more than one pixel may have, for so many packs of its widest result."""
         narrow = packs == 1 or pixels[0] * pixels[1] <= 2
         return self.max_products if narrow else int(self.max_products * self.wide_share)

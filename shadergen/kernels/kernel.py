@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any, ClassVar, Protocol
 
 from shadergen.glsl.addressing import Addressing
+from shadergen.glsl.pixels import MAX_PIXELS
 from shadergen.hookfile import UserBuffer, UserTexture
 from shadergen.ir.ops import Conv
 from shadergen.ir.types import TensorType
@@ -71,12 +72,14 @@ class Limits:
     """Textures that a pass may bind, tables among them."""
     blocks: tuple[Pair, ...] = ((1, 1),)
     """How many pixels, (width, height), an invocation may compute: a fragment is one."""
+    workgroups: bool = True
+    """Whether invocations know their workgroup, which may be divided."""
     shared_bytes: int = 32 * 1024
     """Of shared memory: what Direct3D 11 and OpenGL 4.3 guarantee, and all but a few phones have on Vulkan."""
     buffers: int = 0
     """BUFFER blocks that a pass may bind: none where vo=gpu is to read the file, which refuses it."""
-    extensions: frozenset[str] = frozenset()
-    """GLSL extensions that a pass may require."""
+    extensions: frozenset[str] | None = frozenset()
+    """GLSL extensions that a pass may require; None is any."""
     can_store: Callable[[Layout], bool] = lambda layout: True
     """Whether a pass can store its result in a layout that a plan asks for."""
     heuristics: Heuristics = field(default_factory=Heuristics)
@@ -95,6 +98,14 @@ class Dispatch:
     """Where the workgroup's threads are divided: how many invocations, (width, height), lie side by side in the
     picture. Threads beyond those, a whole number of times as many, do the same pixels again, each part for another pack
     of the result. Needs `workgroup`, and a task for any pack."""
+
+    def __post_init__(self) -> None:
+        width, height = self.pixels
+        assert width * height <= MAX_PIXELS, "there is a letter for each pixel"
+        if self.area is not None:
+            assert self.workgroup is not None, "threads that are divided have a number"
+            threads = self.workgroup[0] * self.workgroup[1]
+            assert threads % (self.area[0] * self.area[1]) == 0, "each part has a thread for each invocation"
 
     @property
     def parts(self) -> int:
@@ -229,8 +240,8 @@ class Plan(Protocol):
     def view(self, at: Addressing) -> View:
         """The statements that put the result's packs into the registers that `at` names, for every pixel.
 
-        What they declare besides has names of `at.names`, and of a scope of it within a block. Raises ValueError for
-        numbers that the precision cannot hold.
+        What they declare besides has names of `at.names`, and of a scope of it within a block. Raises PrecisionError
+        for numbers that the precision cannot hold.
         """
 
 
@@ -240,7 +251,7 @@ class Kernel(Protocol):
     name: ClassVar[str]
     """A word; `--kernel` and `--no-opt` spell it."""
     weights: ClassVar[Weights]
-    """Where it has the weights, for `--weights`."""
+    """Which choice of `--weights` it belongs to: `code`, which is fast, or `texture`, which starts at once."""
     any_pack: ClassVar[bool]
     """Whether it can write code for any pack of the result, see `Task.any_pack`."""
 

@@ -19,7 +19,7 @@ Matrices = dict[int, dict[tuple[int, int], str]]
 def matrices(weight: Array, x: Axis, y: Axis, results: Sequence[int], source: int, types: Types) -> Matrices:
     """The weights (out, in, kh, kw) of one source pack for some result packs, as the axes multiply them.
 
-    Those that are all zero are left out. Raises ValueError for a number that the precision cannot hold.
+    Those that are all zero are left out. Raises PrecisionError for a number that the precision cannot hold.
     """
     columns = channels_of(source, weight.shape[1])
     found: Matrices = {}

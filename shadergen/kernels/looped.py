@@ -85,7 +85,6 @@ class LoopedPlan(Blocked):
         return at.functions.named(f"{self.task.node}_weights")
 
     def view(self, at: Addressing) -> LoopedView:
-        window = self.window(at, at.names.scope(*LOCALS), "ky" if self.loops_rows else "")
         places = at.places(self.task.packs)
         sums = {
             (place.pack, row, column): at.register(self.task.node, place.pack, at.pixels[row * self.x.outputs + column])
@@ -93,6 +92,7 @@ class LoopedPlan(Blocked):
             for row in range(self.y.sums)
             for column in range(self.x.sums)
         }
+        window = self.window(at, at.names.block(*LOCALS), "ky" if self.loops_rows else "")
         begins = tuple(self._begins(places, sums))
         groups = at.packs(self.task.source.value, self.sources)
         packs = tuple(self._pack(packs, places, window, sums, at, len(groups) > 1) for packs in groups)

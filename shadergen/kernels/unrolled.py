@@ -39,13 +39,13 @@ class UnrolledPlan(Blocked):
         return literal_resources(self)
 
     def view(self, at: Addressing) -> UnrolledView:
-        window = self.window(at, at.names.scope(*LOCALS))
         sums = {
             (pack, row, column): at.register(self.task.node, pack, at.pixels[row * self.x.outputs + column])
             for pack in self.task.packs
             for row in range(self.y.sums)
             for column in range(self.x.sums)
         }
+        window = self.window(at, at.names.block(*LOCALS))
         begins = tuple((name, bias(self.task, pack)) for (pack, _, _), name in sums.items())
         packs = tuple(literal_packs(self, window, sums, at))
         return UnrolledView(self.title(), begins, window_view(window), packs)

@@ -42,15 +42,15 @@ class WinogradPlan(Blocked):
         return literal_resources(self)
 
     def view(self, at: Addressing) -> WinogradView:
-        window = self.window(at, at.names.scope(*LOCALS))
         sums = {
             (pack, row, column): at.names.fresh(f"{self.task.node}_{pack}_sum{row}_{column}")
             for pack in self.task.packs
             for row in range(self.y.sums)
             for column in range(self.x.sums)
         }
-        packs = tuple(literal_packs(self, window, sums, at))
         results = tuple(self._results(sums, at))
+        window = self.window(at, at.names.block(*LOCALS))
+        packs = tuple(literal_packs(self, window, sums, at))
         return WinogradView(self.title(), tuple(sums.values()), window_view(window), packs, results)
 
     def _results(self, sums: dict[tuple[int, int, int], str], at: Addressing) -> Iterator[Statement]:

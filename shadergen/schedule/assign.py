@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from shadergen.errors import TargetError
 from shadergen.ir.graph import Node
 from shadergen.ir.ops import Conv, Pointwise, Rim
-from shadergen.kernels.choose import choose, price
+from shadergen.kernels.choose import choose, preferring, total
 from shadergen.kernels.kernel import Plan, Source, Task
 from shadergen.schedule.hookpass import prefix
 from shadergen.schedule.section import Section, Setting
-from shadergen.schedule.steps import Sampling
+from shadergen.schedule.steps import Sampling, sources
 
 Assignment = tuple[dict[str, Plan], bool]
 """A plan for each convolution by its node, and whether the pass's code is for any pack of the result."""
@@ -25,10 +23,11 @@ def assigned(section: Section) -> Assignment:
     uniform = _is_uniform(section)
     if not convs:
         return {}, uniform and all(able)
+    cost = preferring(setting.target.kernel)
     found: list[tuple[tuple[Plan, ...], bool]] = []
     for any_pack in (True, False) if uniform and any(able) else (False,):
         tasks = [_task(setting, node, section.demand[node.name], any_pack) for node in convs]
-        plans = _preferred(setting, tasks) or choose(tasks, setting.kernels, setting.limits)
+        plans = choose(tasks, setting.kernels, setting.limits, cost)
         found += [(plans, any_pack)] if plans else []
         if found and all(able):
             break  # code for any pack is shorter, and comes first
@@ -36,14 +35,8 @@ def assigned(section: Section) -> Assignment:
         names = ", ".join(kernel.name for kernel in setting.kernels)
         where = f"{setting.graph.name}: node {convs[0].name!r}"
         raise TargetError(where, f"found no kernel that computes it within the limits (of {names})")
-    plans, any_pack = min(found, key=lambda item: sum(price(plan, setting.limits) for plan in item[0]))
+    plans, any_pack = min(found, key=lambda item: total(item[0], setting.limits, cost))
     return dict(zip((node.name for node in convs), plans, strict=True)), any_pack
-
-
-def _preferred(setting: Setting, tasks: Sequence[Task]) -> tuple[Plan, ...] | None:
-    """Plans of the kernel that the target names; None where it names none, or that one cannot."""
-    named = [kernel for kernel in setting.kernels if kernel.name == setting.target.kernel]
-    return choose(tasks, named, setting.limits)
 
 
 def _task(setting: Setting, node: Node, packs: tuple[int, ...], any_pack: bool) -> Task:
@@ -69,8 +62,16 @@ def _is_alike_for_all_packs(section: Section, node: Node, packs: int) -> bool:
     types = section.setting.types
     if types[node.name].packs != packs:
         return False
-    if isinstance(node.op, Conv | Rim | Sampling):
-        return True
-    read = [name for name in node.inputs if name not in section.computed]
-    given = section.setting.graph.input
-    return isinstance(node.op, Pointwise) and all(name != given and types[name].packs == packs for name in read)
+    if isinstance(node.op, Conv | Rim):
+        return True  # they read all packs of their source
+    read = [name for name in sources(node) if name not in section.computed]
+    return isinstance(node.op, Pointwise | Sampling) and all(_is_divided_alike(section, name) for name in read)
+
+
+def _is_divided_alike(section: Section, value: str) -> bool:
+    """Whether the packs of a value are divided into textures as those of the pass's result are."""
+    textures = section.setting.textures
+    if value not in textures:
+        return False  # the graph's input
+    own, result = ([(texture.first, texture.packs) for texture in textures[name]] for name in (value, section.root))
+    return own == result
