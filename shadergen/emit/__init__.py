@@ -14,12 +14,13 @@ from shadergen.schedule.hookpass import Schedule
 def emit(schedule: Schedule, templates: tuple[Path, ...] = ()) -> HookFile:
     """The hook file of a schedule; `templates` are folders with the templates of kernels from elsewhere."""
     blocks: list[Block] = list(plane.passes_in_front(schedule))
-    defined: set[str] = set()
+    defined: dict[str, Block] = {}
     for scheduled in schedule.passes:
         tables, hook_pass = write_pass(schedule, scheduled, templates)
-        # Two passes may compute the same convolution.
-        blocks += [table for table in tables if table.name not in defined]
+        for table in tables:
+            # Two passes may compute the same convolution.
+            assert defined.setdefault(table.name, table) == table, f"two blocks have the name {table.name}"
+            blocks += [table] if table not in blocks else []
         blocks.append(hook_pass)
-        defined.update(table.name for table in tables)
     buffers = any(isinstance(block, UserBuffer) for block in blocks)
     return HookFile(header(schedule, buffers), tuple(blocks))

@@ -24,7 +24,7 @@ from shadergen.hookfile import HookPass, UserBuffer, UserTexture
 from shadergen.ir.graph import Node, Plane
 from shadergen.ir.ops import Add, Conv, Fit, Rim
 from shadergen.kernels.kernel import Function, Pair, SharedArray
-from shadergen.schedule.hookpass import Schedule, ScheduledPass, Tile
+from shadergen.schedule.hookpass import Schedule, ScheduledPass
 from shadergen.schedule.steps import (
     ConvStep,
     DepthToSpaceStep,
@@ -121,8 +121,8 @@ def write_pass(
     """A hook pass, and the blocks that it binds. `templates` are folders of kernels from elsewhere."""
     form, writes, tile = scheduled.form, scheduled.writes, scheduled.tile
     functions = Names(file_names(bound(schedule, scheduled)))
-    hook = _Scope(schedule, scheduled, _addressing(schedule, scheduled, functions))
-    filler = _Scope(schedule, tile.source, _addressing(schedule, tile.source, functions, fills=True)) if tile else None
+    hook = _Scope(schedule, scheduled, _addressing(schedule, scheduled, scheduled, functions))
+    filler = _Scope(schedule, tile.source, _addressing(schedule, tile.source, scheduled, functions)) if tile else None
     filled, steps, above = filler.written() if filler else (), hook.written(), tuple(hook.above())
     every = (*filled, *steps, *(step for written, _ in above for step in written))
     blocks = _blocks(every)
@@ -141,7 +141,7 @@ def write_pass(
         writes=writes,
         passes_alpha=_passes_alpha(schedule, scheduled),
         anchor=scheduled.binds[0].name if scheduled.binds else "HOOKED",
-        filling=_filling(schedule, scheduled, tile, filler.at, texts(filled)) if tile and filler else None,
+        filling=_filling(schedule, scheduled, hook.at, filler.at, texts(filled)) if filler else None,
     )
     return blocks, _hook_pass(schedule, scheduled, blocks, render(f"forms/{form.template}", form.view(body)))
 
@@ -238,22 +238,24 @@ def _blocks(steps: Sequence[Written]) -> tuple[UserTexture | UserBuffer, ...]:
 # Parts of the body
 
 
-def _addressing(schedule: Schedule, scheduled: ScheduledPass, functions: Names, fills: bool = False) -> Addressing:
-    """Where things are in `hook()`, or in the function that fills another pass's tile with the pass's value."""
-    hooked = "HOOKED" in bound(schedule, scheduled)
-    tile = scheduled.tile
+def _addressing(schedule: Schedule, computed: ScheduledPass, written: ScheduledPass, functions: Names) -> Addressing:
+    """Where things are in `hook()`, or in the function that fills the tile with what another pass would have computed.
+
+    Both know what the pass that is written binds.
+    """
+    tile = computed.tile
     return Addressing(
         functions=functions,
         names=functions.scope(),
-        pixels=pixels(scheduled.pixels),
-        sizes=Sizes(schedule.types, schedule.graph.input_type, hooked, scheduled.binds),
+        pixels=pixels(computed.pixels),
+        sizes=Sizes(schedule.types, schedule.graph.input_type, "HOOKED" in bound(schedule, written), written.binds),
         types=schedule.types,
         textures=schedule.textures,
         input=schedule.graph.input,
-        root=scheduled.root,
-        any_pack=scheduled.any_pack,
-        overhangs=scheduled.form.overhangs,
-        begins_outside=fills,
+        root=computed.root,
+        any_pack=computed.any_pack,
+        overhangs=computed.form.overhangs,
+        begins_outside=computed is not written,
         tile=SharedTile(tile.value, TILE, tile.size, tile.margin) if tile else None,
     )
 
@@ -284,11 +286,13 @@ def _extensions(scheduled: ScheduledPass) -> tuple[str, ...]:
 
 
 def _filling(
-    schedule: Schedule, scheduled: ScheduledPass, tile: Tile, at: Addressing, steps: tuple[str, ...]
+    schedule: Schedule, scheduled: ScheduledPass, hook: Addressing, at: Addressing, steps: tuple[str, ...]
 ) -> Filling:
     """How the steps of the tile's source fill it. In fp16 where that is the precision: a texture holds no more."""
     types = FP16 if schedule.target.precision == "fp16" else FP32
-    array = SharedTile(tile.value, TILE, tile.size, tile.margin)
+    tile, array = scheduled.tile, hook.tile
+    assert tile, "the pass has a tile to fill"
+    assert array, "and says where it is"
     threads, own = tile.workgroup, scheduled.pixels
 
     def store(pixel: Pixel) -> TileStore:

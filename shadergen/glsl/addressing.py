@@ -90,9 +90,13 @@ class Names:
         """A name for something that is mentioned once."""
         return self.namer.fresh(hint)
 
-    def scope(self, *taken: str) -> Names:
-        """The names of a block within this scope, in which some are taken from the start."""
-        return Names(self.namer.scope(*taken), self)
+    def scope(self) -> Names:
+        """The names of a block within this scope, where a word that has a name here means that one."""
+        return Names(self.namer.scope(), self)
+
+    def block(self, *taken: str) -> Names:
+        """The names of a block's own variables, whatever their words mean around it; some are taken from the start."""
+        return Names(self.namer.scope(*taken))
 
     def _find(self, hint: str) -> str | None:
         if hint in self._given:

@@ -18,8 +18,8 @@ from shadergen.schedule.steps import ConvStep, LaneStep, PointwiseStep, ReadStep
 WORKGROUPS: tuple[Pair, ...] = ((16, 8), (8, 8))
 """Threads to try after the target's own until the tile fits; fewer than 64 would leave lanes of a GPU idle."""
 
-LANES = 32
-"""Of a GPU that do the same work at the same time."""
+SUBGROUP = 32
+"""Invocations of a GPU that do the same work at the same time."""
 
 
 def fuse(planned: Schedule, limits: Limits) -> Schedule:
@@ -49,12 +49,20 @@ def _fused(planned: Schedule, source: ScheduledPass, reader: ScheduledPass, limi
     in_registers = all(isinstance(step, ConvStep | RimStep | PointwiseStep | LaneStep) for step in source.steps)
     if reader.tile or not plans or not in_registers or source.shuffle > 1 or source.part != (0, 1):
         return None
+    if source.any_pack or any(scheduled.dispatch.workgroup for scheduled in (source, reader)):
+        return None  # invocations that fill the tile are neither one of several packs nor of another workgroup
     for workgroup in (planned.target.workgroup, *WORKGROUPS):
         tile = _tile(planned, source, reader, plans, workgroup)
-        if tile.bytes <= limits.shared_bytes and _is_cheap(planned, tile, limits):
+        if tile.bytes + _shared_bytes(source, reader) <= limits.shared_bytes and _is_cheap(planned, tile, limits):
             fused = _with_tile(planned, reader, plans, tile)
             return fused if fused.textures_bound() <= limits.binds else None
     return None
+
+
+def _shared_bytes(*passes: ScheduledPass) -> int:
+    """What the plans of some passes take of shared memory besides the tile."""
+    steps = [step for scheduled in passes for step in scheduled.every_step()]
+    return sum(step.plan.resources.shared_bytes for step in steps if isinstance(step, ConvStep))
 
 
 def _plans(reader: ScheduledPass, value: str) -> list[Plan]:
@@ -96,7 +104,7 @@ def _tile(planned: Schedule, source: ScheduledPass, reader: ScheduledPass, plans
 def _is_cheap(planned: Schedule, tile: Tile, limits: Limits) -> bool:
     """Whether the halo's multiply-adds are; lanes that find no block left count as well."""
     type_, blocks = planned.types[tile.value], tile.blocks[0] * tile.blocks[1]
-    taken = tile.share * Fraction(-(-blocks // LANES) * LANES, blocks)
+    taken = tile.share * Fraction(-(-blocks // SUBGROUP) * SUBGROUP, blocks)
     return tile.source.cost.macs * (taken - 1) <= limits.heuristics.recompute_macs * type_.channels * type_.pixels()
 
 

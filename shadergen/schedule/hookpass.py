@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import assert_never
 
 from shadergen.forms.form import Form
 from shadergen.glsl.names import identifier
@@ -11,8 +12,18 @@ from shadergen.ir.graph import Graph, Node
 from shadergen.ir.ops import Affine, PRelu
 from shadergen.ir.types import TensorType
 from shadergen.kernels.kernel import Dispatch, Pair
-from shadergen.schedule.steps import ConvStep, PointwiseStep, RimStep, Step
-from shadergen.storage.layout import Texture
+from shadergen.schedule.steps import (
+    ConvStep,
+    DepthToSpaceStep,
+    LaneStep,
+    PointwiseStep,
+    ReadStep,
+    RimStep,
+    SampleStep,
+    SpaceToDepthStep,
+    Step,
+)
+from shadergen.storage.layout import PACK, Layout, Texture
 from shadergen.target import Target
 
 INPUT_BINDS = 2
@@ -86,8 +97,10 @@ class ScheduledPass:
                     tables += 1
                 case PointwiseStep(op=PRelu() | Affine()):
                     tables += self.any_pack
-                case _:
+                case PointwiseStep() | ReadStep() | SpaceToDepthStep() | DepthToSpaceStep() | SampleStep() | LaneStep():
                     pass
+                case _:
+                    assert_never(step)
         return len(self.binds) + tables + INPUT_BINDS
 
 
@@ -123,7 +136,7 @@ class Tile:
     @property
     def bytes(self) -> int:
         """Of shared memory, in fp32: Direct3D 11 gives a half in shared memory the room of a float."""
-        return self.texels * 16
+        return self.texels * PACK * 4
 
 
 @dataclass(frozen=True)
@@ -164,7 +177,7 @@ class Schedule:
         return stored + self.types[self.graph.output].pixels() * PLANE_TEXEL_BYTES
 
 
-PLANE_TEXEL_BYTES = 8
+PLANE_TEXEL_BYTES = Layout.texel_bytes
 """The plane itself is stored by the player, in rgba16f like all hook results."""
 
 

@@ -89,7 +89,7 @@ def _pass(setting: Setting, root: str, writes: Texture | None, part: tuple[int, 
     section = _section(setting, root, writes)
     plans, any_pack = assigned(section)
     steps, block_steps = sequence(section, plans)
-    reads, binds = values_read(section), textures_read(section)
+    reads, binds = values_read(section), textures_read(section, plans)
     found = ScheduledPass(
         root=root,
         nodes=section.nodes,

@@ -20,7 +20,6 @@ import pytest
 from shadergen import compiler, hookfile
 from shadergen.emit import emit
 from shadergen.errors import TargetError
-from shadergen.forms.compute import Compute
 from shadergen.glsl import spelling
 from shadergen.glsl.addressing import Addressing, EveryPack
 from shadergen.glsl.spelling import FP32
@@ -31,13 +30,11 @@ from shadergen.ir.graph import Graph, Node
 from shadergen.ir.ops import Conv, Relu
 from shadergen.judge.verify import verify
 from shadergen.kernels import KERNELS
-from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Dispatch, Function, Limits, Needs, Pair, Resources, SharedArray, Task, Work
 from shadergen.lint import lint_text
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.schedule.evaluate import evaluate
 from shadergen.schedule.hookpass import Schedule
-from shadergen.schedule.schedule import schedule
 from shadergen.schedule.steps import ConvStep
 from shadergen.storage.layout import Layout
 from shadergen.target import Target, Weights
@@ -291,16 +288,9 @@ def divided_model() -> Graph:
     return Graph("divided", "luma", nodes, "e")
 
 
-def divided_schedule(graph: Graph) -> Schedule:
-    """Its passes, in a file that may have buffers."""
-    form = Compute()
-    limits = Limits(blocks=form.blocks(Heuristics()), buffers=1, can_store=form.can_store)
-    return schedule(graph, COMPUTE, form, (Divided(), *KERNELS[:2]), limits)
-
-
 def test_waves_divided_among_packs(gl: moderngl.Context) -> None:
     graph = divided_model()
-    planned = divided_schedule(graph)
+    planned = compiler.plan(graph, replace(COMPUTE, kernel="divided"), (Divided(), *KERNELS))
     assert plans(planned)["c"] == "divided"
     file = emit(planned, TEMPLATES)
     (block,) = [
@@ -316,5 +306,5 @@ def test_waves_divided_among_packs(gl: moderngl.Context) -> None:
     np.testing.assert_allclose(shown, expected, atol=1e-4)
 
 
-def test_buffers_only_where_the_target_allows_them() -> None:
+def test_a_kernel_that_needs_buffers_must_be_named() -> None:
     assert "divided" not in plans(compiler.plan(divided_model(), COMPUTE, (Divided(), *KERNELS))).values()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shadergen.emit.written import Written
 from shadergen.errors import TargetError
 from shadergen.glsl.addressing import Addressing
+from shadergen.glsl.spelling import PrecisionError
 from shadergen.schedule.steps import ConvStep
 
 
@@ -13,7 +14,7 @@ def write(step: ConvStep, at: Addressing, graph: str) -> Written:
     plan = step.plan
     try:
         view = plan.view(at)
-    except ValueError as error:
+    except PrecisionError as error:
         raise TargetError(f"{graph}: node {step.node!r}", str(error), "use --precision fp32") from None
     template = f"kernels/{plan.template}"
     return Written(template, view, plan.needs(at), plan.functions(at), plan.shared(at), plan.blocks())

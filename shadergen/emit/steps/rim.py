@@ -109,14 +109,15 @@ def _taps(step: RimStep, term: RimTerm, lanes: int) -> Iterator[Array]:
 
 def _view(step: RimStep, pixels: Sequence[Pixel], at: Addressing, table: Table, lanes: int) -> RimView:
     terms, last, places = step.op.terms, pixels[-1], at.places(step.packs)
-    local = at.names.scope(*LOCALS)
+    registers = [[at.register(step.node, place.pack, pixel) for place in places] for pixel in pixels]
+    local = at.names.block(*LOCALS)  # behind the registers, which are named outside of it
     sums = [local.named(f"sum_{place.pack}") for place in places]
     columns, rows = ([getattr(term, axis) for term in terms] for axis in ("column", "row"))
     reach = [[number for number in found if number is not None] for found in (columns, rows)]
     every = range(at.types[step.source].packs)
     return RimView(
         node=step.node,
-        registers=tuple(at.register(step.node, place.pack, pixel) for place in places for pixel in pixels),
+        registers=tuple(name for names in zip(*registers, strict=True) for name in names),
         size=at.sizes.of(step.source),
         first=(_reach(reach[0]), _reach(reach[1])),
         last=(_reach_back(reach[0]), _reach_back(reach[1])),
@@ -130,10 +131,7 @@ def _view(step: RimStep, pixels: Sequence[Pixel], at: Addressing, table: Table, 
             _source(step, packs, dict(zip(sums, places, strict=True)), at, table, lanes)
             for packs in at.packs(step.source, every)
         ),
-        assignments=tuple(
-            tuple((at.register(step.node, place.pack, pixel), sum_) for place, sum_ in zip(places, sums, strict=True))
-            for pixel in pixels
-        ),
+        assignments=tuple(tuple(zip(names, sums, strict=True)) for names in registers),
     )
 
 
