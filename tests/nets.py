@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -144,14 +145,44 @@ def name_of_a_function() -> Graph:
     )
 
 
+def fused_far_from_the_input() -> Graph:
+    """What fills a tile needs a size that its pass, without the graph's input, knows from other textures alone."""
+    half = replace(_conv(4, 4), strides=(2, 2))
+    return _net(
+        "far",
+        ("first", _conv(1, 4), "input"),
+        ("t", Relu(), "first"),
+        ("left", half, "t"),
+        ("u", Relu(), "left"),
+        ("right", half, "t"),
+        ("v", Sigmoid(), "right"),
+        ("a", _conv(4, 16), "u"),
+        ("b", _conv(4, 16), "v"),
+        ("sum", Add(), "a b"),
+        ("phases", Sigmoid(), "sum"),
+        ("output", DepthToSpace(4), "phases"),
+    )
+
+
+def name_of_the_flag() -> Graph:
+    """A chroma network with a value called as the texture once was that remembers whether to run."""
+    nodes = (
+        Node("first", _conv(3, 4), ("input",)),
+        Node("is420", Relu(), ("first",)),
+        Node("last", _conv(4, 2), ("is420",)),
+        Node("output", Sigmoid(), ("last",)),
+    )
+    return Graph("flag", "chroma", nodes, "output", record=RECORD)
+
+
 ONCE_BROKEN: dict[str, Callable[[], Graph]] = {
     net.__name__: net
     for net in (
         *(shuffles_that_meet, two_scales, block_of_blocks, folded_twice, input_folded_twice),
-        *(name_of_a_position, name_of_a_function),
+        *(name_of_a_position, name_of_a_function, fused_far_from_the_input, name_of_the_flag),
     )
 }
-EVEN_SIZES = {"input_folded_twice", "name_of_a_position"}
+EVEN_SIZES = {"input_folded_twice", "name_of_a_position", "fused_far_from_the_input"}
 """Which of them take pictures of even sizes alone."""
 
 

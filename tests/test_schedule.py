@@ -331,6 +331,22 @@ def test_sums_of_all_of_a_pass_s_convolutions_count() -> None:
     assert [scheduled.pixels for scheduled in found] == [(2, 1), (1, 1), (1, 1)]
 
 
+def test_plans_that_do_not_fit_together_make_way_for_others_that_do() -> None:
+    """Two times Winograd's 20 sums are more than the registers hold; once 20 and 10 are not."""
+    graph = net(
+        a=(conv(1, 20, 7), "input"),
+        v=(Relu(), "a"),
+        w=(Clip(), "a"),
+        p=(conv(20, 20), "v"),
+        q=(conv(20, 20), "w"),
+        s=(Add(), "p q"),
+        z=(conv(20, 1), "s"),
+    )
+    (scheduled,) = [each for each in schedule(graph, COMPUTE).passes if each.root == "s"]
+    assert scheduled.pixels == (2, 1)
+    assert sum(step.sums for step in convs(scheduled)) <= MAX_SUMS
+
+
 def test_products_are_the_multiplications_of_a_block() -> None:
     """Of vec4 with scalars: 2 packs of result times 8 channels, for each pixel the taps, or Winograd's 4 for two."""
     second = schedule(c_model(filters=8), COMPUTE).passes[1]

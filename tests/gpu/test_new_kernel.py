@@ -308,3 +308,23 @@ def test_waves_divided_among_packs(gl: moderngl.Context) -> None:
 
 def test_a_kernel_that_needs_buffers_must_be_named() -> None:
     assert "divided" not in plans(compiler.plan(divided_model(), COMPUTE, (Divided(), *KERNELS))).values()
+
+
+def test_a_pass_binds_what_its_plans_read() -> None:
+    """All packs of the source, though the weights of one are zero."""
+    graph = divided_model()
+    node = graph.node("c")
+    assert isinstance(node.op, Conv)
+    weight = node.op.weight.copy()
+    weight[:, 4:] = 0
+    half = replace(node, op=replace(node.op, weight=weight))
+    graph = replace(graph, nodes=tuple(half if other.name == "c" else other for other in graph.nodes))
+    planned = compiler.plan(graph, COMPUTE, (Taps(),))
+    image = np.random.default_rng(1).random((1, 5, 7), np.float32)
+    np.testing.assert_allclose(evaluate(planned, image), reference.evaluate(graph, image)[graph.output], atol=1e-5)
+    assert not lint_text(hookfile.format(emit(planned, TEMPLATES)))
+
+
+def test_a_fragment_pass_has_no_parts_of_workgroups() -> None:
+    planned = compiler.plan(divided_model(), Target(kernel="divided"), (Divided(), *KERNELS))
+    assert "divided" not in plans(planned).values()
