@@ -60,7 +60,7 @@ def test_shapes(axis: Axis) -> None:
 
 @every_axis
 def test_texels_and_sums_are_only_added_and_subtracted(axis: Axis) -> None:
-    """As convolution.py writes them; and every combination has something to begin with."""
+    """As the kernels writes them; and every combination has something to begin with."""
     for matrix in (axis.b_t, axis.a_t):
         assert {entry for row in matrix for entry in row} <= {-1, 0, 1}
         assert all(1 in row for row in matrix)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import jinja2.meta
+import numpy as np
 import pytest
 
 from shadergen.emit.header import HeaderView
@@ -22,19 +23,31 @@ from shadergen.files import shipped
 from shadergen.forms.compute import ComputeView
 from shadergen.forms.fragment import FragmentView
 from shadergen.forms.planar import PlanarView
-from shadergen.kernels.looped import LoopedView
-from shadergen.kernels.unrolled import UnrolledView
-from shadergen.kernels.winograd import WinogradView
+from shadergen.ir.ops import Conv
+from shadergen.ir.types import TensorType
+from shadergen.kernels import KERNELS
+from shadergen.kernels.heuristics import Heuristics
+from shadergen.kernels.kernel import Limits, Source, Task
+from shadergen.storage.layout import Layout
+from tests.nets import random_conv
 
-VIEWS: dict[str, type[Any]] = {
+
+def kernel_views() -> dict[str, type[Any]]:
+    """The views of all kernels' plans, by template."""
+    weight, bias = random_conv(np.random.default_rng(0), 8, 8, 3)
+    source = Source("x", TensorType(8), Layout(16), settled=False)
+    task = Task("a", "net_a", Conv(weight, bias), source, (0, 1), TensorType(8), any_pack=False, precision="fp32")
+    limits = Limits(blocks=Heuristics().blocks)
+    plans = [next(iter(kernel.plan(replace(task, any_pack=kernel.any_pack), limits))) for kernel in KERNELS]
+    return {f"kernels/{plan.template}": get_type_hints(type(plan).view)["return"] for plan in plans}
+
+
+VIEWS: dict[str, type[Any]] = kernel_views() | {
     "header.txt.j2": HeaderView,
     "functions.glsl.j2": FunctionsView,
     "forms/compute.glsl.j2": ComputeView,
     "forms/fragment.glsl.j2": FragmentView,
     "forms/planar.glsl.j2": PlanarView,
-    "kernels/looped.glsl.j2": LoopedView,
-    "kernels/unrolled.glsl.j2": UnrolledView,
-    "kernels/winograd.glsl.j2": WinogradView,
     "steps/depth_to_space.glsl.j2": DepthToSpaceView,
     "steps/mean.glsl.j2": MeanView,
     "steps/pad.glsl.j2": PadView,

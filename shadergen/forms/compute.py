@@ -53,7 +53,7 @@ class ComputeView:
 
 
 class Compute:
-    """The form."""
+    """Compute passes, in which an invocation gives whole pixels."""
 
     template: ClassVar[str] = "compute.glsl.j2"
     workgroups: ClassVar[bool] = True

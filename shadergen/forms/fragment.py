@@ -25,8 +25,11 @@ class FragmentView:
 
 
 class Fragment:
-    """The form. Neighbouring invocations do the same work; several packs in one texture would make them branch apart
-    (five times slower in another project's measurements, libretro/slang-shaders #930)."""
+    """Fragment passes that give one pack each.
+
+    Neighbouring invocations do the same work; several packs in one texture would make them branch apart (five times
+    slower in another project's measurements, libretro/slang-shaders #930).
+    """
 
     template: ClassVar[str] = "fragment.glsl.j2"
     workgroups: ClassVar[bool] = False

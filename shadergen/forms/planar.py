@@ -34,7 +34,7 @@ class PlanarView:
 
 
 class Planar:
-    """The form."""
+    """Fragment passes whose texture has up to 16 packs as images of their own."""
 
     template: ClassVar[str] = "planar.glsl.j2"
     workgroups: ClassVar[bool] = False

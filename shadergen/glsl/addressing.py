@@ -57,7 +57,7 @@ class SharedTile:
 
     value: str
     name: str
-    """The array's."""
+    """The name of the array."""
     size: tuple[int, int]
     """Width and height in pixels."""
     margin: tuple[int, int]
@@ -113,11 +113,11 @@ class Addressing:
     names: Names
     """Names of what `hook()` declares, or the function that fills the tile."""
     pixels: tuple[Pixel, ...]
-    """The invocation's."""
+    """The pixels that an invocation computes."""
     sizes: Sizes
     types: Mapping[str, TensorType]
     textures: Mapping[str, tuple[Texture, ...]]
-    """Of every value that is kept in textures."""
+    """The textures of every materialised value."""
     input: str
     """The value that the player gives: the graph's input."""
     root: str

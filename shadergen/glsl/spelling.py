@@ -1,4 +1,4 @@
-"""How GLSL spells literals, identifiers, types, swizzles, matrices and pointwise operators."""
+"""How GLSL spells literals, types, vectors, matrices and pointwise operators."""
 
 from __future__ import annotations
 

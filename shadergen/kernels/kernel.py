@@ -249,7 +249,7 @@ class Kernel(Protocol):
     """One way to compute convolutions."""
 
     name: ClassVar[str]
-    """A word; `--kernel` and `--no-opt` spell it."""
+    """A word that `--kernel` spells, and `--no-opt` where `target.OPTIMISATIONS` lists it."""
     weights: ClassVar[Weights]
     """Which choice of `--weights` it belongs to: `code`, which is fast, or `texture`, which starts at once."""
     any_pack: ClassVar[bool]

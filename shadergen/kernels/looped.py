@@ -147,7 +147,7 @@ class LoopedPlan(Blocked):
 
 
 class Looped:
-    """The kernel."""
+    """Convolutions whose weights are read from a TEXTURE block in loops."""
 
     name: ClassVar[str] = "looped"
     weights: ClassVar[Weights] = "texture"

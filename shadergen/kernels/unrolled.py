@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from shadergen.glsl import spelling
-from shadergen.glsl.addressing import Addressing, OnePack
-from shadergen.glsl.spelling import FP32
-from shadergen.kernels.blocked import Blocked, PackView, Products, Statement, WindowView, axes, pack_title, window_view
-from shadergen.kernels.kernel import Limits, Pair, Resources, Task
-from shadergen.kernels.literals import matrices
-from shadergen.kernels.window import LOCALS, Window
-from shadergen.storage.layout import PACK
+from shadergen.glsl.addressing import Addressing
+from shadergen.kernels.blocked import Blocked, PackView, Statement, WindowView, axes, window_view
+from shadergen.kernels.kernel import Limits, Resources, Task
+from shadergen.kernels.literals import bias, literal_blocks, literal_packs, literal_resources
+from shadergen.kernels.window import LOCALS
 from shadergen.target import Weights
 
 
@@ -51,39 +48,8 @@ class UnrolledPlan(Blocked):
         return UnrolledView(self.title(), begins, window_view(window), packs)
 
 
-def bias(task: Task, pack: int) -> str:
-    """The bias of a result pack, a vec4."""
-    return spelling.vector(task.op.bias[PACK * pack : PACK * pack + PACK], FP32)
-
-
-def literal_resources(plan: Blocked) -> Resources:
-    """What a plan takes whose weights are literals: each is a product in the code."""
-    channels = min(PACK * len(plan.sources), int(plan.task.op.weight.shape[1]))
-    products = len(plan.task.packs) * channels * len(plan.x.products) * len(plan.y.products)
-    return Resources(sums=plan.sums, products=products, extensions=plan.extensions)
-
-
-def literal_packs(
-    plan: Blocked, window: Window, sums: dict[tuple[int, int, int], str], at: Addressing
-) -> Iterator[PackView]:
-    """The source's packs, one after the other."""
-    products = Products(plan.x, plan.y, window.types, window.names, sums)
-    for source in plan.sources:
-        pack, lanes = OnePack(source), at.lane_count(plan.task.source.value, source)
-        weights = matrices(plan.task.op.weight, plan.x, plan.y, plan.task.packs, source, window.types)
-        yield PackView(
-            title=pack_title(pack, len(plan.sources) > 1),
-            loop=None,
-            cell="",
-            type=window.types.vec(lanes),
-            texels=tuple(window.texels(pack, lanes)),
-            factors=tuple(window.factors()),
-            products=tuple(products.lines(weights, lanes)),
-        )
-
-
 class Unrolled:
-    """The kernel."""
+    """Convolutions as one product after the other, for any strides, dilations and padding."""
 
     name: ClassVar[str] = "unrolled"
     weights: ClassVar[Weights] = "code"
@@ -93,9 +59,3 @@ class Unrolled:
         """A plan for each number of pixels."""
         if not task.any_pack:
             yield from (UnrolledPlan(task, *axes(task.op, pixels)) for pixels in literal_blocks(limits))
-
-
-def literal_blocks(limits: Limits) -> Iterator[Pair]:
-    """How many pixels an invocation may compute where the weights are literals."""
-    most = limits.heuristics.literal_pixels
-    yield from (pixels for pixels in limits.blocks if pixels[0] * pixels[1] <= most)

@@ -14,7 +14,7 @@ from shadergen.glsl.addressing import Addressing
 from shadergen.kernels.axis import F23, combination, direct
 from shadergen.kernels.blocked import Blocked, PackView, Statement, WindowView, axes, window_view
 from shadergen.kernels.kernel import Limits, Resources, Task
-from shadergen.kernels.unrolled import bias, literal_blocks, literal_packs, literal_resources
+from shadergen.kernels.literals import bias, literal_blocks, literal_packs, literal_resources
 from shadergen.kernels.window import LOCALS
 from shadergen.target import Weights
 
@@ -64,7 +64,7 @@ class WinogradPlan(Blocked):
 
 
 class Winograd:
-    """The kernel."""
+    """Convolutions of kernels three wide, two neighbouring pixels at a time."""
 
     name: ClassVar[str] = "winograd"
     weights: ClassVar[Weights] = "code"

@@ -22,8 +22,8 @@ def region(graph: Graph, root: str, stored: Collection[str], heuristics: Heurist
     wanted = {root}
     found = []
     for node in reversed(graph.nodes):
-        starts_here = node.name == root or node.name not in stored or is_recomputed(graph, node, heuristics)
-        if node.name in wanted and starts_here:
+        is_computed_here = node.name == root or node.name not in stored or is_recomputed(graph, node, heuristics)
+        if node.name in wanted and is_computed_here:
             found.append(node)
             # What a neighbourhood is read from comes from textures, even where it could be computed at the pixel.
             at_pixel = not isinstance(node.op, Neighbourhood)

@@ -92,7 +92,7 @@ class PoolView:
     """Of each pack, at the column `x` and row `y`."""
     strides: tuple[int, int]
     pads: tuple[int, int]
-    """Left and top."""
+    """Columns and rows in front of the picture, left and top."""
     kernel: tuple[int, int]
     """Width and height."""
     lowest: str
