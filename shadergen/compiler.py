@@ -41,6 +41,8 @@ def plan(
     for weights, without in _ways(graph, target, heuristics):
         try:
             optimised = passes.optimise(graph, without, observer=observer)
+            if optimised.output == optimised.input:
+                raise TargetError(graph.name, "found no operator between input and output, expected one")
             planned = scheduled(optimised, target, weights, kernels, heuristics)
         except TargetError as error:
             problem = problem or error

@@ -54,6 +54,8 @@ class Target:
         width, height = self.workgroup
         if min(width, height) < 1 or width * height > 1024:
             raise TargetError("--workgroup", f"found {width}x{height}, expected 1 to 1024 threads in all")
+        if self.max_packs_per_texture < 1:
+            raise TargetError("max_packs_per_texture", f"found {self.max_packs_per_texture}, expected 1 or more")
         if self.precision == "fp16" and self.stage == "fragment":
             raise TargetError("--precision", "found fp16 with --fragment, expected --compute", "add --compute")
         if self.fuse and self.stage == "fragment":
@@ -65,7 +67,7 @@ class Target:
         if unknown:
             raise TargetError("--no-opt", f"found {unknown[0]!r}, expected one of {', '.join(OPTIMISATIONS)}")
         if not 0 < self.when < 1000:
-            raise TargetError("--when", f"found {self.when:g}, expected a factor above 0")
+            raise TargetError("--when", f"found {self.when:g}, expected a factor above 0 and below 1000")
 
     @property
     def suffix(self) -> str:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from shadergen.ir.extent import Extent, fixed
 from shadergen.ir.graph import Graph, Node, Plane, Record
 from shadergen.ir.ops import (
     Add,
@@ -16,8 +17,10 @@ from shadergen.ir.ops import (
     Concat,
     Conv,
     DepthToSpace,
+    Mul,
     Op,
     Relu,
+    Resize,
     Sigmoid,
     Slice,
     SpaceToDepth,
@@ -164,6 +167,31 @@ def fused_far_from_the_input() -> Graph:
     )
 
 
+def skip_beside_a_shuffle() -> Graph:
+    """A cheap convolution of the picture, which may be computed again, joins what a shuffle makes larger."""
+    return _net(
+        "skip",
+        ("blocks", SpaceToDepth(2), "input"),
+        ("a", _conv(4, 4), "blocks"),
+        ("fine", DepthToSpace(2), "a"),
+        ("b", _conv(1, 1), "input"),
+        ("sum", Add(), "fine b"),
+        ("output", Sigmoid(), "sum"),
+    )
+
+
+def a_column_above_a_shuffle() -> Graph:
+    """An operand as high as the result and one pixel wide."""
+    return _net(
+        "column",
+        ("a", _conv(1, 4), "input"),
+        ("fine", DepthToSpace(2), "a"),
+        ("column", Resize((Extent().times(2), fixed(1)), "linear"), "input input"),
+        ("product", Mul(), "fine column"),
+        ("output", Sigmoid(), "product"),
+    )
+
+
 def name_of_the_flag() -> Graph:
     """A chroma network with a value called as the texture once was that remembers whether to run."""
     nodes = (
@@ -180,9 +208,10 @@ ONCE_BROKEN: dict[str, Callable[[], Graph]] = {
     for net in (
         *(shuffles_that_meet, two_scales, block_of_blocks, folded_twice, input_folded_twice),
         *(name_of_a_position, name_of_a_function, fused_far_from_the_input, name_of_the_flag),
+        *(skip_beside_a_shuffle, a_column_above_a_shuffle),
     )
 }
-EVEN_SIZES = {"input_folded_twice", "name_of_a_position", "fused_far_from_the_input"}
+EVEN_SIZES = {"input_folded_twice", "name_of_a_position", "fused_far_from_the_input", "skip_beside_a_shuffle"}
 """Which of them take pictures of even sizes alone."""
 
 

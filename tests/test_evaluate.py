@@ -15,7 +15,7 @@ from shadergen.schedule.evaluate import evaluate
 from shadergen.schedule.hookpass import Schedule, ScheduledPass
 from shadergen.schedule.steps import ConvStep
 from shadergen.target import Target
-from tests.nets import c_model
+from tests.nets import ONCE_BROKEN, c_model
 from tests.random_graphs import random_graph, sizes
 
 TARGETS = {
@@ -48,6 +48,15 @@ def test_passes_of_random_graphs(first: int, target: str) -> None:
 def test_passes_of_c_models(plane: str, target: str) -> None:
     graph = c_model(plane, filters=20)  # type: ignore[arg-type]
     image = picture(graph, (13, 17))
+    expected = reference.evaluate(graph, image)[graph.output]
+    np.testing.assert_allclose(evaluate(compiler.plan(graph, TARGETS[target]), image), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", ONCE_BROKEN)
+def test_passes_of_networks_that_were_broken_once(name: str, target: str) -> None:
+    graph = ONCE_BROKEN[name]()
+    image = picture(graph, (12, 16))
     expected = reference.evaluate(graph, image)[graph.output]
     np.testing.assert_allclose(evaluate(compiler.plan(graph, TARGETS[target]), image), expected, atol=1e-5)
 

@@ -68,14 +68,18 @@ def literals(array: npt.NDArray[Any], types: Types) -> npt.NDArray[np.str_]:
 
     Raises PrecisionError for a number that the precision cannot hold.
     """
+    return _shorten(rounded(array, types).astype(np.str_)).reshape(array.shape)
+
+
+def rounded(array: npt.NDArray[Any], types: Types) -> npt.NDArray[np.floating[Any]]:
+    """The numbers as the precision holds them. Raises PrecisionError where it cannot."""
     with np.errstate(over="ignore"):
-        rounded = array.astype(types.number)
-    if not np.isfinite(rounded).all():
-        worst = float(np.abs(array).max())
-        raise PrecisionError(
-            f"found a weight of {worst:g}, expected at most {float(np.finfo(types.number).max):g} for fp16"
-        )
-    return _shorten(rounded.astype(np.str_)).reshape(array.shape)
+        found = array.astype(types.number)
+    if not np.isfinite(found).all():
+        worst, name = float(np.abs(array).max()), {FP32: "fp32", FP16: "fp16"}[types]
+        problem = f"found a weight of {worst:g}, expected at most {float(np.finfo(types.number).max):g} for {name}"
+        raise PrecisionError(problem)
+    return found
 
 
 def _shorten(numbers: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from shadergen.glsl import tables
+from shadergen.glsl import spelling, tables
 from shadergen.glsl.addressing import Addressing, EveryPack, OnePack, Packs, Place
 from shadergen.glsl.index import Index
 from shadergen.glsl.names import table_name
@@ -93,6 +93,7 @@ class LoopedPlan(Blocked):
             for column in range(self.x.sums)
         }
         window = self.window(at, at.names.block(*LOCALS), "ky" if self.loops_rows else "")
+        spelling.rounded(self.task.op.weight, window.types)  # the table is fp32, what is read from it need not be
         begins = tuple(self._begins(places, sums))
         groups = at.packs(self.task.source.value, self.sources)
         packs = tuple(self._pack(packs, places, window, sums, at, len(groups) > 1) for packs in groups)

@@ -10,13 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from shadergen.glsl.addressing import Addressing
+from shadergen.glsl.spelling import FP16, FP32
 from shadergen.kernels.axis import F23, combination, direct
 from shadergen.kernels.blocked import Blocked, PackView, Statement, WindowView, axes, window_view
 from shadergen.kernels.kernel import Limits, Resources, Task
 from shadergen.kernels.literals import bias, literal_blocks, literal_packs, literal_resources
 from shadergen.kernels.window import LOCALS
 from shadergen.target import Weights
+
+GROWTH = 1.5
+"""How much larger than the largest weight a transformed one may be: half of three are added up."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,9 @@ class Winograd:
     def plan(self, task: Task, limits: Limits) -> Iterator[WinogradPlan]:
         """Plans for pairs of pixels of a kernel three wide, between enough channels for the transforms to pay."""
         if task.any_pack or min(task.op.weight.shape[:2]) < limits.heuristics.min_winograd_channels:
+            return
+        types = FP16 if task.precision == "fp16" and task.source.layout else FP32
+        if GROWTH * float(np.abs(task.op.weight).max()) > float(np.finfo(types.number).max):
             return
         for pixels in literal_blocks(limits):
             x, y = axes(task.op, pixels)

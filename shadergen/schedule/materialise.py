@@ -47,6 +47,7 @@ def materialised(given: Constraints) -> frozenset[str]:
         more = next(_not_in_registers(given, stored), None) or next(_too_many_binds(given, stored), None)
         if more is None:
             return frozenset(stored)
+        assert more not in stored, "each turn makes passes smaller"
         stored.add(more)
 
 

@@ -28,7 +28,24 @@ def region(graph: Graph, root: str, stored: Collection[str], heuristics: Heurist
             # What a neighbourhood is read from comes from textures, even where it could be computed at the pixel.
             at_pixel = not isinstance(node.op, Neighbourhood)
             wanted.update(name for name in sources(node) if at_pixel or name not in stored)
-    return tuple(reversed(found))
+    return _without_recomputed_above(graph, root, tuple(reversed(found)), stored, heuristics)
+
+
+def _without_recomputed_above(
+    graph: Graph, root: str, nodes: tuple[Node, ...], stored: Collection[str], heuristics: Heuristics
+) -> tuple[Node, ...]:
+    """The nodes, less convolutions that would be computed again above a shuffle, where a pass cannot: they are read."""
+    if not shuffles(nodes):
+        return nodes
+    below = before_shuffles(nodes)
+    return tuple(
+        node
+        for node in nodes
+        if node.name == root
+        or node.name in below
+        or node.name not in stored
+        or not is_recomputed(graph, node, heuristics)
+    )
 
 
 def shuffles(nodes: tuple[Node, ...]) -> tuple[Node, ...]:

@@ -49,7 +49,8 @@ def sequence(section: Section, plans: dict[str, Plan]) -> tuple[Steps, Steps]:
     types, shuffled = section.setting.types, section.shuffle > 1
 
     def add(step: Step) -> None:
-        above = shuffled and types[step.node].width == types[section.root].width
+        sides = zip(types[step.node].area, types[section.root].area, strict=True)
+        above = shuffled and any(own == result and not own.constant for own, result in sides)  # the other may be 1
         (block_steps if above else steps).append(step)
 
     for node in section.nodes:
