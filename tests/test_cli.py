@@ -281,3 +281,10 @@ def test_a_kernel_is_found_by_its_name(tmp_path: Path) -> None:
     assert found.exit_code == 1
     assert "--kernel: found 'looped', expected one of winograd, unrolled for weights in the code" in found.output
     assert not (tmp_path / "x.glsl").exists()
+
+
+def test_build_does_not_write_over_its_model(model: Path) -> None:
+    before = model.read_bytes()
+    found = run("build", model, "-o", model)
+    assert (found.exit_code, model.read_bytes()) == (2, before)
+    assert "which is the model, expected another file" in found.output

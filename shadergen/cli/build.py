@@ -40,8 +40,10 @@ def build(
     _warn(graph)
     if tuned:
         target = _tuned(graph, target, tune_size)
-    text = api.compile(graph, target, observer=_print_pass if print_passes else None)
     path = _output_path(output, f"{graph.name}{target.suffix}.glsl")
+    if path.exists() and path.resolve() == model.resolve():
+        raise click.UsageError(f"-o: found {path}, which is the model, expected another file")
+    text = api.compile(graph, target, observer=_print_pass if print_passes else None)
     write_whole(path, text.encode())
     click.echo(path)
 
