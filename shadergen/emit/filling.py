@@ -1,0 +1,45 @@
+"""How a workgroup fills its tile of shared memory."""
+
+from __future__ import annotations
+
+from shadergen.forms.form import Filling, TileStore
+from shadergen.glsl.addressing import Addressing
+from shadergen.glsl.index import Index
+from shadergen.glsl.pixels import Pixel
+from shadergen.glsl.spelling import FP16, FP32
+from shadergen.schedule.hookpass import Schedule, ScheduledPass
+from shadergen.storage.layout import PACK
+
+
+def filling_of(
+    schedule: Schedule, scheduled: ScheduledPass, hook: Addressing, at: Addressing, steps: tuple[str, ...]
+) -> Filling:
+    """How the steps of the tile's source fill it. In fp16 where that is the precision: a texture holds no more."""
+    types = FP16 if schedule.target.precision == "fp16" else FP32
+    tile, array = scheduled.tile, hook.tile
+    assert tile, "the pass has a tile to fill"
+    assert array, "and says where it is"
+    threads, own = tile.workgroup, scheduled.pixels
+
+    def store(pixel: Pixel) -> TileStore:
+        texels = []
+        for pack in range(tile.packs):
+            value = f"padded({at.register(tile.value, pack, pixel)}, inside)"
+            number = Index.of("first").plus(array.number(pack, pixel.y, pixel.x))
+            texels.append((str(number), value if types is FP32 else f"{types.vec(PACK)}({value})"))
+        return TileStore(pixel.at, tuple(texels))
+
+    return Filling(
+        value=tile.value,
+        type=types.vec(PACK),
+        texels=tile.texels,
+        width=tile.size[0],
+        margin=tile.margin,
+        moved=(threads[0] * own[0], threads[1] * own[1]),
+        threads=threads[0] * threads[1],
+        blocks=tile.blocks,
+        pixels=tile.source.pixels,
+        steps=steps,
+        stores=tuple(store(pixel) for pixel in at.pixels),
+        image=at.sizes.of(tile.value),
+    )
