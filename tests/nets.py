@@ -17,6 +17,7 @@ from shadergen.ir.ops import (
     Concat,
     Conv,
     DepthToSpace,
+    GlobalAveragePool,
     Mul,
     Op,
     Relu,
@@ -192,6 +193,18 @@ def a_column_above_a_shuffle() -> Graph:
     )
 
 
+def a_shuffle_of_one_pixel() -> Graph:
+    """The mean of the picture becomes a picture of three by three pixels, whatever the size."""
+    return _net(
+        "pixel",
+        ("a", _conv(1, 9), "input"),
+        ("mean", GlobalAveragePool(), "a"),
+        ("nine", DepthToSpace(3), "mean"),
+        ("large", Resize((Extent(), Extent()), "linear"), "nine input"),
+        ("output", Sigmoid(), "large"),
+    )
+
+
 def name_of_the_flag() -> Graph:
     """A chroma network with a value called as the texture once was that remembers whether to run."""
     nodes = (
@@ -208,7 +221,7 @@ ONCE_BROKEN: dict[str, Callable[[], Graph]] = {
     for net in (
         *(shuffles_that_meet, two_scales, block_of_blocks, folded_twice, input_folded_twice),
         *(name_of_a_position, name_of_a_function, fused_far_from_the_input, name_of_the_flag),
-        *(skip_beside_a_shuffle, a_column_above_a_shuffle),
+        *(skip_beside_a_shuffle, a_column_above_a_shuffle, a_shuffle_of_one_pixel),
     )
 }
 EVEN_SIZES = {"input_folded_twice", "name_of_a_position", "fused_far_from_the_input", "skip_beside_a_shuffle"}

@@ -50,7 +50,7 @@ def sequence(section: Section, plans: dict[str, Plan]) -> tuple[Steps, Steps]:
 
     def add(step: Step) -> None:
         sides = zip(types[step.node].area, types[section.root].area, strict=True)
-        above = shuffled and any(own == result and not own.constant for own, result in sides)  # the other may be 1
+        above = shuffled and any(own == result for own, result in sides)  # along the other it may be a single pixel
         (block_steps if above else steps).append(step)
 
     for node in section.nodes:
