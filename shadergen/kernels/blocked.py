@@ -26,6 +26,10 @@ Statement = tuple[str, str]
 """A name, and the expression that it is declared with."""
 
 
+Assignment = tuple[str, str, str]
+"""What is assigned to, perhaps declared with its type; the operator; and what is assigned."""
+
+
 @dataclass(frozen=True)
 class Blocked:
     """A plan of such a kernel."""
@@ -140,33 +144,35 @@ class Products:
     sums: Mapping[tuple[int, int, int], str]
     """The sums' names by result pack, row and column."""
 
-    def lines(self, matrices: Mapping[int, Mapping[tuple[int, int], str]], lanes: int) -> Iterator[str]:
+    def matrix(self, lanes: int) -> str:
+        """The type of the variable `w` that holds a matrix which several products use; empty where one does."""
+        return self.types.mat(lanes) if len(self._uses(0, 0)) > 1 else ""
+
+    def assignments(self, matrices: Mapping[int, Mapping[tuple[int, int], str]]) -> Iterator[Assignment]:
         """For one result pack after the other; `matrices` by result pack, and by the weight's row and column."""
-        if len(self._uses(0, 0)) > 1:
-            yield f"{self.types.mat(lanes)} w;"
         for result, weights in matrices.items():
             yield from self._pack(result, weights)
 
-    def _pack(self, result: int, weights: Mapping[tuple[int, int], str]) -> Iterator[str]:
+    def _pack(self, result: int, weights: Mapping[tuple[int, int], str]) -> Iterator[Assignment]:
         begun: dict[str, str] = {}
         for (row, column), matrix in weights.items():
             uses = self._uses(row, column)
             if len(uses) > 1:
-                yield f"w = {matrix};"
+                yield "w", "=", matrix
             for sum_row, sum_column, y, x in uses:
                 total = self.sums[result, sum_row, sum_column]
                 product = f"{'w' if len(uses) > 1 else matrix} * {self._factor(y, x)}"
                 yield self._added(total, product, begun)
-        yield from (f"{total} += vec4({part});" for total, part in begun.items())
+        yield from ((total, "+=", f"vec4({part})") for total, part in begun.items())
 
-    def _added(self, total: str, product: str, begun: dict[str, str]) -> str:
+    def _added(self, total: str, product: str, begun: dict[str, str]) -> Assignment:
         """In fp16 a pack's products are summed by themselves before they reach the fp32 sums."""
         if self.types is FP32:
-            return f"{total} += {product};"
+            return total, "+=", product
         if total in begun:
-            return f"{begun[total]} += {product};"
+            return begun[total], "+=", product
         begun[total] = self.names.named(f"{total}_pack")
-        return f"f16vec4 {begun[total]} = {product};"
+        return f"f16vec4 {begun[total]}", "=", product
 
     def _uses(self, weight_row: int, weight_column: int) -> list[tuple[int, int, int, int]]:
         """Every product of a weight: the sum's row and column, the factor's row and column."""
@@ -195,7 +201,9 @@ class PackView:
     """Of texels and factors."""
     texels: tuple[Statement, ...]
     factors: tuple[Statement, ...]
-    products: tuple[str, ...]
+    matrix: str
+    """The type of a matrix of weights that several products use, or empty."""
+    products: tuple[Assignment, ...]
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,8 @@ def literal_packs(
             type=window.types.vec(lanes),
             texels=tuple(window.texels(pack, lanes)),
             factors=tuple(window.factors()),
-            products=tuple(products.lines(weights, lanes)),
+            matrix=products.matrix(lanes),
+            products=tuple(products.assignments(weights)),
         )
 
 

@@ -133,7 +133,8 @@ class LoopedPlan(Blocked):
             type=window.types.vec(self._lanes),
             texels=tuple(window.texels(packs, self._lanes)),
             factors=(),
-            products=tuple(products.lines(matrices, self._lanes)),
+            matrix=products.matrix(self._lanes),
+            products=tuple(products.assignments(matrices)),
         )
 
     def _matrices(self, place: Place, pack: Index, rows: int, at: Addressing) -> dict[tuple[int, int], str]:

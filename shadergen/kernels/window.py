@@ -23,8 +23,10 @@ class Cell:
     """The variable that holds its number in the source."""
     read: str
     """What that is: moved inside of the image, or mirrored at its border."""
+    inside: str
+    """The variable that says whether it lay inside; empty where the padding need not be told from the picture."""
     test: str
-    """Whether it lay inside, where the padding of zeros must be told apart from the picture; else empty."""
+    """What that variable says."""
 
 
 def types_of(task: Task, input: str) -> Types:
@@ -109,7 +111,12 @@ class Window:
         mirrored = self.op.pad_mode == "reflect" and any(self._pads(axis))
         read = f"mirror({at}, edge.{axis})" if mirrored else f"clamp({at}, 0, edge.{axis})"
         name = self.names.named(f"{axis}{number}")
-        return Cell(name, read, f"{name} == {at}" if self._is_tested(axis, number) else "")
+        tested = self._is_tested(axis, number)
+        return Cell(name, read, self._inside(name) if tested else "", f"{name} == {at}" if tested else "")
+
+    def _inside(self, cell: str) -> str:
+        """The variable that says whether a column or row lay inside."""
+        return self.names.named(f"{cell}_in")
 
     def _pads(self, axis: str) -> tuple[int, int]:
         """Before and after the image."""
@@ -145,7 +152,7 @@ class Window:
                 texel = self.at.fetch_any(texture, x, y)
             case OnePack(number):
                 texel = self.at.widened(value, number, x, y, lanes)
-        tests = [f"{name}_in" for axis, i, name in (("y", row, y), ("x", column, x)) if self._is_tested(axis, i)]
+        tests = [self._inside(name) for axis, i, name in (("y", row, y), ("x", column, x)) if self._is_tested(axis, i)]
         if tests:
             texel = f"padded({texel}, {' && '.join(tests)})"
         return f"{self.types.vec(lanes)}({texel})" if self.types is FP16 else texel
