@@ -18,9 +18,9 @@ def emit(schedule: Schedule, templates: tuple[Path, ...] = ()) -> HookFile:
     for scheduled in schedule.passes:
         tables, hook_pass = write_pass(schedule, scheduled, templates)
         for table in tables:
-            # Two passes may compute the same convolution.
+            if table.name not in defined:  # two passes may compute the same convolution
+                blocks.append(table)
             assert defined.setdefault(table.name, table) == table, f"two blocks have the name {table.name}"
-            blocks += [table] if table not in blocks else []
         blocks.append(hook_pass)
     buffers = any(isinstance(block, UserBuffer) for block in blocks)
     return HookFile(header(schedule, buffers), tuple(blocks))

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from shadergen.emit import plane
 from shadergen.emit.sizes import result_size
 from shadergen.glsl.sizes import Sizes
-from shadergen.hookfile import HookPass, UserBuffer, UserTexture
+from shadergen.hookfile import HookPass
 from shadergen.ir.graph import Node
 from shadergen.ir.ops import Add, Conv, Fit, Rim
 from shadergen.kernels.kernel import Pair
 from shadergen.schedule.hookpass import Schedule, ScheduledPass
 
 
-def hook_pass(
-    schedule: Schedule, scheduled: ScheduledPass, blocks: Sequence[UserTexture | UserBuffer], body: str
-) -> HookPass:
+def hook_pass(schedule: Schedule, scheduled: ScheduledPass, binds: tuple[str, ...], body: str) -> HookPass:
     """The directives around a body."""
     graph, writes = schedule.graph, scheduled.writes
     index, parts = scheduled.part
@@ -26,7 +24,7 @@ def hook_pass(
     return HookPass(
         hooks=(plane.PLANES[graph.plane].hook,),
         desc=f"{graph.name} {describe(scheduled.nodes)}{part}",
-        binds=(*bound(schedule, scheduled), *(block.name for block in blocks)),
+        binds=binds,
         save=writes.name if writes else None,
         width=result_size(schedule, scheduled, "w"),
         height=result_size(schedule, scheduled, "h"),

@@ -15,6 +15,7 @@ from shadergen.forms.form import Body, Result
 from shadergen.glsl import spelling
 from shadergen.glsl.addressing import Names
 from shadergen.glsl.names import file_names
+from shadergen.glsl.sizes import Sizes
 from shadergen.glsl.spelling import FP32
 from shadergen.hookfile import HookPass, UserBuffer, UserTexture
 from shadergen.ir.graph import Plane
@@ -44,9 +45,11 @@ def write_pass(
 ) -> tuple[tuple[UserTexture | UserBuffer, ...], HookPass]:
     """A hook pass, and the blocks that it binds. `templates` are folders of kernels from elsewhere."""
     form, writes, tile = scheduled.form, scheduled.writes, scheduled.tile
-    functions = Names(file_names(bound(schedule, scheduled)))
-    hook = Scope(schedule, scheduled, addressing(schedule, scheduled, scheduled, functions))
-    filler = Scope(schedule, tile.source, addressing(schedule, tile.source, scheduled, functions)) if tile else None
+    textures = bound(schedule, scheduled)
+    sizes = Sizes(schedule.types, schedule.graph.input_type, "HOOKED" in textures, scheduled.binds)
+    functions = Names(file_names(textures))
+    hook = Scope(schedule, scheduled, addressing(schedule, scheduled, sizes, functions))
+    filler = Scope(schedule, tile.source, addressing(schedule, tile.source, sizes, functions, True)) if tile else None
     filled, steps, above = filler.written() if filler else (), hook.written(), tuple(hook.above())
     every = (*filled, *steps, *(step for written, _ in above for step in written))
     blocks = _blocks(every)
@@ -67,14 +70,15 @@ def write_pass(
         anchor=scheduled.binds[0].name if scheduled.binds else "HOOKED",
         filling=filling_of(schedule, scheduled, hook.at, filler.at, texts(filled)) if filler else None,
     )
-    return blocks, hook_pass(schedule, scheduled, blocks, render(f"forms/{form.template}", form.view(body)))
+    binds = (*textures, *(block.name for block in blocks))
+    return blocks, hook_pass(schedule, scheduled, binds, render(f"forms/{form.template}", form.view(body)))
 
 
 def _blocks(steps: Sequence[Written]) -> tuple[UserTexture | UserBuffer, ...]:
     """What the steps read that the file defines, each once: weights, parameters of channels, rims."""
     order = ("kernels/", "steps/registers", "steps/rim")
     found = sorted(steps, key=lambda step: [step.template.startswith(start) for start in order], reverse=True)
-    return tuple({block.name: block for step in found for block in step.blocks}.values())
+    return tuple(dict.fromkeys(block for step in found for block in step.blocks))
 
 
 def _functions(schedule: Schedule, scheduled: ScheduledPass, steps: Sequence[Written]) -> str:

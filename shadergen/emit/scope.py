@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from shadergen.emit import plane
-from shadergen.emit.directives import bound
 from shadergen.emit.steps import conv, lanes, pointwise, read, rim, sample, shuffle
 from shadergen.emit.written import Written
 from shadergen.glsl.addressing import Addressing, Names, SharedTile
@@ -30,24 +29,26 @@ TILE = "tile"
 """The array in shared memory."""
 
 
-def addressing(schedule: Schedule, computed: ScheduledPass, written: ScheduledPass, functions: Names) -> Addressing:
+def addressing(
+    schedule: Schedule, computed: ScheduledPass, sizes: Sizes, functions: Names, fills: bool = False
+) -> Addressing:
     """Where things are in `hook()`, or in the function that fills the tile with what another pass would have computed.
 
-    Both know what the pass that is written binds.
+    Both know the sizes of what the pass that is written binds.
     """
     tile = computed.tile
     return Addressing(
         functions=functions,
         names=functions.scope(),
         pixels=pixels(computed.pixels),
-        sizes=Sizes(schedule.types, schedule.graph.input_type, "HOOKED" in bound(schedule, written), written.binds),
+        sizes=sizes,
         types=schedule.types,
         textures=schedule.textures,
         input=schedule.graph.input,
         root=computed.root,
         any_pack=computed.any_pack,
         overhangs=computed.form.overhangs,
-        begins_outside=computed is not written,
+        begins_outside=fills,
         tile=SharedTile(tile.value, TILE, tile.size, tile.margin) if tile else None,
     )
 

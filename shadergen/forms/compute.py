@@ -14,7 +14,7 @@ from typing import ClassVar
 from shadergen.forms.form import Body, Filling, Form, Result
 from shadergen.glsl.addressing import RESULT
 from shadergen.glsl.index import Index
-from shadergen.glsl.pixels import Pixel
+from shadergen.glsl.pixels import Pixel, moved
 from shadergen.hookfile import Compute as Directive
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Pair
@@ -102,9 +102,9 @@ def _outputs(body: Body) -> Iterator[Output]:
         if any(result.steps for result in results) or body.passes_alpha:
             for place, result in enumerate(results):
                 x, y = _place(place, body.shuffle)
-                at = _moved(pixel.times((body.shuffle, body.shuffle)), (Index.number(x), Index.number(y)))
+                at = moved(pixel.times((body.shuffle, body.shuffle)), x, y)
                 cells = _scaled("at", _grid(body))
-                stores = ((_moved(cells, cell), texel) for cell, texel in _cells(body, result))
+                stores = ((moved(cells, *cell), texel) for cell, texel in _cells(body, result))
                 yield Output(at, result.steps, tuple(stores))
         else:
             yield _output(body, pixel, results)
@@ -121,8 +121,8 @@ def _output(body: Body, pixel: Pixel, results: Sequence[Result]) -> Output:
             stores.append((Index.number(x * columns).plus(column), Index.number(y * rows).plus(row), texel))
     if len(stores) == 1:
         ((column, row, texel),) = stores
-        return Output("", (), ((_moved(first, (column, row)), texel),))
-    return Output(first, (), tuple((_moved("at", (column, row)), texel) for column, row, texel in stores))
+        return Output("", (), ((moved(first, column, row), texel),))
+    return Output(first, (), tuple((moved("at", column, row), texel) for column, row, texel in stores))
 
 
 def _grid(body: Body) -> Pair:
@@ -146,11 +146,6 @@ def _cells(body: Body, result: Result) -> Iterator[tuple[tuple[Index, Index], st
 def _place(number: int, block: int) -> Pair:
     """Column and row in a block of the pixel with that number, row by row."""
     return number % block, number // block
-
-
-def _moved(at: str, cell: tuple[Index, Index]) -> str:
-    """A position that lies so many columns and rows from another."""
-    return at if cell == (Index(), Index()) else f"{at} + ivec2({cell[0]}, {cell[1]})"
 
 
 def _scaled(at: str, grid: Pair) -> str:

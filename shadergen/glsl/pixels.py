@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shadergen.glsl.index import Index
+
 LETTERS = "abcdefghijklmnop"
 MAX_PIXELS = len(LETTERS)
 """Of an invocation: each has a letter."""
@@ -30,6 +32,12 @@ class Pixel:
             return self.at
         at = f"({self.at})" if self.x or self.y else self.at
         return f"{at} * {factors[0]}" if factors[0] == factors[1] else f"{at} * ivec2({factors[0]}, {factors[1]})"
+
+
+def moved(at: str, columns: Index | int, rows: Index | int) -> str:
+    """A position that lies so many columns and rows from another."""
+    offset = f"{columns}, {rows}"
+    return at if offset == "0, 0" else f"{at} + ivec2({offset})"
 
 
 def pixels(size: tuple[int, int]) -> tuple[Pixel, ...]:

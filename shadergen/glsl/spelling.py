@@ -32,6 +32,9 @@ from shadergen.ir.ops import (
 )
 from shadergen.storage.layout import PACK
 
+Statement = tuple[str, str]
+"""A name, and the expression that it is declared with."""
+
 
 class PrecisionError(ValueError):
     """A number that the precision cannot hold."""

@@ -14,17 +14,13 @@ from typing import ClassVar
 import numpy as np
 
 from shadergen.glsl.addressing import Addressing, Names, OnePack
-from shadergen.glsl.spelling import FP16_EXTENSION, FP32, Types
+from shadergen.glsl.spelling import FP16_EXTENSION, FP32, Statement, Types
 from shadergen.hookfile import UserBuffer, UserTexture
 from shadergen.ir.ops import Conv
 from shadergen.kernels.axis import Axis, direct
 from shadergen.kernels.kernel import Dispatch, Function, Needs, Pair, Resources, SharedArray, Task, Work
 from shadergen.kernels.window import Cell, Window
 from shadergen.storage.layout import Layout, channels_of, packs_of
-
-Statement = tuple[str, str]
-"""A name, and the expression that it is declared with."""
-
 
 Assignment = tuple[str, str, str]
 """What is assigned to, perhaps declared with its type; the operator; and what is assigned."""

@@ -16,10 +16,10 @@ from shadergen.glsl import spelling, tables
 from shadergen.glsl.addressing import Addressing, EveryPack, OnePack, Packs, Place
 from shadergen.glsl.index import Index
 from shadergen.glsl.names import table_name
-from shadergen.glsl.spelling import FP16
+from shadergen.glsl.spelling import FP16, Statement
 from shadergen.glsl.tables import Table
 from shadergen.hookfile import UserTexture
-from shadergen.kernels.blocked import Blocked, PackView, Products, Statement, WindowView, axes, pack_title, window_view
+from shadergen.kernels.blocked import Blocked, PackView, Products, WindowView, axes, pack_title, window_view
 from shadergen.kernels.kernel import Function, Limits, Pair, Resources, Task
 from shadergen.kernels.window import LOCALS, Window, types_of
 from shadergen.storage.layout import PACK

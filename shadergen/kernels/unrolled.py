@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from shadergen.glsl.addressing import Addressing
-from shadergen.kernels.blocked import Blocked, PackView, Statement, WindowView, axes, window_view
+from shadergen.glsl.spelling import Statement
+from shadergen.kernels.blocked import Blocked, PackView, WindowView, axes, window_view
 from shadergen.kernels.kernel import Limits, Resources, Task
 from shadergen.kernels.literals import bias, literal_blocks, literal_packs, literal_resources
 from shadergen.kernels.window import LOCALS

@@ -13,9 +13,9 @@ from typing import ClassVar
 import numpy as np
 
 from shadergen.glsl.addressing import Addressing
-from shadergen.glsl.spelling import FP16, FP32
+from shadergen.glsl.spelling import FP16, FP32, Statement
 from shadergen.kernels.axis import F23, combination, direct
-from shadergen.kernels.blocked import Blocked, PackView, Statement, WindowView, axes, window_view
+from shadergen.kernels.blocked import Blocked, PackView, WindowView, axes, window_view
 from shadergen.kernels.kernel import Limits, Resources, Task
 from shadergen.kernels.literals import bias, literal_blocks, literal_packs, literal_resources
 from shadergen.kernels.window import LOCALS

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from shadergen.emit.written import Written
 from shadergen.glsl.addressing import Addressing
 from shadergen.glsl.pixels import Pixel
+from shadergen.glsl.spelling import Statement
 from shadergen.schedule.steps import ReadStep
-
-Statement = tuple[str, str]
-"""A name, and the expression that it is declared with."""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shadergen.emit.steps.lanes import vec4
-from shadergen.emit.steps.read import Statement
 from shadergen.emit.written import Written
 from shadergen.glsl.addressing import Addressing
-from shadergen.glsl.pixels import Pixel
+from shadergen.glsl.pixels import Pixel, moved
+from shadergen.glsl.spelling import Statement
 from shadergen.schedule.steps import DepthToSpaceStep, SpaceToDepthStep
 from shadergen.storage.layout import PACK, channels_of, lane_of, pack_of
 
@@ -47,7 +47,7 @@ def _space_to_depth(step: SpaceToDepthStep, pixel: Pixel, at: Addressing) -> Spa
     positions = [
         (
             position[place],
-            at.inside(_moved(pixel.times((step.block, step.block)), place % step.block, place // step.block), source),
+            at.inside(moved(pixel.times((step.block, step.block)), place % step.block, place // step.block), source),
         )
         for place in places
     ]
@@ -63,10 +63,6 @@ def _space_to_depth(step: SpaceToDepthStep, pixel: Pixel, at: Addressing) -> Spa
         for pack, wanted in zip(step.packs, channels, strict=True)
     ]
     return SpaceToDepthPixel(tuple(positions), tuple(texels), tuple(registers))
-
-
-def _moved(at: str, columns: int, rows: int) -> str:
-    return f"{at} + ivec2({columns}, {rows})" if columns or rows else at
 
 
 @dataclass(frozen=True)
