@@ -123,37 +123,38 @@ def test_a_body_ends_at_the_magic_even_within_a_line() -> None:
     assert second.body_line == 3
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "words"),
-    [
-        ("", 1, "no `//!`"),
-        ("vec4 hook() {}", 1, "no `//!`"),
-        ("\n//!HOOK LUMA\n//!SAVED x\n", 3, "SAVED"),
-        ("//!HOOK LUMA\n//! BIND HOOKED\n", 2, "expected one of"),
-        ("//!HOOK LUMA\n//!hook LUMA\n", 2, "hook"),
-        ("//!HOOK LUMA\n//!OFFSET 1\n", 2, "OFFSET"),
-        ("//!HOOK LUMA\n//!COMPONENTS 5\n", 2, "COMPONENTS"),
-        ("//!HOOK LUMA\n//!COMPONENTS four\n", 2, "COMPONENTS"),
-        ("//!HOOK LUMA\n//!COMPONENTS " + "9" * 400, 2, "COMPONENTS"),
-        ("//!HOOK LUMA\n//!COMPUTE 8\n", 2, "COMPUTE"),
-        ("//!HOOK LUMA\n//!COMPUTE 0 8\n", 2, "above 0"),
-        ("//!HOOK LUMA\n//!COMPUTE 8 8 8\n", 2, "COMPUTE"),
-        ("//!HOOK LUMA\n" + "//!BIND a\n" * 17, 18, "at most 16"),
-        ("//!TEXTURE t\n//!SIZE 1\n00\n", 1, "FORMAT"),
-        ("//!TEXTURE t\n//!FORMAT r8\n//!SIZE 0 1\n00\n", 3, "SIZE"),
-        ("//!TEXTURE t\n//!FORMAT r8\n//!FILTER CUBIC\n00\n", 3, "FILTER"),
-        ("//!TEXTURE t\n//!FORMAT r8\n//!BORDER BLACK\n00\n", 3, "BORDER"),
-        ("//!TEXTURE t\n//!FORMAT r8\n0g\n", 3, "hexadecimal"),
-        ("//!BUFFER b\n//!VAR float\n00\n", 2, "VAR"),
-        ("//!BUFFER b\n//!VAR float x[" + "9" * 5000 + "]\n00\n", 2, "VAR"),
-        ("//!PARAM p\n1\n", 1, "TYPE"),
-        ("//!PARAM p\n//!TYPE vec4\n1\n", 1, "TYPE"),
-        ("//!PARAM p\n//!TYPE float\n\n", 3, "initial"),
-        ("//!PARAM p\n//!TYPE float\n//!MINIMUM low\n1\n", 3, "MINIMUM"),
-        ("//!PARAM p\n//!TYPE float\nnan\n", 3, "initial"),
-        ("//!PARAM p\n//!TYPE ENUM int\n\n", 1, "ENUM"),
-    ],
-)
+FAULTS = [
+    ("", 1, "no `//!`"),
+    ("vec4 hook() {}", 1, "no `//!`"),
+    ("\n//!HOOK LUMA\n//!SAVED x\n", 3, "SAVED"),
+    ("//!HOOK LUMA\n//! BIND HOOKED\n", 2, "expected one of"),
+    ("//!HOOK LUMA\n//!hook LUMA\n", 2, "hook"),
+    ("//!HOOK LUMA\n//!OFFSET 1\n", 2, "OFFSET"),
+    ("//!HOOK LUMA\n//!COMPONENTS 5\n", 2, "COMPONENTS"),
+    ("//!HOOK LUMA\n//!COMPONENTS four\n", 2, "COMPONENTS"),
+    ("//!HOOK LUMA\n//!COMPONENTS " + "9" * 400, 2, "COMPONENTS"),
+    ("//!HOOK LUMA\n//!COMPUTE 8\n", 2, "COMPUTE"),
+    ("//!HOOK LUMA\n//!COMPUTE 0 8\n", 2, "above 0"),
+    ("//!HOOK LUMA\n//!COMPUTE 8 8 8\n", 2, "COMPUTE"),
+    ("//!HOOK LUMA\n" + "//!BIND a\n" * 17, 18, "at most 16"),
+    ("//!TEXTURE t\n//!SIZE 1\n00\n", 1, "FORMAT"),
+    ("//!TEXTURE t\n//!FORMAT r8\n//!SIZE 0 1\n00\n", 3, "SIZE"),
+    ("//!TEXTURE t\n//!FORMAT r8\n//!FILTER CUBIC\n00\n", 3, "FILTER"),
+    ("//!TEXTURE t\n//!FORMAT r8\n//!BORDER BLACK\n00\n", 3, "BORDER"),
+    ("//!TEXTURE t\n//!FORMAT r8\n0g\n", 3, "hexadecimal"),
+    ("//!BUFFER b\n//!VAR float\n00\n", 2, "VAR"),
+    ("//!BUFFER b\n//!VAR float x[" + "9" * 5000 + "]\n00\n", 2, "VAR"),
+    ("//!PARAM p\n1\n", 1, "TYPE"),
+    ("//!PARAM p\n//!TYPE vec4\n1\n", 1, "TYPE"),
+    ("//!PARAM p\n//!TYPE float\n\n", 3, "initial"),
+    ("//!PARAM p\n//!TYPE float\n//!MINIMUM low\n1\n", 3, "MINIMUM"),
+    ("//!PARAM p\n//!TYPE float\nnan\n", 3, "initial"),
+    ("//!PARAM p\n//!TYPE ENUM int\n\n", 1, "ENUM"),
+]
+"""Texts with a fault, the line that it is in, and words of what is said about it."""
+
+
+@pytest.mark.parametrize(("text", "line", "words"), FAULTS)
 def test_a_fault_names_its_line(text: str, line: int, words: str) -> None:
     _, faults = scan(text)
     assert faults[0].line == line
@@ -175,32 +176,35 @@ def evaluate(text: str) -> float:
     return Rpn.parse(text).evaluate(sizes.get, {"strength": 0.5}.get)
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("2", 2),
-        ("LUMA.w 2 *", 3840),
-        ("LUMA.height", 1080),
-        ("OUTPUT.w LUMA.w / 1.2 >", 1),
-        ("7 4 %", 3),
-        ("7 4 -", 3),
-        ("1 !", 0),
-        ("3 2 <", 0),
-        ("3 3.000000001 =", 1),
-        ("3 2 >=", 1),  # players read `>`
-        ("3 3 >=", 0),
-        ("3 1 -1", 2),  # players read `-`
-        ("strength 2 *", 1),
-        ("2x", 2),
-    ],
-)
+VALUES = [
+    ("2", 2),
+    ("LUMA.w 2 *", 3840),
+    ("LUMA.height", 1080),
+    ("OUTPUT.w LUMA.w / 1.2 >", 1),
+    ("7 4 %", 3),
+    ("7 4 -", 3),
+    ("1 !", 0),
+    ("3 2 <", 0),
+    ("3 3.000000001 =", 1),
+    ("3 2 >=", 1),  # players read `>`
+    ("3 3 >=", 0),
+    ("3 1 -1", 2),  # players read `-`
+    ("strength 2 *", 1),
+    ("2x", 2),
+]
+"""Expressions and what they come to, by `evaluate`."""
+
+
+@pytest.mark.parametrize(("text", "value"), VALUES)
 def test_expressions(text: str, value: float) -> None:
     assert evaluate(text) == value
 
 
-@pytest.mark.parametrize(
-    "text", ["", "1 2", "+", "1 +", "!", "1 0 /", "1 0 %", "NOPE.w", "nope", ".5", "1e300 1e300 *", "1e999 1 %"]
-)
+NO_VALUES = ["", "1 2", "+", "1 +", "!", "1 0 /", "1 0 %", "NOPE.w", "nope", ".5", "1e300 1e300 *", "1e999 1 %"]
+"""Expressions without a value."""
+
+
+@pytest.mark.parametrize("text", NO_VALUES)
 def test_expressions_without_a_value(text: str) -> None:
     with pytest.raises(RpnError):
         evaluate(text)
