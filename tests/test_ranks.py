@@ -13,7 +13,7 @@ RANKS: list[set[str]] = [
     {"errors", "version"},
     {"files", "ir", "target", "hookfile"},
     {"sources", "passes", "storage", "lint", "runtime"},
-    {"glsl", "measure", "upscale"},
+    {"glsl", "measure", "upscale", "web"},
     {"kernels"},
     {"forms"},
     {"schedule"},
@@ -35,6 +35,7 @@ WALL = {
     "runtime": {"errors", "files", "hookfile"},
     "measure": {"errors", "files", "hookfile", "runtime"},
     "upscale": {"errors", "files", "hookfile", "runtime"},
+    "web": {"errors", "files", "hookfile"},
 }
 """Folders that judge or play what the compiler made: they know hook files only, and nothing of how those came about."""
 

@@ -1,0 +1,23 @@
+// The player without a page around it.
+
+import { decoding, encoding } from "./colour.js";
+import { Device } from "./device.js";
+import { parseHookFile } from "./hookfile.js";
+import { makePlan } from "./plan.js";
+import { Player, loadFile } from "./player.js";
+import { evaluate, parseExpression } from "./rpn.js";
+import { Uploads } from "./sources.js";
+
+/** What other scripts of the page, and its tests, may use. */
+globalThis.shadergen = {
+  Device,
+  Player,
+  Uploads,
+  decoding,
+  encoding,
+  evaluate,
+  loadFile,
+  makePlan,
+  parseExpression,
+  parseHookFile,
+};
