@@ -14,6 +14,7 @@ from PIL import Image
 from shadergen.cli import main
 from shadergen.errors import ShadergenError
 from shadergen.hookfile import HookFile, parse
+from shadergen.hookfile.traffic import Traffic
 from shadergen.measure import shadercost
 from shadergen.measure.chart import save_chart
 from shadergen.measure.probes import Peak
@@ -129,8 +130,8 @@ def test_traffic_reads_every_texture_once() -> None:
     one = measured("x")
     moved = shadercost.traffic(one.file, one.first[0], one.stage_sizes)
     assert moved == [
-        shadercost.Traffic(read=64 * 32 * 2 + 4, written=32 * 32 * 8),
-        shadercost.Traffic(read=64 * 32 * 2 + 32 * 32 * 8, written=64 * 32 * 8),
+        Traffic(read=64 * 32 * 2 + 4, written=32 * 32 * 8),
+        Traffic(read=64 * 32 * 2 + 32 * 32 * 8, written=64 * 32 * 8),
     ]
 
 

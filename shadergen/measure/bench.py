@@ -20,7 +20,7 @@ import numpy as np
 from shadergen.errors import HookFileError, ShaderRunError
 from shadergen.hookfile import HookFile, parse
 from shadergen.hookfile.stages import OUTPUT_SIZED, hooked_stages, last_stage
-from shadergen.measure import shadercost
+from shadergen.hookfile.traffic import SOURCE_BYTES, TEXEL_BYTES
 from shadergen.measure.probes import Peak, measure_peak
 from shadergen.measure.report import Measured, Report, SharedBytes, file_reports
 from shadergen.runtime.canvas import Size
@@ -262,9 +262,9 @@ def _stage_sizes(frame: Frame, result: Result, output: Size) -> dict[str, tuple[
             continue
         if stage in frame.planes:
             _, height, width = frame.planes[stage].shape
-            found[stage] = ((width, height), shadercost.SOURCE_BYTES[stage])
+            found[stage] = ((width, height), SOURCE_BYTES[stage])
         else:
-            found[stage] = (output if stage in OUTPUT_SIZED else after, shadercost.TEXEL_BYTES)
+            found[stage] = (output if stage in OUTPUT_SIZED else after, TEXEL_BYTES)
         if stage not in ("CHROMA", "ALPHA"):  # the planes go to the size of LUMA or RGB
             _, height, width = result.planes[stage].shape
             after = (width, height)

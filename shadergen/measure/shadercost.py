@@ -11,17 +11,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from shadergen.hookfile import HookFile, HookPass
 from shadergen.hookfile.stages import bindings, resources, result_name
+from shadergen.hookfile.traffic import TEXEL_BYTES, Traffic
 from shadergen.runtime.canvas import Size
 from shadergen.runtime.hooks import PassRun
-
-TEXEL_BYTES = 8
-"""How many bytes a texel has that a hook pass writes: rgba16f."""
-SOURCE_BYTES = {"RGB": 6, "LUMA": 2, "CHROMA": 4, "ALPHA": 2}
-"""How many bytes a texel has of each plane that the player uploads, at 16 bits a channel."""
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Multiply-adds
@@ -181,14 +176,6 @@ def invocations(item: HookPass, size: Size) -> float:
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Memory
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """What one executed pass moves, in bytes: every bound texture once, and its result once."""
-
-    read: int
-    written: int
 
 
 def traffic(file: HookFile, runs: Sequence[PassRun], stages: Mapping[str, tuple[Size, int]]) -> list[Traffic]:
