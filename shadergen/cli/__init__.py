@@ -12,6 +12,7 @@ from shadergen.cli.base import Group
 from shadergen.cli.bench import bench
 from shadergen.cli.build import build
 from shadergen.cli.convert import convert
+from shadergen.cli.cost import cost
 from shadergen.cli.doctor import doctor
 from shadergen.cli.inspect import inspect
 from shadergen.cli.install import install
@@ -29,5 +30,5 @@ def main() -> None:
     """Compile trained CNN upscalers into mpv shaders, and check them on the GPU."""
 
 
-for command in (build, inspect, verify, convert, lint, bench, upscale, install, doctor, score, train):
+for command in (build, inspect, verify, convert, lint, bench, cost, upscale, install, doctor, score, train):
     main.add_command(command)

@@ -1,0 +1,124 @@
+"""`shadergen cost`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from shadergen.cli.base import (
+    Dimensions,
+    Load,
+    existing,
+    fail,
+    is_shader,
+    json_option,
+    load_options,
+    read_text,
+    spinner,
+    target_options,
+)
+from shadergen.errors import ShadergenError
+from shadergen.target import Target
+
+if TYPE_CHECKING:
+    from shadergen.cost.gpus import Gpu
+    from shadergen.cost.report import Entry, GpuReport
+
+
+@click.command()
+@click.argument("files", type=existing, nargs=-1, metavar="FILE_OR_MODEL...")
+@click.option("--gpu", "names", multiple=True, metavar="NAME", help="May be repeated; `list` prints the names.")
+@click.option("--size", type=Dimensions(), default="1920x1080", show_default=True, help="Frame size.")
+@click.option("--passes", "show_passes", is_flag=True, help="Lines for every pass, with its loops.")
+@click.option("--dump", type=click.Path(path_type=Path), help="Folder for each pass in the GPU's instructions.")
+@click.option(
+    "--root",
+    "roots",
+    type=existing,
+    multiple=True,
+    help="Folder of a system whose drivers to use (docs/cost.md).",
+)
+@json_option
+@load_options
+@target_options
+def cost(
+    files: tuple[Path, ...],
+    names: tuple[str, ...],
+    size: tuple[int, int],
+    show_passes: bool,
+    dump: Path | None,
+    roots: tuple[Path, ...],
+    as_json: bool,
+    load: Load,
+    target: Target,
+) -> None:
+    """Estimate what shaders cost on GPUs that are not here, by the GPUs' own compilers.
+
+    Any mpv shader will do; a model (.npz, .onnx) is built first. Nothing is timed: compare ratios, which are to the
+    first file. Exit code 1 when one cannot be judged.
+    """
+    from shadergen.cost import gpus, report, table
+    from shadergen.cost.drivers import ROOT_VARIABLE
+
+    if "list" in names:
+        click.echo(table.format_gpus(), nl=False)
+        return
+    if not files:
+        raise click.UsageError("Missing argument 'FILE_OR_MODEL...'.")
+    wanted = [_gpu(name) for name in names or (gpus.DEFAULT,)]
+    roots = roots or tuple(Path(folder) for folder in os.environ.get(ROOT_VARIABLE, "").split(os.pathsep) if folder)
+    entries = [_entry(file, load, target) for file in files]
+    with spinner("starting") as progress:
+        reports = report.measure(entries, wanted, size, roots, progress)
+    if len(reports) == 1 and reports[0].problem:
+        fail(reports[0].problem)
+    if as_json:
+        click.echo(json.dumps(report.as_dict(reports, size), indent=1))
+    else:
+        click.echo(table.format_reports(reports, passes=show_passes), nl=False)
+    if dump:
+        _dump(dump, reports)
+    failed = any(report.problem for report in reports)
+    failed |= any(file.milliseconds is None for file in report.files_of(reports))
+    sys.exit(1 if failed else 0)
+
+
+def _gpu(name: str) -> Gpu:
+    from shadergen.cost import gpus
+
+    found = gpus.find(name)
+    if found is None:
+        known = ", ".join(gpu.name for gpu in gpus.GPUS)
+        raise click.UsageError(f"--gpu: found {name!r}, expected list or one of {known}")
+    return found
+
+
+def _entry(file: Path, load: Load, target: Target) -> Entry:
+    """A shader's text or that of a model, or why there is none: the other files are judged all the same."""
+    from shadergen import api
+    from shadergen.cost.report import Entry
+
+    try:
+        if is_shader(file):
+            return Entry(str(file), read_text(file))
+        graph = load(file)
+        return Entry(f"{graph.name}{target.suffix}", api.compile(graph, target))
+    except ShadergenError as error:
+        return Entry(str(file), problem=str(error))
+
+
+def _dump(folder: Path, reports: tuple[GpuReport, ...]) -> None:
+    """Write every pass as FOLDER/GPU/FILE.NUMBER.s."""
+    from shadergen.files import write_whole
+
+    for report in reports:
+        for file in report.files:
+            for number, item in enumerate(file.passes, 1):
+                if item.cost is not None:
+                    path = folder / report.gpu.name / f"{Path(file.name).stem}.{number}.s"
+                    write_whole(path, item.cost.code.encode())

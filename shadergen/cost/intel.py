@@ -1,0 +1,94 @@
+"""Intel's instructions as ANV prints them, and what they cost.
+
+A vector engine takes eight lanes of 32 bits a cycle, or sixteen of 16. Sixteen engines share a sampler and a data port.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from shadergen.cost.code import Block, Code, Instruction, Work
+from shadergen.cost.gpus import Gpu
+
+TEXTS = ("GEN Assembly",)
+
+_LABEL = re.compile(r"(L\d+):")
+_LINE = re.compile(r"^(?:\((?!\d)[^)]*\)|\s)\s*(\w[\w.]*)\s")
+_TARGETS = re.compile(r"\bL\d+\b")
+_JUMPS = frozenset({"if", "else", "endif", "while", "break", "cont", "halt", "jmpi", "do"})
+
+
+def parse(text: str) -> Code:
+    """Read an assembly. Jumps name labels; `while` goes back to the first of its label."""
+    names: list[str] = ["start"]
+    bodies: list[list[Instruction]] = [[]]
+    for line in text.splitlines():
+        if label := _LABEL.match(line):
+            names.append(label[1])
+            bodies.append([])
+        elif found := _LINE.match(line):
+            code = re.sub(r"^\((?!\d)[^)]*\)\s*", "", line.strip())
+            bodies[-1].append(Instruction(found[1], code if code.startswith(found[1]) else line.strip()))
+            if found[1].split(".")[0] in _JUMPS:
+                names.append(f"{names[-1].split('+')[0]}+{len(names)}")
+                bodies.append([])
+    index: dict[str, int] = {}
+    for number, name in enumerate(names):
+        index.setdefault(name, number)
+    return Code(
+        tuple(
+            Block(name, tuple(body), _successors(body, number, index, len(names)))
+            for number, (name, body) in enumerate(zip(names, bodies, strict=True))
+        )
+    )
+
+
+def _successors(body: Sequence[Instruction], number: int, index: dict[str, int], count: int) -> tuple[int, ...]:
+    following = (number + 1,) if number + 1 < count else ()
+    last = body[-1] if body else Instruction("", "")
+    op = last.op.split(".")[0]
+    if op not in _JUMPS or op in ("endif", "do"):
+        return following
+    targets = tuple(index[name] for name in _TARGETS.findall(last.text) if name in index)
+    return tuple(dict.fromkeys((*following, *targets)))
+
+
+def work(code: Code, frequency: Sequence[float], gpu: Gpu, wave: int) -> Work:
+    """What 64 invocations take when each block runs so many times a thread, which has `wave` lanes."""
+    total, threads = Work(), 64 / wave
+    for block, often in zip(code.blocks, frequency, strict=True):
+        count = threads * often
+        for instruction in block.instructions if count else ():
+            op = instruction.op
+            if op.startswith("sync"):
+                continue
+            total.instructions += count
+            if op.startswith("send"):
+                total.valu += count
+                cycles = wave / 8 * (2 if "hdc" in op else 1)
+                if "smpl" in op:
+                    total.texture += count * cycles
+                else:
+                    total.lds += count * cycles
+            else:
+                total.valu += count * _passes(instruction)
+    return total
+
+
+def _passes(instruction: Instruction) -> float:
+    lanes = re.match(r"\S+\s+\((\d+)", instruction.text)
+    half = re.search(r":hf\b", instruction.text.partition("{")[0]) is not None
+    return max(1.0, int(lanes[1]) / (16 if half else 8)) if lanes else 1.0
+
+
+def feature(instruction: Instruction) -> str | None:
+    """Which of the contents that `loops` looks at an instruction is; messages say in a comment what they do."""
+    op, message = instruction.op, instruction.text
+    if op.startswith("send.smpl"):
+        return None if "resinfo" in message else "fetch"
+    if op.startswith("send.gtwy"):
+        return "barrier" if "barrier" in message else None
+    if op.startswith("send.slm"):
+        return "shared write" if "store" in message else "shared read"
+    return "store" if op.startswith("send") and re.search(r"\btyped_write|store_typed", message) else None

@@ -1,0 +1,303 @@
+"""What files cost on GPUs, as data: from text to milliseconds."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shadergen.cost.driver import Answer, Driver, Pipeline, opened
+from shadergen.cost.drivers import starts
+from shadergen.cost.estimate import TERMS, PassCost, estimate, lanes, texts
+from shadergen.cost.frame import Frame, Run, Size, play
+from shadergen.cost.gpus import Gpu
+from shadergen.cost.loops import SourceLoop, source_loops
+from shadergen.cost.situation import situation
+from shadergen.cost.spirv import Module
+from shadergen.cost.trace import NotCountedError, trace
+from shadergen.errors import HookFileError, NoDeviceError, ShaderRunError
+from shadergen.hookfile import HookFile, parse
+from shadergen.lint.glslang import build_program, compile_pass, compile_source, glslang_program
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file to judge: its name and text, or why there is none."""
+
+    name: str
+    text: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class PassReport:
+    """A pass on a GPU."""
+
+    desc: str
+    size: Size
+    kind: str
+    cost: PassCost | None
+    problem: str = ""
+    """Why there is no cost."""
+    note: str = ""
+    """Why loops are not counted."""
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """A file on a GPU."""
+
+    name: str
+    passes: tuple[PassReport, ...] = ()
+    skipped: tuple[str, ...] = ()
+    problem: str = ""
+    ratio: float | None = None
+    """The estimate over that of the first file."""
+
+    @property
+    def costs(self) -> tuple[PassCost, ...]:
+        return tuple(item.cost for item in self.passes if item.cost is not None)
+
+    @property
+    def milliseconds(self) -> float | None:
+        """The estimate, or None where a pass has none."""
+        costs = self.costs
+        return sum(cost.milliseconds for cost in costs) if costs and len(costs) == len(self.passes) else None
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """The sums of the passes' parts."""
+        return {term: sum(cost.parts[term] for cost in self.costs) for term in TERMS}
+
+    @property
+    def bound(self) -> str:
+        """The part in which most of the estimate is spent."""
+        spent = {term: sum(c.milliseconds for c in self.costs if c.bound == term) for term in TERMS}
+        return max(TERMS, key=lambda term: spent[term])
+
+
+@dataclass(frozen=True)
+class GpuReport:
+    """All files on a GPU, or why there is nothing to say of it."""
+
+    gpu: Gpu
+    driver: str = ""
+    """What the driver calls itself."""
+    files: tuple[FileReport, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class _Program:
+    """A pass as SPIR-V."""
+
+    run: Run
+    pipeline: Pipeline
+    module: Module
+
+
+@dataclass
+class _Prepared:
+    """A file that is ready to compile."""
+
+    name: str
+    file: HookFile = field(default_factory=lambda: HookFile("", ()))
+    frame: Frame = field(default_factory=lambda: Frame((0, 0), (0, 0), (), ()))
+    programs: tuple[_Program, ...] = ()
+    problem: str = ""
+
+
+Progress = Callable[[str], None]
+
+
+def measure(
+    entries: Sequence[Entry],
+    gpus: Sequence[Gpu],
+    size: Size,
+    roots: Sequence[Path] = (),
+    progress: Progress = lambda text: None,
+) -> tuple[GpuReport, ...]:
+    """The cost of every file on every GPU; `roots` are the folders of other systems whose drivers to use.
+
+    Raises NoDeviceError without glslang.
+    """
+    program = glslang_program()
+    if program is None:
+        raise NoDeviceError("glslang", "found no glslangValidator, expected it on the PATH", "install glslang-tools")
+    prepared = []
+    for entry in entries:
+        progress(f"compiling {entry.name}")
+        prepared.append(_prepare(entry, size, program))
+    return tuple(_on_gpu(prepared, gpu, roots, progress) for gpu in gpus)
+
+
+def _processes() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _prepare(entry: Entry, size: Size, program: str) -> _Prepared:
+    found = _Prepared(entry.name, problem=entry.problem)
+    if entry.problem:
+        return found
+    try:
+        found.file = parse(entry.text, entry.name)
+        found.frame = play(found.file, size)
+        if not found.frame.runs:
+            reason = next(iter(found.frame.skipped), "it hooks no stage")
+            raise ShaderRunError(entry.name, f"found no pass that runs ({reason})")
+        with ThreadPoolExecutor(_processes()) as workers:
+            compiled = workers.map(lambda run: _compiled(entry.name, found.file, run, program), found.frame.runs)
+            found.programs = tuple(compiled)
+    except (HookFileError, ShaderRunError) as error:
+        found.problem = str(error)
+    return found
+
+
+def _compiled(name: str, file: HookFile, run: Run, program: str) -> _Program:
+    """Raises ShaderRunError where the pass does not compile."""
+    compiled = compile_pass(program, file, run.item, run.stage)
+    if compiled.faults:
+        fault = compiled.faults[0]
+        raise ShaderRunError(f"{name}:{fault.line}", fault.message)
+    module = Module.parse(compiled.spirv)
+    vertex = None
+    if run.item.compute is None:
+        varyings = re.findall(r"^layout\(location = \d+\) in vec2 ", build_program(file, run.item, run.stage), re.M)
+        vertex = compile_source(program, _vertex_shader(len(varyings)), "vert").spirv
+    return _Program(run, Pipeline(compiled.spirv, module.bindings(), vertex), module)
+
+
+def _vertex_shader(varyings: int) -> str:
+    """What stands before a fragment shader: a position, and as many inputs."""
+    outputs = "".join(f"layout(location = {n}) out vec2 at{n};\n" for n in range(varyings))
+    written = "".join(f" at{n} = place;" for n in range(varyings))
+    main = f"void main() {{ gl_Position = vec4(place, 0.0, 1.0);{written} }}"
+    return f"#version 450\nlayout(location = 0) in vec2 place;\n{outputs}{main}\n"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A GPU
+
+
+def _on_gpu(prepared: Sequence[_Prepared], gpu: Gpu, roots: Sequence[Path], progress: Progress) -> GpuReport:
+    pipelines = list(dict.fromkeys(program.pipeline for item in prepared for program in item.programs))
+    try:
+        with opened(starts(gpu, roots), min(_processes(), len(pipelines))) as driver:
+            answers = _answers(driver, pipelines, gpu, progress)
+            device = driver.device
+    except NoDeviceError as error:
+        return GpuReport(gpu, problem=str(error))
+    files = [_file_report(item, answers, gpu) for item in prepared]
+    first = next((file.milliseconds for file in files if file.milliseconds), None)
+    return GpuReport(gpu, device, tuple(_with_ratio(file, first) for file in files))
+
+
+def _answers(driver: Driver, pipelines: Sequence[Pipeline], gpu: Gpu, progress: Progress) -> dict[Pipeline, Answer]:
+    done = iter(range(1, len(pipelines) + 1))
+    progress(f"{gpu.title}: {len(pipelines)} pipelines")
+    answers = driver.compile(pipelines, texts(gpu), lambda: progress(f"{gpu.title}: {next(done)} of {len(pipelines)}"))
+    return dict(zip(pipelines, answers, strict=True))
+
+
+def _file_report(item: _Prepared, answers: dict[Pipeline, Answer], gpu: Gpu) -> FileReport:
+    if item.problem:
+        return FileReport(item.name, problem=item.problem)
+    passes = tuple(_pass_report(item, program, answers[program.pipeline], gpu) for program in item.programs)
+    return FileReport(item.name, passes, item.frame.skipped)
+
+
+def _pass_report(item: _Prepared, program: _Program, answer: Answer, gpu: Gpu) -> PassReport:
+    run = program.run
+    kind = "fragment" if run.item.compute is None else "compute"
+    desc = run.item.desc or f"pass {run.index + 1}"
+    if not answer.executables:
+        return PassReport(desc, run.size, kind, None, answer.problem or "the driver said nothing")
+    executable = answer.executables[-1]
+    loops, note = _loops(item, program, lanes(executable, gpu))
+    cost = estimate(run, executable, gpu, loops, program.module.shared_bytes())
+    return PassReport(desc, run.size, kind, cost, note=note)
+
+
+def _loops(item: _Prepared, program: _Program, wave: int) -> tuple[tuple[SourceLoop, ...], str]:
+    """The shader's loops, or why they are not counted."""
+    try:
+        counts = trace(program.module, situation(item.file, item.frame, program.run, wave))
+    except NotCountedError as error:
+        return (), str(error)
+    return source_loops(program.module, counts), ""
+
+
+def _with_ratio(file: FileReport, first: float | None) -> FileReport:
+    own = file.milliseconds
+    ratio = own / first if own is not None and first else None
+    return FileReport(file.name, file.passes, file.skipped, file.problem, ratio)
+
+
+def files_of(reports: Sequence[GpuReport]) -> Iterator[FileReport]:
+    """Every file on every GPU."""
+    return (file for report in reports for file in report.files)
+
+
+def as_dict(reports: Sequence[GpuReport], size: Size) -> dict[str, Any]:
+    """The reports as JSON can hold them."""
+    return {"size": list(size), "gpus": [_gpu_dict(report) for report in reports]}
+
+
+def _gpu_dict(report: GpuReport) -> dict[str, Any]:
+    gpu = report.gpu
+    rates = {"units": gpu.units, "clock_ghz": gpu.clock, "bandwidth_gbs": gpu.bandwidth, "remembered": gpu.remembered}
+    return {
+        "name": gpu.name,
+        "title": gpu.title,
+        "driver": report.driver,
+        "problem": report.problem,
+        **rates,
+        "files": [_file_dict(file) for file in report.files],
+    }
+
+
+def _file_dict(file: FileReport) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "problem": file.problem,
+        "ms": file.milliseconds,
+        "ratio": file.ratio,
+        "bound": file.bound if file.costs else None,
+        "parts_ms": file.parts,
+        "skipped": list(file.skipped),
+        "passes": [_pass_dict(item) for item in file.passes],
+    }
+
+
+def _pass_dict(item: PassReport) -> dict[str, Any]:
+    found: dict[str, Any] = {"desc": item.desc, "kind": item.kind, "size": list(item.size)}
+    if item.cost is None:
+        return found | {"problem": item.problem}
+    cost = item.cost
+    loops = [
+        {
+            "name": loop.source.name if loop.source else None,
+            "count": loop.count,
+            "assumed": loop.source is None or loop.source.assumed,
+        }
+        for loop in cost.loops
+    ]
+    return found | {
+        "ms": cost.milliseconds,
+        "bound": cost.bound,
+        "parts_ms": dict(cost.parts),
+        "registers": cost.registers,
+        "spills": cost.spills,
+        "occupancy": cost.occupancy,
+        "wave": cost.wave,
+        "code_bytes": cost.code_bytes,
+        "shared_bytes": cost.shared_bytes,
+        "instructions": cost.instructions,
+        "invocations": cost.invocations,
+        "loops": loops,
+        "note": item.note,
+    }
