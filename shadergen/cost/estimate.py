@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from shadergen.cost import amd, intel, nvidia
+from shadergen.cost.constructs import Source
 from shadergen.cost.driver import Executable
 from shadergen.cost.frame import Run
 from shadergen.cost.gpus import Gpu
-from shadergen.cost.loops import CodeLoop, SourceLoop, counted, frequencies
+from shadergen.cost.loops import Counted, counted, frequencies
 
 TERMS = ("valu", "salu", "tex", "lds", "mem", "wait")
 """The parts, in the order of the table."""
@@ -49,7 +50,8 @@ class PassCost:
     invocations: int
     parts: Mapping[str, float]
     """Milliseconds of each of TERMS."""
-    loops: tuple[CodeLoop, ...]
+    constructs: tuple[Counted, ...]
+    """The code's loops and branches, and how often they run."""
     code: str
     """The driver's text."""
 
@@ -78,27 +80,27 @@ def lanes(executable: Executable, gpu: Gpu) -> int:
     return executable.subgroup or {"amd": 64, "nvidia": 32, "intel": 8}[gpu.vendor]
 
 
-def estimate(
-    run: Run, executable: Executable, gpu: Gpu, sources: tuple[SourceLoop, ...], shared_bytes: int
-) -> PassCost:
-    """The cost of a pass, whose loops are `sources`."""
+def estimate(run: Run, executable: Executable, gpu: Gpu, sources: tuple[Source, ...], shared_bytes: int) -> PassCost:
+    """The cost of a pass, whose loops and branches are `sources`."""
     isa = _ISA[gpu.vendor]
     wave = lanes(executable, gpu)
     text = next((text for name, text in executable.texts.items() if name.startswith(isa.TEXTS)), "")
     code = isa.parse(text)
-    loops = counted(code, sources, isa.feature)
-    work = isa.work(code, frequencies(code, loops), gpu, wave)
+    constructs = counted(code, sources, isa.feature)
+    work = isa.work(code, frequencies(code, constructs), gpu, wave)
     threads, group = invocations(run)
     started = threads * (-(-group // wave) * wave / group)  # lanes of the last wave that have no thread
     unit = started / 64 / gpu.units / (gpu.clock * 1e6)  # milliseconds of a cycle of every unit
     numbers = _numbers(executable, gpu)
+    looped = any(item.region.kind == "loop" for item in constructs)
+    waits = numbers.latency * (64 / wave) / max(1, numbers.waves) / gpu.simds * unit
     parts = {
         "valu": work.valu / gpu.simds * unit,
         "salu": work.salu / gpu.simds * unit,
         "tex": work.texture * unit,
         "lds": work.lds * unit,
         "mem": (run.traffic.read + run.traffic.written) / gpu.bandwidth / 1e6,
-        "wait": 0.0 if loops else numbers.latency * (64 / wave) / max(1, numbers.waves) / gpu.simds * unit,
+        "wait": 0.0 if looped else waits,
     }
     return PassCost(
         registers=numbers.registers,
@@ -110,7 +112,7 @@ def estimate(
         instructions=work.instructions,
         invocations=threads,
         parts=parts,
-        loops=loops,
+        constructs=constructs,
         code=text,
     )
 

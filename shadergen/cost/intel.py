@@ -51,6 +51,10 @@ def _successors(body: Sequence[Instruction], number: int, index: dict[str, int],
     if op not in _JUMPS or op in ("endif", "do"):
         return following
     targets = tuple(index[name] for name in _TARGETS.findall(last.text) if name in index)
+    if op == "if":  # to the second side, or behind both
+        return tuple(dict.fromkeys((*following, *targets[:1])))
+    if op == "else":  # whoever ran the first side waits behind the second
+        return targets[-1:]
     return tuple(dict.fromkeys((*following, *targets)))
 
 

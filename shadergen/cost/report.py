@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shadergen.cost.constructs import Source, sources
 from shadergen.cost.driver import Answer, Driver, Pipeline, opened
 from shadergen.cost.drivers import starts
 from shadergen.cost.estimate import TERMS, PassCost, estimate, lanes, texts
 from shadergen.cost.frame import Frame, Run, Size, play
 from shadergen.cost.gpus import Gpu
-from shadergen.cost.loops import SourceLoop, source_loops
 from shadergen.cost.situation import situation
 from shadergen.cost.spirv import Module
 from shadergen.cost.trace import NotCountedError, trace
@@ -222,13 +222,13 @@ def _pass_report(item: _Prepared, program: _Program, answer: Answer, gpu: Gpu) -
     return PassReport(desc, run.size, kind, cost, note=note)
 
 
-def _loops(item: _Prepared, program: _Program, wave: int) -> tuple[tuple[SourceLoop, ...], str]:
-    """The shader's loops, or why they are not counted."""
+def _loops(item: _Prepared, program: _Program, wave: int) -> tuple[tuple[Source, ...], str]:
+    """The shader's loops and branches, or why they are not counted."""
     try:
         counts = trace(program.module, situation(item.file, item.frame, program.run, wave))
     except NotCountedError as error:
         return (), str(error)
-    return source_loops(program.module, counts), ""
+    return sources(program.module, counts), ""
 
 
 def _with_ratio(file: FileReport, first: float | None) -> FileReport:
@@ -278,13 +278,14 @@ def _pass_dict(item: PassReport) -> dict[str, Any]:
     if item.cost is None:
         return found | {"problem": item.problem}
     cost = item.cost
-    loops = [
+    constructs = [
         {
-            "name": loop.source.name if loop.source else None,
-            "count": loop.count,
-            "assumed": loop.source is None or loop.source.assumed,
+            "kind": item.region.kind,
+            "name": item.source.name if item.source else None,
+            "count": item.count,
+            "assumed": item.source is None or item.source.assumed,
         }
-        for loop in cost.loops
+        for item in cost.constructs
     ]
     return found | {
         "ms": cost.milliseconds,
@@ -298,6 +299,6 @@ def _pass_dict(item: PassReport) -> dict[str, Any]:
         "shared_bytes": cost.shared_bytes,
         "instructions": cost.instructions,
         "invocations": cost.invocations,
-        "loops": loops,
+        "constructs": constructs,
         "note": item.note,
     }

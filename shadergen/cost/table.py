@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from shadergen.cost.estimate import TERMS, PassCost
 from shadergen.cost.gpus import GPUS, Gpu
-from shadergen.cost.loops import CodeLoop
+from shadergen.cost.loops import Counted
 from shadergen.cost.report import FileReport, GpuReport, PassReport
 
 _NAME_WIDTH = 34
@@ -69,8 +69,12 @@ def _pass_lines(item: PassReport, gpu: Gpu) -> Iterator[str]:
     numbers = [str(cost.registers), str(cost.spills), str(cost.occupancy), _kib(cost.code_bytes, gpu)]
     yield _row(name, [_ms(cost.milliseconds), "", *(_ms(cost.parts[t]) for t in TERMS), *numbers]) + f"  {cost.bound}"
     yield f"    {_details(item, cost)}"
-    if cost.loops:
-        yield "    loops: " + ", ".join(map(_loop, cost.loops))
+    loops = [_construct(one) for one in cost.constructs if one.region.kind == "loop"]
+    if loops:
+        yield "    loops: " + ", ".join(loops)
+    arms = [_construct(one) for one in cost.constructs if one.region.kind == "arm" and _is_told(one)]
+    if arms:
+        yield "    branches: " + ", ".join(arms)
     if item.note:
         yield f"    loops are not counted: {item.note}"
 
@@ -81,11 +85,19 @@ def _details(item: PassReport, cost: PassCost) -> str:
     return f"{size}{shared}, {cost.instructions:,.0f} instructions for 64 invocations"
 
 
-def _loop(loop: CodeLoop) -> str:
-    source = loop.source
+def _is_told(arm: Counted) -> bool:
+    """Whether it says anything how often a branch is taken."""
+    return arm.source is not None and (arm.source.assumed or abs(arm.count - arm.around) > 1e-6)
+
+
+def _construct(item: Counted) -> str:
+    """What a loop or branch was counted as: its name, and its runs for each of what is around it."""
+    source = item.source
     if source is None:
-        return f"(the compiler's) x{loop.count:.3g} assumed"
-    return f"{source.name or 'loop'} x{loop.count:.4g}{' assumed' if source.assumed else ''}"
+        return f"(the compiler's) x{item.count:.3g} assumed"
+    runs = f"x{item.count / item.around:.4g}" if item.around else "x0"
+    inner = f" of {item.around:.4g}" if item.around not in (0, 1) else ""
+    return f"{source.name or item.region.kind} {runs}{inner}{' assumed' if source.assumed else ''}"
 
 
 def _kib(size: int, gpu: Gpu) -> str:
