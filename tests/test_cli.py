@@ -120,9 +120,9 @@ def test_a_bad_model_is_one_line_and_writes_nothing(tmp_path: Path) -> None:
     ("name", "problem"),
     [
         ("missing.npz", "missing.npz: found no readable file (No such file or directory), expected an .npz archive"),
-        (".", "found a directory, expected a .npz or .onnx file"),
+        (".", "found a directory, expected a .npz, .onnx or .glsl file"),
         ("missing.onnx", "missing.onnx: found no readable file (No such file or directory), expected an ONNX model"),
-        ("model.pth", "found suffix '.pth', expected .npz or .onnx"),
+        ("model.pth", "found suffix '.pth', expected .npz, .onnx, .glsl, .hook"),
     ],
 )
 def test_a_model_that_is_none(name: str, problem: str, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ PACKAGE = Path(__file__).parents[1] / "shadergen"
 RANKS: list[set[str]] = [
     {"errors", "version"},
     {"files", "ir", "target", "hookfile"},
-    {"sources", "passes", "storage", "lint", "runtime"},
-    {"glsl", "measure", "cost", "upscale", "web"},
-    {"kernels"},
+    {"passes", "storage", "lint", "runtime"},
+    {"lift", "glsl", "measure", "cost", "upscale", "web"},
+    {"sources", "kernels"},
     {"forms"},
     {"schedule"},
     {"emit"},

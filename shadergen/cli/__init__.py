@@ -16,6 +16,7 @@ from shadergen.cli.cost import cost
 from shadergen.cli.doctor import doctor
 from shadergen.cli.inspect import inspect
 from shadergen.cli.install import install
+from shadergen.cli.lift import lift
 from shadergen.cli.lint import lint
 from shadergen.cli.score import score
 from shadergen.cli.train import train
@@ -30,5 +31,5 @@ def main() -> None:
     """Compile trained CNN upscalers into mpv shaders, and check them on the GPU."""
 
 
-for command in (build, inspect, verify, convert, lint, bench, cost, upscale, install, doctor, score, train):
+for command in (build, inspect, verify, convert, lift, lint, bench, cost, upscale, install, doctor, score, train):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""Models from files: `load` by suffix, `save` beside it."""
+"""Models from files: `load` by suffix, `save` beside it. Hook files are models as well: their network is lifted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from shadergen.ir.graph import Graph, Plane
 from shadergen.sources import npz
 
 SUFFIXES = (".npz", ".onnx")
+"""Of the files that `save` writes."""
+
+SHADERS = (".glsl", ".hook")
+"""Suffixes of hook files."""
 
 
 def load(path: Path, plane: Plane | None = None) -> Graph:
@@ -17,7 +21,7 @@ def load(path: Path, plane: Plane | None = None) -> Graph:
     `plane` is for ONNX models, which do not say it; None guesses by their channels.
     """
     if path.is_dir():
-        raise ModelError(path, "found a directory, expected a .npz or .onnx file")
+        raise ModelError(path, "found a directory, expected a .npz, .onnx or .glsl file")
     match path.suffix.lower():
         case ".npz":
             graph = npz.load(path)
@@ -25,8 +29,12 @@ def load(path: Path, plane: Plane | None = None) -> Graph:
             from shadergen.sources import onnx  # takes a quarter of a second
 
             graph = onnx.load(path, plane)
+        case suffix if suffix in SHADERS:
+            from shadergen import lift
+
+            graph = lift.load(path).graph
         case suffix:
-            raise ModelError(path, f"found suffix {suffix!r}, expected {' or '.join(SUFFIXES)}")
+            raise ModelError(path, f"found suffix {suffix!r}, expected {', '.join((*SUFFIXES, *SHADERS))}")
     if plane and graph.plane != plane:
         raise ModelError(path, f"found a {graph.plane} model, expected {plane}", "leave --plane out")
     return graph

@@ -1,0 +1,117 @@
+"""Others' CNN shaders, lifted and proven, and what their networks cost when they are built anew.
+
+    python bench/lifted.py FOLDER_OR_FILE... [--json FILE] [--match REGEX] [--frames] [--timeout SECONDS]
+
+Every file is lifted by `shadergen lift` in a process of its own. The verdicts:
+
+- proven: the network's picture is the shader's within 1e-4 at three sizes, two of them odd.
+- refused: the file is no network that the lifter knows; the line says why.
+- unproven: it looked like one, but the pictures differ, or could not be compared.
+- failed: the process ended otherwise, or took too long.
+
+With --frames the network of a proven file is built anew (compute passes, weights in the code) and both are timed on
+this machine's OpenGL, one frame after the other, at 256x192 pixels; `ratio` is new over old. With --json every verdict
+is written there at once, and a file that has one there is not judged again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from shadergen.files import write_whole
+
+SUFFIXES = (".glsl", ".hook")
+SIZE = "256x192"
+"""The frame that is timed."""
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", type=Path, nargs="+")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--match", default="")
+    parser.add_argument("--frames", action="store_true")
+    parser.add_argument("--timeout", type=float, default=300.0)
+    options = parser.parse_args()
+    known: dict[str, dict[str, Any]] = {}
+    if options.json and options.json.exists():
+        known = json.loads(options.json.read_text("utf-8"))
+    for path in files(options.paths):
+        if not re.search(options.match, path.name) or str(path) in known:
+            continue
+        verdict = known[str(path)] = judged(path, options.frames, options.timeout)
+        print(
+            f"{verdict['verdict']:<9} {verdict['seconds']:6.1f} s  {path.name}  {verdict.get('line', '')}", flush=True
+        )
+        if options.json:
+            write_whole(options.json, json.dumps(known, indent=1).encode())
+    print(dict(Counter(verdict["verdict"] for verdict in known.values())))
+    return 0
+
+
+def files(paths: Sequence[Path]) -> Iterator[Path]:
+    """The hook files in some folders, or the files themselves."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+        else:
+            yield path
+
+
+def judged(path: Path, frames: bool, timeout: float) -> dict[str, Any]:
+    """What became of one file."""
+    with tempfile.TemporaryDirectory(prefix="shadergen-") as folder:
+        model = Path(folder, "model.npz")
+        start = time.monotonic()
+        command = [sys.executable, "-m", "shadergen", "lift", str(path), "-o", str(model), "--json"]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        except subprocess.TimeoutExpired:
+            return {"verdict": "failed", "seconds": timeout, "line": "takes too long"}
+        found: dict[str, Any] = {"seconds": round(time.monotonic() - start, 1)}
+        report = json.loads(result.stdout) if result.stdout.startswith("{") else {}
+        if report:
+            differences = [proof["comparison"]["max_abs"] for proof in report["proofs"] if proof["comparison"]]
+            found |= {"plane": report["plane"], "worst": max(differences, default=None), "nodes": len(report["nodes"])}
+        if result.returncode == 0:
+            found["verdict"] = "proven"
+            found["line"] = f"{found['worst']:.1e}"
+            if frames:
+                found |= timed(path, model, Path(folder))
+                found["line"] += f", {found['ratio']:.2f} of the frame"
+        else:
+            line = (result.stderr.strip().splitlines() or ["no output"])[-1]
+            refused = "is no network" in line or "expected one of" in line
+            verdict = "refused" if refused else "unproven" if report else "failed"
+            found |= {"verdict": verdict, "line": line.split(f"{path}", 1)[-1][:300]}
+        return found
+
+
+def timed(path: Path, model: Path, folder: Path) -> dict[str, Any]:
+    """The milliseconds of a frame of the original and of the network built anew."""
+    built = folder / "built.glsl"
+    run("build", str(model), "--compute", "-o", str(built))
+    report = json.loads(run("bench", str(path), str(built), "--size", SIZE, "--runs", "5", "--json"))
+    old, new = (file["frame_ms"] for file in report["files"])
+    return {"old_ms": round(old, 2), "new_ms": round(new, 2), "ratio": round(new / old, 3)}
+
+
+def run(*arguments: str) -> str:
+    """What a command of shadergen prints."""
+    command = [sys.executable, "-m", "shadergen", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""`shadergen lift`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shadergen.cli.base import Dimensions, existing, fail, json_option, spinner
+
+if TYPE_CHECKING:
+    from shadergen.judge.lifted import Proof
+    from shadergen.lift import Lifted
+
+
+class Setting(click.ParamType[tuple[str, float]]):
+    """The type of options written NAME=VALUE, of which the value is a number."""
+
+    name = "NAME=V"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, number = str(value).partition("=")
+        try:
+            return name, float(number if equals else "")
+        except ValueError:
+            self.fail(f"found {value!r}, expected a name and a number such as strength=0.5", param, ctx)
+
+
+@click.command()
+@click.argument("shader", type=existing)
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the network here.")
+@click.option("--param", "params", type=Setting(), multiple=True, help="Set a PARAM; may be repeated.")
+@click.option("--factor", type=float, help="How much larger the picture is shown (default: where the passes run).")
+@click.option("--size", "sizes", type=Dimensions(), multiple=True, help="Frame size of the proof; may be repeated.")
+@click.option("--unproven", is_flag=True, help="Write the network although it is not proven.")
+@json_option
+def lift(
+    shader: Path,
+    output: Path | None,
+    params: tuple[tuple[str, float], ...],
+    factor: float | None,
+    sizes: tuple[tuple[int, int], ...],
+    unproven: bool,
+    as_json: bool,
+) -> None:
+    """Recover the network of the hook file SHADER as a .npz or .onnx file, and prove it by running both."""
+    from shadergen.cli.base import read_text
+    from shadergen.errors import NoDeviceError
+    from shadergen.judge.lifted import SIZES, prove
+    from shadergen.lift import lift as recover
+    from shadergen.sources import SUFFIXES, save
+
+    if output is not None and output.suffix.lower() not in SUFFIXES:
+        raise click.UsageError(f"found -o {str(output)!r}, expected a name that ends in {' or '.join(SUFFIXES)}")
+    if factor is not None and not factor > 0:
+        raise click.UsageError(f"found --factor {factor:g}, expected a number above 0")
+    text = read_text(shader).removeprefix("\ufeff")
+    with spinner(f"lifting {shader}") as update:
+        lifted = recover(
+            text, str(shader), params=dict(params), factor=factor, progress=lambda report: update(str(report))
+        )
+    reason = ""
+    proofs: tuple[Proof, ...] = ()
+    try:
+        with spinner(f"proving {shader}"):
+            proofs = prove(lifted, text, str(shader), sizes or SIZES)
+    except NoDeviceError as error:
+        reason = str(error)
+    proven = bool(proofs) and all(proof.holds for proof in proofs)
+    if as_json:
+        click.echo(json.dumps(_as_dict(lifted, proofs, proven, reason), indent=1))
+    else:
+        _print(lifted, proofs)
+    if not proven and not unproven:
+        fail(
+            f"{shader}: {reason or 'found a network whose picture is another, expected the same'}; nothing was written"
+        )
+    if output is not None:
+        save(lifted.graph, output)
+        if not as_json:
+            click.echo(output)
+    sys.exit(0)
+
+
+def _print(lifted: Lifted, proofs: Sequence[Proof]) -> None:
+    from shadergen.ir.dump import dump
+
+    for report in lifted.passes:
+        click.echo(report)
+    click.echo(dump(lifted.graph))
+    for proof in proofs:
+        size = "{}x{}".format(*proof.size)
+        click.echo(f"  {'ok    ' if proof.holds else 'FAILED'} {size:>9}  {proof.problem or proof.comparison}")
+
+
+def _as_dict(lifted: Lifted, proofs: Sequence[Proof], proven: bool, reason: str) -> dict[str, Any]:
+    return {
+        "name": lifted.graph.name,
+        "plane": lifted.graph.plane,
+        "stage": lifted.stage,
+        "factor": lifted.factor,
+        "licence": lifted.graph.record.licence,
+        "sha256": lifted.graph.record.sha256,
+        "passes": [str(report) for report in lifted.passes],
+        "nodes": [f"{node.name}: {type(node.op).__name__}" for node in lifted.graph.nodes],
+        "proven": proven,
+        "reason": reason,
+        "proofs": [proof.as_dict() for proof in proofs],
+    }

@@ -1,0 +1,182 @@
+"""The forms of a pass as channels of the network."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shadergen.lift.affine import INF, Arena, Atom, Form, LiftError, Scalar, negative, shift, texel_of, texture_of
+from shadergen.lift.borders import Border, Forms, borders
+from shadergen.lift.channels import Channels, Entry, Grid, Table, Tables, Tap
+from shadergen.lift.hookpass import Evaluation
+from shadergen.lift.periods import Cells
+
+_FUNCTIONS = ("tanh", "sqrt")
+"""What the graph calls by the same name."""
+
+
+def table_of(run: Evaluation, cells: Cells, components: int, channels: Channels, tables: Tables) -> Table:
+    """What a region of a pass's result holds. Raises LiftError."""
+    forms = relative_forms(run, cells, components)
+    rules = borders(run, cells, forms)
+    grid = _grid(cells, tables)
+    lowering = Lowering(run.arena, cells, rules, grid, channels, tables)
+    return Table(cells.period, grid, {place: lowering.entry(form) for place, form in forms.items()})
+
+
+def relative_forms(run: Evaluation, cells: Cells, components: int) -> Forms:
+    """The forms of a cell in the middle, with texels counted from that cell."""
+    back = {number: -move for number, move in cells.moves(cells.middle).items()}
+    known: dict[int, Scalar] = {}
+
+    def relative(atom: int) -> Scalar:
+        move = back.get(texture_of(atom))
+        if move is None:
+            raise LiftError("reads a texture at some of its texels only")
+        return Form({atom + move: 1.0})
+
+    forms = {}
+    for row in range(cells.period[1]):
+        for column in range(cells.period[0]):
+            texel = run.at(*cells.texel(cells.middle, column, row))
+            for component in range(components):
+                forms[row, column, component] = run.arena.rewritten(texel[component], relative, known)
+    return forms
+
+
+def _grid(cells: Cells, tables: Tables) -> Grid:
+    """How many cells there are for each pixel of the picture."""
+    for number, (width, height) in cells.sources.items():
+        table = tables[number]
+        return table.grid[0] * table.period[0] / width, table.grid[1] * table.period[1] / height
+    raise LiftError("reads no picture")
+
+
+@dataclass
+class Lowering:
+    """Makes channels of the forms of one cell."""
+
+    arena: Arena
+    cells: Cells
+    rules: Mapping[int, Border]
+    grid: Grid
+    channels: Channels
+    tables: Tables
+
+    def entry(self, form: Scalar) -> Entry:
+        """The channel that a form is, or the number. Raises LiftError for what no operator of a graph computes."""
+        if type(form) is not Form:
+            return float(form)
+        activation = self._prelu(form)
+        if activation is not None:
+            return activation
+        taps, bias = self._taps(form)
+        return self.channels.linear(taps, bias, self.grid) if taps else bias
+
+    def _channel(self, form: Scalar) -> int:
+        return self.tables.channel(self.entry(form), self.grid)
+
+    def _taps(self, form: Form) -> tuple[dict[Tap, float], float]:
+        """A form as a sum of channels here and at neighbours."""
+        taps: dict[Tap, float] = defaultdict(float)
+        bias = form.constant
+        for atom, weight in form.terms.items():
+            entry, dx, dy, border = self._texel(atom) if atom >= 0 else self._function(atom)
+            if isinstance(entry, float):
+                bias += weight * entry
+            else:
+                taps[Tap(entry, dy, dx, border if dx or dy else "zero")] += weight
+        return _with_one_border(taps), bias
+
+    def _texel(self, atom: int) -> tuple[Entry, int, int, Border]:
+        number, component, x, y = texel_of(atom)
+        width, height = self.cells.sources[number]
+        table = self.tables.view(number, (width, height))
+        return table.entries[y % height, x % width, component], x // width, y // height, self.rules[number]
+
+    def _function(self, number: int) -> tuple[Entry, int, int, Border]:
+        """A function as a channel of the pixel in the middle of what it reads."""
+        dx, dy, border = self._anchor(number)
+        atom = self.arena.atom(number)
+        if dx or dy:
+            moves = {key: shift(-dx * width, -dy * height) for key, (width, height) in self.cells.sources.items()}
+            known: dict[int, Scalar] = {}
+            form = self.arena.rewritten(
+                Form({number: 1.0}), lambda texel: Form({texel + moves[texture_of(texel)]: 1.0}), known
+            )
+            ((moved, _),) = form.terms.items()
+            atom = self.arena.atom(moved)
+        return self._activation(atom), dx, dy, border
+
+    def _anchor(self, number: int) -> tuple[int, int, Border]:
+        columns, rows, border = set(), set(), set()
+        for atom in self.arena.texels(Form({number: 1.0})):
+            texture, _, x, y = texel_of(atom)
+            width, height = self.cells.sources[texture]
+            columns.add(x // width)
+            rows.add(y // height)
+            border.add(self.rules[texture])
+        at = (min(columns) + max(columns)) // 2, (min(rows) + max(rows)) // 2
+        return *at, "zero" if "zero" in border else "edge"
+
+    def _activation(self, atom: Atom) -> Entry:
+        match atom.name:
+            case "clip":
+                return self._clip(atom)
+            case "mul":
+                return self.channels.of("mul", map(self._channel, atom.operands), self.grid)
+            case "div":
+                inner = self._sigmoid(atom)
+                if inner is not None:
+                    return self.channels.of("sigmoid", [self._channel(inner)], self.grid)
+                return self.channels.of("div", map(self._channel, atom.operands), self.grid)
+            case name if name in _FUNCTIONS:
+                return self.channels.of(name, [self._channel(atom.operands[0])], self.grid)
+            case "step" | "select":
+                raise LiftError("chooses between values, depending on the picture")
+            case name:
+                raise LiftError(f"computes {name} of a picture's value, which no operator of a graph does")
+
+    def _clip(self, atom: Atom) -> int:
+        operand = self._channel(atom.operands[0])
+        inner = self.channels[operand]
+        low, high = atom.parameters
+        if inner.kind == "clip" and inner.parameters[0] >= low and inner.parameters[1] <= high:
+            return operand  # cut off already, by the pass that made it
+        return self.channels.of("clip", [operand], self.grid, atom.parameters)
+
+    def _sigmoid(self, atom: Atom) -> Scalar | None:
+        """x, where an atom is 1 / (1 + exp(-x)); else None."""
+        one, below = atom.operands
+        if type(one) is Form or one != 1.0 or type(below) is not Form or below.constant != 1.0:
+            return None
+        exponential = self.arena.only(Form(below.terms), "exp")
+        if exponential is None or exponential[1] != 1.0:
+            return None
+        return negative(exponential[0].operands[0])
+
+    def _prelu(self, form: Form) -> int | None:
+        """max(x, 0) - slope * max(-x, 0), as a channel; None where a form is something else."""
+        if len(form.terms) != 2 or form.constant or max(form.terms) >= 0:
+            return None
+        (a, weight_a), (b, weight_b) = sorted(form.terms.items(), key=lambda item: item[1] != 1.0)
+        x, opposite = self._rectified(a), self._rectified(b)
+        if weight_a != 1.0 or x is None or opposite is None or negative(x).key() != opposite.key():
+            return None
+        return self.channels.of("prelu", [self._channel(x)], self.grid, (-weight_b,))
+
+    def _rectified(self, number: int) -> Form | None:
+        atom = self.arena.atom(number)
+        operand = atom.operands[0]
+        return operand if atom.name == "clip" and atom.parameters == (0.0, INF) and type(operand) is Form else None
+
+
+def _with_one_border(taps: Mapping[Tap, float]) -> dict[Tap, float]:
+    """The taps without those of no weight; one at the pixel itself has the border of its neighbours."""
+    borders = {tap.channel: tap.border for tap in taps if tap.dx or tap.dy}
+    return {
+        Tap(tap.channel, tap.dy, tap.dx, borders.get(tap.channel, "zero")): weight
+        for tap, weight in taps.items()
+        if weight
+    }

@@ -1,0 +1,229 @@
+"""The numbers of SPIR-V 1.3 that the machine knows, by the specification's names, and of GLSL.std.450."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Op(IntEnum):
+    """Instructions."""
+
+    UNDEF = 1
+    NAME = 5
+    MEMBER_NAME = 6
+    LINE = 8
+    EXT_INST_IMPORT = 11
+    EXT_INST = 12
+    ENTRY_POINT = 15
+    TYPE_VOID = 19
+    TYPE_BOOL = 20
+    TYPE_INT = 21
+    TYPE_FLOAT = 22
+    TYPE_VECTOR = 23
+    TYPE_MATRIX = 24
+    TYPE_IMAGE = 25
+    TYPE_SAMPLED_IMAGE = 27
+    TYPE_ARRAY = 28
+    TYPE_RUNTIME_ARRAY = 29
+    TYPE_STRUCT = 30
+    TYPE_POINTER = 32
+    TYPE_FUNCTION = 33
+    CONSTANT_TRUE = 41
+    CONSTANT_FALSE = 42
+    CONSTANT = 43
+    CONSTANT_COMPOSITE = 44
+    CONSTANT_NULL = 46
+    FUNCTION = 54
+    FUNCTION_PARAMETER = 55
+    FUNCTION_END = 56
+    FUNCTION_CALL = 57
+    VARIABLE = 59
+    LOAD = 61
+    STORE = 62
+    COPY_MEMORY = 63
+    ACCESS_CHAIN = 65
+    IN_BOUNDS_ACCESS_CHAIN = 66
+    DECORATE = 71
+    VECTOR_EXTRACT_DYNAMIC = 77
+    VECTOR_INSERT_DYNAMIC = 78
+    VECTOR_SHUFFLE = 79
+    COMPOSITE_CONSTRUCT = 80
+    COMPOSITE_EXTRACT = 81
+    COMPOSITE_INSERT = 82
+    COPY_OBJECT = 83
+    TRANSPOSE = 84
+    SAMPLED_IMAGE = 86
+    IMAGE_SAMPLE_IMPLICIT_LOD = 87
+    IMAGE_SAMPLE_EXPLICIT_LOD = 88
+    IMAGE_FETCH = 95
+    IMAGE_GATHER = 96
+    IMAGE_WRITE = 99
+    IMAGE = 100
+    IMAGE_QUERY_SIZE_LOD = 103
+    IMAGE_QUERY_SIZE = 104
+    CONVERT_F_TO_U = 109
+    CONVERT_F_TO_S = 110
+    CONVERT_S_TO_F = 111
+    CONVERT_U_TO_F = 112
+    U_CONVERT = 113
+    S_CONVERT = 114
+    F_CONVERT = 115
+    BITCAST = 124
+    S_NEGATE = 126
+    F_NEGATE = 127
+    I_ADD = 128
+    F_ADD = 129
+    I_SUB = 130
+    F_SUB = 131
+    I_MUL = 132
+    F_MUL = 133
+    U_DIV = 134
+    S_DIV = 135
+    F_DIV = 136
+    U_MOD = 137
+    S_REM = 138
+    S_MOD = 139
+    F_REM = 140
+    F_MOD = 141
+    VECTOR_TIMES_SCALAR = 142
+    MATRIX_TIMES_SCALAR = 143
+    VECTOR_TIMES_MATRIX = 144
+    MATRIX_TIMES_VECTOR = 145
+    MATRIX_TIMES_MATRIX = 146
+    OUTER_PRODUCT = 147
+    DOT = 148
+    ANY = 154
+    ALL = 155
+    LOGICAL_EQUAL = 164
+    LOGICAL_NOT_EQUAL = 165
+    LOGICAL_OR = 166
+    LOGICAL_AND = 167
+    LOGICAL_NOT = 168
+    SELECT = 169
+    I_EQUAL = 170
+    I_NOT_EQUAL = 171
+    U_GREATER_THAN = 172
+    S_GREATER_THAN = 173
+    U_GREATER_THAN_EQUAL = 174
+    S_GREATER_THAN_EQUAL = 175
+    U_LESS_THAN = 176
+    S_LESS_THAN = 177
+    U_LESS_THAN_EQUAL = 178
+    S_LESS_THAN_EQUAL = 179
+    F_ORD_EQUAL = 180
+    F_UNORD_EQUAL = 181
+    F_ORD_NOT_EQUAL = 182
+    F_UNORD_NOT_EQUAL = 183
+    F_ORD_LESS_THAN = 184
+    F_UNORD_LESS_THAN = 185
+    F_ORD_GREATER_THAN = 186
+    F_UNORD_GREATER_THAN = 187
+    F_ORD_LESS_THAN_EQUAL = 188
+    F_UNORD_LESS_THAN_EQUAL = 189
+    F_ORD_GREATER_THAN_EQUAL = 190
+    F_UNORD_GREATER_THAN_EQUAL = 191
+    SHIFT_RIGHT_LOGICAL = 194
+    SHIFT_RIGHT_ARITHMETIC = 195
+    SHIFT_LEFT_LOGICAL = 196
+    BITWISE_OR = 197
+    BITWISE_XOR = 198
+    BITWISE_AND = 199
+    NOT = 200
+    BIT_FIELD_S_EXTRACT = 202
+    BIT_FIELD_U_EXTRACT = 203
+    CONTROL_BARRIER = 224
+    MEMORY_BARRIER = 225
+    PHI = 245
+    LOOP_MERGE = 246
+    SELECTION_MERGE = 247
+    LABEL = 248
+    BRANCH = 249
+    BRANCH_CONDITIONAL = 250
+    SWITCH = 251
+    KILL = 252
+    RETURN = 253
+    RETURN_VALUE = 254
+    UNREACHABLE = 255
+    NO_LINE = 317
+    COPY_LOGICAL = 400
+    S_DOT = 4450
+
+
+class Decoration(IntEnum):
+    """What is said of a variable."""
+
+    BUILT_IN = 11
+
+
+class BuiltIn(IntEnum):
+    """Variables that the device sets."""
+
+    FRAG_COORD = 15
+    NUM_WORKGROUPS = 24
+    WORKGROUP_SIZE = 25
+    WORKGROUP_ID = 26
+    LOCAL_INVOCATION_ID = 27
+    GLOBAL_INVOCATION_ID = 28
+    LOCAL_INVOCATION_INDEX = 29
+
+
+class Storage(IntEnum):
+    """Where a variable lives."""
+
+    UNIFORM_CONSTANT = 0
+    INPUT = 1
+    UNIFORM = 2
+    OUTPUT = 3
+    WORKGROUP = 4
+    PRIVATE = 6
+    FUNCTION = 7
+    STORAGE_BUFFER = 12
+
+
+class Ext(IntEnum):
+    """Functions of GLSL.std.450."""
+
+    ROUND = 1
+    ROUND_EVEN = 2
+    TRUNC = 3
+    F_ABS = 4
+    S_ABS = 5
+    F_SIGN = 6
+    S_SIGN = 7
+    FLOOR = 8
+    CEIL = 9
+    FRACT = 10
+    SIN = 13
+    COS = 14
+    TAN = 15
+    TANH = 21
+    POW = 26
+    EXP = 27
+    LOG = 28
+    EXP2 = 29
+    LOG2 = 30
+    SQRT = 31
+    INVERSE_SQRT = 32
+    F_MIN = 37
+    U_MIN = 38
+    S_MIN = 39
+    F_MAX = 40
+    U_MAX = 41
+    S_MAX = 42
+    F_CLAMP = 43
+    U_CLAMP = 44
+    S_CLAMP = 45
+    F_MIX = 46
+    STEP = 48
+    SMOOTH_STEP = 49
+    FMA = 50
+    PACK_SNORM_4X8 = 54
+    PACK_UNORM_4X8 = 55
+    UNPACK_SNORM_4X8 = 63
+    UNPACK_UNORM_4X8 = 64
+    LENGTH = 66
+    DISTANCE = 67
+    NORMALIZE = 69
+    N_MIN = 79
+    N_MAX = 80
+    N_CLAMP = 81

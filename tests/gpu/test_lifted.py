@@ -1,0 +1,92 @@
+"""Lifted networks against the shaders that they come from, on the GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from shadergen.cli import main
+from shadergen.judge.lifted import SIZES, prove
+from shadergen.lift import lift
+from shadergen.lint.glslang import glslang_program
+from shadergen.sources import load
+from shadergen.target import Target
+from tests.lift.shaders import built, compute, fragment
+from tests.nets import c_model
+
+pytestmark = pytest.mark.skipif(glslang_program() is None, reason="glslang is not installed")
+
+TAPS = "vec4 s = vec4(0.0);"
+NETWORKS = {
+    "offsets": fragment("return vec4(HOOKED_texOff(vec2(-1, 2)) * 0.5 + max(HOOKED_texOff(1.0), 0.25));"),
+    "bilinear, enlarged": fragment("return HOOKED_tex(HOOKED_pos);", "WIDTH HOOKED.w 2 *", "HEIGHT HOOKED.h 2 *"),
+    "three times": fragment("return HOOKED_tex(HOOKED_pos);", "WIDTH HOOKED.w 3 *", "HEIGHT HOOKED.h 3 *"),
+    "gather": fragment(
+        "vec4 g = HOOKED_gather(HOOKED_pos + 0.5 * HOOKED_pt, 0); return vec4(dot(g, vec4(0.1, 0.2, 0.3, 0.5)));"
+    ),
+    "loops and functions": (
+        "//!HOOK LUMA\n//!BIND HOOKED\n"
+        "float weigh(float x, int i) { return x * (i % 2 == 0 ? 0.25 : -0.125); }\n"
+        "vec4 hook() { float s = 0.1; for (int y = -1; y <= 1; y++) for (int x = -1; x <= 1; x++)\n"
+        "    s += weigh(HOOKED_texOff(vec2(x, y)).x, 3 * y + x + 4); return vec4(max(s, 0.3 * s)); }\n"
+    ),
+    "products": fragment("float a = HOOKED_texOff(1.0).x, b = HOOKED_texOff(-1.0).x; return vec4(a * b + 0.5 * a);"),
+    "colours": fragment("return vec4(mat3(0.5) * HOOKED_texOff(1.0).rgb + 0.1, 1.0);", hook="MAIN"),
+    "shared memory": compute(
+        "    ivec2 p = ivec2(gl_LocalInvocationID.xy), corner = ivec2(gl_WorkGroupID.xy) * 8 - 1;\n"
+        "    for (int y = p.y; y < 10; y += 8) for (int x = p.x; x < 10; x += 8)\n"
+        "        tile[y][x] = HOOKED_tex((vec2(corner + ivec2(x, y)) + 0.5) * HOOKED_pt).x;\n"
+        "    barrier();\n"
+        "    float s = 0.0;\n"
+        "    for (int i = 0; i < 9; i++) s += float(i + 1) / 45.0 * tile[p.y + i / 3][p.x + i % 3];\n"
+        "    imageStore(out_image, ivec2(gl_GlobalInvocationID), vec4(s));",
+        "8 8",
+        before="shared float tile[10][10];",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_small_shader_is_its_network(name: str, gl: object) -> None:
+    text = NETWORKS[name]
+    lifted = lift(text, f"{name}.glsl")
+    assert all(proof.holds for proof in prove(lifted, text, name)), lifted.graph
+
+
+def test_a_wrong_network_is_not_proven(gl: object) -> None:
+    text = NETWORKS["offsets"]
+    other = text.replace("0.5", "0.501")
+    proofs = prove(lift(other, "x.glsl"), text, "x.glsl")
+    assert [proof.size for proof in proofs] == list(SIZES)
+    assert not any(proof.holds for proof in proofs)
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_lift_writes_a_model_that_builds_the_shader_anew(tmp_path: Path, gl: object) -> None:
+    graph = c_model(filters=4)
+    shader, model = tmp_path / "C2F4.glsl", tmp_path / "again.npz"
+    shader.write_text(built(graph, Target(without=frozenset({"compose"}))))
+    result = run("lift", shader, "-o", model)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("ok ") == len(SIZES)
+    assert load(model).record.sha256
+    assert run("verify", model, "--shader", shader).exit_code == 0
+    assert run("build", shader, "--compute", "-o", tmp_path / "new.glsl").exit_code == 0, "a shader is a model"
+
+
+def test_an_unproven_network_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gl: object) -> None:
+    shader, model = tmp_path / "x.glsl", tmp_path / "x.npz"
+    shader.write_text(NETWORKS["offsets"])
+    monkeypatch.setattr("shadergen.judge.lifted.BOUND", 1e-12)
+    result = run("lift", shader, "-o", model)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].startswith(f"shadergen: {shader}: found a network whose picture is another")
+    assert not model.exists()
+    assert run("lift", shader, "-o", model, "--unproven").exit_code == 0
+    assert np.isfinite(load(model).output_channels)

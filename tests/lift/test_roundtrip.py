@@ -1,0 +1,64 @@
+"""Our own files, back into the networks that they were built from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from shadergen.ir import reference
+from shadergen.ir.graph import Graph, Plane
+from shadergen.ir.ops import Conv
+from shadergen.lift import lift
+from shadergen.lint.glslang import glslang_program
+from shadergen.target import Target
+from tests.lift.shaders import built
+from tests.nets import c_model
+
+pytestmark = pytest.mark.skipif(glslang_program() is None, reason="glslang is not installed")
+
+PLAIN = frozenset({"compose", "winograd"})
+"""What folds weights into others."""
+VARIANTS = {
+    "fragment": Target(without=PLAIN),
+    "planar": Target(weights="texture", without=PLAIN),
+    "compute": Target(stage="compute", without=PLAIN),
+    "tables": Target(stage="compute", weights="texture", without=PLAIN),
+    "fp16": Target(stage="compute", precision="fp16", without=PLAIN),
+}
+
+
+def weights(graph: Graph) -> set[float]:
+    """All weights of a graph's convolutions. Not the biases: those of two convolutions that are added become one."""
+    convolutions = [node.op for node in graph.nodes if isinstance(node.op, Conv)]
+    return {float(weight) for op in convolutions for weight in op.weight.ravel() if weight}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("plane", ["luma", "rgb"])
+def test_the_weights_are_those_that_were_built(variant: str, plane: Plane) -> None:
+    graph = c_model(plane, filters=12)
+    lifted = lift(built(graph, VARIANTS[variant]), f"{variant}.glsl").graph
+    as_stored = halved if variant == "fp16" else set
+    assert as_stored(weights(lifted)) == as_stored(weights(graph)), "to the last bit"
+
+
+@pytest.mark.parametrize("plane", ["luma", "rgb"])
+def test_folded_weights_are_those_but_for_rounding(plane: Plane) -> None:
+    graph = c_model(plane, filters=12)
+    lifted = lift(built(graph, Target(stage="compute", without=frozenset({"compose"}))), "winograd.glsl").graph
+    picture = np.random.default_rng(0).random((graph.input_type.channels, 15, 11)).astype(np.float32)
+    expected = reference.evaluate(graph, picture)[graph.output]
+    actual = reference.evaluate(lifted, picture)[lifted.output]
+    assert np.abs(actual - expected).max() <= 2e-6
+
+
+def halved(numbers: set[float]) -> set[float]:
+    """The numbers as 16-bit floats have them; the text has as many digits as those need."""
+    return {float(np.float16(number)) for number in numbers}
+
+
+def test_the_record_says_where_the_weights_come_from() -> None:
+    text = "// Copyright 2026 Somebody\n// SPDX-License-Identifier: MIT\n" + built(c_model(), Target(without=PLAIN))
+    record = lift(text, "x.glsl").graph.record
+    assert record.licence == "Copyright 2026 Somebody; SPDX-License-Identifier: MIT; Licence of the weights: MIT"
+    assert len(record.sha256) == 64
