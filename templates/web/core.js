@@ -7,6 +7,7 @@ import { makePlan } from "./plan.js";
 import { Player, loadFile } from "./player.js";
 import { evaluate, parseExpression } from "./rpn.js";
 import { Uploads } from "./sources.js";
+import { fromBase64, unpack } from "./unpack.js";
 
 /** What other scripts of the page, and its tests, may use. */
 globalThis.shadergen = {
@@ -16,8 +17,10 @@ globalThis.shadergen = {
   decoding,
   encoding,
   evaluate,
+  fromBase64,
   loadFile,
   makePlan,
   parseExpression,
   parseHookFile,
+  unpack,
 };
