@@ -22,6 +22,7 @@ from shadergen.cli.score import score
 from shadergen.cli.train import train
 from shadergen.cli.upscale import upscale
 from shadergen.cli.verify import verify
+from shadergen.cli.web import web
 from shadergen.version import __version__
 
 
@@ -31,5 +32,5 @@ def main() -> None:
     """Compile trained CNN upscalers into mpv shaders, and check them on the GPU."""
 
 
-for command in (build, inspect, verify, convert, lift, lint, bench, cost, upscale, install, doctor, score, train):
+for command in (build, inspect, verify, convert, lift, lint, bench, cost, upscale, web, install, doctor, score, train):
     main.add_command(command)

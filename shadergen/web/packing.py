@@ -67,8 +67,13 @@ def pack(texts: Sequence[str]) -> bytes:
     words = np.frombuffer(b"".join(halves), "<u2")
     sizes = np.array([len(skeletons), len(numbers), len(steps), len(words)], "<u4")
     parts = [sizes.tobytes(), skeletons, *(_planes(part) for part in (numbers, steps, words))]
+    return deflated(b"".join(parts))
+
+
+def deflated(data: bytes) -> bytes:
+    """Data as browsers' `deflate-raw` takes it."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return deflate.compress(b"".join(parts)) + deflate.flush()
+    return deflate.compress(data) + deflate.flush()
 
 
 def _spelled(literal: str) -> bool:

@@ -10,7 +10,7 @@ import { Uploads } from "./sources.js";
 import { fromBase64, unpack } from "./unpack.js";
 
 /** What other scripts of the page, and its tests, may use. */
-globalThis.shadergen = {
+export const library = {
   Device,
   Player,
   Uploads,
@@ -24,3 +24,4 @@ globalThis.shadergen = {
   parseHookFile,
   unpack,
 };
+globalThis.shadergen = library;

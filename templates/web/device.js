@@ -116,6 +116,15 @@ export class Device {
     return values;
   }
 
+  /** Copy a rectangle [x, y, width, height] of an rgba8 texture to another of that size. */
+  copy(from, [x, y, width, height], to) {
+    const { gl } = this,
+      handle = this.framebuffer([from]);
+    gl.bindTexture(gl.TEXTURE_2D, to.handle);
+    gl.copyTexSubImage2D(gl.TEXTURE_2D, 0, 0, 0, x, y, width, height);
+    gl.deleteFramebuffer(handle);
+  }
+
   // Programs ----------------------------------------------------------------------------------------------------------
 
   /** Begin to compile a program; `ready` waits for it. Programs with the same text are one. */
@@ -140,7 +149,17 @@ export class Device {
     return performance.now() - start;
   }
 
-  /** Wait until the GPU has done all that it was told. */
+  /** Wait until the GPU has done all that it was told, without a halt of the page. */
+  async idle() {
+    const { gl } = this,
+      fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+    const done = () => gl.isContextLost() || gl.clientWaitSync(fence, 0, 0) !== gl.TIMEOUT_EXPIRED;
+    while (!done()) await new Promise(next => setTimeout(next, 1));
+    gl.deleteSync(fence);
+  }
+
+  /** Wait until the GPU has done all that it was told; the page halts. */
   finish() {
     const { gl } = this;
     gl.finish();

@@ -1,6 +1,7 @@
-// Pictures and frames as textures. A picture is RGB without the browser's colour management.
+// Pictures and frames as textures.
 
-const OPTIONS = { colorSpaceConversion: "none", premultiplyAlpha: "none", imageOrientation: "from-image" };
+/** How a picture is decoded: its own numbers, without colour management. */
+export const OPTIONS = { colorSpaceConversion: "none", premultiplyAlpha: "none", imageOrientation: "from-image" };
 
 /** Decode a picture from a file. Throws an Error that says so in one line. */
 export async function decodePicture(blob, name = "the picture") {
