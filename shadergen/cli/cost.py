@@ -75,8 +75,9 @@ def cost(
     entries = [_entry(file, load, target) for file in files]
     with spinner("starting") as progress:
         reports = report.measure(entries, wanted, size, roots, progress)
-    if len(reports) == 1 and reports[0].problem:
-        fail(reports[0].problem)
+    problems = [report.problem for report in reports] + [file.problem for file in reports[0].files]
+    if (len(reports) == 1 and reports[0].problem) or (len(entries) == 1 and problems[-1]):
+        fail(problems[-1])
     if as_json:
         click.echo(json.dumps(report.as_dict(reports, size), indent=1))
     else:

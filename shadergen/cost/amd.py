@@ -35,7 +35,10 @@ def parse(text: str) -> Code:
             begin(label[1])
         elif line[:1] in " \t" and names:
             code = _WORDS.sub("", line).strip()
-            if not code or _REPEATED.match(code):  # padding
+            if repeated := _REPEATED.match(code):
+                bodies[-1] += bodies[-1][-1:] * int(repeated[1])
+                continue
+            if not code:
                 continue
             if bodies[-1] and bodies[-1][-1].op.startswith(("s_branch", "s_cbranch", "s_endpgm")):
                 begin(f"{names[-1].split('+')[0]}+{len(names)}")

@@ -82,8 +82,8 @@ class _Reader:
         main = self.functions[f.entry_point(self.module)]
         return tuple(self._within(main, (), frozenset(main.index)))
 
-    def _within(self, function: Function, path: Path, labels: frozenset[int]) -> Iterator[Source]:
-        """The outermost constructs in some blocks of a function."""
+    def _within(self, function: Function, path: Path, labels: frozenset[int], *turns: int) -> Iterator[Source]:
+        """The outermost constructs in some blocks of a function; `turns` are the ends of the loop around them."""
         done: set[int] = set()
         for block in function.blocks:
             if block.label not in labels or block.label in done:
@@ -96,17 +96,19 @@ class _Reader:
             yield from self._called(block, path)
             if block.merge is not None:
                 for start in dict.fromkeys(block.successors):
-                    inside = function.inside(start, block.merge.words[0]) & labels - done
+                    inside = function.inside(start, block.merge.words[0], *turns) & labels - done
                     if start in inside:
                         done |= inside
-                        yield self._arm(function, path, block, start, inside)
+                        yield self._arm(function, path, block, start, inside, *turns)
 
     def _called(self, block: f.Block, path: Path) -> Iterator[Source]:
         for instruction in block.body:
             if instruction.op == f.FUNCTION_CALL and (called := self.functions.get(instruction.words[2])):
                 yield from self._within(called, (*path, instruction.words[1]), frozenset(called.index))
 
-    def _arm(self, function: Function, path: Path, header: f.Block, start: int, inside: frozenset[int]) -> Source:
+    def _arm(
+        self, function: Function, path: Path, header: f.Block, start: int, inside: frozenset[int], *turns: int
+    ) -> Source:
         return Source(
             kind="arm",
             name=self._name(function, frozenset({header.label})),
@@ -115,11 +117,13 @@ class _Reader:
             content=self._content(function, inside),
             keep=False,
             assumed=(path, header.label) in self.counts.assumed,
-            children=tuple(self._within(function, path, inside)),
+            children=tuple(self._within(function, path, inside, *turns)),
         )
 
     def _loop(self, function: Function, path: Path, header: f.Block, inside: frozenset[int]) -> Source:
         assert header.merge is not None
+        end, turn = header.merge.words[:2]
+        inner = self._within(function, path, inside - {header.label}, header.label, end, turn)
         test = self._test(function, header, inside)
         body = inside - test - self._nested(function, inside - {header.label})
         runs = [self._runs(path, label) for label in body] or [self._runs(path, header.label)]
@@ -127,11 +131,11 @@ class _Reader:
             kind="loop",
             name=self._name(function, test),
             count=max(runs),
-            entered=max(0.0, self._runs(path, header.label) - self._runs(path, header.merge.words[1])),
+            entered=max(0.0, self._runs(path, header.label) - self._runs(path, turn)),
             content=self._content(function, inside),
             keep=bool(header.merge.words[2] & f.DONT_UNROLL),
             assumed=any((path, label) in self.counts.assumed for label in test),
-            children=(*self._called(header, path), *self._within(function, path, inside - {header.label})),
+            children=(*self._called(header, path), *inner),
         )
 
     def _runs(self, path: Path, label: int) -> float:

@@ -56,12 +56,12 @@ class Function:
         """The place of every block by its label."""
         return {block.label: number for number, block in enumerate(self.blocks)}
 
-    def inside(self, header: int, merge: int) -> frozenset[int]:
-        """The labels of a construct: what is reached from its header without passing its merge block."""
-        found, work = set(), [header]
+    def inside(self, first: int, *ends: int) -> frozenset[int]:
+        """The labels of a construct: what is reached from its first block without passing the ends."""
+        found, work = set(), [first]
         while work:
             label = work.pop()
-            if label not in found and label != merge:
+            if label not in found and label not in ends:
                 found.add(label)
                 work.extend(self.blocks[self.index[label]].successors)
         return frozenset(found)

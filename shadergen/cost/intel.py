@@ -14,7 +14,7 @@ from shadergen.cost.gpus import Gpu
 TEXTS = ("GEN Assembly",)
 
 _LABEL = re.compile(r"(L\d+):")
-_LINE = re.compile(r"^(?:\((?!\d)[^)]*\)|\s)\s*(\w[\w.]*)\s")
+_LINE = re.compile(r"^(?:\((?!\d)[^)]*\)|\s)\s*(\w[\w.]*)(?:\s|$)")
 _TARGETS = re.compile(r"\bL\d+\b")
 _JUMPS = frozenset({"if", "else", "endif", "while", "break", "cont", "halt", "jmpi", "do"})
 

@@ -185,6 +185,8 @@ def _vertex_shader(varyings: int) -> str:
 
 def _on_gpu(prepared: Sequence[_Prepared], gpu: Gpu, roots: Sequence[Path], progress: Progress) -> GpuReport:
     pipelines = list(dict.fromkeys(program.pipeline for item in prepared for program in item.programs))
+    if not pipelines:
+        return GpuReport(gpu, files=tuple(_file_report(item, {}, gpu) for item in prepared))
     try:
         with opened(starts(gpu, roots), min(_processes(), len(pipelines))) as driver:
             answers = _answers(driver, pipelines, gpu, progress)

@@ -28,7 +28,7 @@ Path = tuple[int, ...]
 
 _FRAG_COORD = 15
 
-STEPS = 200_000
+STEPS = 20_000
 """Blocks that are run at most: what takes longer is not counted."""
 
 
