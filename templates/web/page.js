@@ -139,10 +139,7 @@ export class Page {
     if (!engine || !media) return;
     const start = performance.now();
     if (media instanceof Clip) {
-      if (this.device.isSoftware)
-        throw new DeviceError(`${media.name}: found no GPU, expected one for video; pictures work`);
       await media.prepare(engine.player, engine.settings, factor);
-      media.play();
       this.draw();
       this.done(media.prepared, start);
     } else {
@@ -218,19 +215,29 @@ export class Page {
     this.show(picture);
   }
 
-  async openVideo(blob, name, live = false) {
-    const video = await openVideo($("video"), blob, name);
-    const clip = new Clip(this.device, video, name, live);
+  async openVideo(source, name, live = false) {
+    if (this.device.isSoftware) throw new DeviceError(`${name}: found no GPU, expected one for video; pictures work`);
+    // The element is one, so what it shows now ends first.
+    if (this.media instanceof Clip) this.close();
+    const clip = new Clip(this.device, await openVideo($("video"), source, name), name, live);
     this.show(clip);
-    $("seek").hidden = live;
-    clip.run(() => {
-      if (!document.hidden && this.media === clip && this.engine) {
-        clip.play();
-        this.view.draw(clip.cells);
-        this.tell(clip);
-      }
+    $("seek").hidden = $("play").hidden = live;
+    clip.run(async () => {
+      if (document.hidden || this.media !== clip || !this.engine) return;
+      await clip.play();
+      this.view.draw(clip.cells);
+      this.tell(clip);
     });
-    await video.play();
+    await $("video").play();
+    this.showPlaying();
+  }
+
+  /** Show nothing. */
+  close() {
+    this.media?.release();
+    this.media = null;
+    $("transport").hidden = true;
+    this.draw();
   }
 
   camera() {
@@ -501,6 +508,11 @@ export class Page {
     if (!(this.media instanceof Clip)) return;
     if (video.paused) video.play();
     else video.pause();
+    this.showPlaying();
+  }
+
+  showPlaying() {
+    const video = $("video");
     $("play").textContent = video.paused ? "▶" : "❚❚";
     $("play").setAttribute("aria-label", video.paused ? "Play" : "Pause");
   }
