@@ -132,3 +132,8 @@ def test_a_block_in_two_dimensions_is_a_convolution(x: Axis, y: Axis) -> None:
     for row, column in np.ndindex(y.outputs, x.outputs):
         seen = texels[row : row + y.taps, column : column + x.taps]
         assert pixels[row, column] == (seen * kernel[0, 0]).sum()
+
+
+def test_what_the_common_sum_begins_with_is_in_every_pixel_once() -> None:
+    begun = [Fraction(column == F23.common) for column in range(F23.sums)]
+    assert times(F23.a_t, begun) == [1, 1]

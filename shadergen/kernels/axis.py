@@ -57,6 +57,11 @@ class Axis:
         return len(self.a_t[0])
 
     @property
+    def common(self) -> int:
+        """The sum that every pixel adds as it is, once: what it begins with, such as a bias, is in all of them."""
+        return next(column for column, terms in enumerate(zip(*self.a_t, strict=True)) if set(terms) == {1})
+
+    @property
     def is_direct(self) -> bool:
         """Whether texels, taps and pixels are used as they are."""
         return len(self.g) == self.taps

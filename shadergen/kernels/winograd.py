@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from shadergen.glsl import spelling
 from shadergen.glsl.addressing import Addressing
 from shadergen.glsl.spelling import FP16, FP32, Statement
 from shadergen.kernels.axis import F23, combination, direct
@@ -30,7 +31,7 @@ class WinogradView:
     """What `winograd.glsl.j2` lays out."""
 
     title: str
-    sums: tuple[str, ...]
+    sums: tuple[Statement, ...]
     window: WindowView
     packs: tuple[PackView, ...]
     results: tuple[Statement, ...]
@@ -54,19 +55,29 @@ class WinogradPlan(Blocked):
             for row in range(self.y.sums)
             for column in range(self.x.sums)
         }
+        begins = tuple(self._begins(sums))
         results = tuple(self._results(sums, at))
         window = self.window(at, at.names.block(*LOCALS))
         packs = tuple(literal_packs(self, window, sums, at))
-        return WinogradView(self.title(), tuple(sums.values()), window_view(window), packs, results)
+        return WinogradView(self.title(), begins, window_view(window), packs, results)
+
+    def _begins(self, sums: dict[tuple[int, int, int], str]) -> Iterator[Statement]:
+        """What the sums begin with: the bias is in the one that both pixels add, and so reaches each of them once.
+
+        Added to the results it would cost registers: Mesa turns (a + b) + constant into (a + constant) + b (rules of
+        nir_opt_algebraic.py), walks the constant through all products of a sum, and keeps each of them.
+        """
+        for (pack, _, column), name in sums.items():
+            yield name, bias(self.task, pack) if column == self.x.common else spelling.splat(0.0, FP32)
 
     def _results(self, sums: dict[tuple[int, int, int], str], at: Addressing) -> Iterator[Statement]:
-        """Y = A^T M for each pair of pixels, and the bias."""
+        """Y = A^T M for each pair of pixels."""
         for pack in self.task.packs:
             for row in range(self.y.outputs):
                 own = [sums[pack, row, column] for column in range(self.x.sums)]
                 for column, coefficients in enumerate(self.x.a_t):
                     register = at.register(self.task.node, pack, at.pixels[row * self.x.outputs + column])
-                    yield register, f"{bias(self.task, pack)} + {combination(coefficients, own)}"
+                    yield register, combination(coefficients, own)
 
 
 class Winograd:

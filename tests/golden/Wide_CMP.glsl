@@ -119,19 +119,19 @@ void hook() {
 
     // row: 3x1 kernel, 8 to 8 channels of 2x2 pixels
     vec4 row_0_sum0_0 = vec4(0.0);
-    vec4 row_0_sum0_1 = vec4(0.0);
+    vec4 row_0_sum0_1 = vec4(0.0, -.1, 0.0, -.1);
     vec4 row_0_sum0_2 = vec4(0.0);
     vec4 row_0_sum0_3 = vec4(0.0);
     vec4 row_0_sum1_0 = vec4(0.0);
-    vec4 row_0_sum1_1 = vec4(0.0);
+    vec4 row_0_sum1_1 = vec4(0.0, -.1, 0.0, -.1);
     vec4 row_0_sum1_2 = vec4(0.0);
     vec4 row_0_sum1_3 = vec4(0.0);
     vec4 row_1_sum0_0 = vec4(0.0);
-    vec4 row_1_sum0_1 = vec4(0.0);
+    vec4 row_1_sum0_1 = vec4(.3, -.2, 0.0, .1);
     vec4 row_1_sum0_2 = vec4(0.0);
     vec4 row_1_sum0_3 = vec4(0.0);
     vec4 row_1_sum1_0 = vec4(0.0);
-    vec4 row_1_sum1_1 = vec4(0.0);
+    vec4 row_1_sum1_1 = vec4(.3, -.2, 0.0, .1);
     vec4 row_1_sum1_2 = vec4(0.0);
     vec4 row_1_sum1_3 = vec4(0.0);
     {
@@ -237,14 +237,14 @@ void hook() {
         }
     }
     // Two pixels from four sums: Winograd's F(2,3) along x
-    vec4 row_0a = vec4(0.0, -.1, 0.0, -.1) + row_0_sum0_0 + row_0_sum0_1 + row_0_sum0_2;
-    vec4 row_0b = vec4(0.0, -.1, 0.0, -.1) + row_0_sum0_1 - row_0_sum0_2 - row_0_sum0_3;
-    vec4 row_0c = vec4(0.0, -.1, 0.0, -.1) + row_0_sum1_0 + row_0_sum1_1 + row_0_sum1_2;
-    vec4 row_0d = vec4(0.0, -.1, 0.0, -.1) + row_0_sum1_1 - row_0_sum1_2 - row_0_sum1_3;
-    vec4 row_1a = vec4(.3, -.2, 0.0, .1) + row_1_sum0_0 + row_1_sum0_1 + row_1_sum0_2;
-    vec4 row_1b = vec4(.3, -.2, 0.0, .1) + row_1_sum0_1 - row_1_sum0_2 - row_1_sum0_3;
-    vec4 row_1c = vec4(.3, -.2, 0.0, .1) + row_1_sum1_0 + row_1_sum1_1 + row_1_sum1_2;
-    vec4 row_1d = vec4(.3, -.2, 0.0, .1) + row_1_sum1_1 - row_1_sum1_2 - row_1_sum1_3;
+    vec4 row_0a = row_0_sum0_0 + row_0_sum0_1 + row_0_sum0_2;
+    vec4 row_0b = row_0_sum0_1 - row_0_sum0_2 - row_0_sum0_3;
+    vec4 row_0c = row_0_sum1_0 + row_0_sum1_1 + row_0_sum1_2;
+    vec4 row_0d = row_0_sum1_1 - row_0_sum1_2 - row_0_sum1_3;
+    vec4 row_1a = row_1_sum0_0 + row_1_sum0_1 + row_1_sum0_2;
+    vec4 row_1b = row_1_sum0_1 - row_1_sum0_2 - row_1_sum0_3;
+    vec4 row_1c = row_1_sum1_0 + row_1_sum1_1 + row_1_sum1_2;
+    vec4 row_1d = row_1_sum1_1 - row_1_sum1_2 - row_1_sum1_3;
 
     // Clip
     vec4 clip_0a = clamp(row_0a, vec4(0.0), vec4(1.0));
