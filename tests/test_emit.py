@@ -37,6 +37,9 @@ GRAPHS = [
 C_MODELS = [graph.name for graph in GRAPHS[:6]]
 CASES = [(graph, target) for graph in GRAPHS for target in VARIANTS]
 IDS = [f"{graph.name}{target.suffix}" for graph, target in CASES]
+WEIGHTS = r"vec4\([^ ()]+,[^ ()]+\)"
+"""Those of a source channel for four of the result, without the spaces that other vectors have."""
+
 every_case = pytest.mark.parametrize(("graph", "target"), CASES, ids=IDS)
 
 
@@ -271,23 +274,33 @@ def test_a_matrix_of_zeros_is_left_out() -> None:
     graph = net(("a", conv(1, 8), "input"), ("b", Conv(weight, np.zeros(4, np.float32)), "a"), ("c", Slice(0, 1), "b"))
     for target in VARIANTS[:3]:
         last = compiler.compile(graph, replace(target, without=frozenset({"compose"}))).passes[-1].body
-        assert last.count("mat4(") == 1
+        assert last.count("mat4(") == 0
+        assert len(re.findall(WEIGHTS, last)) == 4
 
 
 def test_every_weight_of_a_block_is_written_once() -> None:
     """However many pixels use it: 25 of 5x5 from luma, and of 3x3 by 2 by 2 packs those of Winograd, 4 for 3."""
     counts = {
-        Target(): (25, 2 * 9),  # a pass for each pack of the result
-        Target("compute"): (2 * 25, 4 * 3 * 4),
-        Target("compute", without=frozenset({"winograd"})): (2 * 25, 4 * 9),
-        Target("compute", without=frozenset({"winograd", "block"})): (2 * 25, 4 * 9),
+        Target(): (25, 2 * 9 * 4),  # a pass for each pack of the result
+        Target("compute"): (2 * 25, 4 * 3 * 4 * 4),
+        Target("compute", without=frozenset({"winograd"})): (2 * 25, 4 * 9 * 4),
+        Target("compute", without=frozenset({"winograd", "block"})): (2 * 25, 4 * 9 * 4),
     }
-    for target, (vectors, matrices) in counts.items():
+    for target, found in counts.items():
         passes = compiler.compile(c_model(filters=8), target).passes
         first = passes[0].body
         second = passes[2 if target.stage == "fragment" else 1].body
-        assert len(re.findall(r"vec4\([^ ()]+,[^ ()]+\)", first)) == vectors  # a bias has spaces
-        assert second.count("mat4(") == matrices
+        assert (len(re.findall(WEIGHTS, first)), len(re.findall(WEIGHTS, second))) == found
+
+
+def test_products_are_multiply_adds_one_after_the_other() -> None:
+    """Column by column onto the sum; `matrix * vector` would be summed up before it is added."""
+    fragment = compiler.compile(c_model(filters=8), Target()).passes[2].body
+    columns = r" \+ ".join(rf"{WEIGHTS}\*s_0_0\.{lane}" for lane in "xyzw")
+    assert re.search(rf"(conv2_0) = \1 \+ {columns};", fragment)
+    compute = compiler.compile(c_model(filters=8), Target("compute")).passes[1].body
+    products = "w[0]*f_0_0.x + w[1]*f_0_0.y + w[2]*f_0_0.z + w[3]*f_0_0.w"
+    assert f"conv2_0_sum0_0 = conv2_0_sum0_0 + {products};" in compute
 
 
 def test_winograd_in_a_compute_pass() -> None:

@@ -84,11 +84,10 @@ def test_vectors_are_filled_up_with_zeros() -> None:
     assert glsl.splat(2, FP16) == "f16vec4(2.0)"
 
 
-def test_a_matrix_lists_column_after_column() -> None:
-    """`m * v` in GLSL is the sum over i of column i times v[i]: a column has what one input channel gives to four."""
+def test_a_column_has_what_one_input_channel_gives_to_four() -> None:
     weight = np.arange(12).reshape(4, 3)  # (out, in)
-    texts = glsl.literals(weight.T, FP32)
-    assert glsl.matrix(texts, FP32) == "mat3x4(0.0,3.0,6.0,9.0,1.0,4.0,7.0,10.0,2.0,5.0,8.0,11.0)"
+    columns = glsl.columns(glsl.literals(weight.T, FP32), FP32)
+    assert columns == ("vec4(0.0,3.0,6.0,9.0)", "vec4(1.0,4.0,7.0,10.0)", "vec4(2.0,5.0,8.0,11.0)")
 
 
 @pytest.mark.parametrize(

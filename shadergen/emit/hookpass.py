@@ -12,7 +12,6 @@ from shadergen.emit.scope import Scope, addressing
 from shadergen.emit.templates import render
 from shadergen.emit.written import Written, joined
 from shadergen.forms.form import Body, Result
-from shadergen.glsl import spelling
 from shadergen.glsl.addressing import Names
 from shadergen.glsl.names import file_names
 from shadergen.glsl.sizes import Sizes
@@ -83,13 +82,13 @@ def _blocks(steps: Sequence[Written]) -> tuple[UserTexture | UserBuffer, ...]:
 
 def _functions(schedule: Schedule, scheduled: ScheduledPass, steps: Sequence[Written]) -> str:
     needs = joined(step.needs for step in steps)
-    lanes = needs.padded | ({PACK} if scheduled.tile else set())  # what is outside of the image is zero in a tile
+    filled = {(FP32.vec(PACK), FP32.zero(PACK))} if scheduled.tile else set()  # outside of the image a tile is zero
     view = FunctionsView(
         plane=schedule.graph.plane,
         reads_input=schedule.graph.input in scheduled.reads,
         mirror=needs.mirror,
         erf=needs.erf,
-        padded=tuple((FP32.vec(count), spelling.zero(count, FP32)) for count in sorted(lanes)),
+        padded=tuple(sorted(needs.padded | filled)),
         shared=tuple(dict.fromkeys(array for step in steps for array in step.shared)),
         functions=tuple(dict.fromkeys(function for step in steps for function in step.functions)),
         is_at=needs.is_at,

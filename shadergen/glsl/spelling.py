@@ -58,6 +58,10 @@ class Types:
         """A matrix of `columns` columns and 4 rows; of 1 column, the vector."""
         return f"{self.vector}4" if columns == 1 else f"{self.matrix}{columns}x4" if columns < 4 else f"{self.matrix}4"
 
+    def zero(self, lanes: int) -> str:
+        """A vector of 1 to 4 zeros."""
+        return "0.0" if self.vec(lanes) == "float" else f"{self.vec(lanes)}(0.0)"
+
 
 FP16_EXTENSION = "GL_EXT_shader_explicit_arithmetic_types_float16"
 """What FP16's types need."""
@@ -107,22 +111,17 @@ def vector(values: Sequence[float] | npt.NDArray[Any], types: Types) -> str:
     return f"{types.vec(4)}({', '.join(literals(lanes, types))})"
 
 
-def zero(lanes: int, types: Types) -> str:
-    """A vector of 1 to 4 zeros; one is a literal."""
-    return "0.0" if lanes == 1 else f"{types.vec(lanes)}(0.0)"
-
-
 def splat(value: float, types: Types) -> str:
     """A vec4 constructor with the same value in every lane."""
     return f"{types.vec(4)}({literal(value, types)})"
 
 
-def matrix(columns: npt.NDArray[np.str_], types: Types) -> str:
-    """A matrix constructor from literals of shape (columns, 4): GLSL lists column after column.
+def columns(columns: npt.NDArray[np.str_], types: Types) -> tuple[str, ...]:
+    """The columns of a matrix as vector constructors, from literals of shape (columns, 4).
 
-    Without spaces: matrices are the bulk of a file.
+    Without spaces: they are the bulk of a file.
     """
-    return f"{types.mat(len(columns))}({','.join(columns.flat)})"
+    return tuple(f"{types.vec(4)}({','.join(column)})" for column in columns)
 
 
 def pointwise(op: Pointwise, operands: Sequence[str], pack: int, types: Types, parameters: Sequence[str] = ()) -> str:

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from shadergen.glsl import tables
 from shadergen.glsl.addressing import Addressing, Names, OnePack
 from shadergen.glsl.spelling import FP16_EXTENSION, FP32, Statement, Types
 from shadergen.hookfile import UserBuffer, UserTexture
@@ -20,7 +21,10 @@ from shadergen.ir.ops import Conv
 from shadergen.kernels.axis import Axis, direct
 from shadergen.kernels.kernel import Dispatch, Function, Needs, Pair, Resources, SharedArray, Task, Work
 from shadergen.kernels.window import Cell, Window
-from shadergen.storage.layout import Layout, channels_of, packs_of
+from shadergen.storage.layout import LANES, Layout, channels_of, packs_of
+
+Columns = tuple[str, ...]
+"""A matrix of weights: a vec4 expression for each lane of the texels that it is multiplied with."""
 
 Assignment = tuple[str, str, str]
 """What is assigned to, perhaps declared with its type; the operator; and what is assigned."""
@@ -98,7 +102,8 @@ class Blocked:
         """The functions that the window is read with."""
         window = Window(self.task, self.x, self.y, at, at.names)
         counts = {at.lane_count(self.task.source.value, pack) for pack in range(self.task.source.type.packs)}
-        return Needs(padded=frozenset(counts if window.pads_with_zeros else ()), mirror=window.mirrors)
+        padded = {(FP32.vec(count), FP32.zero(count)) for count in counts if window.pads_with_zeros}
+        return Needs(padded=frozenset(padded), mirror=window.mirrors)
 
     def title(self) -> str:
         """What a comment says of it."""
@@ -144,29 +149,31 @@ class Products:
         """The type of the variable `w` that holds a matrix which several products use; empty where one does."""
         return self.types.mat(lanes) if len(self._uses(0, 0)) > 1 else ""
 
-    def assignments(self, matrices: Mapping[int, Mapping[tuple[int, int], str]]) -> Iterator[Assignment]:
-        """For one result pack after the other; `matrices` by result pack, and by the weight's row and column."""
-        for result, weights in matrices.items():
-            yield from self._pack(result, weights)
+    def assignments(self, weights: Mapping[int, Mapping[tuple[int, int], Columns]]) -> Iterator[Assignment]:
+        """For one result pack after the other; `weights` by result pack, and by the weight's row and column."""
+        for result, taps in weights.items():
+            yield from self._pack(result, taps)
 
-    def _pack(self, result: int, weights: Mapping[tuple[int, int], str]) -> Iterator[Assignment]:
+    def _pack(self, result: int, taps: Mapping[tuple[int, int], Columns]) -> Iterator[Assignment]:
         begun: dict[str, str] = {}
-        for (row, column), matrix in weights.items():
+        for (row, column), columns in taps.items():
             uses = self._uses(row, column)
             if len(uses) > 1:
-                yield "w", "=", matrix
+                yield "w", "=", tables.matrix(self.types.mat(len(columns)), columns)
             for sum_row, sum_column, y, x in uses:
-                total = self.sums[result, sum_row, sum_column]
-                product = f"{'w' if len(uses) > 1 else matrix} * {self._factor(y, x)}"
-                yield self._added(total, product, begun)
+                total, factor = self.sums[result, sum_row, sum_column], self._factor(y, x)
+                yield self._added(total, _product(columns, factor, len(uses) > 1), begun)
         yield from ((total, "+=", f"vec4({part})") for total, part in begun.items())
 
     def _added(self, total: str, product: str, begun: dict[str, str]) -> Assignment:
-        """In fp16 a pack's products are summed by themselves before they reach the fp32 sums."""
+        """One multiply-add after the other: `total += product` would add what the product sums up by itself.
+
+        In fp16 a pack's products are summed by themselves before they reach the fp32 sums.
+        """
         if self.types is FP32:
-            return total, "+=", product
+            return total, "=", f"{total} + {product}"
         if total in begun:
-            return begun[total], "+=", product
+            return begun[total], "=", f"{begun[total]} + {product}"
         begun[total] = self.names.named(f"{total}_pack")
         return f"f16vec4 {begun[total]}", "=", product
 
@@ -182,6 +189,18 @@ class Products:
 
     def _factor(self, row: int, column: int) -> str:
         return self.names.named(f"{'s' if self.x.is_direct else 'f'}_{row}_{column}")
+
+
+def _product(columns: Columns, factor: str, in_matrix: bool) -> str:
+    """A matrix times a vector, column by column: drivers make a multiply-add of each.
+
+    Of `matrix * vector` they make a multiplication and three of those, and a sum that it is added to is a fifth
+    instruction. `in_matrix` says that the columns are those of the variable `w`.
+    """
+    if len(columns) == 1:
+        return f"{'w' if in_matrix else columns[0]}*{factor}"
+    terms = zip([f"w[{lane}]" for lane in range(len(columns))] if in_matrix else columns, LANES, strict=False)
+    return " + ".join(f"{column}*{factor}.{lane}" for column, lane in terms)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol
 
 from shadergen.glsl.addressing import Addressing
 from shadergen.glsl.pixels import MAX_PIXELS
+from shadergen.glsl.spelling import Statement
 from shadergen.hookfile import UserBuffer, UserTexture
 from shadergen.ir.ops import Conv
 from shadergen.ir.types import TensorType
@@ -148,8 +149,8 @@ class Work:
 class Needs:
     """Functions of `templates/functions.glsl.j2` that a step calls."""
 
-    padded: frozenset[int] = frozenset()
-    """Numbers of lanes of the texels that `padded` is for."""
+    padded: frozenset[Statement] = frozenset()
+    """Types of the texels that `padded` is for, each with its zero."""
     mirror: bool = False
     erf: bool = False
     is_at: bool = False

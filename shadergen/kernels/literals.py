@@ -11,13 +11,13 @@ from shadergen.glsl.addressing import Addressing, OnePack
 from shadergen.glsl.spelling import FP32, Types
 from shadergen.ir.ops import Array
 from shadergen.kernels.axis import Axis, transformed
-from shadergen.kernels.blocked import Blocked, PackView, Products, pack_title
+from shadergen.kernels.blocked import Blocked, Columns, PackView, Products, pack_title
 from shadergen.kernels.kernel import Limits, Pair, Resources, Task
 from shadergen.kernels.window import Window
 from shadergen.storage.layout import PACK, channels_of
 
-Matrices = dict[int, dict[tuple[int, int], str]]
-"""By result pack, and by row and column of the weights: a matrix constructor."""
+Matrices = dict[int, dict[tuple[int, int], Columns]]
+"""By result pack, and by row and column of the weights: a matrix."""
 
 
 def matrices(weight: Array, x: Axis, y: Axis, results: Sequence[int], source: int, types: Types) -> Matrices:
@@ -34,7 +34,7 @@ def matrices(weight: Array, x: Axis, y: Axis, results: Sequence[int], source: in
         padded[: len(rows)] = used
         texts = spelling.literals(padded, types)
         found[result] = {
-            (row, column): spelling.matrix(texts[:, :, row, column].T, types)
+            (row, column): spelling.columns(texts[:, :, row, column].T, types)
             for row, column in np.ndindex(padded.shape[2:])
             if padded[:, :, row, column].any()
         }

@@ -19,9 +19,9 @@ from shadergen.glsl.names import table_name
 from shadergen.glsl.spelling import FP16, Statement
 from shadergen.glsl.tables import Table
 from shadergen.hookfile import UserTexture
-from shadergen.kernels.blocked import Blocked, PackView, Products, WindowView, axes, pack_title, window_view
-from shadergen.kernels.kernel import Function, Limits, Pair, Resources, Task
-from shadergen.kernels.window import LOCALS, Window, types_of
+from shadergen.kernels.blocked import Blocked, Columns, PackView, Products, WindowView, axes, pack_title, window_view
+from shadergen.kernels.kernel import Limits, Pair, Resources, Task
+from shadergen.kernels.window import LOCALS, Window
 from shadergen.storage.layout import PACK
 from shadergen.target import Weights
 
@@ -72,18 +72,6 @@ class LoopedPlan(Blocked):
         """Of the source's texels: the first pack's, since the table's matrices are all alike."""
         return min(PACK, self.task.source.type.channels)
 
-    def functions(self, at: Addressing) -> tuple[Function, ...]:
-        """One that reads a tap's matrix from the table, whose first column is `column`."""
-        types = types_of(self.task, at.input)
-        fetches = [self.table.fetch(f"column + {lane}" if lane else "column", "row") for lane in range(self._lanes)]
-        type_ = types.mat(self._lanes)
-        value = tables.matrix(type_, fetches, "f16vec4" if types is FP16 else "")
-        comment = f"{self.task.node}'s weights for a tap, from its first column on"
-        return (Function(comment, type_, self._function(at), "int column, int row", value),)
-
-    def _function(self, at: Addressing) -> str:
-        return at.functions.named(f"{self.task.node}_weights")
-
     def view(self, at: Addressing) -> LoopedView:
         places = at.places(self.task.packs)
         sums = {
@@ -125,7 +113,7 @@ class LoopedPlan(Blocked):
             case OnePack(pack):
                 title, loop, number, cell = pack_title(packs, several), None, Index.number(pack), ""
         products = Products(self.x, window.y, window.types, window.names, sums)
-        matrices = {place.pack: self._matrices(place, number, window.y.taps, at) for place in places}
+        weights = {place.pack: self._weights(place, number, window) for place in places}
         return PackView(
             title=title,
             loop=loop,
@@ -134,17 +122,18 @@ class LoopedPlan(Blocked):
             texels=tuple(window.texels(packs, self._lanes)),
             factors=(),
             matrix=products.matrix(self._lanes),
-            products=tuple(products.assignments(matrices)),
+            products=tuple(products.assignments(weights)),
         )
 
-    def _matrices(self, place: Place, pack: Index, rows: int, at: Addressing) -> dict[tuple[int, int], str]:
+    def _weights(self, place: Place, pack: Index, window: Window) -> dict[tuple[int, int], Columns]:
         """By row and column: the weights of a source pack, as matrices from the table."""
         kw, row = self.x.taps, place.number.times(self.task.source.type.packs).plus(pack)
         taps = {}
-        for ky, kx in np.ndindex(rows, kw):
+        for ky, kx in np.ndindex(window.y.taps, kw):
             first = Index.number(1 + (ky * kw + kx) * self._lanes)
             column = Index.of("ky").times(kw * self._lanes).plus(first) if self.loops_rows else first
-            taps[ky, kx] = f"{self._function(at)}({column}, {row})"
+            fetches = (self.table.fetch(column.plus(lane), row) for lane in range(self._lanes))
+            taps[ky, kx] = tuple(f"f16vec4({fetch})" if window.types is FP16 else fetch for fetch in fetches)
         return taps
 
 

@@ -43,7 +43,7 @@ vec4 hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         {
             float s_0_0 = source(ivec2(x0, y0));
-            conv1_0 += vec4(-.07,.02,0.0,0.0) * s_0_0;
+            conv1_0 = conv1_0 + vec4(-.07,.02,0.0,0.0)*s_0_0;
         }
     }
 
@@ -80,7 +80,7 @@ vec4 hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         {
             vec2 s_0_0 = texelFetch(C1F2_relu1_raw, ivec2(x0, y0), 0).xy;
-            conv3_relu1_whole_0 += mat2x4(.040000003,-.2,-.32000002,.040000003,0.0,-.020000001,-.040000003,0.0) * s_0_0;
+            conv3_relu1_whole_0 = conv3_relu1_whole_0 + vec4(.040000003,-.2,-.32000002,.040000003)*s_0_0.x + vec4(0.0,-.020000001,-.040000003,0.0)*s_0_0.y;
         }
     }
 
@@ -94,7 +94,7 @@ vec4 hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         {
             float s_0_0 = source(ivec2(x0, y0));
-            conv3_input_whole_0 += vec4(-.010000001,0.0,-.020000001,-.010000001) * s_0_0;
+            conv3_input_whole_0 = conv3_input_whole_0 + vec4(-.010000001,0.0,-.020000001,-.010000001)*s_0_0;
         }
     }
 

@@ -55,10 +55,10 @@ void hook() {
             float s_1_1 = source(ivec2(x1, y1));
             vec4 w;
             w = vec4(-.07,.02,0.0,0.0);
-            conv1_0a += w * s_0_0;
-            conv1_0b += w * s_0_1;
-            conv1_0c += w * s_1_0;
-            conv1_0d += w * s_1_1;
+            conv1_0a = conv1_0a + w*s_0_0;
+            conv1_0b = conv1_0b + w*s_0_1;
+            conv1_0c = conv1_0c + w*s_1_0;
+            conv1_0d = conv1_0d + w*s_1_1;
         }
     }
 
@@ -110,11 +110,11 @@ void hook() {
             vec2 s_1_0 = texelFetch(C1F2_CMP_relu1_raw, ivec2(x0, y1), 0).xy;
             vec2 s_1_1 = texelFetch(C1F2_CMP_relu1_raw, ivec2(x1, y1), 0).xy;
             mat2x4 w;
-            w = mat2x4(.040000003,-.2,-.32000002,.040000003,0.0,-.020000001,-.040000003,0.0);
-            conv3_relu1_whole_0a += w * s_0_0;
-            conv3_relu1_whole_0b += w * s_0_1;
-            conv3_relu1_whole_0c += w * s_1_0;
-            conv3_relu1_whole_0d += w * s_1_1;
+            w = mat2x4(vec4(.040000003,-.2,-.32000002,.040000003), vec4(0.0,-.020000001,-.040000003,0.0));
+            conv3_relu1_whole_0a = conv3_relu1_whole_0a + w[0]*s_0_0.x + w[1]*s_0_0.y;
+            conv3_relu1_whole_0b = conv3_relu1_whole_0b + w[0]*s_0_1.x + w[1]*s_0_1.y;
+            conv3_relu1_whole_0c = conv3_relu1_whole_0c + w[0]*s_1_0.x + w[1]*s_1_0.y;
+            conv3_relu1_whole_0d = conv3_relu1_whole_0d + w[0]*s_1_1.x + w[1]*s_1_1.y;
         }
     }
 
@@ -138,10 +138,10 @@ void hook() {
             float s_1_1 = source(ivec2(x1, y1));
             vec4 w;
             w = vec4(-.010000001,0.0,-.020000001,-.010000001);
-            conv3_input_whole_0a += w * s_0_0;
-            conv3_input_whole_0b += w * s_0_1;
-            conv3_input_whole_0c += w * s_1_0;
-            conv3_input_whole_0d += w * s_1_1;
+            conv3_input_whole_0a = conv3_input_whole_0a + w*s_0_0;
+            conv3_input_whole_0b = conv3_input_whole_0b + w*s_0_1;
+            conv3_input_whole_0c = conv3_input_whole_0c + w*s_1_0;
+            conv3_input_whole_0d = conv3_input_whole_0d + w*s_1_1;
         }
     }
 

@@ -55,10 +55,10 @@ void hook() {
             float s_1_1 = source(ivec2(x1, y1));
             vec4 w;
             w = vec4(-.07,.02,0.0,0.0);
-            conv1_0a += w * s_0_0;
-            conv1_0b += w * s_0_1;
-            conv1_0c += w * s_1_0;
-            conv1_0d += w * s_1_1;
+            conv1_0a = conv1_0a + w*s_0_0;
+            conv1_0b = conv1_0b + w*s_0_1;
+            conv1_0c = conv1_0c + w*s_1_0;
+            conv1_0d = conv1_0d + w*s_1_1;
         }
     }
 
@@ -112,11 +112,11 @@ void hook() {
             f16vec2 s_1_0 = f16vec2(texelFetch(C1F2_CMP_FP16_relu1_raw, ivec2(x0, y1), 0).xy);
             f16vec2 s_1_1 = f16vec2(texelFetch(C1F2_CMP_FP16_relu1_raw, ivec2(x1, y1), 0).xy);
             f16mat2x4 w;
-            w = f16mat2x4(.04,-.2,-.32,.04,0.0,-.02,-.04,0.0);
-            f16vec4 conv3_relu1_whole_0a_pack = w * s_0_0;
-            f16vec4 conv3_relu1_whole_0b_pack = w * s_0_1;
-            f16vec4 conv3_relu1_whole_0c_pack = w * s_1_0;
-            f16vec4 conv3_relu1_whole_0d_pack = w * s_1_1;
+            w = f16mat2x4(f16vec4(.04,-.2,-.32,.04), f16vec4(0.0,-.02,-.04,0.0));
+            f16vec4 conv3_relu1_whole_0a_pack = w[0]*s_0_0.x + w[1]*s_0_0.y;
+            f16vec4 conv3_relu1_whole_0b_pack = w[0]*s_0_1.x + w[1]*s_0_1.y;
+            f16vec4 conv3_relu1_whole_0c_pack = w[0]*s_1_0.x + w[1]*s_1_0.y;
+            f16vec4 conv3_relu1_whole_0d_pack = w[0]*s_1_1.x + w[1]*s_1_1.y;
             conv3_relu1_whole_0a += vec4(conv3_relu1_whole_0a_pack);
             conv3_relu1_whole_0b += vec4(conv3_relu1_whole_0b_pack);
             conv3_relu1_whole_0c += vec4(conv3_relu1_whole_0c_pack);
@@ -144,10 +144,10 @@ void hook() {
             float s_1_1 = source(ivec2(x1, y1));
             vec4 w;
             w = vec4(-.010000001,0.0,-.020000001,-.010000001);
-            conv3_input_whole_0a += w * s_0_0;
-            conv3_input_whole_0b += w * s_0_1;
-            conv3_input_whole_0c += w * s_1_0;
-            conv3_input_whole_0d += w * s_1_1;
+            conv3_input_whole_0a = conv3_input_whole_0a + w*s_0_0;
+            conv3_input_whole_0b = conv3_input_whole_0b + w*s_0_1;
+            conv3_input_whole_0c = conv3_input_whole_0c + w*s_1_0;
+            conv3_input_whole_0d = conv3_input_whole_0d + w*s_1_1;
         }
     }
 

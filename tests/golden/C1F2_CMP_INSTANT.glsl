@@ -39,11 +39,6 @@ float source(ivec2 p) {
     return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
 }
 
-// conv1's weights for a tap, from its first column on
-vec4 conv1_weights(int column, int row) {
-    return texelFetch(C1F2_CMP_INSTANT_conv1_0w, ivec2(column, row), 0);
-}
-
 void hook() {
     ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(4, 2);
 
@@ -76,15 +71,15 @@ void hook() {
             float s_1_2 = source(ivec2(x2, y1));
             float s_1_3 = source(ivec2(x3, y1));
             vec4 w;
-            w = conv1_weights(1, 0);
-            conv1_0a += w * s_0_0;
-            conv1_0b += w * s_0_1;
-            conv1_0c += w * s_0_2;
-            conv1_0d += w * s_0_3;
-            conv1_0e += w * s_1_0;
-            conv1_0f += w * s_1_1;
-            conv1_0g += w * s_1_2;
-            conv1_0h += w * s_1_3;
+            w = texelFetch(C1F2_CMP_INSTANT_conv1_0w, ivec2(1, 0), 0);
+            conv1_0a = conv1_0a + w*s_0_0;
+            conv1_0b = conv1_0b + w*s_0_1;
+            conv1_0c = conv1_0c + w*s_0_2;
+            conv1_0d = conv1_0d + w*s_0_3;
+            conv1_0e = conv1_0e + w*s_1_0;
+            conv1_0f = conv1_0f + w*s_1_1;
+            conv1_0g = conv1_0g + w*s_1_2;
+            conv1_0h = conv1_0h + w*s_1_3;
         }
     }
 
@@ -134,16 +129,6 @@ float source(ivec2 p) {
     return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
 }
 
-// conv3_relu1_whole's weights for a tap, from its first column on
-mat2x4 conv3_relu1_whole_weights(int column, int row) {
-    return mat2x4(texelFetch(C1F2_CMP_INSTANT_conv3_relu1_whole_0w, ivec2(column, row), 0), texelFetch(C1F2_CMP_INSTANT_conv3_relu1_whole_0w, ivec2(column + 1, row), 0));
-}
-
-// conv3_input_whole's weights for a tap, from its first column on
-vec4 conv3_input_whole_weights(int column, int row) {
-    return texelFetch(C1F2_CMP_INSTANT_conv3_input_whole_0w, ivec2(column, row), 0);
-}
-
 void hook() {
     ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(4, 2);
 
@@ -176,15 +161,15 @@ void hook() {
             vec2 s_1_2 = texelFetch(C1F2_CMP_INSTANT_relu1_raw, ivec2(x2, y1), 0).xy;
             vec2 s_1_3 = texelFetch(C1F2_CMP_INSTANT_relu1_raw, ivec2(x3, y1), 0).xy;
             mat2x4 w;
-            w = conv3_relu1_whole_weights(1, 0);
-            conv3_relu1_whole_0a += w * s_0_0;
-            conv3_relu1_whole_0b += w * s_0_1;
-            conv3_relu1_whole_0c += w * s_0_2;
-            conv3_relu1_whole_0d += w * s_0_3;
-            conv3_relu1_whole_0e += w * s_1_0;
-            conv3_relu1_whole_0f += w * s_1_1;
-            conv3_relu1_whole_0g += w * s_1_2;
-            conv3_relu1_whole_0h += w * s_1_3;
+            w = mat2x4(texelFetch(C1F2_CMP_INSTANT_conv3_relu1_whole_0w, ivec2(1, 0), 0), texelFetch(C1F2_CMP_INSTANT_conv3_relu1_whole_0w, ivec2(2, 0), 0));
+            conv3_relu1_whole_0a = conv3_relu1_whole_0a + w[0]*s_0_0.x + w[1]*s_0_0.y;
+            conv3_relu1_whole_0b = conv3_relu1_whole_0b + w[0]*s_0_1.x + w[1]*s_0_1.y;
+            conv3_relu1_whole_0c = conv3_relu1_whole_0c + w[0]*s_0_2.x + w[1]*s_0_2.y;
+            conv3_relu1_whole_0d = conv3_relu1_whole_0d + w[0]*s_0_3.x + w[1]*s_0_3.y;
+            conv3_relu1_whole_0e = conv3_relu1_whole_0e + w[0]*s_1_0.x + w[1]*s_1_0.y;
+            conv3_relu1_whole_0f = conv3_relu1_whole_0f + w[0]*s_1_1.x + w[1]*s_1_1.y;
+            conv3_relu1_whole_0g = conv3_relu1_whole_0g + w[0]*s_1_2.x + w[1]*s_1_2.y;
+            conv3_relu1_whole_0h = conv3_relu1_whole_0h + w[0]*s_1_3.x + w[1]*s_1_3.y;
         }
     }
 
@@ -217,15 +202,15 @@ void hook() {
             float s_1_2 = source(ivec2(x2, y1));
             float s_1_3 = source(ivec2(x3, y1));
             vec4 w;
-            w = conv3_input_whole_weights(1, 0);
-            conv3_input_whole_0a += w * s_0_0;
-            conv3_input_whole_0b += w * s_0_1;
-            conv3_input_whole_0c += w * s_0_2;
-            conv3_input_whole_0d += w * s_0_3;
-            conv3_input_whole_0e += w * s_1_0;
-            conv3_input_whole_0f += w * s_1_1;
-            conv3_input_whole_0g += w * s_1_2;
-            conv3_input_whole_0h += w * s_1_3;
+            w = texelFetch(C1F2_CMP_INSTANT_conv3_input_whole_0w, ivec2(1, 0), 0);
+            conv3_input_whole_0a = conv3_input_whole_0a + w*s_0_0;
+            conv3_input_whole_0b = conv3_input_whole_0b + w*s_0_1;
+            conv3_input_whole_0c = conv3_input_whole_0c + w*s_0_2;
+            conv3_input_whole_0d = conv3_input_whole_0d + w*s_0_3;
+            conv3_input_whole_0e = conv3_input_whole_0e + w*s_1_0;
+            conv3_input_whole_0f = conv3_input_whole_0f + w*s_1_1;
+            conv3_input_whole_0g = conv3_input_whole_0g + w*s_1_2;
+            conv3_input_whole_0h = conv3_input_whole_0h + w*s_1_3;
         }
     }
 

@@ -174,17 +174,17 @@ vec4 hook() {
         // Pack 0
         {
             vec4 s_0_0 = texelFetch(C1F2_Chroma_blocks_0_raw, ivec2(x0, y0), 0);
-            conv0_0 += mat4(0.0,-.7,0.0,0.0,0.0,-.1,0.0,0.0,.2,-.4,0.0,0.0,0.0,-.2,0.0,0.0) * s_0_0;
+            conv0_0 = conv0_0 + vec4(0.0,-.7,0.0,0.0)*s_0_0.x + vec4(0.0,-.1,0.0,0.0)*s_0_0.y + vec4(.2,-.4,0.0,0.0)*s_0_0.z + vec4(0.0,-.2,0.0,0.0)*s_0_0.w;
         }
         // Pack 1
         {
             vec4 s_0_0 = texelFetch(C1F2_Chroma_blocks_1_raw, ivec2(x0, y0), 0);
-            conv0_0 += mat4(-.2,-.2,0.0,0.0,.1,-.1,0.0,0.0,.4,.1,0.0,0.0,.3,.3,0.0,0.0) * s_0_0;
+            conv0_0 = conv0_0 + vec4(-.2,-.2,0.0,0.0)*s_0_0.x + vec4(.1,-.1,0.0,0.0)*s_0_0.y + vec4(.4,.1,0.0,0.0)*s_0_0.z + vec4(.3,.3,0.0,0.0)*s_0_0.w;
         }
         // Pack 2
         {
             vec4 s_0_0 = texelFetch(C1F2_Chroma_blocks_2_raw, ivec2(x0, y0), 0);
-            conv0_0 += mat4(-.2,0.0,0.0,0.0,-.4,.4,0.0,0.0,-.2,-.2,0.0,0.0,0.0,.1,0.0,0.0) * s_0_0;
+            conv0_0 = conv0_0 + vec4(-.2,0.0,0.0,0.0)*s_0_0.x + vec4(-.4,.4,0.0,0.0)*s_0_0.y + vec4(-.2,-.2,0.0,0.0)*s_0_0.z + vec4(0.0,.1,0.0,0.0)*s_0_0.w;
         }
     }
 
@@ -212,7 +212,7 @@ vec4 hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         {
             vec2 s_0_0 = texelFetch(C1F2_Chroma_conv0_raw, ivec2(x0, y0), 0).xy;
-            conv1_0 += mat2x4(-.5,-.3,0.0,0.0,-.7,.2,0.0,0.0) * s_0_0;
+            conv1_0 = conv1_0 + vec4(-.5,-.3,0.0,0.0)*s_0_0.x + vec4(-.7,.2,0.0,0.0)*s_0_0.y;
         }
     }
 
@@ -244,7 +244,7 @@ vec4 hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         {
             vec2 s_0_0 = texelFetch(C1F2_Chroma_relu1_raw, ivec2(x0, y0), 0).xy;
-            conv2_0 += mat2x4(-.1,.2,0.0,0.0,.4,.3,0.0,0.0) * s_0_0;
+            conv2_0 = conv2_0 + vec4(-.1,.2,0.0,0.0)*s_0_0.x + vec4(.4,.3,0.0,0.0)*s_0_0.y;
         }
     }
 
@@ -279,7 +279,7 @@ vec4 hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         {
             vec2 s_0_0 = texelFetch(C1F2_Chroma_skip_raw, ivec2(x0, y0), 0).xy;
-            conv3_0 += mat2x4(.1,-.2,.2,0.0,.2,.2,.1,0.0) * s_0_0;
+            conv3_0 = conv3_0 + vec4(.1,-.2,.2,0.0)*s_0_0.x + vec4(.2,.2,.1,0.0)*s_0_0.y;
         }
     }
 
@@ -307,7 +307,7 @@ vec4 hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         {
             vec2 s_0_0 = texelFetch(C1F2_Chroma_skip_raw, ivec2(x0, y0), 0).xy;
-            conv3_1 += mat2x4(.2,.3,.1,0.0,.3,.2,-.2,.1) * s_0_0;
+            conv3_1 = conv3_1 + vec4(.2,.3,.1,0.0)*s_0_0.x + vec4(.3,.2,-.2,.1)*s_0_0.y;
         }
     }
 

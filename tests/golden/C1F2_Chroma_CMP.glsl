@@ -119,11 +119,11 @@ void hook() {
             vec4 s_1_0 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x0, y1), 0);
             vec4 s_1_1 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x1, y1), 0);
             mat4 w;
-            w = mat4(0.0,-.7,0.0,0.0,0.0,-.1,0.0,0.0,.2,-.4,0.0,0.0,0.0,-.2,0.0,0.0);
-            conv0_0a += w * s_0_0;
-            conv0_0b += w * s_0_1;
-            conv0_0c += w * s_1_0;
-            conv0_0d += w * s_1_1;
+            w = mat4(vec4(0.0,-.7,0.0,0.0), vec4(0.0,-.1,0.0,0.0), vec4(.2,-.4,0.0,0.0), vec4(0.0,-.2,0.0,0.0));
+            conv0_0a = conv0_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+            conv0_0b = conv0_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv0_0c = conv0_0c + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+            conv0_0d = conv0_0d + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
         }
         // Pack 1
         {
@@ -132,11 +132,11 @@ void hook() {
             vec4 s_1_0 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x0 + 1, y1), 0);
             vec4 s_1_1 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x1 + 1, y1), 0);
             mat4 w;
-            w = mat4(-.2,-.2,0.0,0.0,.1,-.1,0.0,0.0,.4,.1,0.0,0.0,.3,.3,0.0,0.0);
-            conv0_0a += w * s_0_0;
-            conv0_0b += w * s_0_1;
-            conv0_0c += w * s_1_0;
-            conv0_0d += w * s_1_1;
+            w = mat4(vec4(-.2,-.2,0.0,0.0), vec4(.1,-.1,0.0,0.0), vec4(.4,.1,0.0,0.0), vec4(.3,.3,0.0,0.0));
+            conv0_0a = conv0_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+            conv0_0b = conv0_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv0_0c = conv0_0c + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+            conv0_0d = conv0_0d + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
         }
         // Pack 2
         {
@@ -145,11 +145,11 @@ void hook() {
             vec4 s_1_0 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x0 + 2, y1), 0);
             vec4 s_1_1 = texelFetch(C1F2_Chroma_CMP_blocks_raw, ivec2(3 * x1 + 2, y1), 0);
             mat4 w;
-            w = mat4(-.2,0.0,0.0,0.0,-.4,.4,0.0,0.0,-.2,-.2,0.0,0.0,0.0,.1,0.0,0.0);
-            conv0_0a += w * s_0_0;
-            conv0_0b += w * s_0_1;
-            conv0_0c += w * s_1_0;
-            conv0_0d += w * s_1_1;
+            w = mat4(vec4(-.2,0.0,0.0,0.0), vec4(-.4,.4,0.0,0.0), vec4(-.2,-.2,0.0,0.0), vec4(0.0,.1,0.0,0.0));
+            conv0_0a = conv0_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+            conv0_0b = conv0_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv0_0c = conv0_0c + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+            conv0_0d = conv0_0d + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
         }
     }
 
@@ -190,11 +190,11 @@ void hook() {
             vec2 s_1_0 = texelFetch(C1F2_Chroma_CMP_conv0_raw, ivec2(x0, y1), 0).xy;
             vec2 s_1_1 = texelFetch(C1F2_Chroma_CMP_conv0_raw, ivec2(x1, y1), 0).xy;
             mat2x4 w;
-            w = mat2x4(-.5,-.3,0.0,0.0,-.7,.2,0.0,0.0);
-            conv1_0a += w * s_0_0;
-            conv1_0b += w * s_0_1;
-            conv1_0c += w * s_1_0;
-            conv1_0d += w * s_1_1;
+            w = mat2x4(vec4(-.5,-.3,0.0,0.0), vec4(-.7,.2,0.0,0.0));
+            conv1_0a = conv1_0a + w[0]*s_0_0.x + w[1]*s_0_0.y;
+            conv1_0b = conv1_0b + w[0]*s_0_1.x + w[1]*s_0_1.y;
+            conv1_0c = conv1_0c + w[0]*s_1_0.x + w[1]*s_1_0.y;
+            conv1_0d = conv1_0d + w[0]*s_1_1.x + w[1]*s_1_1.y;
         }
     }
 
@@ -242,11 +242,11 @@ void hook() {
             vec2 s_1_0 = texelFetch(C1F2_Chroma_CMP_relu1_raw, ivec2(x0, y1), 0).xy;
             vec2 s_1_1 = texelFetch(C1F2_Chroma_CMP_relu1_raw, ivec2(x1, y1), 0).xy;
             mat2x4 w;
-            w = mat2x4(-.1,.2,0.0,0.0,.4,.3,0.0,0.0);
-            conv2_0a += w * s_0_0;
-            conv2_0b += w * s_0_1;
-            conv2_0c += w * s_1_0;
-            conv2_0d += w * s_1_1;
+            w = mat2x4(vec4(-.1,.2,0.0,0.0), vec4(.4,.3,0.0,0.0));
+            conv2_0a = conv2_0a + w[0]*s_0_0.x + w[1]*s_0_0.y;
+            conv2_0b = conv2_0b + w[0]*s_0_1.x + w[1]*s_0_1.y;
+            conv2_0c = conv2_0c + w[0]*s_1_0.x + w[1]*s_1_0.y;
+            conv2_0d = conv2_0d + w[0]*s_1_1.x + w[1]*s_1_1.y;
         }
     }
 
@@ -319,16 +319,16 @@ void hook() {
             vec2 s_1_0 = texelFetch(C1F2_Chroma_CMP_skip_raw, ivec2(x0, y1), 0).xy;
             vec2 s_1_1 = texelFetch(C1F2_Chroma_CMP_skip_raw, ivec2(x1, y1), 0).xy;
             mat2x4 w;
-            w = mat2x4(.1,-.2,.2,0.0,.2,.2,.1,0.0);
-            conv3_0a += w * s_0_0;
-            conv3_0b += w * s_0_1;
-            conv3_0c += w * s_1_0;
-            conv3_0d += w * s_1_1;
-            w = mat2x4(.2,.3,.1,0.0,.3,.2,-.2,.1);
-            conv3_1a += w * s_0_0;
-            conv3_1b += w * s_0_1;
-            conv3_1c += w * s_1_0;
-            conv3_1d += w * s_1_1;
+            w = mat2x4(vec4(.1,-.2,.2,0.0), vec4(.2,.2,.1,0.0));
+            conv3_0a = conv3_0a + w[0]*s_0_0.x + w[1]*s_0_0.y;
+            conv3_0b = conv3_0b + w[0]*s_0_1.x + w[1]*s_0_1.y;
+            conv3_0c = conv3_0c + w[0]*s_1_0.x + w[1]*s_1_0.y;
+            conv3_0d = conv3_0d + w[0]*s_1_1.x + w[1]*s_1_1.y;
+            w = mat2x4(vec4(.2,.3,.1,0.0), vec4(.3,.2,-.2,.1));
+            conv3_1a = conv3_1a + w[0]*s_0_0.x + w[1]*s_0_0.y;
+            conv3_1b = conv3_1b + w[0]*s_0_1.x + w[1]*s_0_1.y;
+            conv3_1c = conv3_1c + w[0]*s_1_0.x + w[1]*s_1_0.y;
+            conv3_1d = conv3_1d + w[0]*s_1_1.x + w[1]*s_1_1.y;
         }
     }
 

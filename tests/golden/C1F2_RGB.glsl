@@ -42,7 +42,7 @@ vec4 hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         {
             vec3 s_0_0 = source(ivec2(x0, y0));
-            conv0_0 += mat3x4(.1,.1,0.0,0.0,-.1,-.3,0.0,0.0,.4,.2,0.0,0.0) * s_0_0;
+            conv0_0 = conv0_0 + vec4(.1,.1,0.0,0.0)*s_0_0.x + vec4(-.1,-.3,0.0,0.0)*s_0_0.y + vec4(.4,.2,0.0,0.0)*s_0_0.z;
         }
     }
 
@@ -70,7 +70,7 @@ vec4 hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         {
             vec2 s_0_0 = texelFetch(C1F2_RGB_conv0_raw, ivec2(x0, y0), 0).xy;
-            conv1_0 += mat2x4(-.5,-.4,0.0,0.0,-.9,0.0,0.0,0.0) * s_0_0;
+            conv1_0 = conv1_0 + vec4(-.5,-.4,0.0,0.0)*s_0_0.x + vec4(-.9,0.0,0.0,0.0)*s_0_0.y;
         }
     }
 
@@ -106,7 +106,7 @@ vec4 hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         {
             vec3 s_0_0 = source(ivec2(x0, y0));
-            conv0_0 += mat3x4(.1,.1,0.0,0.0,-.1,-.3,0.0,0.0,.4,.2,0.0,0.0) * s_0_0;
+            conv0_0 = conv0_0 + vec4(.1,.1,0.0,0.0)*s_0_0.x + vec4(-.1,-.3,0.0,0.0)*s_0_0.y + vec4(.4,.2,0.0,0.0)*s_0_0.z;
         }
     }
 
@@ -120,7 +120,7 @@ vec4 hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         {
             vec2 s_0_0 = texelFetch(C1F2_RGB_relu1_raw, ivec2(x0, y0), 0).xy;
-            conv2_0 += mat2x4(-.9,-.4,0.0,0.0,-.5,-.2,0.0,0.0) * s_0_0;
+            conv2_0 = conv2_0 + vec4(-.9,-.4,0.0,0.0)*s_0_0.x + vec4(-.5,-.2,0.0,0.0)*s_0_0.y;
         }
     }
 
@@ -151,7 +151,7 @@ vec4 hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         {
             vec2 s_0_0 = texelFetch(C1F2_RGB_skip_raw, ivec2(x0, y0), 0).xy;
-            conv3_0 += mat2x4(0.0,-.1,.1,-.1,.2,0.0,0.0,-.1) * s_0_0;
+            conv3_0 = conv3_0 + vec4(0.0,-.1,.1,-.1)*s_0_0.x + vec4(.2,0.0,0.0,-.1)*s_0_0.y;
         }
     }
 
@@ -179,7 +179,7 @@ vec4 hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         {
             vec2 s_0_0 = texelFetch(C1F2_RGB_skip_raw, ivec2(x0, y0), 0).xy;
-            conv3_1 += mat2x4(-.1,-.1,0.0,0.0,0.0,0.0,.1,.1) * s_0_0;
+            conv3_1 = conv3_1 + vec4(-.1,-.1,0.0,0.0)*s_0_0.x + vec4(0.0,0.0,.1,.1)*s_0_0.y;
         }
     }
 
@@ -207,7 +207,7 @@ vec4 hook() {
         int y0 = clamp(corner.y, 0, edge.y);
         {
             vec2 s_0_0 = texelFetch(C1F2_RGB_skip_raw, ivec2(x0, y0), 0).xy;
-            conv3_2 += mat2x4(-.1,.1,-.2,.2,0.0,.2,.2,.1) * s_0_0;
+            conv3_2 = conv3_2 + vec4(-.1,.1,-.2,.2)*s_0_0.x + vec4(0.0,.2,.2,.1)*s_0_0.y;
         }
     }
 

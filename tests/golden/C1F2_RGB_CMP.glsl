@@ -53,11 +53,11 @@ void hook() {
             vec3 s_1_0 = source(ivec2(x0, y1));
             vec3 s_1_1 = source(ivec2(x1, y1));
             mat3x4 w;
-            w = mat3x4(.1,.1,0.0,0.0,-.1,-.3,0.0,0.0,.4,.2,0.0,0.0);
-            conv0_0a += w * s_0_0;
-            conv0_0b += w * s_0_1;
-            conv0_0c += w * s_1_0;
-            conv0_0d += w * s_1_1;
+            w = mat3x4(vec4(.1,.1,0.0,0.0), vec4(-.1,-.3,0.0,0.0), vec4(.4,.2,0.0,0.0));
+            conv0_0a = conv0_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z;
+            conv0_0b = conv0_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z;
+            conv0_0c = conv0_0c + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z;
+            conv0_0d = conv0_0d + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z;
         }
     }
 
@@ -98,11 +98,11 @@ void hook() {
             vec2 s_1_0 = texelFetch(C1F2_RGB_CMP_conv0_raw, ivec2(x0, y1), 0).xy;
             vec2 s_1_1 = texelFetch(C1F2_RGB_CMP_conv0_raw, ivec2(x1, y1), 0).xy;
             mat2x4 w;
-            w = mat2x4(-.5,-.4,0.0,0.0,-.9,0.0,0.0,0.0);
-            conv1_0a += w * s_0_0;
-            conv1_0b += w * s_0_1;
-            conv1_0c += w * s_1_0;
-            conv1_0d += w * s_1_1;
+            w = mat2x4(vec4(-.5,-.4,0.0,0.0), vec4(-.9,0.0,0.0,0.0));
+            conv1_0a = conv1_0a + w[0]*s_0_0.x + w[1]*s_0_0.y;
+            conv1_0b = conv1_0b + w[0]*s_0_1.x + w[1]*s_0_1.y;
+            conv1_0c = conv1_0c + w[0]*s_1_0.x + w[1]*s_1_0.y;
+            conv1_0d = conv1_0d + w[0]*s_1_1.x + w[1]*s_1_1.y;
         }
     }
 
@@ -154,11 +154,11 @@ void hook() {
             vec3 s_1_0 = source(ivec2(x0, y1));
             vec3 s_1_1 = source(ivec2(x1, y1));
             mat3x4 w;
-            w = mat3x4(.1,.1,0.0,0.0,-.1,-.3,0.0,0.0,.4,.2,0.0,0.0);
-            conv0_0a += w * s_0_0;
-            conv0_0b += w * s_0_1;
-            conv0_0c += w * s_1_0;
-            conv0_0d += w * s_1_1;
+            w = mat3x4(vec4(.1,.1,0.0,0.0), vec4(-.1,-.3,0.0,0.0), vec4(.4,.2,0.0,0.0));
+            conv0_0a = conv0_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z;
+            conv0_0b = conv0_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z;
+            conv0_0c = conv0_0c + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z;
+            conv0_0d = conv0_0d + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z;
         }
     }
 
@@ -181,11 +181,11 @@ void hook() {
             vec2 s_1_0 = texelFetch(C1F2_RGB_CMP_relu1_raw, ivec2(x0, y1), 0).xy;
             vec2 s_1_1 = texelFetch(C1F2_RGB_CMP_relu1_raw, ivec2(x1, y1), 0).xy;
             mat2x4 w;
-            w = mat2x4(-.9,-.4,0.0,0.0,-.5,-.2,0.0,0.0);
-            conv2_0a += w * s_0_0;
-            conv2_0b += w * s_0_1;
-            conv2_0c += w * s_1_0;
-            conv2_0d += w * s_1_1;
+            w = mat2x4(vec4(-.9,-.4,0.0,0.0), vec4(-.5,-.2,0.0,0.0));
+            conv2_0a = conv2_0a + w[0]*s_0_0.x + w[1]*s_0_0.y;
+            conv2_0b = conv2_0b + w[0]*s_0_1.x + w[1]*s_0_1.y;
+            conv2_0c = conv2_0c + w[0]*s_1_0.x + w[1]*s_1_0.y;
+            conv2_0d = conv2_0d + w[0]*s_1_1.x + w[1]*s_1_1.y;
         }
     }
 
@@ -239,21 +239,21 @@ void hook() {
             vec2 s_1_0 = texelFetch(C1F2_RGB_CMP_skip_raw, ivec2(x0, y1), 0).xy;
             vec2 s_1_1 = texelFetch(C1F2_RGB_CMP_skip_raw, ivec2(x1, y1), 0).xy;
             mat2x4 w;
-            w = mat2x4(0.0,-.1,.1,-.1,.2,0.0,0.0,-.1);
-            conv3_0a += w * s_0_0;
-            conv3_0b += w * s_0_1;
-            conv3_0c += w * s_1_0;
-            conv3_0d += w * s_1_1;
-            w = mat2x4(-.1,-.1,0.0,0.0,0.0,0.0,.1,.1);
-            conv3_1a += w * s_0_0;
-            conv3_1b += w * s_0_1;
-            conv3_1c += w * s_1_0;
-            conv3_1d += w * s_1_1;
-            w = mat2x4(-.1,.1,-.2,.2,0.0,.2,.2,.1);
-            conv3_2a += w * s_0_0;
-            conv3_2b += w * s_0_1;
-            conv3_2c += w * s_1_0;
-            conv3_2d += w * s_1_1;
+            w = mat2x4(vec4(0.0,-.1,.1,-.1), vec4(.2,0.0,0.0,-.1));
+            conv3_0a = conv3_0a + w[0]*s_0_0.x + w[1]*s_0_0.y;
+            conv3_0b = conv3_0b + w[0]*s_0_1.x + w[1]*s_0_1.y;
+            conv3_0c = conv3_0c + w[0]*s_1_0.x + w[1]*s_1_0.y;
+            conv3_0d = conv3_0d + w[0]*s_1_1.x + w[1]*s_1_1.y;
+            w = mat2x4(vec4(-.1,-.1,0.0,0.0), vec4(0.0,0.0,.1,.1));
+            conv3_1a = conv3_1a + w[0]*s_0_0.x + w[1]*s_0_0.y;
+            conv3_1b = conv3_1b + w[0]*s_0_1.x + w[1]*s_0_1.y;
+            conv3_1c = conv3_1c + w[0]*s_1_0.x + w[1]*s_1_0.y;
+            conv3_1d = conv3_1d + w[0]*s_1_1.x + w[1]*s_1_1.y;
+            w = mat2x4(vec4(-.1,.1,-.2,.2), vec4(0.0,.2,.2,.1));
+            conv3_2a = conv3_2a + w[0]*s_0_0.x + w[1]*s_0_0.y;
+            conv3_2b = conv3_2b + w[0]*s_0_1.x + w[1]*s_0_1.y;
+            conv3_2c = conv3_2c + w[0]*s_1_0.x + w[1]*s_1_0.y;
+            conv3_2d = conv3_2d + w[0]*s_1_1.x + w[1]*s_1_1.y;
         }
     }
 

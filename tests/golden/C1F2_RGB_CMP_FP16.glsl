@@ -53,11 +53,11 @@ void hook() {
             vec3 s_1_0 = source(ivec2(x0, y1));
             vec3 s_1_1 = source(ivec2(x1, y1));
             mat3x4 w;
-            w = mat3x4(.1,.1,0.0,0.0,-.1,-.3,0.0,0.0,.4,.2,0.0,0.0);
-            conv0_0a += w * s_0_0;
-            conv0_0b += w * s_0_1;
-            conv0_0c += w * s_1_0;
-            conv0_0d += w * s_1_1;
+            w = mat3x4(vec4(.1,.1,0.0,0.0), vec4(-.1,-.3,0.0,0.0), vec4(.4,.2,0.0,0.0));
+            conv0_0a = conv0_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z;
+            conv0_0b = conv0_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z;
+            conv0_0c = conv0_0c + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z;
+            conv0_0d = conv0_0d + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z;
         }
     }
 
@@ -100,11 +100,11 @@ void hook() {
             f16vec2 s_1_0 = f16vec2(texelFetch(C1F2_RGB_CMP_FP16_conv0_raw, ivec2(x0, y1), 0).xy);
             f16vec2 s_1_1 = f16vec2(texelFetch(C1F2_RGB_CMP_FP16_conv0_raw, ivec2(x1, y1), 0).xy);
             f16mat2x4 w;
-            w = f16mat2x4(-.5,-.4,0.0,0.0,-.9,0.0,0.0,0.0);
-            f16vec4 conv1_0a_pack = w * s_0_0;
-            f16vec4 conv1_0b_pack = w * s_0_1;
-            f16vec4 conv1_0c_pack = w * s_1_0;
-            f16vec4 conv1_0d_pack = w * s_1_1;
+            w = f16mat2x4(f16vec4(-.5,-.4,0.0,0.0), f16vec4(-.9,0.0,0.0,0.0));
+            f16vec4 conv1_0a_pack = w[0]*s_0_0.x + w[1]*s_0_0.y;
+            f16vec4 conv1_0b_pack = w[0]*s_0_1.x + w[1]*s_0_1.y;
+            f16vec4 conv1_0c_pack = w[0]*s_1_0.x + w[1]*s_1_0.y;
+            f16vec4 conv1_0d_pack = w[0]*s_1_1.x + w[1]*s_1_1.y;
             conv1_0a += vec4(conv1_0a_pack);
             conv1_0b += vec4(conv1_0b_pack);
             conv1_0c += vec4(conv1_0c_pack);
@@ -162,11 +162,11 @@ void hook() {
             vec3 s_1_0 = source(ivec2(x0, y1));
             vec3 s_1_1 = source(ivec2(x1, y1));
             mat3x4 w;
-            w = mat3x4(.1,.1,0.0,0.0,-.1,-.3,0.0,0.0,.4,.2,0.0,0.0);
-            conv0_0a += w * s_0_0;
-            conv0_0b += w * s_0_1;
-            conv0_0c += w * s_1_0;
-            conv0_0d += w * s_1_1;
+            w = mat3x4(vec4(.1,.1,0.0,0.0), vec4(-.1,-.3,0.0,0.0), vec4(.4,.2,0.0,0.0));
+            conv0_0a = conv0_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z;
+            conv0_0b = conv0_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z;
+            conv0_0c = conv0_0c + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z;
+            conv0_0d = conv0_0d + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z;
         }
     }
 
@@ -189,11 +189,11 @@ void hook() {
             f16vec2 s_1_0 = f16vec2(texelFetch(C1F2_RGB_CMP_FP16_relu1_raw, ivec2(x0, y1), 0).xy);
             f16vec2 s_1_1 = f16vec2(texelFetch(C1F2_RGB_CMP_FP16_relu1_raw, ivec2(x1, y1), 0).xy);
             f16mat2x4 w;
-            w = f16mat2x4(-.9,-.4,0.0,0.0,-.5,-.2,0.0,0.0);
-            f16vec4 conv2_0a_pack = w * s_0_0;
-            f16vec4 conv2_0b_pack = w * s_0_1;
-            f16vec4 conv2_0c_pack = w * s_1_0;
-            f16vec4 conv2_0d_pack = w * s_1_1;
+            w = f16mat2x4(f16vec4(-.9,-.4,0.0,0.0), f16vec4(-.5,-.2,0.0,0.0));
+            f16vec4 conv2_0a_pack = w[0]*s_0_0.x + w[1]*s_0_0.y;
+            f16vec4 conv2_0b_pack = w[0]*s_0_1.x + w[1]*s_0_1.y;
+            f16vec4 conv2_0c_pack = w[0]*s_1_0.x + w[1]*s_1_0.y;
+            f16vec4 conv2_0d_pack = w[0]*s_1_1.x + w[1]*s_1_1.y;
             conv2_0a += vec4(conv2_0a_pack);
             conv2_0b += vec4(conv2_0b_pack);
             conv2_0c += vec4(conv2_0c_pack);
@@ -253,29 +253,29 @@ void hook() {
             f16vec2 s_1_0 = f16vec2(texelFetch(C1F2_RGB_CMP_FP16_skip_raw, ivec2(x0, y1), 0).xy);
             f16vec2 s_1_1 = f16vec2(texelFetch(C1F2_RGB_CMP_FP16_skip_raw, ivec2(x1, y1), 0).xy);
             f16mat2x4 w;
-            w = f16mat2x4(0.0,-.1,.1,-.1,.2,0.0,0.0,-.1);
-            f16vec4 conv3_0a_pack = w * s_0_0;
-            f16vec4 conv3_0b_pack = w * s_0_1;
-            f16vec4 conv3_0c_pack = w * s_1_0;
-            f16vec4 conv3_0d_pack = w * s_1_1;
+            w = f16mat2x4(f16vec4(0.0,-.1,.1,-.1), f16vec4(.2,0.0,0.0,-.1));
+            f16vec4 conv3_0a_pack = w[0]*s_0_0.x + w[1]*s_0_0.y;
+            f16vec4 conv3_0b_pack = w[0]*s_0_1.x + w[1]*s_0_1.y;
+            f16vec4 conv3_0c_pack = w[0]*s_1_0.x + w[1]*s_1_0.y;
+            f16vec4 conv3_0d_pack = w[0]*s_1_1.x + w[1]*s_1_1.y;
             conv3_0a += vec4(conv3_0a_pack);
             conv3_0b += vec4(conv3_0b_pack);
             conv3_0c += vec4(conv3_0c_pack);
             conv3_0d += vec4(conv3_0d_pack);
-            w = f16mat2x4(-.1,-.1,0.0,0.0,0.0,0.0,.1,.1);
-            f16vec4 conv3_1a_pack = w * s_0_0;
-            f16vec4 conv3_1b_pack = w * s_0_1;
-            f16vec4 conv3_1c_pack = w * s_1_0;
-            f16vec4 conv3_1d_pack = w * s_1_1;
+            w = f16mat2x4(f16vec4(-.1,-.1,0.0,0.0), f16vec4(0.0,0.0,.1,.1));
+            f16vec4 conv3_1a_pack = w[0]*s_0_0.x + w[1]*s_0_0.y;
+            f16vec4 conv3_1b_pack = w[0]*s_0_1.x + w[1]*s_0_1.y;
+            f16vec4 conv3_1c_pack = w[0]*s_1_0.x + w[1]*s_1_0.y;
+            f16vec4 conv3_1d_pack = w[0]*s_1_1.x + w[1]*s_1_1.y;
             conv3_1a += vec4(conv3_1a_pack);
             conv3_1b += vec4(conv3_1b_pack);
             conv3_1c += vec4(conv3_1c_pack);
             conv3_1d += vec4(conv3_1d_pack);
-            w = f16mat2x4(-.1,.1,-.2,.2,0.0,.2,.2,.1);
-            f16vec4 conv3_2a_pack = w * s_0_0;
-            f16vec4 conv3_2b_pack = w * s_0_1;
-            f16vec4 conv3_2c_pack = w * s_1_0;
-            f16vec4 conv3_2d_pack = w * s_1_1;
+            w = f16mat2x4(f16vec4(-.1,.1,-.2,.2), f16vec4(0.0,.2,.2,.1));
+            f16vec4 conv3_2a_pack = w[0]*s_0_0.x + w[1]*s_0_0.y;
+            f16vec4 conv3_2b_pack = w[0]*s_0_1.x + w[1]*s_0_1.y;
+            f16vec4 conv3_2c_pack = w[0]*s_1_0.x + w[1]*s_1_0.y;
+            f16vec4 conv3_2d_pack = w[0]*s_1_1.x + w[1]*s_1_1.y;
             conv3_2a += vec4(conv3_2a_pack);
             conv3_2b += vec4(conv3_2b_pack);
             conv3_2c += vec4(conv3_2c_pack);

@@ -53,9 +53,9 @@ vec4 hook() {
             float s_0_0 = source(ivec2(x0, y0));
             float s_0_1 = source(ivec2(x1, y0));
             float s_0_2 = source(ivec2(x2, y0));
-            conv_0 += vec4(1.0,1.0,1.0,0.0) * s_0_0;
-            conv_0 += vec4(1.0,1.0,1.0,0.0) * s_0_1;
-            conv_0 += vec4(1.0,1.0,1.0,0.0) * s_0_2;
+            conv_0 = conv_0 + vec4(1.0,1.0,1.0,0.0)*s_0_0;
+            conv_0 = conv_0 + vec4(1.0,1.0,1.0,0.0)*s_0_1;
+            conv_0 = conv_0 + vec4(1.0,1.0,1.0,0.0)*s_0_2;
         }
     }
 

@@ -73,20 +73,20 @@ void hook() {
             float s_1_3 = source(ivec2(x3, y1));
             vec4 w;
             w = vec4(1.0,1.0,1.0,0.0);
-            conv_0a += w * s_0_0;
-            conv_0b += w * s_0_1;
-            conv_0c += w * s_1_0;
-            conv_0d += w * s_1_1;
+            conv_0a = conv_0a + w*s_0_0;
+            conv_0b = conv_0b + w*s_0_1;
+            conv_0c = conv_0c + w*s_1_0;
+            conv_0d = conv_0d + w*s_1_1;
             w = vec4(1.0,1.0,1.0,0.0);
-            conv_0a += w * s_0_1;
-            conv_0b += w * s_0_2;
-            conv_0c += w * s_1_1;
-            conv_0d += w * s_1_2;
+            conv_0a = conv_0a + w*s_0_1;
+            conv_0b = conv_0b + w*s_0_2;
+            conv_0c = conv_0c + w*s_1_1;
+            conv_0d = conv_0d + w*s_1_2;
             w = vec4(1.0,1.0,1.0,0.0);
-            conv_0a += w * s_0_2;
-            conv_0b += w * s_0_3;
-            conv_0c += w * s_1_2;
-            conv_0d += w * s_1_3;
+            conv_0a = conv_0a + w*s_0_2;
+            conv_0b = conv_0b + w*s_0_3;
+            conv_0c = conv_0c + w*s_1_2;
+            conv_0d = conv_0d + w*s_1_3;
         }
     }
 

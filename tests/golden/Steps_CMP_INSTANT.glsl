@@ -41,11 +41,6 @@ int mirror(int p, int edge) {
     return edge - abs(abs(p) % max(2 * edge, 1) - edge);
 }
 
-// conv's weights for a tap, from its first column on
-vec4 conv_weights(int column, int row) {
-    return texelFetch(Steps_CMP_INSTANT_conv_0w, ivec2(column, row), 0);
-}
-
 void hook() {
     ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(4, 2);
 
@@ -102,33 +97,33 @@ void hook() {
             float s_1_4 = source(ivec2(x4, y1));
             float s_1_5 = source(ivec2(x5, y1));
             vec4 w;
-            w = conv_weights(1, 0);
-            conv_0a += w * s_0_0;
-            conv_0b += w * s_0_1;
-            conv_0c += w * s_0_2;
-            conv_0d += w * s_0_3;
-            conv_0e += w * s_1_0;
-            conv_0f += w * s_1_1;
-            conv_0g += w * s_1_2;
-            conv_0h += w * s_1_3;
-            w = conv_weights(2, 0);
-            conv_0a += w * s_0_1;
-            conv_0b += w * s_0_2;
-            conv_0c += w * s_0_3;
-            conv_0d += w * s_0_4;
-            conv_0e += w * s_1_1;
-            conv_0f += w * s_1_2;
-            conv_0g += w * s_1_3;
-            conv_0h += w * s_1_4;
-            w = conv_weights(3, 0);
-            conv_0a += w * s_0_2;
-            conv_0b += w * s_0_3;
-            conv_0c += w * s_0_4;
-            conv_0d += w * s_0_5;
-            conv_0e += w * s_1_2;
-            conv_0f += w * s_1_3;
-            conv_0g += w * s_1_4;
-            conv_0h += w * s_1_5;
+            w = texelFetch(Steps_CMP_INSTANT_conv_0w, ivec2(1, 0), 0);
+            conv_0a = conv_0a + w*s_0_0;
+            conv_0b = conv_0b + w*s_0_1;
+            conv_0c = conv_0c + w*s_0_2;
+            conv_0d = conv_0d + w*s_0_3;
+            conv_0e = conv_0e + w*s_1_0;
+            conv_0f = conv_0f + w*s_1_1;
+            conv_0g = conv_0g + w*s_1_2;
+            conv_0h = conv_0h + w*s_1_3;
+            w = texelFetch(Steps_CMP_INSTANT_conv_0w, ivec2(2, 0), 0);
+            conv_0a = conv_0a + w*s_0_1;
+            conv_0b = conv_0b + w*s_0_2;
+            conv_0c = conv_0c + w*s_0_3;
+            conv_0d = conv_0d + w*s_0_4;
+            conv_0e = conv_0e + w*s_1_1;
+            conv_0f = conv_0f + w*s_1_2;
+            conv_0g = conv_0g + w*s_1_3;
+            conv_0h = conv_0h + w*s_1_4;
+            w = texelFetch(Steps_CMP_INSTANT_conv_0w, ivec2(3, 0), 0);
+            conv_0a = conv_0a + w*s_0_2;
+            conv_0b = conv_0b + w*s_0_3;
+            conv_0c = conv_0c + w*s_0_4;
+            conv_0d = conv_0d + w*s_0_5;
+            conv_0e = conv_0e + w*s_1_2;
+            conv_0f = conv_0f + w*s_1_3;
+            conv_0g = conv_0g + w*s_1_4;
+            conv_0h = conv_0h + w*s_1_5;
         }
     }
 

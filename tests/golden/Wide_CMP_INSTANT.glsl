@@ -37,11 +37,6 @@ float source(ivec2 p) {
     return HOOKED_mul * texelFetch(HOOKED_raw, p, 0).x;
 }
 
-// one's weights for a tap, from its first column on
-vec4 one_weights(int column, int row) {
-    return texelFetch(Wide_CMP_INSTANT_one_0w, ivec2(column, row), 0);
-}
-
 void hook() {
     ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(4, 2);
 
@@ -77,15 +72,15 @@ void hook() {
                 float s_1_2 = source(ivec2(x2, y1));
                 float s_1_3 = source(ivec2(x3, y1));
                 vec4 w;
-                w = one_weights(1, result);
-                one_0a += w * s_0_0;
-                one_0b += w * s_0_1;
-                one_0c += w * s_0_2;
-                one_0d += w * s_0_3;
-                one_0e += w * s_1_0;
-                one_0f += w * s_1_1;
-                one_0g += w * s_1_2;
-                one_0h += w * s_1_3;
+                w = texelFetch(Wide_CMP_INSTANT_one_0w, ivec2(1, result), 0);
+                one_0a = one_0a + w*s_0_0;
+                one_0b = one_0b + w*s_0_1;
+                one_0c = one_0c + w*s_0_2;
+                one_0d = one_0d + w*s_0_3;
+                one_0e = one_0e + w*s_1_0;
+                one_0f = one_0f + w*s_1_1;
+                one_0g = one_0g + w*s_1_2;
+                one_0h = one_0h + w*s_1_3;
             }
         }
 
@@ -127,11 +122,6 @@ void hook() {
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// row's weights for a tap, from its first column on
-mat4 row_weights(int column, int row) {
-    return mat4(texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(column, row), 0), texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(column + 1, row), 0), texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(column + 2, row), 0), texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -181,33 +171,33 @@ void hook() {
                 vec4 s_1_4 = padded(texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x4, y1) + cell, 0), x4_in);
                 vec4 s_1_5 = padded(texelFetch(Wide_CMP_INSTANT_relu_raw, ivec2(2 * x5, y1) + cell, 0), x5_in);
                 mat4 w;
-                w = row_weights(1, result * 2 + pack);
-                row_0a += w * s_0_0;
-                row_0b += w * s_0_1;
-                row_0c += w * s_0_2;
-                row_0d += w * s_0_3;
-                row_0e += w * s_1_0;
-                row_0f += w * s_1_1;
-                row_0g += w * s_1_2;
-                row_0h += w * s_1_3;
-                w = row_weights(5, result * 2 + pack);
-                row_0a += w * s_0_1;
-                row_0b += w * s_0_2;
-                row_0c += w * s_0_3;
-                row_0d += w * s_0_4;
-                row_0e += w * s_1_1;
-                row_0f += w * s_1_2;
-                row_0g += w * s_1_3;
-                row_0h += w * s_1_4;
-                w = row_weights(9, result * 2 + pack);
-                row_0a += w * s_0_2;
-                row_0b += w * s_0_3;
-                row_0c += w * s_0_4;
-                row_0d += w * s_0_5;
-                row_0e += w * s_1_2;
-                row_0f += w * s_1_3;
-                row_0g += w * s_1_4;
-                row_0h += w * s_1_5;
+                w = mat4(texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(1, result * 2 + pack), 0), texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(2, result * 2 + pack), 0), texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(3, result * 2 + pack), 0), texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(4, result * 2 + pack), 0));
+                row_0a = row_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                row_0b = row_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                row_0c = row_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                row_0d = row_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                row_0e = row_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                row_0f = row_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                row_0g = row_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                row_0h = row_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(5, result * 2 + pack), 0), texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(6, result * 2 + pack), 0), texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(7, result * 2 + pack), 0), texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(8, result * 2 + pack), 0));
+                row_0a = row_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                row_0b = row_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                row_0c = row_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                row_0d = row_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                row_0e = row_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                row_0f = row_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                row_0g = row_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                row_0h = row_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(9, result * 2 + pack), 0), texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(10, result * 2 + pack), 0), texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(11, result * 2 + pack), 0), texelFetch(Wide_CMP_INSTANT_row_0w, ivec2(12, result * 2 + pack), 0));
+                row_0a = row_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                row_0b = row_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                row_0c = row_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                row_0d = row_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                row_0e = row_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                row_0f = row_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                row_0g = row_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                row_0h = row_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
             }
         }
 
@@ -245,11 +235,6 @@ cdccccbd000000000000000000000000000000000000000000000000000000000000008000000000
 //!HEIGHT HOOKED.h
 //!COMPONENTS 1
 //!COMPUTE 64 16 16 8
-// last's weights for a tap, from its first column on
-mat4 last_weights(int column, int row) {
-    return mat4(texelFetch(Wide_CMP_INSTANT_last_0w, ivec2(column, row), 0), texelFetch(Wide_CMP_INSTANT_last_0w, ivec2(column + 1, row), 0), texelFetch(Wide_CMP_INSTANT_last_0w, ivec2(column + 2, row), 0), texelFetch(Wide_CMP_INSTANT_last_0w, ivec2(column + 3, row), 0));
-}
-
 void hook() {
     ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(4, 2);
 
@@ -283,15 +268,15 @@ void hook() {
             vec4 s_1_2 = texelFetch(Wide_CMP_INSTANT_clip_raw, ivec2(2 * x2, y1) + cell, 0);
             vec4 s_1_3 = texelFetch(Wide_CMP_INSTANT_clip_raw, ivec2(2 * x3, y1) + cell, 0);
             mat4 w;
-            w = last_weights(1, pack);
-            last_0a += w * s_0_0;
-            last_0b += w * s_0_1;
-            last_0c += w * s_0_2;
-            last_0d += w * s_0_3;
-            last_0e += w * s_1_0;
-            last_0f += w * s_1_1;
-            last_0g += w * s_1_2;
-            last_0h += w * s_1_3;
+            w = mat4(texelFetch(Wide_CMP_INSTANT_last_0w, ivec2(1, pack), 0), texelFetch(Wide_CMP_INSTANT_last_0w, ivec2(2, pack), 0), texelFetch(Wide_CMP_INSTANT_last_0w, ivec2(3, pack), 0), texelFetch(Wide_CMP_INSTANT_last_0w, ivec2(4, pack), 0));
+            last_0a = last_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+            last_0b = last_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            last_0c = last_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            last_0d = last_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            last_0e = last_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+            last_0f = last_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            last_0g = last_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            last_0h = last_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
         }
     }
 

@@ -113,7 +113,7 @@ class TapsPlan:
                 weight = self.task.op.weight[4 * pack : 4 * pack + 4, 4 * source : 4 * source + 4, ky, kx]
                 matrix[: weight.shape[1], : weight.shape[0]] = weight.T
                 filled = f"vec4({texel}{', 0.0' * (4 - weight.shape[1])})"
-                yield register, f"{function}({spelling.matrix(spelling.literals(matrix, FP32), FP32)}, {filled})"
+                yield register, f"{function}({tables.matrix("mat4", spelling.columns(spelling.literals(matrix, FP32), FP32))}, {filled})"
 
 
 class Taps:

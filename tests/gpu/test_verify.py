@@ -359,7 +359,7 @@ def changed_once(text: str, pattern: str, change: Callable[[re.Match[str]], str]
 
 def swapped_products(text: str) -> str:
     """Two of Winograd's weights, each used for the other's factor."""
-    weights = list(re.finditer(r"w = (mat4\(\S+\));\n\s+conv2_0_sum0_([12])", text))
+    weights = list(re.finditer(r"w = (mat4\(.+\));\n\s+conv2_0_sum0_([12])", text))
     first, second = weights[0], weights[1]
     assert (first[2], second[2]) == ("1", "2")
     return text[: first.start(1)] + second[1] + text[first.end(1) : second.start(1)] + first[1] + text[second.end(1) :]
@@ -374,7 +374,7 @@ def wrong_output(text: str) -> str:
 
 
 def wrong_tap(text: str) -> str:
-    return changed_once(text, r"(conv1_whole_0d \+= w \* s_\d)_(\d);", lambda found: f"{found[1]}_{int(found[2]) - 1};")
+    return changed_once(text, r"(conv1_whole_0d = conv1_whole_0d \+ w\*s_\d)_(\d);", lambda found: f"{found[1]}_{int(found[2]) - 1};")
 
 
 def pixel_stored_twice(text: str) -> str:
@@ -387,7 +387,7 @@ def narrow_border(text: str) -> str:
 
 
 def column_of_another_weight(text: str) -> str:
-    return changed_once(text, r"conv2_weights\((\d+), ", lambda found: f"conv2_weights({int(found[1]) + 1}, ")
+    return changed_once(text, r"(conv2_0w, ivec2\()5, ", lambda found: f"{found[1]}6, ")
 
 
 def halo_beyond_the_border(text: str) -> str:
