@@ -321,7 +321,7 @@ def test_winograd_in_a_compute_pass() -> None:
 def test_fp16_keeps_sums_and_the_input_in_fp32() -> None:
     first, second, *_ = compiler.compile(c_model(), Target("compute", "fp16")).passes
     assert "f16" not in first.body
-    assert "f16vec4 s_0_0 = f16vec4(padded(" in second.body
+    assert "f16vec4 s_0_0 = padded(f16vec4(" in second.body
     assert "f16vec4 f_0_0 = " in second.body
     assert re.search(r"^ *vec4 conv2_0_sum0_0 = vec4\(0.0\);", second.body, re.M)
     assert "conv2_0_sum0_0 += vec4(conv2_0_sum0_0_pack);" in second.body

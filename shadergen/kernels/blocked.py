@@ -102,7 +102,7 @@ class Blocked:
         """The functions that the window is read with."""
         window = Window(self.task, self.x, self.y, at, at.names)
         counts = {at.lane_count(self.task.source.value, pack) for pack in range(self.task.source.type.packs)}
-        padded = {(FP32.vec(count), FP32.zero(count)) for count in counts if window.pads_with_zeros}
+        padded = {(window.types.vec(count), window.types.zero(count)) for count in counts if window.pads_with_zeros}
         return Needs(padded=frozenset(padded), mirror=window.mirrors)
 
     def title(self) -> str:

@@ -152,10 +152,10 @@ class Window:
                 texel = self.at.fetch_any(texture, x, y)
             case OnePack(number):
                 texel = self.at.widened(value, number, x, y, lanes)
+        if self.types is FP16:  # before padding, which then selects half as many registers
+            texel = f"{self.types.vec(lanes)}({texel})"
         tests = [self._inside(name) for axis, i, name in (("y", row, y), ("x", column, x)) if self._is_tested(axis, i)]
-        if tests:
-            texel = f"padded({texel}, {' && '.join(tests)})"
-        return f"{self.types.vec(lanes)}({texel})" if self.types is FP16 else texel
+        return f"padded({texel}, {' && '.join(tests)})" if tests else texel
 
     def factors(self) -> Iterator[tuple[str, str]]:
         """Names and expressions of what is multiplied, B^T d along x, where that is not the texels themselves."""

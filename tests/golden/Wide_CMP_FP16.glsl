@@ -112,8 +112,8 @@ void hook() {
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 
 // A texel or zero, without a branch around the fetch
-vec4 padded(vec4 texel, bool inside) {
-    return inside ? texel : vec4(0.0);
+f16vec4 padded(f16vec4 texel, bool inside) {
+    return inside ? texel : f16vec4(0.0);
 }
 
 void hook() {
@@ -151,14 +151,14 @@ void hook() {
         int y1 = clamp(corner.y + 1, 0, edge.y);
         // Pack 0
         {
-            f16vec4 s_0_0 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x0, y0), 0), x0_in));
+            f16vec4 s_0_0 = padded(f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x0, y0), 0)), x0_in);
             f16vec4 s_0_1 = f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x1, y0), 0));
-            f16vec4 s_0_2 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x2, y0), 0), x2_in));
-            f16vec4 s_0_3 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x3, y0), 0), x3_in));
-            f16vec4 s_1_0 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x0, y1), 0), x0_in));
+            f16vec4 s_0_2 = padded(f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x2, y0), 0)), x2_in);
+            f16vec4 s_0_3 = padded(f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x3, y0), 0)), x3_in);
+            f16vec4 s_1_0 = padded(f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x0, y1), 0)), x0_in);
             f16vec4 s_1_1 = f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x1, y1), 0));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x2, y1), 0), x2_in));
-            f16vec4 s_1_3 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x3, y1), 0), x3_in));
+            f16vec4 s_1_2 = padded(f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x2, y1), 0)), x2_in);
+            f16vec4 s_1_3 = padded(f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x3, y1), 0)), x3_in);
             f16vec4 f_0_0 = s_0_0 - s_0_2;
             f16vec4 f_0_1 = s_0_1 + s_0_2;
             f16vec4 f_0_2 = s_0_2 - s_0_1;
@@ -211,14 +211,14 @@ void hook() {
         }
         // Pack 1
         {
-            f16vec4 s_0_0 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x0 + 1, y0), 0), x0_in));
+            f16vec4 s_0_0 = padded(f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x0 + 1, y0), 0)), x0_in);
             f16vec4 s_0_1 = f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x1 + 1, y0), 0));
-            f16vec4 s_0_2 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x2 + 1, y0), 0), x2_in));
-            f16vec4 s_0_3 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x3 + 1, y0), 0), x3_in));
-            f16vec4 s_1_0 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x0 + 1, y1), 0), x0_in));
+            f16vec4 s_0_2 = padded(f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x2 + 1, y0), 0)), x2_in);
+            f16vec4 s_0_3 = padded(f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x3 + 1, y0), 0)), x3_in);
+            f16vec4 s_1_0 = padded(f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x0 + 1, y1), 0)), x0_in);
             f16vec4 s_1_1 = f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x1 + 1, y1), 0));
-            f16vec4 s_1_2 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x2 + 1, y1), 0), x2_in));
-            f16vec4 s_1_3 = f16vec4(padded(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x3 + 1, y1), 0), x3_in));
+            f16vec4 s_1_2 = padded(f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x2 + 1, y1), 0)), x2_in);
+            f16vec4 s_1_3 = padded(f16vec4(texelFetch(Wide_CMP_FP16_relu_raw, ivec2(2 * x3 + 1, y1), 0)), x3_in);
             f16vec4 f_0_0 = s_0_0 - s_0_2;
             f16vec4 f_0_1 = s_0_1 + s_0_2;
             f16vec4 f_0_2 = s_0_2 - s_0_1;
