@@ -20,7 +20,7 @@ import pytest
 from shadergen import compiler, hookfile
 from shadergen.emit import emit
 from shadergen.errors import TargetError
-from shadergen.glsl import spelling
+from shadergen.glsl import spelling, tables
 from shadergen.glsl.addressing import Addressing, EveryPack
 from shadergen.glsl.spelling import FP32
 from shadergen.glsl.tables import columns, packs
@@ -113,7 +113,8 @@ class TapsPlan:
                 weight = self.task.op.weight[4 * pack : 4 * pack + 4, 4 * source : 4 * source + 4, ky, kx]
                 matrix[: weight.shape[1], : weight.shape[0]] = weight.T
                 filled = f"vec4({texel}{', 0.0' * (4 - weight.shape[1])})"
-                yield register, f"{function}({tables.matrix("mat4", spelling.columns(spelling.literals(matrix, FP32), FP32))}, {filled})"
+                columns = spelling.columns(spelling.literals(matrix, FP32), FP32)
+                yield register, f"{function}({tables.matrix('mat4', columns)}, {filled})"
 
 
 class Taps:

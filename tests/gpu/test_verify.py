@@ -374,7 +374,8 @@ def wrong_output(text: str) -> str:
 
 
 def wrong_tap(text: str) -> str:
-    return changed_once(text, r"(conv1_whole_0d = conv1_whole_0d \+ w\*s_\d)_(\d);", lambda found: f"{found[1]}_{int(found[2]) - 1};")
+    product = r"(conv1_whole_0d = conv1_whole_0d \+ w\*s_\d)_(\d);"
+    return changed_once(text, product, lambda found: f"{found[1]}_{int(found[2]) - 1};")
 
 
 def pixel_stored_twice(text: str) -> str:
