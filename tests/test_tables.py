@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from shadergen import hookfile, passes
 from shadergen.compiler import scheduled as schedule
 from shadergen.emit import emit
 from shadergen.emit.steps.rim import EVERY
-from shadergen.glsl import tables
+from shadergen.glsl import spelling, tables
 from shadergen.glsl.names import table_name
 from shadergen.glsl.tables import Table
 from shadergen.hookfile import HookFile, UserTexture
@@ -26,9 +28,16 @@ _, COMPUTE, _, INSTANT = VARIANTS
 
 
 def texels(block: UserTexture) -> Array:
-    """What a shader reads: (rows, columns, 4)."""
+    """What a shader reads of a table in rgba32f: (rows, columns, 4)."""
     width, height = block.size
     return np.frombuffer(block.data, "<f4").reshape(height, width, 4)
+
+
+def units(block: UserTexture) -> Array:
+    """What a shader reads of a table in rgba8, in units: (rows, columns, 4). GLSL's `number`, in NumPy."""
+    width, height = block.size
+    first, second, third = np.frombuffer(block.data, np.uint8).reshape(height, 3, width // 3, 4).swapaxes(0, 1) / 255
+    return np.asarray(65536 * (np.rint(255 * first) - 128) + 65280 * second + 255 * third, np.float32)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -58,7 +67,7 @@ def test_packs_of_a_bias(out: int) -> None:
 
 def test_a_table_as_a_block_of_a_file() -> None:
     numbers = np.random.default_rng(0).normal(size=(5, 3, 4)).astype(np.float32)
-    block = Table("weights", numbers).block()
+    block = Table("weights", numbers, "rgba32f").block()
     assert (block.name, block.size, block.format, block.filter) == ("weights", (3, 5), "rgba32f", "NEAREST")
     np.testing.assert_array_equal(texels(block), numbers)
     (again,) = hookfile.parse(hookfile.format(HookFile("", (block,)))).blocks
@@ -68,12 +77,49 @@ def test_a_table_as_a_block_of_a_file() -> None:
 @pytest.mark.parametrize("dtype", [np.float64, ">f4"])
 def test_a_table_of_other_numbers_is_written_as_little_endian_floats(dtype: Any) -> None:
     numbers: Any = np.arange(24).reshape(3, 2, 4).astype(dtype).transpose(1, 0, 2)
-    np.testing.assert_array_equal(texels(Table("t", numbers).block()), numbers)
+    np.testing.assert_array_equal(texels(Table("t", numbers, "rgba32f").block()), numbers)
+
+
+@given(
+    hnp.arrays(np.float32, (2, 3, 4), elements=st.floats(-1, 1, width=32)),
+    st.sampled_from([1.0, 0.75, 1e-3, 3e38, 1e-38]),
+)
+def test_bytes_hold_24_bits_of_the_largest_number(numbers: Array, size: float) -> None:
+    """Half a unit is lost; a unit is 2^-23 of the next power of two, or 2^-126 where that is larger."""
+    numbers = numbers * np.float32(size)
+    table = Table("t", numbers, "rgba8")
+    block = table.block()
+    assert (block.size, block.format, len(block.data)) == ((9, 2), "rgba8", 4 * 3 * 3 * 2)
+    largest = float(np.abs(numbers).max())
+    assert not largest or table.unit <= max(largest * 2**-22, 2**-126)
+    found = units(block).astype(np.float64) * table.unit
+    assert np.abs(found - numbers).max() <= 0.51 * table.unit
+    assert (found[numbers == 0] == 0).all()
+
+
+def test_whole_numbers_are_exact_beside_any_others() -> None:
+    numbers = np.array([[[EVERY, -1, 0, 7], [1, 2, 8388607, 4], [1e-20, 2e-20, 0, 0]]], np.float32)
+    found = units(Table("t", numbers, "rgba8", places=2).block())
+    np.testing.assert_array_equal(found[:, :2], numbers[:, :2])
+
+
+def test_parts_of_a_table_that_are_much_smaller_keep_their_digits() -> None:
+    """Each is divided by a power of two of its own; rgba32f needs none."""
+    small = np.array([3e-9, -1e-9], np.float32)
+    assert tables.scale(small, "rgba8") == 2**-28
+    assert (tables.scale(small, "rgba32f"), tables.scale(0 * small, "rgba8")) == (1, 1)
 
 
 def test_fetches_and_matrices_as_text() -> None:
-    table = Table("t", np.zeros((1, 1, 4), np.float32))
+    table = Table("t", np.zeros((1, 2, 4), np.float32), "rgba32f")
     assert table.fetch("2", "row") == "texelFetch(t, ivec2(2, row), 0)"
+    assert table.fetch_whole("2", "row") == "ivec4(texelFetch(t, ivec2(2, row), 0))"
+    table = Table("t", np.full((1, 2, 4), 1 / 8, np.float32), "rgba8")
+    assert table.fetch("2", "row") == "t_at(2, row)"
+    assert table.fetch("2", "row", 0.5) == ".5 * t_at(2, row)"
+    assert table.fetch_whole("2", "row") == "ivec4(round(3.3554432e+07 * t_at(2, row)))"
+    fetches = (f"texelFetch(t, ivec2(column{offset}, row), 0)" for offset in ("", " + 2", " + 4"))
+    assert table.value == f"number({', '.join(fetches)}, {spelling.literal(2**-25, spelling.FP32)})"
     assert tables.matrix("vec4", ["a"]) == "a"
     assert tables.matrix("mat2x4", ["a", "b"]) == "mat2x4(a, b)"
     assert tables.matrix("f16mat2x4", ["a", "b"], "f16vec4") == "f16mat2x4(f16vec4(a), f16vec4(b))"
@@ -90,10 +136,24 @@ def test_names_that_no_value_has() -> None:
 
 
 def tables_of(graph: Graph, target: Target) -> dict[str, Array]:
-    """What the tables of a file hold, by node and pack; the graph is not rewritten."""
+    """What the tables of a compute file hold, by node and pack; the graph is not rewritten."""
     planned = schedule(graph, target)
     blocks = [block for block in emit(planned).blocks if isinstance(block, UserTexture)]
     return {block.name.removeprefix(f"{planned.prefix}_"): texels(block) for block in blocks}
+
+
+def byte_tables_of(graph: Graph, target: Target) -> dict[str, Array]:
+    """The same of a fragment file, whose first columns hold whole numbers; the code has the unit of the others."""
+    planned = schedule(graph, target)
+    file, found = emit(planned), {}
+    text = hookfile.format(file)
+    for block in file.blocks:
+        if isinstance(block, UserTexture):
+            (unit,) = set(re.findall(rf"return number\(texelFetch\({block.name}, .*, (\S+)\);", text))
+            numbers = units(block)
+            numbers[:, 1:] *= np.float32(unit)
+            found[block.name.removeprefix(f"{planned.prefix}_")] = numbers
+    return found
 
 
 @pytest.mark.parametrize(("channels", "lanes"), [(1, 1), (3, 3), (4, 4), (9, 4)])
@@ -182,7 +242,7 @@ def test_every_variant_has_the_same_rim() -> None:
     whole = tables_of(rim_net(), COMPUTE)["rim_0w"]
     for target in VARIANTS[2:]:
         np.testing.assert_array_equal(tables_of(rim_net(), target)["rim_0w"], whole)
-    parts = tables_of(rim_net(), VARIANTS[0])
+    parts = byte_tables_of(rim_net(), VARIANTS[0])  # whose numbers are few and whole, so that 24 bits hold them exactly
     assert set(parts) == {"rim_0of2w", "rim_1of2w"}
     for pack, name in enumerate(sorted(parts)):
         part = parts[name]

@@ -37,6 +37,7 @@ class FunctionsView:
     shared: tuple[SharedArray, ...]
     functions: tuple[Function, ...]
     is_at: bool
+    number: bool
 
 
 def write_pass(
@@ -92,6 +93,7 @@ def _functions(schedule: Schedule, scheduled: ScheduledPass, steps: Sequence[Wri
         shared=tuple(dict.fromkeys(array for step in steps for array in step.shared)),
         functions=tuple(dict.fromkeys(function for step in steps for function in step.functions)),
         is_at=needs.is_at,
+        number=needs.number,
     )
     return render("functions.glsl.j2", view)
 

@@ -15,6 +15,7 @@ from shadergen.forms.form import Body, Filling, Form, Result
 from shadergen.glsl.addressing import RESULT
 from shadergen.glsl.index import Index
 from shadergen.glsl.pixels import Pixel, moved
+from shadergen.glsl.tables import TableFormat
 from shadergen.hookfile import Compute as Directive
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Pair
@@ -60,6 +61,7 @@ class Compute:
     shuffles: ClassVar[bool] = True
     joins_packs: ClassVar[bool] = True
     overhangs: ClassVar[bool] = True
+    tables: ClassVar[TableFormat] = "rgba32f"
 
     def layout(self, target: Target) -> Layout:
         return Layout(target.max_packs_per_texture)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from shadergen.glsl.addressing import Addressing
+from shadergen.glsl.tables import TableFormat
 from shadergen.hookfile import Compute
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Dispatch, Pair, View
@@ -107,6 +108,8 @@ class Form(Protocol):
     one pack of many that computes, it would compute all of them."""
     overhangs: ClassVar[bool]
     """Whether invocations may lie beyond the right and the lower edge."""
+    tables: ClassVar[TableFormat]
+    """The format of numbers that are read from a TEXTURE: one that all renderers have which run the form."""
 
     def layout(self, target: Target) -> Layout:
         """How results are stored."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from shadergen.forms.form import Body, Form
+from shadergen.glsl.tables import TableFormat
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Pair
 from shadergen.storage.layout import Layout, Texture
@@ -36,6 +37,7 @@ class Fragment:
     shuffles: ClassVar[bool] = False
     joins_packs: ClassVar[bool] = True
     overhangs: ClassVar[bool] = False
+    tables: ClassVar[TableFormat] = "rgba8"
 
     def layout(self, target: Target) -> Layout:
         return Layout(packs_per_texture=1)

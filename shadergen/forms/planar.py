@@ -12,6 +12,7 @@ from typing import ClassVar
 from shadergen.forms.form import Body, Form
 from shadergen.forms.fragment import Fragment
 from shadergen.glsl.addressing import RESULT
+from shadergen.glsl.tables import TableFormat
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Pair
 from shadergen.storage.layout import Layout, Texture
@@ -41,6 +42,7 @@ class Planar:
     shuffles: ClassVar[bool] = False
     joins_packs: ClassVar[bool] = False
     overhangs: ClassVar[bool] = False
+    tables: ClassVar[TableFormat] = "rgba8"
 
     def layout(self, target: Target) -> Layout:
         return Layout(target.max_packs_per_texture, planar=True)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from shadergen.glsl.index import Index
 from shadergen.glsl.pixels import Pixel
 from shadergen.glsl.sizes import Sizes, image_size
+from shadergen.glsl.tables import TableFormat
 from shadergen.ir.names import Namer
 from shadergen.ir.types import TensorType
 from shadergen.storage.layout import LANES, PACK, Texture, lanes
@@ -130,6 +131,8 @@ class Addressing:
     begins_outside: bool = False
     """Whether the first pixel may lie left of or above the image, as a pixel of a tile's margin does."""
     tile: SharedTile | None = None
+    tables: TableFormat = "rgba32f"
+    """The format of numbers that are read from a TEXTURE."""
 
     # Registers
 

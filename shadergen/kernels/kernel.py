@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Protocol
 from shadergen.glsl.addressing import Addressing
 from shadergen.glsl.pixels import MAX_PIXELS
 from shadergen.glsl.spelling import Statement
+from shadergen.glsl.tables import Table, TableFormat
 from shadergen.hookfile import UserBuffer, UserTexture
 from shadergen.ir.ops import Conv
 from shadergen.ir.types import TensorType
@@ -58,6 +59,8 @@ class Task:
     """Whether the code is to be for any one of the packs, all of them wanted, whose number a variable holds: the pass
     then does the same for each of them. Otherwise each has code of its own."""
     precision: Precision
+    tables: TableFormat = "rgba32f"
+    """The format of numbers that are read from a TEXTURE."""
 
     @property
     def written(self) -> int:
@@ -154,6 +157,7 @@ class Needs:
     mirror: bool = False
     erf: bool = False
     is_at: bool = False
+    number: bool = False
 
     def __or__(self, other: Needs) -> Needs:
         return Needs(
@@ -161,6 +165,7 @@ class Needs:
             self.mirror or other.mirror,
             self.erf or other.erf,
             self.is_at or other.is_at,
+            self.number or other.number,
         )
 
 
@@ -179,6 +184,13 @@ class Function:
     name: str
     parameters: str
     value: str
+
+
+def readers(table: Table) -> tuple[Function, ...]:
+    """The function that reads a table, where it needs one; it calls `number`."""
+    if not table.reader:
+        return ()
+    return (Function("Four numbers of a table", "vec4", table.reader, "int column, int row", table.value),)
 
 
 @dataclass(frozen=True)

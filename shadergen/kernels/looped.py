@@ -20,7 +20,7 @@ from shadergen.glsl.spelling import FP16, Statement
 from shadergen.glsl.tables import Table
 from shadergen.hookfile import UserTexture
 from shadergen.kernels.blocked import Blocked, Columns, PackView, Products, WindowView, axes, pack_title, window_view
-from shadergen.kernels.kernel import Limits, Pair, Resources, Task
+from shadergen.kernels.kernel import Function, Limits, Needs, Pair, Resources, Task, readers
 from shadergen.kernels.window import LOCALS, Window
 from shadergen.storage.layout import PACK
 from shadergen.target import Weights
@@ -59,10 +59,16 @@ class LoopedPlan(Blocked):
         matrices = tables.columns(op.weight, lanes)[packs]
         results, sources, kh, kw = matrices.shape[:4]
         biases = np.zeros((results, sources, 1, PACK), np.float32)
-        biases[:, 0, 0] = tables.packs(op.bias)[packs]
+        biases[:, 0, 0] = tables.packs(op.bias / np.float32(self._bias_scale))[packs]
         taps = matrices.reshape(results, sources, kh * kw * lanes, PACK)
         texels = np.concatenate([biases, taps], axis=2).reshape(results * sources, -1, PACK)
-        return Table(table_name(self.task.label, self.task.packs, self.task.type.packs), texels)
+        return Table(table_name(self.task.label, self.task.packs, self.task.type.packs), texels, self.task.tables)
+
+    @property
+    def _bias_scale(self) -> float:
+        """What the bias is divided by, so that it is of the size of the weights; 1 in fp32."""
+        op, format = self.task.op, self.task.tables
+        return tables.scale(op.bias, format) / tables.scale(op.weight, format)
 
     def blocks(self) -> tuple[UserTexture, ...]:
         return (self.table.block(),)
@@ -71,6 +77,12 @@ class LoopedPlan(Blocked):
     def _lanes(self) -> int:
         """Of the source's texels: the first pack's, since the table's matrices are all alike."""
         return min(PACK, self.task.source.type.channels)
+
+    def functions(self, at: Addressing) -> tuple[Function, ...]:
+        return readers(self.table)
+
+    def needs(self, at: Addressing) -> Needs:
+        return super().needs(at) | Needs(number=bool(self.table.reader))
 
     def view(self, at: Addressing) -> LoopedView:
         places = at.places(self.task.packs)
@@ -93,7 +105,7 @@ class LoopedPlan(Blocked):
         for place in places:
             names = [name for (pack, _, _), name in sums.items() if pack == place.pack]
             row = place.number.times(self.task.source.type.packs)
-            yield names[0], self.table.fetch("0", row)
+            yield names[0], self.table.fetch("0", row, self._bias_scale)
             yield from ((name, names[0]) for name in names[1:])
 
     def _pack(

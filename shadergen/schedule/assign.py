@@ -46,7 +46,8 @@ def _task(setting: Setting, node: Node, packs: tuple[int, ...], any_pack: bool) 
     layout = None if given else setting.layouts.get(value, setting.form.layout(setting.target))
     source = Source(value, setting.types[value], layout, given or value in setting.layouts)
     label = f"{prefix(setting.graph, setting.target)}_{node.name}"
-    return Task(node.name, label, node.op, source, packs, setting.types[node.name], any_pack, setting.target.precision)
+    type_, precision = setting.types[node.name], setting.target.precision
+    return Task(node.name, label, node.op, source, packs, type_, any_pack, precision, setting.form.tables)
 
 
 def _is_uniform(section: Section) -> bool:

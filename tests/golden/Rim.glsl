@@ -17,10 +17,10 @@
 // to mpv.conf.
 
 //!TEXTURE Rim_row_rim_0w
-//!SIZE 2 12
-//!FORMAT rgba32f
+//!SIZE 6 12
+//!FORMAT rgba8
 //!FILTER NEAREST
-00000000000000c7000000400000e0400bd7a33d000000000000000000000000000080bf000000c70000e040000040410ad7a3bc00000000000000000000000000000000000000c00000000000000000cdcccc3d00000000000000000000000000000000000080bf0000000000000000ae47e13d00000000000000000000000000000000000000000000000000000000295c0f3e000000000000000000000000000000000000803f000000000000000090c275bd00000000000000000000000000000000000000400000000000000000af47613e00000000000000000000000000000000000000c000000000000000000ad7a3bc00000000000000000000000000000000000080bf0000000000000000cdcc4c3d000000000000000000000000000000000000000000000000000000000bd723bc000000000000000000000000000000000000803f000000000000000000000000000000000000000000000000000000000000004000000000000000000bd7a33c000000000000000000000000
+807f8080a880808000800000f500000000000207c30000007f7f808075808080ff800000c2000000ff00070c8f000000807f8080b380808000ff00003300000000fe000033000000807f8080b880808000ff00005100000000ff0000ec00000080808080c780808000000000ae00000000000000140000008080808061808080000000004700000000010000ae00000080808080f080808000000000a300000000020000d8000000807f80807580808000ff0000c200000000fe00008f000000807f80809980808000ff00009900000000ff00009a000000808080807a80808000000000e10000000000000048000000808080808080808000000000000000000001000000000000808080808a808080000000003d0000000002000071000000
 //!DESC Rim row_whole 1x5x5x1 + Relu
 //!HOOK LUMA
 //!BIND HOOKED
@@ -38,9 +38,20 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// 24 bits of fixed point from their bytes. The first one counts for so much that a texel read in half precision, as
+// OpenGL ES may, has to be rounded to the whole number that it was.
+vec4 number(vec4 first, vec4 second, vec4 third, float unit) {
+    return 65536.0 * unit * (round(255.0 * first) - 128.0) + 65280.0 * unit * second + 255.0 * unit * third;
+}
+
+// Four numbers of a table
+vec4 Rim_row_rim_0w_at(int column, int row) {
+    return number(texelFetch(Rim_row_rim_0w, ivec2(column, row), 0), texelFetch(Rim_row_rim_0w, ivec2(column + 2, row), 0), texelFetch(Rim_row_rim_0w, ivec2(column + 4, row), 0), 2.9802322e-08);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 vec4 hook() {
@@ -133,15 +144,15 @@ vec4 hook() {
             vec4 sum_0 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 0))) && all(lessThan(p, size - ivec2(1, 0)));
             for (int term = within ? 2 : 0; term < 2; term++) {
-                ivec4 taps = ivec4(texelFetch(Rim_row_rim_0w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(round(3.3554432e+07 * Rim_row_rim_0w_at(0, term)));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(Rim_row_rim_0w, ivec2(1, term), 0) : vec4(0.0);
+                sum_0 += here ? Rim_row_rim_0w_at(1, term) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(Rim_row_rim_0w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec4(round(3.3554432e+07 * Rim_row_rim_0w_at(0, tap))).xy;
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_0 += texelFetch(Rim_row_rim_0w, ivec2(1, tap), 0) * s;
+                        sum_0 += Rim_row_rim_0w_at(1, tap) * s;
                     }
                 }
             }

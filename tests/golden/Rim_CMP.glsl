@@ -40,9 +40,9 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 void hook() {
@@ -253,7 +253,7 @@ void hook() {
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
                 sum_0 += here ? texelFetch(Rim_CMP_row_rim_0w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(Rim_CMP_row_rim_0w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec4(texelFetch(Rim_CMP_row_rim_0w, ivec2(0, tap), 0)).xy;
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));

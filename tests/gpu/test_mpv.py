@@ -73,6 +73,11 @@ def compiled(plane: Any, target: Target) -> str:
 
 LUMA = {"luma.glsl": compiled("luma", Target("compute"))}
 CHROMA = {"chroma.glsl": compiled("chroma", Target("fragment"))}
+ANYWHERE = {
+    "code": {"anywhere.glsl": compiled("luma", Target("fragment"))},
+    "texture": {"anywhere.glsl": compiled("luma", Target("fragment", weights="texture"))},
+}
+"""Fragment passes with tables: of a rim, and of all weights."""
 
 
 def expected(gl: moderngl.Context, files: dict[str, str], path: Path, renderer: str) -> Any:
@@ -151,6 +156,34 @@ def test_a_shader_of_the_repository(gl: moderngl.Context, clips: dict[str, Path]
 
 def test_vulkan(gl: moderngl.Context, clips: dict[str, Path], display: str) -> None:
     assert_shown(gl, LUMA, clips["8 bits, left"], display, "gpu-next", "vulkan")
+
+
+@pytest.mark.parametrize("version", ["3.0", "3.2"])
+@pytest.mark.parametrize("weights", ANYWHERE)
+def test_fragments_on_opengl_es(
+    gl: moderngl.Context,
+    clips: dict[str, Path],
+    display: str,
+    weights: str,
+    version: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What phones have, in the renderer that is mpv's default there."""
+    monkeypatch.setenv("MESA_GLES_VERSION_OVERRIDE", version)
+    files = ANYWHERE[weights]
+    assert "//!TEXTURE" in files["anywhere.glsl"]
+    assert_shown(gl, files, clips["8 bits, left"], display, "gpu", "opengl", "--opengl-es=yes")
+
+
+@pytest.mark.parametrize("weights", ANYWHERE)
+def test_libplacebo_on_opengl_es(gl: moderngl.Context, clips: dict[str, Path], display: str, weights: str) -> None:
+    """mpv 0.35 takes no picture of such a window, 0.41 does; both say in the log when they refuse a file."""
+    try:
+        assert_shown(gl, ANYWHERE[weights], clips["8 bits, left"], display, "gpu-next", "opengl", "--opengl-es=yes")
+    except ShaderRunError as error:
+        if "FBO for screenshot" not in str(error) or "FORMAT" in str(error):
+            raise
+        pytest.skip("this mpv takes no picture of such a window")
 
 
 def test_a_file_that_mpv_rejects_is_seen(clips: dict[str, Path], display: str) -> None:

@@ -419,16 +419,21 @@ def test_verify_catches_slips_of_the_pen(slip: str) -> None:
     assert all(check.departing == expected for check in report.checks), explain(report)
 
 
-@pytest.mark.parametrize("target", [COMPUTE, INSTANT], ids=["compute", "instant"])
+@pytest.mark.parametrize("target", [FRAGMENT, COMPUTE, INSTANT], ids=["fragment", "compute", "instant"])
 def test_verify_catches_a_wrong_number_in_any_table(target: Target) -> None:
-    """The largest number of each table becomes half of what it was."""
+    """The largest number of each table becomes half of what it was; in bytes its first one is set to zero's."""
     graph = c_model("luma", filters=6, layers=1)
     file = compiler.compile(graph, target)
     for place, block in enumerate(file.blocks):
         if isinstance(block, hookfile.UserTexture):
-            numbers = np.frombuffer(block.data, "<f4").reshape(*block.size[::-1], 4).copy()
-            weights = numbers[:, 1:]  # the first column has places
-            weights[np.unravel_index(np.abs(weights).argmax(), weights.shape)] *= 0.5
+            if block.format == "rgba8":
+                numbers = np.frombuffer(block.data, np.uint8).reshape(*block.size[::-1], 4).copy()
+                weights = numbers[:, 1 : block.size[0] // 3]
+                weights[np.unravel_index(np.abs(weights.astype(int) - 128).argmax(), weights.shape)] = 128
+            else:
+                numbers = np.frombuffer(block.data, "<f4").reshape(*block.size[::-1], 4).copy()
+                weights = numbers[:, 1:]  # the first column has places
+                weights[np.unravel_index(np.abs(weights).argmax(), weights.shape)] *= 0.5
             changed = replace(block, data=numbers.tobytes())
             blocks = (*file.blocks[:place], changed, *file.blocks[place + 1 :])
             text = hookfile.format(replace(file, blocks=blocks))

@@ -14,8 +14,8 @@ from shadergen.glsl.names import table_name
 from shadergen.glsl.pixels import Pixel
 from shadergen.glsl.spelling import FP32
 from shadergen.glsl.tables import Table
-from shadergen.ir.ops import Affine, Erf, PRelu
-from shadergen.kernels.kernel import Needs
+from shadergen.ir.ops import Affine, Array, Erf, PRelu
+from shadergen.kernels.kernel import Needs, readers
 from shadergen.schedule.steps import PointwiseStep
 
 
@@ -29,16 +29,19 @@ class RegistersView:
 
 def write(step: PointwiseStep, pixels: Sequence[Pixel], at: Addressing, prefix: str) -> Written:
     """The step; `prefix` is what the names of the file's tables start with."""
-    table = _parameters(step, at, prefix) if at.any_pack else None
-    view = RegistersView(type(step.op).__name__, tuple(_registers(step, pixels, at, table)))
-    needs, blocks = Needs(erf=isinstance(step.op, Erf)), (table.block(),) if table else ()
-    return Written("steps/registers.glsl.j2", view, needs, blocks=blocks)
+    rows = _parameters(step) if at.any_pack else []
+    table = _table(step, rows, at, prefix) if rows else None
+    scales = [tables.scale(row, at.tables) for row in rows]
+    fetches = [table.fetch(RESULT, str(row), scale) for row, scale in enumerate(scales)] if table else []
+    view = RegistersView(type(step.op).__name__, tuple(_registers(step, pixels, at, fetches)))
+    functions, blocks = (readers(table), (table.block(),)) if table else ((), ())
+    needs = Needs(erf=isinstance(step.op, Erf), number=bool(functions))
+    return Written("steps/registers.glsl.j2", view, needs, functions, blocks=blocks)
 
 
 def _registers(
-    step: PointwiseStep, pixels: Sequence[Pixel], at: Addressing, table: Table | None
+    step: PointwiseStep, pixels: Sequence[Pixel], at: Addressing, parameters: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    parameters = [table.fetch(RESULT, str(row)) for row in range(len(table.texels))] if table else []
     for pixel in pixels:
         for place in at.places(step.packs):
             operands = [_operand(value, step.node, place.pack, pixel, at) for value in step.inputs]
@@ -53,14 +56,19 @@ def _operand(value: str, node: str, pack: int, pixel: Pixel, at: Addressing) -> 
     return at.register(value, pack, pixel)
 
 
-def _parameters(step: PointwiseStep, at: Addressing, prefix: str) -> Table | None:
-    """What a pointwise operator has for each channel, a column per pack, for code that is for any pack."""
+def _parameters(step: PointwiseStep) -> list[Array]:
+    """What a pointwise operator has for each channel, for code that is for any pack."""
     match step.op:
         case PRelu(slope):
-            rows = [slope]
+            return [slope]
         case Affine(scale, shift):
-            rows = [scale, shift]
+            return [scale, shift]
         case _:
-            return None
-    texels = np.stack([tables.packs(row)[list(step.packs)] for row in rows])
-    return Table(table_name(f"{prefix}_{step.node}", step.packs, at.types[step.node].packs), texels)
+            return []
+
+
+def _table(step: PointwiseStep, rows: Sequence[Array], at: Addressing, prefix: str) -> Table:
+    """A row for each parameter, divided by its own scale; a column for each pack."""
+    scaled = [row / np.float32(tables.scale(row, at.tables)) for row in rows]
+    texels = np.stack([tables.packs(row)[list(step.packs)] for row in scaled])
+    return Table(table_name(f"{prefix}_{step.node}", step.packs, at.types[step.node].packs), texels, at.tables)

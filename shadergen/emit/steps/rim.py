@@ -21,13 +21,13 @@ from shadergen.glsl.pixels import Pixel
 from shadergen.glsl.spelling import FP32
 from shadergen.glsl.tables import Table
 from shadergen.ir.ops import Array, RimTerm
-from shadergen.kernels.kernel import Needs, Pair
+from shadergen.kernels.kernel import Needs, Pair, readers
 from shadergen.schedule.steps import RimStep
 from shadergen.storage.layout import PACK
 
 EVERY = -32768
-"""In the table, a row or column number for all of them; beyond any texture, and still an integer of 16 bits."""
-
+"""In the table, a row or column number for all of them; beyond any texture, and still an integer of 16 bits, which is
+all that OpenGL ES promises in a fragment. It may be read as a little more or less, see `is_at`."""
 
 LOCALS = ("size", "interior", "i", "p", "within", "term", "taps", "here", "tap", "q", "inside", "pack", "cell", "s")
 """What the template calls things within its block."""
@@ -74,9 +74,10 @@ def write(step: RimStep, pixels: Sequence[Pixel], at: Addressing, prefix: str) -
     """The step; `prefix` is what the names of the file's tables start with."""
     lanes = min(PACK, at.types[step.source].channels)
     label = f"{prefix}_{step.node}"
-    table = Table(table_name(label, step.packs, at.types[step.node].packs), _texels(step, lanes))
+    table = Table(table_name(label, step.packs, at.types[step.node].packs), _texels(step, lanes), at.tables, 1)
     view = _view(step, pixels, at, table, lanes)
-    return Written("steps/rim.glsl.j2", view, Needs(is_at=True), blocks=(table.block(),))
+    needs = Needs(is_at=True, number=bool(table.reader))
+    return Written("steps/rim.glsl.j2", view, needs, readers(table), blocks=(table.block(),))
 
 
 def _texels(step: RimStep, lanes: int) -> Array:
@@ -124,8 +125,8 @@ def _view(step: RimStep, pixels: Sequence[Pixel], at: Addressing, table: Table, 
         beyond=(last.x, last.y),
         pixels=len(pixels),
         terms=len(terms),
-        term=table.fetch("0", "term"),
-        offset=table.fetch("0", "tap"),
+        term=table.fetch_whole("0", "term"),
+        offset=table.fetch_whole("0", "tap"),
         sums=tuple((sum_, table.fetch(place.number.plus(1), "term")) for place, sum_ in zip(places, sums, strict=True)),
         sources=tuple(
             _source(step, packs, dict(zip(sums, places, strict=True)), at, table, lanes)

@@ -100,6 +100,32 @@ def _param_enum(shader: Shader) -> Iterator[Finding]:
             yield Finding(line_of(param, "TYPE"), f"found TYPE ENUM {param.type}, expected ENUM int or ENUM DEFINE")
 
 
+_MISSING = {
+    r"r(g|gb|gba)?32f": "OpenGL ES does not have, nor filters",
+    r"r(g|gb|gba)?16f": "vo=gpu does not have on Direct3D 11",
+    r"r(g|gb|gba)?16hf": "vo=gpu does not have on OpenGL",
+    r"r(g|gb|gba)?16": "many phones do not have",
+    r"r(g|gb|gba)?(8|16|32)ui": "vo=gpu-next does not have (it calls them u)",
+    r"r(g|gb|gba)?(8|16|32)u": "vo=gpu does not have on OpenGL (it calls them ui)",
+}
+"""Names of texel formats, as patterns, that not every renderer knows."""
+
+
+@rule("texture-format", "warning", "mpv formats.c, ra_d3d11.c; libplacebo opengl/formats.c, d3d11/formats.c")
+def _texture_format(shader: Shader) -> Iterator[Finding]:
+    """A TEXTURE of a format that the renderer lacks is the end of the whole file; all renderers have r8, rg8 and rgba8.
+
+    Compute passes run on no OpenGL ES, so what they alone bind may have 32-bit floats.
+    """
+    for texture in shader.file.textures:
+        lacks = next((why for pattern, why in _MISSING.items() if re.fullmatch(pattern, texture.format)), None)
+        readers = [item for item in shader.file.passes if texture.name in item.binds]
+        alone = "OpenGL ES" in (lacks or "") and readers and all(item.compute for item in readers)
+        if lacks and not texture.storage and not alone:
+            message = f"found FORMAT {texture.format}, which {lacks}, and the file is rejected there"
+            yield Finding(line_of(texture, "FORMAT"), f"{message}; rgba8 is everywhere")
+
+
 @rule("texture-bytes", "error", "CM:476-486, US:639-645")
 def _texture_bytes(shader: Shader) -> Iterator[Finding]:
     """The data of a TEXTURE must fill its SIZE exactly; `16f` formats take 32-bit floats, `16hf` 16-bit ones."""
