@@ -47,11 +47,6 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// row_whole's weights for a tap, from its first column on
-vec4 row_whole_weights(int column, int row) {
-    return texelFetch(Rim_CMP_INSTANT_row_whole_0w, ivec2(column, row), 0);
-}
-
 // Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
     return at < -16384 || at == p || at == p - n;
@@ -110,51 +105,51 @@ void hook() {
             float s_1_6 = padded(source(ivec2(x6, y1)), y1_in && x6_in);
             float s_1_7 = padded(source(ivec2(x7, y1)), y1_in && x7_in);
             vec4 w;
-            w = row_whole_weights(ky * 5 + 1, 0);
-            row_whole_0a += w * s_0_0;
-            row_whole_0b += w * s_0_1;
-            row_whole_0c += w * s_0_2;
-            row_whole_0d += w * s_0_3;
-            row_whole_0e += w * s_1_0;
-            row_whole_0f += w * s_1_1;
-            row_whole_0g += w * s_1_2;
-            row_whole_0h += w * s_1_3;
-            w = row_whole_weights(ky * 5 + 2, 0);
-            row_whole_0a += w * s_0_1;
-            row_whole_0b += w * s_0_2;
-            row_whole_0c += w * s_0_3;
-            row_whole_0d += w * s_0_4;
-            row_whole_0e += w * s_1_1;
-            row_whole_0f += w * s_1_2;
-            row_whole_0g += w * s_1_3;
-            row_whole_0h += w * s_1_4;
-            w = row_whole_weights(ky * 5 + 3, 0);
-            row_whole_0a += w * s_0_2;
-            row_whole_0b += w * s_0_3;
-            row_whole_0c += w * s_0_4;
-            row_whole_0d += w * s_0_5;
-            row_whole_0e += w * s_1_2;
-            row_whole_0f += w * s_1_3;
-            row_whole_0g += w * s_1_4;
-            row_whole_0h += w * s_1_5;
-            w = row_whole_weights(ky * 5 + 4, 0);
-            row_whole_0a += w * s_0_3;
-            row_whole_0b += w * s_0_4;
-            row_whole_0c += w * s_0_5;
-            row_whole_0d += w * s_0_6;
-            row_whole_0e += w * s_1_3;
-            row_whole_0f += w * s_1_4;
-            row_whole_0g += w * s_1_5;
-            row_whole_0h += w * s_1_6;
-            w = row_whole_weights(ky * 5 + 5, 0);
-            row_whole_0a += w * s_0_4;
-            row_whole_0b += w * s_0_5;
-            row_whole_0c += w * s_0_6;
-            row_whole_0d += w * s_0_7;
-            row_whole_0e += w * s_1_4;
-            row_whole_0f += w * s_1_5;
-            row_whole_0g += w * s_1_6;
-            row_whole_0h += w * s_1_7;
+            w = texelFetch(Rim_CMP_INSTANT_row_whole_0w, ivec2(ky * 5 + 1, 0), 0);
+            row_whole_0a = row_whole_0a + w*s_0_0;
+            row_whole_0b = row_whole_0b + w*s_0_1;
+            row_whole_0c = row_whole_0c + w*s_0_2;
+            row_whole_0d = row_whole_0d + w*s_0_3;
+            row_whole_0e = row_whole_0e + w*s_1_0;
+            row_whole_0f = row_whole_0f + w*s_1_1;
+            row_whole_0g = row_whole_0g + w*s_1_2;
+            row_whole_0h = row_whole_0h + w*s_1_3;
+            w = texelFetch(Rim_CMP_INSTANT_row_whole_0w, ivec2(ky * 5 + 2, 0), 0);
+            row_whole_0a = row_whole_0a + w*s_0_1;
+            row_whole_0b = row_whole_0b + w*s_0_2;
+            row_whole_0c = row_whole_0c + w*s_0_3;
+            row_whole_0d = row_whole_0d + w*s_0_4;
+            row_whole_0e = row_whole_0e + w*s_1_1;
+            row_whole_0f = row_whole_0f + w*s_1_2;
+            row_whole_0g = row_whole_0g + w*s_1_3;
+            row_whole_0h = row_whole_0h + w*s_1_4;
+            w = texelFetch(Rim_CMP_INSTANT_row_whole_0w, ivec2(ky * 5 + 3, 0), 0);
+            row_whole_0a = row_whole_0a + w*s_0_2;
+            row_whole_0b = row_whole_0b + w*s_0_3;
+            row_whole_0c = row_whole_0c + w*s_0_4;
+            row_whole_0d = row_whole_0d + w*s_0_5;
+            row_whole_0e = row_whole_0e + w*s_1_2;
+            row_whole_0f = row_whole_0f + w*s_1_3;
+            row_whole_0g = row_whole_0g + w*s_1_4;
+            row_whole_0h = row_whole_0h + w*s_1_5;
+            w = texelFetch(Rim_CMP_INSTANT_row_whole_0w, ivec2(ky * 5 + 4, 0), 0);
+            row_whole_0a = row_whole_0a + w*s_0_3;
+            row_whole_0b = row_whole_0b + w*s_0_4;
+            row_whole_0c = row_whole_0c + w*s_0_5;
+            row_whole_0d = row_whole_0d + w*s_0_6;
+            row_whole_0e = row_whole_0e + w*s_1_3;
+            row_whole_0f = row_whole_0f + w*s_1_4;
+            row_whole_0g = row_whole_0g + w*s_1_5;
+            row_whole_0h = row_whole_0h + w*s_1_6;
+            w = texelFetch(Rim_CMP_INSTANT_row_whole_0w, ivec2(ky * 5 + 5, 0), 0);
+            row_whole_0a = row_whole_0a + w*s_0_4;
+            row_whole_0b = row_whole_0b + w*s_0_5;
+            row_whole_0c = row_whole_0c + w*s_0_6;
+            row_whole_0d = row_whole_0d + w*s_0_7;
+            row_whole_0e = row_whole_0e + w*s_1_4;
+            row_whole_0f = row_whole_0f + w*s_1_5;
+            row_whole_0g = row_whole_0g + w*s_1_6;
+            row_whole_0h = row_whole_0h + w*s_1_7;
         }
     }
 

@@ -20,7 +20,6 @@ PLAIN = frozenset({"compose", "winograd"})
 """What folds weights into others."""
 VARIANTS = {
     "fragment": Target(without=PLAIN),
-    "planar": Target(weights="texture", without=PLAIN),
     "compute": Target(stage="compute", without=PLAIN),
     "tables": Target(stage="compute", weights="texture", without=PLAIN),
     "fp16": Target(stage="compute", precision="fp16", without=PLAIN),
@@ -40,6 +39,16 @@ def test_the_weights_are_those_that_were_built(variant: str, plane: Plane) -> No
     lifted = lift(built(graph, VARIANTS[variant]), f"{variant}.glsl").graph
     as_stored = halved if variant == "fp16" else set
     assert as_stored(weights(lifted)) == as_stored(weights(graph)), "to the last bit"
+
+
+@pytest.mark.parametrize("plane", ["luma", "rgb"])
+def test_weights_in_bytes_are_those_but_for_half_a_unit(plane: Plane) -> None:
+    """Fragment files keep tables in 24 bits, of which the largest weight needs all."""
+    graph = c_model(plane, filters=12)
+    lifted = weights(lift(built(graph, Target(weights="texture", without=PLAIN)), "planar.glsl").graph)
+    numbers = np.sort(list(weights(graph)))
+    nearest = np.abs(np.sort(list(lifted))[:, None] - numbers).min(axis=1)
+    assert nearest.max() <= np.abs(numbers).max() * 2**-22
 
 
 @pytest.mark.parametrize("plane", ["luma", "rgb"])
