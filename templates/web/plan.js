@@ -50,7 +50,13 @@ export function makePlan(files, frame, output, until = null) {
 
 class Planner {
   constructor(files, frame, output) {
-    Object.assign(this, { frame, output, draws: [], runs: [], split: needsPlanes(files) || frame.planes });
+    Object.assign(this, {
+      frame,
+      output,
+      draws: [],
+      runs: [],
+      split: needsPlanes(files) || frame.planes || frame.halved,
+    });
     this.sourceRect = whole(frame.size);
     this.states = files.map(loaded => ({ ...loaded, saved: new Map(), disabled: "" }));
     this.stages = new Map();
@@ -88,7 +94,7 @@ class Planner {
 
   *planes() {
     const luma = yield ["LUMA", this.luma()];
-    const asTexture = this.frame.planes || this.uses(["CHROMA", "CHROMA_SCALED", "NATIVE"]);
+    const asTexture = this.frame.planes || this.frame.halved || this.uses(["CHROMA", "CHROMA_SCALED", "NATIVE"]);
     const chroma = asTexture ? yield ["CHROMA", this.chroma()] : source("picture", this.frame.size);
     return yield* this.merged(luma, chroma, asTexture);
   }
@@ -225,10 +231,13 @@ class Planner {
       state.disabled ||
       (pass.when && scope.evaluate(pass.when) === 0 && "WHEN is 0") ||
       (missing && `there is no texture named ${missing}`);
-    this.note(state, group, stage, off || "");
-    if (off) return hooked;
-    const size = scope.resultSize(pass),
-      rect = resultRect(pass, size, hooked.size, hooked.rect, this.sourceRect);
+    if (off) {
+      this.note(state, group, stage, off);
+      return hooked;
+    }
+    const size = scope.resultSize(pass);
+    const rect = resultRect(pass, size, hooked.size, hooked.rect, this.sourceRect);
+    this.note(state, group, stage, "");
     const outputs = passes.map(sibling => {
       // What replaces luma is luma: one component, where the file says no more.
       const single = stage === "LUMA" && resultName(sibling, stage) === stage && (sibling.components ?? 1) === 1;

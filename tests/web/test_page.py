@@ -345,7 +345,9 @@ def test_nothing_is_made_for_a_frame(browser: Browser) -> None:
     ],
 )
 def test_bad_files_are_told_in_one_line(name: str, type: str, content: bytes, words: str, browser: Browser) -> None:
+    browser.value("shadergen.page.device.isSoftware = false")  # a software renderer refuses all videos
     give(browser, (name, type, content))
+    browser.value("shadergen.page.device.isSoftware = true")
     assert message(browser).startswith(f"{name}: ")
     assert words in message(browser)
     assert "\n" not in message(browser)
@@ -377,3 +379,24 @@ def test_without_webgl_it_shows_what_it_was_made_with(tmp_path: Path) -> None:
     assert message(browser).startswith("found no WebGL2, expected it")
     assert browser.value("document.querySelector('.fallback img').naturalWidth") == 40
     browser.close()
+
+
+def test_parameters_have_controls(browser: Browser) -> None:
+    text = (
+        "//!PARAM gain\n//!DESC how bright\n//!TYPE float\n//!MINIMUM 0\n//!MAXIMUM 1\n1.0\n\n"
+        "//!PARAM side\n//!TYPE ENUM DEFINE\nleft\nright\n\n//!PARAM count\n//!TYPE int\n1\n\n"
+        "//!HOOK MAIN\n//!BIND HOOKED\n"
+        "vec4 hook() { return HOOKED_tex(HOOKED_pos) * gain * float(side == left) * float(count); }\n"
+    )
+    give(browser, ("mine.glsl", "", text.encode()))
+    assert browser.value("parameters.hidden") is False
+    controls = browser.value("[...sliders.querySelectorAll('input, select')].map(control => control.type)")
+    assert controls == ["range", "select-one", "number"]
+    assert np.array_equal(shown(browser), sample_codes())
+    change = "sliders.querySelector('{}').value = {}, sliders.querySelector('{}').dispatchEvent(new Event('{}'))"
+    for control, value, event, factor in (("input", "0.5", "input", 0.5), ("select", "1", "change", 0)):
+        browser.value(change.format(control, value, control, event))
+        browser.value("shadergen.page.task")
+        assert np.abs(shown(browser) - factor * sample_codes()).max() <= 1
+    browser.value("shadergen.page.select(1); shadergen.page.task")
+    assert browser.value("parameters.hidden") is True
