@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from scripts import figures
 from shadergen.cli import main
 from shadergen.cost import amd, constructs, drivers, gpus, intel, nvidia
 from shadergen.cost.code import Block, Code, Instruction
@@ -18,7 +19,7 @@ from shadergen.cost.driver import Answer, Pipeline, opened
 from shadergen.cost.drivers import Start
 from shadergen.cost.frame import Run, play
 from shadergen.cost.loops import counted, frequencies
-from shadergen.cost.report import Entry, GpuReport, PassReport, measure
+from shadergen.cost.report import Entry, GpuReport, PassReport, on_gpu, prepare
 from shadergen.cost.situation import situation
 from shadergen.cost.spirv import Module
 from shadergen.cost.trace import NotCountedError, trace
@@ -276,7 +277,10 @@ def test_a_loop_of_the_compiler_runs_once() -> None:
 def test_both_sides_of_a_branch_are_found() -> None:
     sides = (block("then", "image_load", 3), block("else", "image_store", 3))
     code = Code((block("entry", "", 1, 2), *sides, block("end", "")))
-    assert [(region.kind, region.blocks) for region in code.regions] == [("arm", {1}), ("arm", {2})]
+    assert [(region.kind, region.blocks) for region in code.regions] == [
+        ("arm", frozenset({1})),
+        ("arm", frozenset({2})),
+    ]
     assert runs(code, arm("x", 0.25, "fetch"), arm("x", 0.75, "store")) == [1, 0.25, 0.75, 1]
 
 
@@ -448,7 +452,7 @@ def report_of(text: str, gpu: str = "rx6900xt") -> GpuReport:
     assert found is not None
     if glslang_program() is None:
         pytest.skip("glslang is not installed")
-    (report,) = measure([Entry("tiny.glsl", text)], [found], (640, 480))
+    report = on_gpu(prepare([Entry("tiny.glsl", text)], (640, 480)), found)
     if report.problem:
         pytest.skip(report.problem)
     assert not report.files[0].problem
@@ -524,7 +528,7 @@ def test_every_pass_of_a_file_counts_and_the_ratio_is_to_the_first() -> None:
         pytest.skip("glslang is not installed")
     one = compute("sum = vec4(1.0);", "SAVE one")
     entries = [Entry("one", one), Entry("two", one + compute("sum = vec4(2.0);", "SAVE two"))]
-    (report,) = measure([*entries, Entry("bad", "//!NOPE")], [found], (640, 480))
+    report = on_gpu(prepare([*entries, Entry("bad", "//!NOPE")], (640, 480)), found)
     if report.problem:
         pytest.skip(report.problem)
     first, second, bad = report.files
@@ -669,3 +673,24 @@ def test_a_model_is_built_first() -> None:
     result = run("cost", "--gpu", "rx6900xt", ROOT / "weights" / "C4F16_Chroma.npz", "--size", "64x64", "--compute")
     assert result.exit_code == 0, result.output
     assert "C4F16_Chroma_CMP" in result.output
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Figures
+
+
+def test_the_table_of_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = {"ArtCNN_C4F16": 1.5, "C4F16": 1.2, "C4F16_CMP": 0.75, "C4F16_DS_CMP": 0.5, "C4F32": 20.0}
+    files = {name: {"ms": ms} for name, ms in times.items()}
+    found = {"one": {"title": "One", "files": files}, "two": {"title": "Two", "files": {"C4F16": {"ms": 3.0}}}}
+    path = tmp_path / "costs.json"
+    path.write_text(json.dumps({"gpus": found}))
+    monkeypatch.setattr(figures, "COSTS", path)
+    assert figures.costs_table() == [
+        "| ms a frame, and over ArtCNN's | One | Two |",
+        "|---|---|---|",
+        "| ArtCNN C4F16 | 1.50 |  |",
+        "| `C4F16` | 1.20 (0.80) | **3.00** |",
+        "| `C4F16_CMP` | **0.75** (0.50) |  |",
+        "| `C4F32` | **20.0** |  |",
+    ]

@@ -73,19 +73,23 @@ def cost(
     wanted = [_gpu(name) for name in names or (gpus.DEFAULT,)]
     roots = roots or tuple(Path(folder) for folder in os.environ.get(ROOT_VARIABLE, "").split(os.pathsep) if folder)
     entries = [_entry(file, load, target) for file in files]
-    with spinner("starting") as progress:
-        reports = report.measure(entries, wanted, size, roots, progress)
-    problems = [report.problem for report in reports] + [file.problem for file in reports[0].files]
-    if (len(reports) == 1 and reports[0].problem) or (len(entries) == 1 and problems[-1]):
-        fail(problems[-1])
+    with spinner("compiling") as progress:
+        prepared = report.prepare(entries, size, progress)
+    if len(prepared) == 1 and prepared[0].problem:
+        fail(prepared[0].problem)
+    reports: list[GpuReport] = []
+    for gpu in wanted:
+        with spinner(gpu.title) as progress:
+            reports.append(report.on_gpu(prepared, gpu, roots, progress))
+        if len(wanted) == 1 and reports[0].problem:
+            fail(reports[0].problem)
+        if not as_json:
+            click.echo(table.format_report(reports[-1], passes=show_passes))
+        if dump:
+            _dump(dump, reports[-1])
     if as_json:
         click.echo(json.dumps(report.as_dict(reports, size), indent=1))
-    else:
-        click.echo(table.format_reports(reports, passes=show_passes), nl=False)
-    if dump:
-        _dump(dump, reports)
-    failed = any(report.problem for report in reports)
-    failed |= any(file.milliseconds is None for file in report.files_of(reports))
+    failed = any(item.problem or any(file.milliseconds is None for file in item.files) for item in reports)
     sys.exit(1 if failed else 0)
 
 
@@ -113,13 +117,12 @@ def _entry(file: Path, load: Load, target: Target) -> Entry:
         return Entry(str(file), problem=str(error))
 
 
-def _dump(folder: Path, reports: tuple[GpuReport, ...]) -> None:
+def _dump(folder: Path, report: GpuReport) -> None:
     """Write every pass as FOLDER/GPU/FILE.NUMBER.s."""
     from shadergen.files import write_whole
 
-    for report in reports:
-        for file in report.files:
-            for number, item in enumerate(file.passes, 1):
-                if item.cost is not None:
-                    path = folder / report.gpu.name / f"{Path(file.name).stem}.{number}.s"
-                    write_whole(path, item.cost.code.encode())
+    for file in report.files:
+        for number, item in enumerate(file.passes, 1):
+            if item.cost is not None:
+                path = folder / report.gpu.name / f"{Path(file.name).stem}.{number}.s"
+                write_whole(path, item.cost.code.encode())

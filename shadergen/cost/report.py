@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,16 +92,31 @@ class GpuReport:
 
 
 @dataclass(frozen=True)
-class _Program:
+class _Spirv:
     """A pass as SPIR-V."""
 
-    run: Run
     pipeline: Pipeline
     module: Module
 
 
+@dataclass(frozen=True)
+class _Program:
+    """A run of a pass."""
+
+    run: Run
+    spirv: _Spirv
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return self.spirv.pipeline
+
+    @property
+    def module(self) -> Module:
+        return self.spirv.module
+
+
 @dataclass
-class _Prepared:
+class Prepared:
     """A file that is ready to compile."""
 
     name: str
@@ -114,76 +129,29 @@ class _Prepared:
 Progress = Callable[[str], None]
 
 
-def measure(
-    entries: Sequence[Entry],
-    gpus: Sequence[Gpu],
-    size: Size,
-    roots: Sequence[Path] = (),
-    progress: Progress = lambda text: None,
-) -> tuple[GpuReport, ...]:
-    """The cost of every file on every GPU; `roots` are the folders of other systems whose drivers to use.
+def prepare(
+    entries: Sequence[Entry], size: Size, progress: Progress = lambda text: None, *, once: bool = False
+) -> tuple[Prepared, ...]:
+    """Every file's passes for frames of a size, as a driver compiles them.
 
-    Raises NoDeviceError without glslang.
+    With `once`, of passes whose texts differ in their numbers alone the first is compiled in place of all: models of
+    one shape have almost the same cost. Raises NoDeviceError without glslang.
     """
     program = glslang_program()
     if program is None:
         raise NoDeviceError("glslang", "found no glslangValidator, expected it on the PATH", "install glslang-tools")
-    prepared = []
+    compiler = _Compiler(program, once)
+    found = []
     for entry in entries:
         progress(f"compiling {entry.name}")
-        prepared.append(_prepare(entry, size, program))
-    return tuple(_on_gpu(prepared, gpu, roots, progress) for gpu in gpus)
+        found.append(_prepare(entry, size, compiler))
+    return tuple(found)
 
 
-def _processes() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _prepare(entry: Entry, size: Size, program: str) -> _Prepared:
-    found = _Prepared(entry.name, problem=entry.problem)
-    if entry.problem:
-        return found
-    try:
-        found.file = parse(entry.text, entry.name)
-        found.frame = play(found.file, size)
-        if not found.frame.runs:
-            reason = next(iter(found.frame.skipped), "it hooks no stage")
-            raise ShaderRunError(entry.name, f"found no pass that runs ({reason})")
-        with ThreadPoolExecutor(_processes()) as workers:
-            compiled = workers.map(lambda run: _compiled(entry.name, found.file, run, program), found.frame.runs)
-            found.programs = tuple(compiled)
-    except (HookFileError, ShaderRunError) as error:
-        found.problem = str(error)
-    return found
-
-
-def _compiled(name: str, file: HookFile, run: Run, program: str) -> _Program:
-    """Raises ShaderRunError where the pass does not compile."""
-    compiled = compile_pass(program, file, run.item, run.stage)
-    if compiled.faults:
-        fault = compiled.faults[0]
-        raise ShaderRunError(f"{name}:{fault.line}", fault.message)
-    module = Module.parse(compiled.spirv)
-    vertex = None
-    if run.item.compute is None:
-        varyings = re.findall(r"^layout\(location = \d+\) in vec2 ", build_program(file, run.item, run.stage), re.M)
-        vertex = compile_source(program, _vertex_shader(len(varyings)), "vert").spirv
-    return _Program(run, Pipeline(compiled.spirv, module.bindings(), vertex), module)
-
-
-def _vertex_shader(varyings: int) -> str:
-    """What stands before a fragment shader: a position, and as many inputs."""
-    outputs = "".join(f"layout(location = {n}) out vec2 at{n};\n" for n in range(varyings))
-    written = "".join(f" at{n} = place;" for n in range(varyings))
-    main = f"void main() {{ gl_Position = vec4(place, 0.0, 1.0);{written} }}"
-    return f"#version 450\nlayout(location = 0) in vec2 place;\n{outputs}{main}\n"
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# A GPU
-
-
-def _on_gpu(prepared: Sequence[_Prepared], gpu: Gpu, roots: Sequence[Path], progress: Progress) -> GpuReport:
+def on_gpu(
+    prepared: Sequence[Prepared], gpu: Gpu, roots: Sequence[Path] = (), progress: Progress = lambda text: None
+) -> GpuReport:
+    """The cost of every file on a GPU; `roots` are the folders of other systems whose drivers to use."""
     pipelines = list(dict.fromkeys(program.pipeline for item in prepared for program in item.programs))
     if not pipelines:
         return GpuReport(gpu, files=tuple(_file_report(item, {}, gpu) for item in prepared))
@@ -198,6 +166,87 @@ def _on_gpu(prepared: Sequence[_Prepared], gpu: Gpu, roots: Sequence[Path], prog
     return GpuReport(gpu, device, tuple(_with_ratio(file, first) for file in files))
 
 
+def _processes() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _prepare(entry: Entry, size: Size, compiler: _Compiler) -> Prepared:
+    found = Prepared(entry.name, problem=entry.problem)
+    if entry.problem:
+        return found
+    try:
+        found.file = parse(entry.text, entry.name)
+        found.frame = play(found.file, size)
+        if not found.frame.runs:
+            reason = next(iter(found.frame.skipped), "it hooks no stage")
+            raise ShaderRunError(entry.name, f"found no pass that runs ({reason})")
+        found.programs = compiler.programs(entry.name, found.file, found.frame.runs)
+    except (HookFileError, ShaderRunError) as error:
+        found.problem = str(error)
+    return found
+
+
+@dataclass
+class _Compiler:
+    """glslang, and what it has compiled."""
+
+    program: str
+    once: bool
+    """Whether passes that differ in their numbers alone are one."""
+    _known: dict[tuple[str, str], _Spirv] = field(default_factory=dict)
+
+    def programs(self, name: str, file: HookFile, runs: Sequence[Run]) -> tuple[_Program, ...]:
+        """Every run of a file as SPIR-V. Raises ShaderRunError where a pass does not compile."""
+        keys = [self._key(file, run) for run in runs]
+        new = {key: run for key, run in zip(keys, runs, strict=True) if key not in self._known}
+        with ThreadPoolExecutor(_processes()) as workers:
+            compiled = workers.map(lambda run: self._compiled(name, file, run), new.values())
+            self._known |= zip(new, compiled, strict=True)
+        return tuple(_Program(run, self._known[key]) for key, run in zip(keys, runs, strict=True))
+
+    def _key(self, file: HookFile, run: Run) -> tuple[str, str]:
+        text = re.sub(r"^#line .*", "", build_program(file, run.item, run.stage), flags=re.M)
+        return _shape(text) if self.once else text, "fragment" if run.item.compute is None else "compute"
+
+    def _compiled(self, name: str, file: HookFile, run: Run) -> _Spirv:
+        compiled = compile_pass(self.program, file, run.item, run.stage)
+        if compiled.faults:
+            fault = compiled.faults[0]
+            raise ShaderRunError(f"{name}:{fault.line}", fault.message)
+        module = Module.parse(compiled.spirv)
+        vertex = None
+        if run.item.compute is None:
+            text = build_program(file, run.item, run.stage)
+            varyings = re.findall(r"^layout\(location = \d+\) in vec2 ", text, re.M)
+            vertex = compile_source(self.program, _vertex_shader(len(varyings)), "vert").spirv
+        return _Spirv(Pipeline(compiled.spirv, module.bindings(), vertex), module)
+
+
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
+_NUMBER = re.compile(r"-?(?<![\w.])(?:\d+\.\d*|\.\d+)(?:e[-+]?\d+)?")
+_NAME = re.compile(r"\b(?!gl_|sg_|\w*(?:vec|mat)[234]\b)[A-Za-z]\w*_\w*")
+"""A name with an underscore in it, which nothing of the language's own has."""
+
+
+def _shape(text: str) -> str:
+    """A program without what tells layers of one shape apart: its numbers, and the names of its variables."""
+    names: dict[str, str] = {}
+    plain = _NUMBER.sub("0.0", _COMMENT.sub("", text))
+    return _NAME.sub(lambda match: names.setdefault(match[0], f"name_{len(names)}"), plain)
+
+
+def _vertex_shader(varyings: int) -> str:
+    """What stands before a fragment shader: a position, and as many inputs."""
+    outputs = "".join(f"layout(location = {n}) out vec2 at{n};\n" for n in range(varyings))
+    written = "".join(f" at{n} = place;" for n in range(varyings))
+    main = f"void main() {{ gl_Position = vec4(place, 0.0, 1.0);{written} }}"
+    return f"#version 450\nlayout(location = 0) in vec2 place;\n{outputs}{main}\n"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A GPU
+
+
 def _answers(driver: Driver, pipelines: Sequence[Pipeline], gpu: Gpu, progress: Progress) -> dict[Pipeline, Answer]:
     done = iter(range(1, len(pipelines) + 1))
     progress(f"{gpu.title}: {len(pipelines)} pipelines")
@@ -205,14 +254,14 @@ def _answers(driver: Driver, pipelines: Sequence[Pipeline], gpu: Gpu, progress: 
     return dict(zip(pipelines, answers, strict=True))
 
 
-def _file_report(item: _Prepared, answers: dict[Pipeline, Answer], gpu: Gpu) -> FileReport:
+def _file_report(item: Prepared, answers: dict[Pipeline, Answer], gpu: Gpu) -> FileReport:
     if item.problem:
         return FileReport(item.name, problem=item.problem)
     passes = tuple(_pass_report(item, program, answers[program.pipeline], gpu) for program in item.programs)
     return FileReport(item.name, passes, item.frame.skipped)
 
 
-def _pass_report(item: _Prepared, program: _Program, answer: Answer, gpu: Gpu) -> PassReport:
+def _pass_report(item: Prepared, program: _Program, answer: Answer, gpu: Gpu) -> PassReport:
     run = program.run
     kind = "fragment" if run.item.compute is None else "compute"
     desc = run.item.desc or f"pass {run.index + 1}"
@@ -224,7 +273,7 @@ def _pass_report(item: _Prepared, program: _Program, answer: Answer, gpu: Gpu) -
     return PassReport(desc, run.size, kind, cost, note=note)
 
 
-def _loops(item: _Prepared, program: _Program, wave: int) -> tuple[tuple[Source, ...], str]:
+def _loops(item: Prepared, program: _Program, wave: int) -> tuple[tuple[Source, ...], str]:
     """The shader's loops and branches, or why they are not counted."""
     try:
         counts = trace(program.module, situation(item.file, item.frame, program.run, wave))
@@ -237,11 +286,6 @@ def _with_ratio(file: FileReport, first: float | None) -> FileReport:
     own = file.milliseconds
     ratio = own / first if own is not None and first else None
     return FileReport(file.name, file.passes, file.skipped, file.problem, ratio)
-
-
-def files_of(reports: Sequence[GpuReport]) -> Iterator[FileReport]:
-    """Every file on every GPU."""
-    return (file for report in reports for file in report.files)
 
 
 def as_dict(reports: Sequence[GpuReport], size: Size) -> dict[str, Any]:

@@ -13,9 +13,9 @@ _NAME_WIDTH = 34
 _COLUMNS = (("ms", 9), ("ratio", 6), *((term, 7) for term in TERMS), ("regs", 5), ("spill", 6), ("occ", 4), ("KiB", 7))
 
 
-def format_reports(reports: Sequence[GpuReport], *, passes: bool = False) -> str:
-    """The reports as lines, with lines for each pass if asked for. Every line ends with a newline."""
-    return "\n".join("".join(line.rstrip() + "\n" for line in _lines(report, passes)) for report in reports)
+def format_report(report: GpuReport, *, passes: bool = False) -> str:
+    """The report as lines, with lines for each pass if asked for. Every line ends with a newline."""
+    return "".join(line.rstrip() + "\n" for line in _lines(report, passes))
 
 
 def format_gpus() -> str:
