@@ -238,6 +238,36 @@ def frames_table() -> list[str]:
     return [head, "|---|---|---|---|---|", *rows]
 
 
+COSTS = ROOT / "bench" / "results" / "costs.json"
+"""What bench/costs.py found."""
+
+
+def costs_table() -> list[str]:
+    """docs/players.md: a frame of 1080p on GPUs of five classes, by their compilers; over ArtCNN's of that width."""
+    gpus = json.loads(COSTS.read_text("utf-8"))["gpus"].values()
+    times = [{name: file["ms"] for name, file in gpu["files"].items()} for gpu in gpus]
+    rows = []
+    for model in ("C4F16", "C4F32"):
+        names = sorted({name for gpu in times for name in gpu if re.fullmatch(rf"{model}(_[A-Z0-9_]+)?", name)})
+        ours = [name for name in names if not name.startswith(f"{model}_DS")]
+        reference = f"ArtCNN_{model}"
+        for name in (reference, *ours) if any(reference in gpu for gpu in times) else ours:
+            cells = " | ".join(_cost_cell(gpu, name, reference, ours) for gpu in times)
+            rows.append(f"| {f'`{name}`' if name in ours else f'ArtCNN {model}'} | {cells} |")
+    head = " | ".join(gpu["title"] for gpu in gpus)
+    return [f"| ms a frame, and over ArtCNN's | {head} |", "|---|" + "---|" * len(times), *rows]
+
+
+def _cost_cell(times: Mapping[str, float], name: str, reference: str, ours: Iterable[str]) -> str:
+    """A file's time on a GPU, in bold type where none of ours is faster; empty where it is not known."""
+    if name not in times:
+        return ""
+    ratio = f" ({rounded(times[name] / times[reference], 2)})" if reference in times and name != reference else ""
+    best = name in ours and times[name] == min(times[other] for other in ours if other in times)
+    text = rounded(times[name], 2 if times[name] < 10 else 1)
+    return f"**{text}**{ratio}" if best else f"{text}{ratio}"
+
+
 def networks_table() -> list[str]:
     """docs/models.md: what published networks cost."""
     return ["| network | multiply-adds per pixel | TFLOPS |", "|---|---|---|", *network_rows()]
@@ -315,6 +345,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "verification": verification_table,
     "bounds": bounds_table,
     "frames": frames_table,
+    "costs": costs_table,
     "networks": networks_table,
     "weights": weights_table,
     "scores": neutral_table,
