@@ -50,6 +50,7 @@ from shadergen.ir.ops import (
     PRelu,
     Relu,
     Resize,
+    Round,
     Rounding,
     Selu,
     Sides,
@@ -66,8 +67,8 @@ from shadergen.sources.onnx import write as onnx_write
 
 Item = TypeVar("Item")
 
-OPERATORS: tuple[type[Op], ...] = tuple(op for op in get_args(Op) if op not in get_args(Internal))
-"""What the networks are made of: everything that a file can hold."""
+OPERATORS: tuple[type[Op], ...] = tuple(op for op in get_args(Op) if op not in (*get_args(Internal), Round))
+"""What the networks are made of: what a file can hold, but Round, whose value jumps where a device rounds."""
 SIZES = ((17, 13), (16, 16), (11, 30))
 """Height and width of pictures that most networks take."""
 FOLDED_SIZES = ((16, 24), (20, 12), (32, 16))

@@ -49,6 +49,7 @@ from shadergen.ir.ops import (
     Resize,
     Rim,
     RimTerm,
+    Round,
     Rounding,
     Selu,
     Sigmoid,
@@ -292,6 +293,13 @@ def test_an_operator_is_onnx_s(
         np.testing.assert_allclose(y, judge, rtol=2e-6, atol=2e-6)
 
 
+def test_halves_are_rounded_to_even_numbers() -> None:
+    x = np.array([-1.5, -0.5, 0.49, 0.5, 1.5, 2.5], np.float32).reshape(1, 1, 6)
+    assert reference.apply(Round(), [x]).ravel().tolist() == [-2, 0, 0, 0, 2, 2]
+    for judge in judged(one_node_model("Round", 1, {}, []), [x]):
+        np.testing.assert_array_equal(reference.apply(Round(), [x]), judge)
+
+
 def test_division_and_root() -> None:
     a, b = (np.abs(x) + 0.5 for x in images(2))
     for op, name, x in ((Div(), "Div", [a, b]), (Sqrt(), "Sqrt", [a])):
@@ -452,7 +460,7 @@ def test_depth_to_space_is_crd_and_not_dcr() -> None:
 
 
 def test_every_operator_has_a_judge() -> None:
-    drawn = {Div, Sqrt, ConvTranspose, Pad, Resize, MaxPool, AveragePool}
+    drawn = {Div, Sqrt, Round, ConvTranspose, Pad, Resize, MaxPool, AveragePool}
     assert {type(op) for op, *_ in CASES} | drawn | {SpaceToDepth, Fit, *get_args(Internal)} == set(OPERATORS)
 
 

@@ -22,6 +22,7 @@ from shadergen.ir.ops import (
     Pointwise,
     PRelu,
     Relu,
+    Round,
     Selu,
     Sigmoid,
     Softplus,
@@ -171,6 +172,8 @@ def _unary(op: Unary, x: str, pack: int, types: Types, parameters: Sequence[str]
             return f"erf({x})"
         case Sqrt():
             return f"sqrt({x})"
+        case Round():
+            return f"roundEven({x})"
         case Clip(minimum, maximum):
             return _clipped(x, minimum, maximum, types)
         case Affine(scale, shift):

@@ -44,6 +44,7 @@ from shadergen.ir.ops import (
     Resize,
     Rim,
     RimTerm,
+    Round,
     Rounding,
     Selu,
     Sides,
@@ -166,6 +167,8 @@ def unary(op: Unary, x: Image[Real]) -> Image[Real]:
             return _erf(x)
         case Sqrt():
             return np.sqrt(x)
+        case Round():
+            return np.rint(x)
         case Clip(minimum, maximum):
             return np.clip(x, number(minimum), number(maximum))
         case Affine(scale, shift):

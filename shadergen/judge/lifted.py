@@ -6,8 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from shadergen import hookfile
 from shadergen.ir import reference
+from shadergen.ir.ops import Round
 from shadergen.judge.stimuli import Size, Stimulus, stimuli
 from shadergen.lift import Lifted
 from shadergen.runtime.compare import Comparison, compare
@@ -22,6 +25,11 @@ BOUND = 1e-4
 one another, too; an activation that GLSL computes with fewer digits is, where its value is large."""
 
 
+ROUNDED = 0.005
+"""The share of values that may be further apart where the network rounds to whole numbers: what is half-way but for the
+last bits is rounded to one side here and to the other there. A wrong network differs nearly everywhere."""
+
+
 @dataclass(frozen=True)
 class Proof:
     """One frame on which the shader and the network were compared."""
@@ -30,11 +38,15 @@ class Proof:
     comparison: Comparison | None
     problem: str = ""
     """Why they could not be compared, or empty."""
+    rounds: bool = False
+    """Whether the network rounds to whole numbers."""
+    apart: float = 0.0
+    """The share of values that are further apart than BOUND."""
 
     @property
     def holds(self) -> bool:
         """Whether they are the same picture."""
-        return self.comparison is not None and self.comparison.max_abs <= BOUND
+        return self.comparison is not None and self.apart <= (ROUNDED if self.rounds else 0.0)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -76,4 +88,6 @@ def _proof(lifted: Lifted, runner: Runner, frame: Stimulus) -> Proof:
     if actual.shape != expected.shape:
         sizes = "the shader gives {1}x{0}, the network {3}x{2}".format(*actual.shape[1:], *expected.shape[1:])
         return Proof(frame.size, None, sizes)
-    return Proof(frame.size, compare(actual, expected))
+    apart = float((~(np.abs(actual - expected) <= BOUND)).mean())
+    rounds = any(isinstance(node.op, Round) for node in lifted.graph.nodes)
+    return Proof(frame.size, compare(actual, expected), rounds=rounds, apart=apart)

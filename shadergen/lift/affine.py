@@ -291,13 +291,15 @@ class Arena:
                 return self.of(atom.name, operands, atom.parameters)
 
     def rewritten(self, form: Scalar, texel: Callable[[int], Scalar], known: dict[int, Scalar]) -> Scalar:
-        """The form with something else for every texel; `known` holds what functions became, for the next form."""
+        """The form with something else for every texel; `known` holds what atoms became, for the next form."""
         if type(form) is not Form:
             return form
         terms: dict[int, float] = {}
         constant = form.constant
         for atom, weight in form.terms.items():
-            new = texel(atom) if atom >= 0 else self._rewritten_atom(atom, texel, known)
+            new = known.get(atom)
+            if new is None:
+                new = known[atom] = texel(atom) if atom >= 0 else self._rewritten_atom(atom, texel, known)
             if type(new) is Form:
                 for other, inner in new.terms.items():
                     terms[other] = terms.get(other, 0.0) + weight * inner
@@ -307,10 +309,8 @@ class Arena:
         return number_or_form(terms, constant)
 
     def _rewritten_atom(self, number: int, texel: Callable[[int], Scalar], known: dict[int, Scalar]) -> Scalar:
-        if number not in known:
-            atom = self.atom(number)
-            known[number] = self.apply(atom, tuple(self.rewritten(form, texel, known) for form in atom.operands))
-        return known[number]
+        atom = self.atom(number)
+        return self.apply(atom, tuple(self.rewritten(form, texel, known) for form in atom.operands))
 
     def texels(self, form: Scalar) -> Iterator[int]:
         """The texels that a form is of, inside of functions as well; some may come more than once."""

@@ -57,14 +57,15 @@ def _holds(run: Evaluation, cells: Cells, forms: Forms, rules: Mapping[int, Bord
 
 def _placed(cells: Cells, rules: Mapping[int, Border], cell: Size) -> Callable[[int], Scalar]:
     """What a texel that is relative to a cell is in the picture."""
+    columns, rows = cells.count
 
     def place(atom: int) -> Scalar:
         number = texture_of(atom)
         width, height = cells.sources[number]
         _, component, x, y = texel_of(atom)
         column, row = x // width + cell[0], y // height + cell[1]
-        near_column = min(max(column, 0), cells.count[0] - 1)
-        near_row = min(max(row, 0), cells.count[1] - 1)
+        near_column = min(max(column, 0), columns - 1)
+        near_row = min(max(row, 0), rows - 1)
         if rules[number] == "zero" and (column, row) != (near_column, near_row):
             return 0.0
         x, y = near_column * width + x % width, near_row * height + y % height

@@ -30,7 +30,8 @@ class Channel:
 
     Kinds: `input`, number `parameters[0]` of the picture's channels; `linear`, the weighted sum of taps and a bias;
     `clip`, `prelu` (with a slope) and other functions of the operands; `shuffle`, whose operands are the pixels of a
-    block, row by row; `unshuffle`, of which `parameters` are the block and the number of its pixel.
+    block, row by row; `unshuffle`, of which `parameters` are the block and the number of its pixel; `resize`, the
+    operand bilinearly enlarged by `parameters[0]`.
     """
 
     kind: str
@@ -154,6 +155,18 @@ class Tables:
                         entry if isinstance(entry, float) else self._channels.of("unshuffle", [entry], grid, pixel)
                     )
         return Table(period, grid, entries)
+
+    def enlarged(self, number: int, factor: int) -> Table:
+        """The table of a texture that is interpolated. Raises LiftError where its components are several pixels."""
+        table = self._tables[number]
+        if table.period != (1, 1):
+            raise LiftError("reads a texture of several pixels in a cell between its texels")
+        grid = (table.grid[0] * factor, table.grid[1] * factor)
+        entries = {
+            place: entry if isinstance(entry, float) else self._channels.of("resize", [entry], grid, (float(factor),))
+            for place, entry in table.entries.items()
+        }
+        return Table((1, 1), grid, entries)
 
     def channel(self, entry: Entry, grid: Grid) -> int:
         """An entry as a channel, also where it is constant."""

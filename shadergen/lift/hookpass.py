@@ -11,12 +11,11 @@ from shadergen.hookfile.preamble import INPUTS
 from shadergen.hookfile.stages import bindings, resources
 from shadergen.lift.affine import Arena, LiftError
 from shadergen.lift.buffers import members
-from shadergen.lift.compiled import compiled
 from shadergen.lift.handlers import MODULES
 from shadergen.lift.machine import Budget, Invocation, Surroundings, Uniforms
 from shadergen.lift.opcodes import BuiltIn
 from shadergen.lift.spirv import Module
-from shadergen.lift.textures import Numbers, Symbols, Texel, Texture
+from shadergen.lift.textures import Enlarged, Numbers, Symbols, Texel, Texture
 
 Size = tuple[int, int]
 
@@ -46,15 +45,20 @@ class Situation:
 
 @dataclass
 class Evaluation:
-    """A pass in a situation; `at` gives what it leaves at a texel of its result."""
+    """A pass in a situation; `at` gives what it leaves at a texel of its result.
+
+    `fine` has the number of a texture for each that is to count as enlarged to the size of the result where it is read
+    between its texels, by the name of the coarse one.
+    """
 
     item: HookPass
     situation: Situation
+    module: Module
+    fine: Mapping[str, int] = field(default_factory=dict)
     arena: Arena = field(default_factory=Arena)
 
     def __post_init__(self) -> None:
-        situation = self.situation
-        module = compiled(situation.file, self.item, situation.stage, situation.values)
+        situation, module = self.situation, self.module
         own = resources(situation.file)
         textures: dict[str, Texture] = {}
         blocks: dict[str, Any] = {_UNIFORMS: _uniforms(module, self._uniform_values(), _refused_inputs())}
@@ -67,8 +71,13 @@ class Evaluation:
                 case UserBuffer() as block:
                     blocks[f"sg_block{unit}"] = members(block)
                 case None:
-                    textures[f"sg_tex{unit}"] = situation.textures[name]
-                    self.sources.append(situation.textures[name])
+                    source = situation.textures[name]
+                    self.sources.append(source)
+                    textures[f"sg_tex{unit}"] = source
+                    if name in self.fine:
+                        fine = Symbols(self.fine[name], situation.size, source.components)
+                        self.sources.append(fine)
+                        textures[f"sg_tex{unit}"] = Enlarged(source, fine)
         self._around = Surroundings(module, self.arena, textures, blocks, Budget(), _REFUSED_CALLS)
         self._known: dict[tuple[int, int], Texel] = {}
         self._groups: dict[tuple[int, int], _Group] = {}

@@ -6,6 +6,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from shadergen.ir.ops import (
     Op,
     PRelu,
     Relu,
+    Resize,
+    Round,
     Sigmoid,
     Slice,
     SpaceToDepth,
@@ -180,6 +183,10 @@ class _Layers:
             case "shuffle":
                 source = self.value([operand for channel in layer for operand in channel.operands])
                 value = self.node("shuffle", DepthToSpace(round(len(first.operands) ** 0.5)), [source], len(layer))
+            case "resize":
+                factor = Fraction(int(first.parameters[0]))
+                source = self.value([channel.operands[0] for channel in layer])
+                value = self.node("resize", Resize((factor, factor), "linear"), [source], len(layer))
             case "mul" | "div":
                 operands = [self.value([channel.operands[i] for channel in layer]) for i in (0, 1)]
                 value = self.node(first.kind, Mul() if first.kind == "mul" else Div(), operands, len(layer))
@@ -332,5 +339,7 @@ def _activation(layer: Sequence[Channel]) -> Op:
             return Sqrt()
         case "sigmoid":
             return Sigmoid()
+        case "round":
+            return Round()
         case kind:
             raise LiftError(f"has a channel of kind {kind}")

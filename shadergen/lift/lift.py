@@ -28,10 +28,12 @@ from shadergen.hookfile.stages import (
 from shadergen.ir.graph import Graph, Plane, Record
 from shadergen.lift.affine import LiftError
 from shadergen.lift.channels import Channel, Channels, Table, Tables
+from shadergen.lift.compiled import compiled
 from shadergen.lift.hookpass import Evaluation, Situation, Size
 from shadergen.lift.layers import graph
 from shadergen.lift.lower import table_of
-from shadergen.lift.periods import find
+from shadergen.lift.periods import Cells, find
+from shadergen.lift.spirv import Module
 from shadergen.lift.textures import Symbols
 
 BASE: Size = (256, 128)
@@ -188,12 +190,9 @@ class _Walk:
         size = result_size(item, scope)
         name = result_name(item, self.stage)
         situation = Situation(self.file, self.stage, self._textures, size, scope.native, self._output, self.values)
-        run = Evaluation(item, situation)
         components = PLANE_COMPONENTS.get(self.stage, 3) if name == self.stage else 4
-        images, regions = find(run)
-        symbols = Symbols(self._next, size, components, images)
-        self._next += len(regions)
-        tables = [table_of(run, cells, components, self._channels, self._tables) for cells in regions]
+        images, cells, tables = self._tables_of(item, situation, components)
+        symbols = Symbols(self._numbers(len(tables)), size, components, images)
         for number, table in zip(symbols.numbers, tables, strict=True):
             self._tables[number] = table
         self._textures = {**self._textures, name: symbols}
@@ -203,8 +202,61 @@ class _Walk:
             for table in tables
             for entry in table.entries.values()
         )
-        self.reports.append(PassReport(index, name, size, regions[0].period, images, kinds))
+        self.reports.append(PassReport(index, name, size, cells[0].period, images, kinds))
         self.progress(self.reports[-1])
+
+    def _numbers(self, count: int) -> int:
+        """The first of some numbers of textures that no other has."""
+        self._next += count
+        return self._next - count
+
+    def _tables_of(
+        self, item: HookPass, situation: Situation, components: int
+    ) -> tuple[Size, list[Cells], list[Table]]:
+        """How many pictures a pass leaves side by side, with the cells and the table of each. Raises LiftError.
+
+        Of two ways to understand reads between texels, as weighted sums or as reads of an enlarged texture, the one
+        with the smaller cells is taken, and the other where that does not do.
+        """
+        module = compiled(self.file, item, self.stage, self.values)
+        for source in situation.textures.values():
+            source.read_between = False
+        found, failure = [], LiftError("")
+        for fine in (False, True):
+            if fine and not self._coarse(situation):
+                break
+            run = self._evaluation(item, situation, module, fine)
+            try:
+                images, cells = find(run)
+                found.append((cells[0].period[0] * cells[0].period[1], fine, run, images, cells))
+            except LiftError as error:
+                failure = failure if found else error
+            if found and found[0][0] == 1:
+                break
+        for _, _, run, images, cells in sorted(found, key=lambda one: one[:2]):
+            try:
+                tables = [table_of(run, one, components, self._channels, self._tables) for one in cells]
+                return images, cells, tables
+            except LiftError as error:
+                failure = error
+        raise failure
+
+    def _coarse(self, situation: Situation) -> dict[str, int]:
+        """The textures that are read between their texels and a fraction of the result's size, with that fraction."""
+        factors = {}
+        for name, source in situation.textures.items():
+            factor, rest = divmod(situation.size[0], source.size[0])
+            whole = not rest and situation.size == (source.size[0] * factor, source.size[1] * factor)
+            if source.read_between and source.images == (1, 1) and whole and factor > 1:
+                factors[name] = factor
+        return factors
+
+    def _evaluation(self, item: HookPass, situation: Situation, module: Module, fine: bool) -> Evaluation:
+        numbers = {}
+        for name, factor in self._coarse(situation).items() if fine else ():
+            numbers[name] = self._numbers(1)
+            self._tables[numbers[name]] = self._tables.enlarged(situation.textures[name].number, factor)
+        return Evaluation(item, situation, module, numbers)
 
     def graph(self, record: Record) -> Graph:
         """The network of what the stage's picture has become. Raises ModelError."""

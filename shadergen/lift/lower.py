@@ -12,7 +12,7 @@ from shadergen.lift.channels import Channels, Entry, Grid, Table, Tables, Tap
 from shadergen.lift.hookpass import Evaluation
 from shadergen.lift.periods import Cells
 
-_FUNCTIONS = ("tanh", "sqrt")
+_FUNCTIONS = ("tanh", "sqrt", "round")
 """What the graph calls by the same name."""
 
 

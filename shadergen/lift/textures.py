@@ -15,8 +15,9 @@ from shadergen.lift.affine import Form, LiftError, Scalar, add, scale, texel_ato
 Texel = tuple[Scalar, Scalar, Scalar, Scalar]
 Coordinates = tuple[float, ...]
 
-_SNAP = 4096
-"""Coordinates are brought to the nearest 4096th of a texel: what is left of a texel's centre after fp32 arithmetic."""
+_PARTS = 48
+"""Coordinates that are a 48th of a texel but for rounding are that: texels' centres, and places between them at the
+factors by which pictures are enlarged."""
 _OUTSIDE: Texel = (0.0, 0.0, 0.0, 0.0)
 
 
@@ -46,8 +47,13 @@ def _four(values: list[Scalar]) -> Texel:
 
 def _place(at: Coordinates, size: tuple[int, int], offset: tuple[int, int]) -> tuple[float, float]:
     """Normalised coordinates in texels, 0 at the centre of the first."""
-    x, y = (round((u * n - 0.5) * _SNAP) / _SNAP for u, n in zip((*at, 0.5), size, strict=False))
+    x, y = (_snapped(u * n - 0.5) for u, n in zip((*at, 0.5), size, strict=False))
     return x + offset[0], y + offset[1]
+
+
+def _snapped(place: float) -> float:
+    near = round(place * _PARTS) / _PARTS
+    return near if abs(place - near) < 1e-6 else place
 
 
 class Symbols:
@@ -64,6 +70,8 @@ class Symbols:
         self.size = size
         self.components = components
         self.images = images
+        self.read_between = False
+        """Whether something was read between the texels, so far."""
         self._known: dict[tuple[int, int], Texel] = {}
 
     @property
@@ -94,7 +102,8 @@ class Symbols:
         width, height = self.size
         return self.texel(x, y) if 0 <= x < width and 0 <= y < height else _OUTSIDE
 
-    def _clamped(self, x: int, y: int) -> Texel:
+    def clamped(self, x: int, y: int) -> Texel:
+        """The texel that is nearest to a place."""
         width, height = self.size
         return self.texel(min(max(x, 0), width - 1), min(max(y, 0), height - 1))
 
@@ -103,13 +112,14 @@ class Symbols:
         x, y = math.floor(u), math.floor(v)
         right, down = u - x, v - y
         if not right and not down:
-            return self._clamped(x, y)
+            return self.clamped(x, y)
+        self.read_between = True
         result: Texel = _OUTSIDE
         for dy, weight_y in ((0, 1 - down), (1, down)):
             for dx, weight_x in ((0, 1 - right), (1, right)):
                 weight = weight_x * weight_y
                 if weight:
-                    texel = self._clamped(x + dx, y + dy)
+                    texel = self.clamped(x + dx, y + dy)
                     parts = zip(result, texel, strict=True)
                     result = _four([add(total, scale(value, weight)) for total, value in parts])
         return result
@@ -117,7 +127,34 @@ class Symbols:
     def gather(self, at: Coordinates, offset: tuple[int, int], component: int) -> Texel:
         u, v = _place(at, self.size, offset)
         x, y = math.floor(u), math.floor(v)
-        return _four([self._clamped(x + dx, y + dy)[component] for dx, dy in ((0, 1), (1, 1), (1, 0), (0, 0))])
+        return _four([self.clamped(x + dx, y + dy)[component] for dx, dy in ((0, 1), (1, 1), (1, 0), (0, 0))])
+
+
+class Enlarged:
+    """A texture, of which reads between its texels are reads of a larger one that is interpolated from it.
+
+    Those at the larger one's texels, that is; others are what they are.
+    """
+
+    def __init__(self, source: Symbols, fine: Symbols) -> None:
+        self.source = source
+        self.fine = fine
+        self.size = source.size
+
+    def fetch(self, x: int, y: int) -> Texel:
+        return self.source.fetch(x, y)
+
+    def sample(self, at: Coordinates, offset: tuple[int, int]) -> Texel:
+        coarse = _place(at, self.size, offset)
+        ratio = self.fine.size[0] // self.size[0]
+        x, y = (_snapped((place + 0.5) * ratio - 0.5) for place in coarse)
+        if all(place == math.floor(place) for place in coarse) or x != math.floor(x) or y != math.floor(y):
+            return self.source.sample(at, offset)
+        self.fine.read_between = True
+        return self.fine.clamped(math.floor(x), math.floor(y))
+
+    def gather(self, at: Coordinates, offset: tuple[int, int], component: int) -> Texel:
+        return self.source.gather(at, offset, component)
 
 
 _FORMAT = re.compile(r"(r|rg|rgba)(8|16|16h|32)f?")

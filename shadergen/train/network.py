@@ -46,6 +46,7 @@ from shadergen.ir.ops import (
     Relu,
     Resize,
     Rim,
+    Round,
     Selu,
     Sides,
     Sigmoid,
@@ -111,6 +112,8 @@ class Network(nn.Module):  # type: ignore[misc, unused-ignore]
                 return torch.erf(x)
             case Sqrt():
                 return torch.sqrt(x)
+            case Round():
+                return x + (torch.round(x) - x).detach()  # the gradient passes as if nothing were rounded
             case Clip(minimum, maximum):
                 return torch.clamp(x, minimum, maximum)
             case Affine():

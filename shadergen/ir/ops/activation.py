@@ -95,6 +95,15 @@ class Sqrt(_Elementwise):
 
 
 @dataclass(frozen=True)
+class Round(_Elementwise):
+    """The nearest whole number; of two that are equally near, the even one.
+
+    Shaders that store bytes, or multiply them (dp4a), have it between two scales. Where a value is half-way but for
+    rounding, two devices may differ by 1.
+    """
+
+
+@dataclass(frozen=True)
 class Clip:
     """min(max(x, minimum), maximum)."""
 
@@ -124,7 +133,7 @@ class Affine:
         return x
 
 
-Unary = Relu | LeakyRelu | PRelu | Elu | Selu | Sigmoid | Tanh | Softplus | Erf | Sqrt | Clip | Affine
+Unary = Relu | LeakyRelu | PRelu | Elu | Selu | Sigmoid | Tanh | Softplus | Erf | Sqrt | Round | Clip | Affine
 
 
 def _expect_finite_numbers(*numbers: float) -> None:

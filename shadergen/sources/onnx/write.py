@@ -49,6 +49,7 @@ from shadergen.ir.ops import (
     Relu,
     Resize,
     Rim,
+    Round,
     Selu,
     Sigmoid,
     Slice,
@@ -194,7 +195,7 @@ class _Writer:
                 return self.resize(name, op, x)
             case MaxPool(kernel, strides, pads) | AveragePool(kernel, strides, pads):
                 return self.node(type(op).__name__, x, name, kernel_shape=kernel, strides=strides, pads=pads)
-            case Relu() | Sigmoid() | Tanh() | Softplus() | Erf() | Sqrt() | GlobalAveragePool():
+            case Relu() | Sigmoid() | Tanh() | Softplus() | Erf() | Sqrt() | Round() | GlobalAveragePool():
                 return self.node(type(op).__name__, x, name)
             case Add() | Sub() | Mul() | Div():
                 return self.node(type(op).__name__, x, name)
