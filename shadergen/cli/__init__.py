@@ -14,6 +14,7 @@ from shadergen.cli.build import build
 from shadergen.cli.convert import convert
 from shadergen.cli.cost import cost
 from shadergen.cli.doctor import doctor
+from shadergen.cli.faster import faster
 from shadergen.cli.inspect import inspect
 from shadergen.cli.install import install
 from shadergen.cli.lift import lift
@@ -32,5 +33,8 @@ def main() -> None:
     """Compile trained CNN upscalers into mpv shaders, and check them on the GPU."""
 
 
-for command in (build, inspect, verify, convert, lift, lint, bench, cost, upscale, web, install, doctor, score, train):
+_MAKE = (build, inspect, verify, convert, lift, faster, lint)
+_USE = (bench, cost, upscale, web, install, doctor, score, train)
+
+for command in _MAKE + _USE:
     main.add_command(command)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from shadergen import hookfile
 from shadergen.cli import main
+from shadergen.hookfile import Rpn
 from shadergen.judge.lifted import SIZES, prove
 from shadergen.lift import lift
 from shadergen.lint.glslang import glslang_program
@@ -90,3 +93,23 @@ def test_an_unproven_network_is_not_written(tmp_path: Path, monkeypatch: pytest.
     assert not model.exists()
     assert run("lift", shader, "-o", model, "--unproven").exit_code == 0
     assert np.isfinite(load(model).output_channels)
+
+
+def test_faster_keeps_hooks_conditions_and_header(tmp_path: Path, gl: object) -> None:
+    shader, output = tmp_path / "x.glsl", tmp_path / "fast.glsl"
+    when = "//!WHEN OUTPUT.w LUMA.w 1.5 * >"
+    built_anew = hookfile.parse(built(c_model(filters=4), Target(when=1.0, without=frozenset({"compose"}))))
+    conditional = replace(
+        built_anew,
+        header="// Licence: MIT\n",
+        blocks=tuple(replace(block, when=Rpn.parse(when[8:])) for block in built_anew.passes),
+    )
+    shader.write_text(hookfile.format(conditional))
+    result = run("faster", shader, "-o", output, "--size", "64x48")
+    assert result.exit_code == 0, result.output
+    text = output.read_text()
+    assert text.startswith("// Licence: MIT\n")
+    written = hookfile.parse(text)
+    assert {str(item.when) for item in written.passes} == {when[8:]}
+    assert {item.hooks for item in written.passes} == {("LUMA",)}
+    assert ("the original" in result.output) == (text == shader.read_text())

@@ -1,0 +1,117 @@
+"""A shader's network written anew, for whoever wants the shader to be fast and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from shadergen import compiler, hookfile
+from shadergen.errors import ShaderRunError
+from shadergen.hookfile import HookFile, HookPass, Rpn
+from shadergen.hookfile.stages import EXPRESSION_NAMES, STAGE_ORDER, canonical, passes_at, result_name
+from shadergen.judge.lifted import BOUND, SIZES
+from shadergen.judge.stimuli import Size, stimuli
+from shadergen.lift import Lifted
+from shadergen.measure.bench import Entry, Options, measure
+from shadergen.runtime.context import open_context
+from shadergen.runtime.runner import Frame, Runner
+from shadergen.target import Target
+
+
+@dataclass(frozen=True)
+class Faster:
+    """The new file, and how it compares with the original on this device."""
+
+    text: str
+    """The new file's text, or the original's where that is as fast."""
+    original_seconds: float
+    """The median of a frame's times."""
+    seconds: float
+    """That of the network written anew."""
+    ratio: float
+    """New over old: the median of those of frames that followed one another."""
+    difference: float
+    """The largest between the two pictures, in fp32 textures."""
+
+    @property
+    def is_faster(self) -> bool:
+        """Whether the new file is the faster one."""
+        return self.ratio < 1
+
+
+def faster(
+    lifted: Lifted,
+    text: str,
+    where: str,
+    target: Target,
+    size: Size | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Faster:
+    """Write a lifted network anew, with the original's hooks, conditions and header, and time both.
+
+    Raises ShaderRunError where one of the two does not run here or the pictures are not the same, NoDeviceError without
+    OpenGL, TargetError where the target cannot express the network.
+    """
+    original = hookfile.parse(text, where)
+    file = compiler.compile(lifted.graph, target)
+    new = hookfile.format(dressed(file, original, lifted))
+    progress("comparing both")
+    difference = _difference(lifted, text, new, where)
+    if not difference <= BOUND:
+        problem = f"found a picture that is {difference:.1e} from the original's, expected at most {BOUND:g}"
+        raise ShaderRunError(where, problem)
+    report = measure([Entry("original", text), Entry("new", new)], Options(size), progress=progress)
+    seconds = []
+    for found in report.files:
+        if found.seconds is None:
+            raise ShaderRunError(where, f"found that the {found.name} file does not run here: {found.problem}")
+        seconds.append(found.seconds.median)
+    ratio = report.files[1].ratio
+    assert ratio is not None, "both run"
+    return Faster(new if ratio < 1 else text, seconds[0], seconds[1], ratio, difference)
+
+
+def dressed(file: HookFile, original: HookFile, lifted: Lifted) -> HookFile:
+    """A file that hooks what the original hooks, when it does, below the original's header."""
+    stage = lifted.stage
+    passes = [item for _, item in passes_at(original, stage) if result_name(item, stage) == stage]
+    last = passes[-1]
+    condition = last.when if last.when is not None and _is_plain(last.when) else None
+
+    def dress(item: HookPass) -> HookPass:
+        return replace(item, hooks=last.hooks, when=item.when if condition is None and last.when else condition)
+
+    blocks = tuple(dress(block) if isinstance(block, HookPass) else block for block in file.blocks)
+    above = original.header.rstrip()
+    return replace(file, header=f"{above}\n\n{file.header}" if above else file.header, blocks=blocks)
+
+
+def _is_plain(condition: Rpn) -> bool:
+    """Whether a condition asks for what every file can: sizes of the player's own pictures."""
+    known = {*EXPRESSION_NAMES, *map(canonical, STAGE_ORDER), "MAIN"}
+    return condition.names() <= known and all(token.kind != "variable" for token in condition.tokens)
+
+
+def _difference(lifted: Lifted, old: str, new: str, where: str) -> float:
+    """The largest difference of the two files' pictures on the frames on which networks are proven."""
+    worst = 0.0
+    context = open_context()
+    try:
+        for frame in stimuli(lifted.graph.plane, SIZES):
+            output = tuple(round(extent * lifted.factor) for extent in frame.size)
+            planes = []
+            for text, params in ((old, lifted.values), (new, {})):
+                with Runner(
+                    context, hookfile.parse(text, where), storage="rgba32f", params=params, where=where
+                ) as runner:
+                    shown = Frame(frame.planes, full_range=True)
+                    result = runner.run(shown, (output[0], output[1]), stop_after=lifted.stage, only=(lifted.stage,))
+                    planes.append(result.planes[lifted.stage])
+            if planes[0].shape != planes[1].shape:
+                return float("inf")
+            worst = max(worst, float(np.abs(planes[0] - planes[1]).max()))
+    finally:
+        context.release()
+    return worst
