@@ -3,7 +3,7 @@
 VENV := .venv/bin
 WEIGHTS := $(sort $(wildcard weights/*.npz))
 
-.PHONY: demo test shaders clean
+.PHONY: demo test shaders web clean
 
 demo:
 	scripts/setup.sh demo
@@ -27,6 +27,11 @@ shaders:
 		$(VENV)/shadergen build $$model --compute --weights texture -o shaders/; \
 	done
 	$(VENV)/python scripts/figures.py
+
+# A static site of all models: a page each, one for any shader, and a front page.
+web:
+	scripts/setup.sh demo
+	$(VENV)/shadergen web --gallery out/site $(WEIGHTS)
 
 clean:
 	rm -rf .venv out dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -10,6 +10,7 @@ from shadergen.errors import TargetError
 Stage = Literal["fragment", "compute"]
 Precision = Literal["fp32", "fp16"]
 Weights = Literal["code", "texture"]
+TableFormat = Literal["rgba32f", "rgba8"]
 
 OPTIMISATIONS: dict[str, str] = {
     "compose": "linear neighbours become one convolution",
@@ -49,6 +50,9 @@ class Target:
     """Textures per pass. Both players allow 16; libplacebo on Direct3D 11 runs out of slots at 14 (mpv #17968)."""
     max_packs_per_texture: int = 16
     """A grid of 4x4 cells: 16384 texels, Direct3D 11's limit, for a source 4096 wide."""
+    tables: TableFormat | None = None
+    """How textures keep numbers. None is what every player's renderer has: rgba32f in compute passes, rgba8 in fragment
+    passes, where a number is three bytes. Browsers have rgba32f, which is one read instead of three."""
 
     def __post_init__(self) -> None:
         width, height = self.workgroup

@@ -50,7 +50,7 @@ def addressing(
         overhangs=computed.form.overhangs,
         begins_outside=fills,
         tile=SharedTile(tile.value, TILE, tile.size, tile.margin) if tile else None,
-        tables=computed.form.tables,
+        tables=schedule.target.tables or computed.form.tables,
     )
 
 

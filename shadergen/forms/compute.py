@@ -15,12 +15,11 @@ from shadergen.forms.form import Body, Filling, Form, Result
 from shadergen.glsl.addressing import RESULT
 from shadergen.glsl.index import Index
 from shadergen.glsl.pixels import Pixel, moved
-from shadergen.glsl.tables import TableFormat
 from shadergen.hookfile import Compute as Directive
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Pair
 from shadergen.storage.layout import Layout, Texture
-from shadergen.target import Target
+from shadergen.target import TableFormat, Target
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from shadergen.glsl.addressing import Addressing
-from shadergen.glsl.tables import TableFormat
 from shadergen.hookfile import Compute
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Dispatch, Pair, View
 from shadergen.storage.layout import Layout, Texture
-from shadergen.target import Target
+from shadergen.target import TableFormat, Target
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from shadergen.forms.form import Body, Form
-from shadergen.glsl.tables import TableFormat
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Pair
 from shadergen.storage.layout import Layout, Texture
-from shadergen.target import Target
+from shadergen.target import TableFormat, Target
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ from typing import ClassVar
 from shadergen.forms.form import Body, Form
 from shadergen.forms.fragment import Fragment
 from shadergen.glsl.addressing import RESULT
-from shadergen.glsl.tables import TableFormat
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Pair
 from shadergen.storage.layout import Layout, Texture
-from shadergen.target import Target
+from shadergen.target import TableFormat, Target
 
 
 @dataclass(frozen=True)

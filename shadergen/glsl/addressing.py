@@ -9,10 +9,10 @@ from typing import TypeAlias
 from shadergen.glsl.index import Index
 from shadergen.glsl.pixels import Pixel
 from shadergen.glsl.sizes import Sizes, image_size
-from shadergen.glsl.tables import TableFormat
 from shadergen.ir.names import Namer
 from shadergen.ir.types import TensorType
 from shadergen.storage.layout import LANES, PACK, Texture, lanes
+from shadergen.target import TableFormat
 
 RESULT = "result"
 """The variable that numbers the pack of the result, where the code is written for any."""

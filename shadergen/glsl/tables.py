@@ -21,7 +21,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +31,7 @@ from shadergen.glsl.spelling import FP32
 from shadergen.hookfile import UserTexture
 from shadergen.ir.ops import Array
 from shadergen.storage.layout import PACK
-
-TableFormat = Literal["rgba32f", "rgba8"]
+from shadergen.target import TableFormat
 
 BYTES = 3
 """Of a number in rgba8, the first of them the highest. A texel has one byte of four numbers."""

@@ -17,13 +17,13 @@ from typing import Any, ClassVar, Protocol
 from shadergen.glsl.addressing import Addressing
 from shadergen.glsl.pixels import MAX_PIXELS
 from shadergen.glsl.spelling import Statement
-from shadergen.glsl.tables import Table, TableFormat
+from shadergen.glsl.tables import Table
 from shadergen.hookfile import UserBuffer, UserTexture
 from shadergen.ir.ops import Conv
 from shadergen.ir.types import TensorType
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.storage.layout import Layout
-from shadergen.target import Precision, Weights
+from shadergen.target import Precision, TableFormat, Weights
 
 Pair = tuple[int, int]
 """Width and height, in invocations or pixels."""

@@ -47,7 +47,8 @@ def _task(setting: Setting, node: Node, packs: tuple[int, ...], any_pack: bool) 
     source = Source(value, setting.types[value], layout, given or value in setting.layouts)
     label = f"{prefix(setting.graph, setting.target)}_{node.name}"
     type_, precision = setting.types[node.name], setting.target.precision
-    return Task(node.name, label, node.op, source, packs, type_, any_pack, precision, setting.form.tables)
+    tables = setting.target.tables or setting.form.tables
+    return Task(node.name, label, node.op, source, packs, type_, any_pack, precision, tables)
 
 
 def _is_uniform(section: Section) -> bool:

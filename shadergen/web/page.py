@@ -90,14 +90,11 @@ def page(
     data = {
         "shaders": [_entry(shader) for shader in shaders],
         "sample": sample and {"name": sample.name, "type": sample.type, "data": _text(sample.data)},
-        "fallback": [
-            {"name": picture.name, "url": f"data:{picture.type};base64,{_text(picture.data)}"} for picture in fallback
-        ],
+        "fallback": [{"name": picture.name, "url": data_url(picture)} for picture in fallback],
     }
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    return environment.from_string((folder / "page.html").read_text("utf-8")).render(
+    return template("page.html").render(
         title=title,
-        policy=_policy((loader, script), style),
+        policy=content_policy((loader, script), style),
         style=Markup(style),
         script=_text(deflated(script.encode())),
         loader=Markup(loader),
@@ -120,9 +117,21 @@ def _entry(shader: PageShader) -> dict[str, object]:
     }
 
 
-def _policy(scripts: Sequence[str], style: str) -> str:
-    """What the page may do: run its own scripts, show what it has. No request to anywhere, not even to itself."""
-    rules = {"default-src": "'none'", "script-src": " ".join(map(_hash, scripts)), "style-src": _hash(style)}
+def template(name: str) -> jinja2.Template:
+    """A template of `templates/web/`; what it is given is text unless it says that it is markup."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string((shipped("templates") / "web" / name).read_text("utf-8"))
+
+
+def data_url(picture: Sample) -> str:
+    """A picture as a URL that holds it."""
+    return f"data:{picture.type};base64,{_text(picture.data)}"
+
+
+def content_policy(scripts: Sequence[str], style: str) -> str:
+    """What a page may do: run these scripts, show what it has. No request to anywhere, not even to itself."""
+    allowed = " ".join(map(_hash, scripts)) or "'none'"
+    rules = {"default-src": "'none'", "script-src": allowed, "style-src": _hash(style)}
     rules |= {"img-src": "data: blob:", "media-src": "blob:", "base-uri": "'none'", "form-action": "'none'"}
     return "; ".join(f"{name} {value}" for name, value in rules.items())
 

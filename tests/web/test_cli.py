@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL.Image
 import pytest
 from click.testing import CliRunner, Result
 
@@ -16,6 +21,7 @@ from shadergen.sources import save
 from tests.browser import CHROMIUM, WEBGL
 from tests.nets import c_model
 
+ROOT = Path(__file__).parents[2]
 SHADER = "// by A\n//!HOOK MAIN\n//!BIND HOOKED\nvec4 hook() { return HOOKED_tex(HOOKED_pos); }\n"
 
 
@@ -45,6 +51,15 @@ def test_a_model_is_a_page_that_tests_itself(plane: Plane, tmp_path: Path) -> No
     }
 
 
+@pytest.mark.parametrize(("model", "most"), [("C4F16", 190_000), ("C4F32", 380_000)])
+def test_a_page_is_small(model: str, most: int, tmp_path: Path) -> None:
+    """With both forms of the model, the sample, and the picture for browsers without WebGL2."""
+    assert run("web", ROOT / f"weights/{model}.npz", "-o", tmp_path / "page.html").exit_code == 0
+    size = (tmp_path / "page.html").stat().st_size
+    print(f"{model}: {size / 1000:.0f} KB")
+    assert size <= most
+
+
 def test_several_are_a_choice_or_a_chain(tmp_path: Path) -> None:
     save(c_model("luma", filters=4), tmp_path / "tiny.npz")
     (tmp_path / "a.glsl").write_text(SHADER)
@@ -55,6 +70,39 @@ def test_several_are_a_choice_or_a_chain(tmp_path: Path) -> None:
     assert run("web", tmp_path / "a.glsl", tmp_path / "tiny.npz", "--chain", "-o", page).exit_code == 0
     (entry,) = data(page)["shaders"]
     assert (entry["title"], entry["files"]) == ("a + C2F4", 2)
+
+
+def test_a_gallery_has_a_page_each(tmp_path: Path) -> None:
+    for plane in ("luma", "chroma", "rgb"):
+        save(c_model(plane, filters=4), tmp_path / f"{plane}.npz")
+    models = [tmp_path / f"{plane}.npz" for plane in ("luma", "chroma", "rgb")]
+    (tmp_path / "a.glsl").write_text(SHADER)
+    site = tmp_path / "site"
+    result = run("web", "--gallery", site, *models, tmp_path / "a.glsl")
+    assert result.exit_code == 0
+    names = [Path(line).name for line in result.output.splitlines()]
+    assert names[0] == "any.html"
+    assert names[-1] == "index.html"
+    assert sorted(names) == sorted(path.name for path in site.iterdir())
+    front = (site / "index.html").read_text("utf-8")
+    assert set(re.findall(r'href="([^"]*\.html)"', front)) == {*names} - {"index.html"}
+    assert "http" not in front.replace("http-equiv", "")
+    assert front.count("<img") == 6
+    again = run("web", "--gallery", site, models[0], models[0])
+    assert (again.exit_code, again.output.splitlines()[-1].count("found two pages of this name")) == (1, 1)
+
+
+@pytest.mark.parametrize("plane", ["luma", "chroma", "rgb"])
+def test_a_model_s_page_has_a_picture_for_browsers_without_webgl(plane: Plane, tmp_path: Path) -> None:
+    save(c_model(plane, filters=4), tmp_path / "tiny.npz")
+    assert run("web", tmp_path / "tiny.npz", "-o", tmp_path / "page.html").exit_code == 0
+    before, after = data(tmp_path / "page.html")["fallback"]
+    pictures = [
+        PIL.Image.open(io.BytesIO(base64.b64decode(picture["url"].partition(",")[2]))) for picture in (before, after)
+    ]
+    assert before["name"] == "bicubic"
+    assert pictures[0].size == pictures[1].size == ((120, 90) if plane == "chroma" else (240, 180))
+    assert np.abs(np.asarray(pictures[0], int) - np.asarray(pictures[1], int)).max() > 0
 
 
 def test_a_page_for_what_is_dropped(tmp_path: Path) -> None:
@@ -88,8 +136,9 @@ def test_what_no_browser_can_run_is_refused(text: str, words: str, tmp_path: Pat
         (["--sample", "x.png"], 1, "found something that is no picture"),
         (["--sample", "none.png"], 1, "cannot be read"),
         (["--sample", "x.png", "--no-sample"], 2, "found --sample and --no-sample"),
-        (["--chain"], 2, "found --chain with 1 shaders"),
+        (["--chain"], 2, "found --chain, expected two shaders"),
         (["--factor", "9"], 2, "9"),
+        (["--gallery", "site"], 2, "found -o and --gallery both or neither"),
     ],
 )
 def test_wrong_options(

@@ -121,14 +121,6 @@ def test_the_page_is_one_file_that_asks_for_nothing() -> None:
     assert "unsafe" not in text
 
 
-@pytest.mark.parametrize(("model", "most"), [("C4F16", 190_000), ("C4F32", 380_000)])
-def test_the_page_is_small(model: str, most: int) -> None:
-    forms = tuple((shader(model, textured=textured),) for textured in (True, False))
-    size = len(page(model, [PageShader(model, "", "MIT", forms)], shipped_sample()).encode())
-    print(f"{model}: {size / 1000:.0f} KB")
-    assert size <= most
-
-
 def test_the_sample_is_the_project_s_own() -> None:
     ours = PIL.Image.open(io.BytesIO(shipped_sample().data)).convert("RGB")
     drawn = PIL.Image.open(Path(__file__).parents[1] / "cases/sample.png")

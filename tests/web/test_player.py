@@ -28,7 +28,9 @@ BOUNDS = {True: 1e-5, False: 4e-3}
 @cache
 def shader(model: str, *, textured: bool) -> str:
     """A model's shader, with its weights in textures or in the code."""
-    return api.compile(ROOT / f"weights/{model}.npz", Target(weights="texture" if textured else "code"))
+    return api.compile(
+        ROOT / f"weights/{model}.npz", Target(weights="texture" if textured else "code", tables="rgba32f")
+    )
 
 
 @pytest.mark.parametrize("floats", [True, False], ids=["rgba32f", "rgba16f"])
