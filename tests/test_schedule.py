@@ -116,10 +116,10 @@ def test_a_rim_is_done_where_its_convolution_is() -> None:
     """Its steps have the same source, packs and pixels; what it reads is bound once."""
     for target in VARIANTS:
         first, *_ = compiler.plan(c_model(filters=8), target).passes
-        whole, rim, add, relu = first.steps
+        whole, rim, relu = first.steps
         assert isinstance(whole, ConvStep)
         assert isinstance(rim, RimStep)
-        assert isinstance(add, PointwiseStep)
+        assert rim.onto == whole.node
         assert isinstance(relu, PointwiseStep)
         assert (whole.source, whole.packs) == (rim.source, rim.packs)
         assert first.reads == ("input",)
@@ -655,9 +655,9 @@ def test_a_random_graph_s_passes_hold_together(seed: int, target: Target) -> Non
 def test_a_composed_random_graph_s_passes_hold_together(seed: int, target: Target) -> None:
     planned = compiler.plan(random_graph(seed), target)
     hold_together(planned)
-    rims = {node.name for node in planned.graph.nodes if isinstance(node.op, Rim)}
+    rims = {node.op for node in planned.graph.nodes if isinstance(node.op, Rim)}
     every = [*planned.passes, *(tile.source for tile in planned.tiles())]
-    assert rims == {step.node for scheduled in every for step in scheduled.steps if isinstance(step, RimStep)}
+    assert rims == {step.op for scheduled in every for step in scheduled.steps if isinstance(step, RimStep)}
 
 
 def hold_together(planned: Schedule) -> None:

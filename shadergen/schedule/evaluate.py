@@ -133,8 +133,9 @@ class _Pass:
                 return self._lanes(step)
             case PointwiseStep(_, op, inputs):
                 return _apply(op, *(self.registers[name] for name in inputs))
-            case RimStep(_, op, source):
-                return _apply(op, self._read(source))
+            case RimStep(_, op, source, _, onto):
+                rim = _apply(op, self._read(source))
+                return self.registers[onto] + rim if onto else rim
             case SpaceToDepthStep(_, block, source):
                 return reference.space_to_depth(self._read(source), block)
             case DepthToSpaceStep(_, block, source):

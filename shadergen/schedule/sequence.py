@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shadergen.ir.graph import Node
 from shadergen.ir.ops import (
+    Add,
     AveragePool,
     Concat,
     Conv,
@@ -53,13 +54,34 @@ def sequence(section: Section, plans: dict[str, Plan]) -> tuple[Steps, Steps]:
         above = shuffled and any(own == result for own, result in sides)  # along the other it may be a single pixel
         (block_steps if above else steps).append(step)
 
-    for node in section.nodes:
+    rims = _rims_added(section)
+    nodes = [node for node in section.nodes if node.name not in {rim.name for rim, _ in rims.values()}]
+    for node in nodes:
         for name in sources(node):
             if name in section.demand and name not in section.computed | read:
                 add(ReadStep(name, section.demand[name]))
                 read.add(name)
-        add(_step(section, node, plans))
+        if node.name in rims:
+            rim, other = rims[node.name]
+            assert isinstance(rim.op, Rim)
+            add(RimStep(node.name, rim.op, rim.inputs[0], section.demand[node.name], onto=other))
+        else:
+            add(_step(section, node, plans))
     return tuple(steps), tuple(block_steps)
+
+
+def _rims_added(section: Section) -> dict[str, tuple[Node, str]]:
+    """By sum: a rim that nothing else reads, and the value of the same shape that it is added to."""
+    types, found = section.setting.types, {}
+    rims = {node.name: node for node in section.nodes if isinstance(node.op, Rim) and node.name != section.root}
+    for node in section.nodes:
+        own = [name for name in node.inputs if name in rims]
+        if isinstance(node.op, Add) and len(node.inputs) == 2 and len(own) == 1:
+            (other,) = (name for name in node.inputs if name not in own)
+            readers = [reader for reader in section.nodes if own[0] in reader.inputs]
+            if len(readers) == 1 and types[own[0]] == types[other] == types[node.name]:
+                found[node.name] = rims[own[0]], other
+    return found
 
 
 def _step(section: Section, node: Node, plans: dict[str, Plan]) -> Step:

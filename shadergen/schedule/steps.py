@@ -41,12 +41,14 @@ class ConvStep:
 
 @dataclass(frozen=True)
 class RimStep:
-    """Packs of a rim, from a materialised value."""
+    """Packs of a rim, from a materialised value, added to another value in registers where there is one."""
 
     node: str
     op: Rim
     source: str
     packs: tuple[int, ...]
+    onto: str | None = None
+    """What the rim is added to: its registers become those of the sum, instead of being held beside the rim's."""
 
 
 @dataclass(frozen=True)

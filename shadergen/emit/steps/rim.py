@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from shadergen.emit.written import Written
-from shadergen.glsl import tables
+from shadergen.glsl import spelling, tables
 from shadergen.glsl.addressing import Addressing, EveryPack, OnePack, Packs, Place
 from shadergen.glsl.index import Index
 from shadergen.glsl.names import table_name
 from shadergen.glsl.pixels import Pixel
-from shadergen.glsl.spelling import FP32
+from shadergen.glsl.spelling import FP32, Statement
 from shadergen.glsl.tables import Table
 from shadergen.ir.ops import Array, RimTerm
 from shadergen.kernels.kernel import Needs, Pair, readers
@@ -50,8 +50,10 @@ class RimView:
     """What `rim.glsl.j2` lays out."""
 
     node: str
-    registers: tuple[str, ...]
-    """Of every pack and pixel."""
+    registers: tuple[Statement, ...]
+    """Of every pack and pixel, each with what it begins with."""
+    added: bool
+    """Whether that is what the rim is added to, instead of zeros."""
     size: str
     first: Pair
     """The column and row from which on no term begins to count, from the left and the top."""
@@ -111,6 +113,7 @@ def _taps(step: RimStep, term: RimTerm, lanes: int) -> Iterator[Array]:
 def _view(step: RimStep, pixels: Sequence[Pixel], at: Addressing, table: Table, lanes: int) -> RimView:
     terms, last, places = step.op.terms, pixels[-1], at.places(step.packs)
     registers = [[at.register(step.node, place.pack, pixel) for place in places] for pixel in pixels]
+    begins = [[_begin(step, place, pixel, at) for place in places] for pixel in pixels]
     local = at.names.block(*LOCALS)  # behind the registers, which are named outside of it
     sums = [local.named(f"sum_{place.pack}") for place in places]
     columns, rows = ([getattr(term, axis) for term in terms] for axis in ("column", "row"))
@@ -118,7 +121,12 @@ def _view(step: RimStep, pixels: Sequence[Pixel], at: Addressing, table: Table, 
     every = range(at.types[step.source].packs)
     return RimView(
         node=step.node,
-        registers=tuple(name for names in zip(*registers, strict=True) for name in names),
+        registers=tuple(
+            statement
+            for names, values in zip(zip(*registers, strict=True), zip(*begins, strict=True), strict=True)
+            for statement in zip(names, values, strict=True)
+        ),
+        added=step.onto is not None,
         size=at.sizes.of(step.source),
         first=(_reach(reach[0]), _reach(reach[1])),
         last=(_reach_back(reach[0]), _reach_back(reach[1])),
@@ -134,6 +142,10 @@ def _view(step: RimStep, pixels: Sequence[Pixel], at: Addressing, table: Table, 
         ),
         assignments=tuple(tuple(zip(names, sums, strict=True)) for names in registers),
     )
+
+
+def _begin(step: RimStep, place: Place, pixel: Pixel, at: Addressing) -> str:
+    return at.register(step.onto, place.pack, pixel) if step.onto else spelling.zero(PACK, FP32)
 
 
 def _reach(numbers: list[int]) -> int:
