@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shadergen.glsl.addressing import Names
+from shadergen.glsl.spelling import FP16, FP32
+from shadergen.ir.names import Namer
 from shadergen.ir.ops import Array
-from shadergen.kernels.axis import F23, Axis, Matrix, direct, transformed
+from shadergen.kernels.axis import F23, Axis, Matrix, combination, direct, statements, toom_cook, transformed
 from tests.nets import random_conv
 
 AXES = [*(direct(block, taps) for block in (1, 2, 4, 5) for taps in (1, 2, 3, 5, 9)), F23]
@@ -137,3 +140,42 @@ def test_a_block_in_two_dimensions_is_a_convolution(x: Axis, y: Axis) -> None:
 def test_what_the_common_sum_begins_with_is_in_every_pixel_once() -> None:
     begun = [Fraction(column == F23.common) for column in range(F23.sums)]
     assert times(F23.a_t, begun) == [1, 1]
+
+
+TOOM_COOK = [toom_cook(outputs, taps) for outputs, taps in ((2, 3), (4, 3), (6, 3), (2, 5), (4, 5))]
+
+
+@pytest.mark.parametrize("axis", TOOM_COOK, ids=lambda axis: f"F({axis.outputs},{axis.taps})")
+def test_toom_and_cook_take_a_product_for_each_texel(axis: Axis) -> None:
+    """Their fractions are floats, so that the last bits may differ."""
+    rng = np.random.default_rng(0)
+    texels, taps = rng.random(axis.window), rng.normal(size=axis.taps)
+    assert len(axis.products) == axis.window == axis.outputs + axis.taps - 1
+    products = (np.array(axis.g) @ taps) * (np.array(axis.b_t) @ texels)
+    np.testing.assert_allclose(np.array(axis.a_t) @ products, np.convolve(texels, taps[::-1], "valid"), atol=1e-12)
+    assert axis.common == 1
+    assert all(min(abs(factor) for factor in row if factor) == 1 for row in axis.b_t), "ones where it can"
+
+
+def test_what_all_outputs_contain() -> None:
+    assert F23.common == 1
+    assert direct(1, 3).common == 0
+    assert direct(2, 3).common is None
+
+
+def test_a_sum_of_multiples() -> None:
+    assert combination((-1, 0, 1), "abc") == "c - a"
+    assert combination((0.25, -2, 1), "abc") == ".25 * a + c - 2.0 * b"
+    assert combination((-4, 0, 0), "abc") == "-4.0 * a"
+    assert combination((1, 0, -0.5), "abc", FP16) == "a - float16_t(.5) * c"
+
+
+def test_a_matrix_whose_rows_differ_in_signs_shares_their_halves() -> None:
+    names = Names(Namer(set()))
+    assert list(statements(((1, 2, 3), (1, -2, 3), (0, 1, 0)), "abc", "xyz", FP32, names)) == [
+        ("x_even", "a + 3.0 * c"),
+        ("x_odd", "2.0 * b"),
+        ("x", "x_even + x_odd"),
+        ("y", "x_even - x_odd"),
+        ("z", "b"),
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -75,6 +77,13 @@ def test_unpack_undoes_putting_channels_into_their_cells(
                 else:
                     rows, columns = slice(row, None, texture.rows), slice(column, None, texture.columns)
                 texels[channel % 4, rows, columns] = value[channel]
+        if not planar:
+            edged = replace(texture, zero_edge=True)
+            zeros = np.pad(np.nan_to_num(texels), ((0, 0), (0, texture.rows), (0, texture.columns)))
+            assert zeros.shape[1:] == edged.size(height, width)
+            np.testing.assert_array_equal(edged.pack(texture.unpack(texels)), zeros)
+            np.testing.assert_array_equal(edged.unpack(zeros), texture.unpack(texels))
+            assert edged.beyond(zeros + 1, height, width).size == zeros[0].size * 4 - texels.size
         read.append(texture.unpack(texels))
         np.testing.assert_array_equal(texture.pack(read[-1]), np.nan_to_num(texels, nan=0.0))
     np.testing.assert_array_equal(np.concatenate(read), value)

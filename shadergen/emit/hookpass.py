@@ -83,7 +83,8 @@ def _blocks(steps: Sequence[Written]) -> tuple[UserTexture | UserBuffer, ...]:
 
 def _functions(schedule: Schedule, scheduled: ScheduledPass, steps: Sequence[Written]) -> str:
     needs = joined(step.needs for step in steps)
-    filled = {(FP32.vec(PACK), FP32.zero(PACK))} if scheduled.tile else set()  # outside of the image a tile is zero
+    zeros = scheduled.tile or (scheduled.writes and scheduled.writes.zero_edge)  # outside of the image
+    filled = {(FP32.vec(PACK), FP32.zero(PACK))} if zeros else set()
     view = FunctionsView(
         plane=schedule.graph.plane,
         reads_input=schedule.graph.input in scheduled.reads,

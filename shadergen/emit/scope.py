@@ -47,6 +47,7 @@ def addressing(
         input=schedule.graph.input,
         root=computed.root,
         any_pack=computed.any_pack,
+        packs_at_once=computed.dispatch.packs,
         overhangs=computed.form.overhangs,
         begins_outside=fills,
         tile=SharedTile(tile.value, TILE, tile.size, tile.margin) if tile else None,
@@ -85,7 +86,7 @@ class Scope:
     def _texels(self, pixel: Pixel, at: Addressing, place: int) -> Iterator[str]:
         writes, facts = self.scheduled.writes, plane.PLANES[self.schedule.graph.plane]
         packs = range(writes.first, writes.first + writes.packs) if writes else (0,)
-        for index, pack in enumerate(packs[:1] if at.any_pack else packs):
+        for index, pack in enumerate(packs[: at.packs_at_once] if at.any_pack else packs):
             if self._last:
                 parts = lanes.parts(self._last, index, pixel, at, place)
                 yield lanes.vec4(parts) if writes else facts.texel(", ".join(parts))

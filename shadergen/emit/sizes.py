@@ -24,6 +24,8 @@ def result_size(schedule: Schedule, scheduled: ScheduledPass, axis: Axis) -> Rpn
     """
     type_, writes = schedule.types[scheduled.root], scheduled.writes
     extent = type_.width if axis == "w" else type_.height
+    if writes and writes.zero_edge:
+        extent = extent.plus(1)
     cells = 1 if writes is None else writes.columns if axis == "w" else writes.rows
     for base, size in _bases(scheduled, axis):
         whole = extent if extent.offset or extent.rest else extent.times(cells)
@@ -42,7 +44,8 @@ def _bases(scheduled: ScheduledPass, axis: Axis) -> Iterator[tuple[list[str], Ex
     for texture in scheduled.binds:
         cells = texture.columns if axis == "w" else texture.rows
         size = texture.type.width if axis == "w" else texture.type.height
-        yield [f"{texture.name}.{axis}", *([str(cells), "/"] if cells > 1 else [])], size
+        edge = ["1", "-"] if texture.zero_edge else []
+        yield [f"{texture.name}.{axis}", *([str(cells), "/"] if cells > 1 else []), *edge], size
 
 
 def _words(extent: Extent, base: list[str], size: Extent) -> list[str] | None:

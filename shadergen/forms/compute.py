@@ -8,13 +8,14 @@ Vulkan or Direct3D 11.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from shadergen.forms.form import Body, Filling, Form, Result
 from shadergen.glsl.addressing import RESULT
 from shadergen.glsl.index import Index
 from shadergen.glsl.pixels import Pixel, moved
+from shadergen.glsl.spelling import Statement
 from shadergen.hookfile import Compute as Directive
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Pair
@@ -45,8 +46,11 @@ class ComputeView:
     """How many invocations of a workgroup lie side by side, (width, height), where its threads are divided: each part
     computes another pack."""
     packs: int
-    """How many packs a loop computes, one after the other; 1 where each has code of its own."""
+    """How many packs a loop computes, some after the other; 1 where each has code of its own."""
+    packs_at_once: int
     steps: tuple[str, ...]
+    inside: tuple[Statement, ...]
+    """For each pixel of the result whether it is one, where what lies behind them is to be zero."""
     outputs: tuple[Output, ...]
     passes_alpha: bool
     size: str
@@ -81,25 +85,40 @@ class Compute:
     def view(self, body: Body) -> ComputeView:
         last = body.at.pixels[-1]
         area = body.dispatch.area
-        divided = area is not None and area != body.dispatch.workgroup
+        divided = body.dispatch.parts > 1
+        inside = tuple(_inside(body))
         return ComputeView(
             extensions=body.extensions,
             functions=body.functions,
             filling=body.filling,
             pixels=(last.x + 1, last.y + 1),
-            area=area if divided else None,
+            area=area if area != body.dispatch.workgroup else None,
             packs=body.writes.packs if body.writes and body.at.any_pack and not divided else 1,
+            packs_at_once=body.dispatch.packs,
             steps=body.steps,
-            outputs=tuple(_outputs(body)),
+            inside=inside,
+            outputs=tuple(_outputs(body, [name for name, _ in inside])),
             passes_alpha=body.passes_alpha,
             size=body.size,
         )
 
 
-def _outputs(body: Body) -> Iterator[Output]:
+def _inside(body: Body) -> Iterator[Statement]:
+    """For each pixel of the result, in a texture with a zero edge, whether it lies inside."""
+    if body.writes and body.writes.zero_edge:
+        for pixel in body.at.pixels:
+            for place in range(body.shuffle**2):
+                at = moved(pixel.times((body.shuffle, body.shuffle)), *_place(place, body.shuffle))
+                name = body.at.names.fresh(f"inside{pixel.letter}{place or ''}")
+                yield name, f"all(lessThan({at}, {body.size}))"
+
+
+def _outputs(body: Body, inside: Sequence[str]) -> Iterator[Output]:
     count = body.shuffle**2
     for number, pixel in enumerate(body.at.pixels):
         results = body.results[number * count : (number + 1) * count]
+        if inside:
+            results = tuple(map(_zero_outside, results, inside[number * count :]))
         if any(result.steps for result in results) or body.passes_alpha:
             for place, result in enumerate(results):
                 x, y = _place(place, body.shuffle)
@@ -109,6 +128,10 @@ def _outputs(body: Body) -> Iterator[Output]:
                 yield Output(at, result.steps, tuple(stores))
         else:
             yield _output(body, pixel, results)
+
+
+def _zero_outside(result: Result, inside: str) -> Result:
+    return replace(result, texels=tuple(f"padded({texel}, {inside})" for texel in result.texels))
 
 
 def _output(body: Body, pixel: Pixel, results: Sequence[Result]) -> Output:
@@ -137,7 +160,9 @@ def _cells(body: Body, result: Result) -> Iterator[tuple[tuple[Index, Index], st
         yield (Index(), Index()), result.texels[0]
     elif body.at.any_pack:
         columns = body.writes.columns
-        yield (Index.of(f"{RESULT} % {columns}"), Index.of(f"{RESULT} / {columns}")), result.texels[0]
+        for number, texel in enumerate(result.texels):
+            pack = Index.of(RESULT).plus(number).factor
+            yield (Index.of(f"{pack} % {columns}"), Index.of(f"{pack} / {columns}")), texel
     else:
         for number, texel in enumerate(result.texels):
             column, row = body.writes.cell(body.writes.first + number)

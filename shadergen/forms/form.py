@@ -60,7 +60,7 @@ class Result:
     steps: tuple[str, ...]
     """What it alone needs, above a shuffle."""
     texels: tuple[str, ...]
-    """The packs that the pass writes, each a vec4; where the code is for any pack, that one."""
+    """The packs that the pass writes, each a vec4; where the code is for any, those that it computes at once."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class Fragment:
         return Layout(packs_per_texture=1)
 
     def can_store(self, layout: Layout) -> bool:
-        return layout.packs_per_texture == 1
+        return layout.packs_per_texture == 1 and not layout.zero_edge
 
     def of(self, writes: Texture | None) -> Form:
         return self

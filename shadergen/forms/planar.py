@@ -47,7 +47,7 @@ class Planar:
         return Layout(target.max_packs_per_texture, planar=True)
 
     def can_store(self, layout: Layout) -> bool:
-        return layout.planar or layout.packs_per_texture == 1
+        return not layout.zero_edge and (layout.planar or layout.packs_per_texture == 1)
 
     def of(self, writes: Texture | None) -> Form:
         return self if writes and writes.planar else Fragment()

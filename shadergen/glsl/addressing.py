@@ -124,8 +124,10 @@ class Addressing:
     root: str
     """The value that the pass gives."""
     any_pack: bool = False
-    """Whether the code is for any pack of the result, the one that the variable `result` numbers among those of the
-    texture that the pass writes."""
+    """Whether the code is for any packs of the result, from the one on that the variable `result` numbers among those
+    of the texture that the pass writes."""
+    packs_at_once: int = 1
+    """How many packs those are."""
     overhangs: bool = False
     """Whether invocations may lie beyond the right and the lower edge, as those of the last workgroups do."""
     begins_outside: bool = False
@@ -141,9 +143,10 @@ class Addressing:
         return self.names.named(f"{value}_{pack}{pixel.letter}")
 
     def places(self, packs: Sequence[int]) -> tuple[Place, ...]:
-        """Of a step's packs, those that the code has registers for: all, or the first stands for any."""
+        """Of a step's packs, those that the code has registers for: all, or the first ones stand for any."""
         if self.any_pack:
-            return (Place(packs[0], Index.of(RESULT)),)
+            first = packs[: self.packs_at_once]
+            return tuple(Place(pack, Index.of(RESULT).plus(number)) for number, pack in enumerate(first))
         return tuple(Place(pack, Index.number(number)) for number, pack in enumerate(packs))
 
     def lane_count(self, value: str, pack: int) -> int:
@@ -200,11 +203,12 @@ class Addressing:
         return f"{cell} * ({image_size(texture)})" if texture.planar else cell
 
     def own_texel(self, value: str, pack: int, x: str, y: str) -> str:
-        """A texel of the value's pack, or of the one that `result` numbers where the code is for any, as a vec4."""
+        """A texel of the value's pack, or of the one that it stands for where the code is for any, as a vec4."""
         if not self.any_pack:
             return self.widened(value, pack, x, y)
         texture = self.texture(value, pack)
-        return self.fetch_any(texture, x, y, self.cell(texture, RESULT))
+        number = Index.of(RESULT).plus(pack - texture.first)
+        return self.fetch_any(texture, x, y, self.cell(texture, number.factor))
 
     # Shared memory
 

@@ -37,6 +37,11 @@ class Index:
             total[variable] = total.get(variable, 0) + factor
         return Index(tuple((variable, factor) for variable, factor in total.items() if factor))
 
+    @property
+    def factor(self) -> str:
+        """The expression as a variable of another: in parentheses, where it is a sum."""
+        return f"({self})" if len(self.terms) > 1 else str(self)
+
     def __str__(self) -> str:
         return " + ".join(_term(variable, factor) for variable, factor in self.terms) or "0"
 

@@ -14,7 +14,10 @@ PLAYERS = ("hook", "out_image", "frame", "random", "input_size", "target_size", 
 LIBPLACEBO = ("linearize", "delinearize")
 """What players define in every pass, or look for (mpv's manual on user shaders; libplacebo's custom_mpv.c)."""
 
-TEMPLATES = ("source", "padded", "mirror", "erf", "is_at", "number", "fill_tile", "tile")
+TEMPLATES = (
+    *("source", "padded", "mirror", "erf", "is_at", "number", "fill_tile", "tile"),
+    *("four_halves", "two_words"),
+)
 """Functions and arrays of the templates."""
 
 FORMS = ("pixel", "result", "invocation", "image", "texel", "region", "alpha")

@@ -49,7 +49,8 @@ class Sizes:
     def _from_textures(self, wanted: TensorType) -> str | None:
         for texture in self.textures:
             cells = f" / ivec2({texture.columns}, {texture.rows})" if texture.texels() > 1 else ""
-            found = _scaled(f"ivec2({texture.name}_size){cells}", texture.type, wanted)
+            size = f"ivec2({texture.name}_size){cells}"
+            found = _scaled(f"({size} - 1)" if texture.zero_edge else size, texture.type, wanted)
             if found:
                 return found
         return None

@@ -152,7 +152,8 @@ def _stayed_off(result: Result) -> str:
 def _layer(texture: Texture, result: Result, values: dict[str, Array], bound: Bound) -> Layer:
     expected = values[texture.value][4 * texture.first : 4 * (texture.first + texture.packs)]
     texels = result.saved[texture.name]
-    if texels.shape[1:] != (expected.shape[1] * texture.rows, expected.shape[2] * texture.columns):
+    area = (expected.shape[1], expected.shape[2])
+    if texels.shape[1:] != texture.size(*area) or texture.beyond(texels, *area).any():
         return Layer(texture.name, float("inf"), True)
     error = compare(texture.unpack(texels), expected).max_abs / max(1.0, float(np.abs(expected).max()))
     return Layer(texture.name, error, error > bound.max_abs)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from shadergen.kernels.divided import Divided
 from shadergen.kernels.kernel import Kernel
 from shadergen.kernels.looped import Looped
+from shadergen.kernels.rows import Rows
 from shadergen.kernels.unrolled import Unrolled
 from shadergen.kernels.winograd import Winograd
 
-KERNELS: tuple[Kernel, ...] = (Winograd(), Unrolled(), Looped())
+KERNELS: tuple[Kernel, ...] = (Divided(), Rows(), Winograd(), Unrolled(), Looped())
 """Every kernel; where two are equally cheap, the first is taken."""

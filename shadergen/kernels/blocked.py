@@ -63,7 +63,7 @@ class Blocked:
     @property
     def sums(self) -> int:
         """vec4 registers that hold the sums."""
-        return self.task.written * self.x.sums * self.y.sums
+        return self.task.written(self.dispatch) * self.x.sums * self.y.sums
 
     @property
     def work(self) -> Work:

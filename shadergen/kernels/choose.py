@@ -25,7 +25,7 @@ def price(plan: Plan, limits: Limits) -> Fraction:
     The texels of a pack are read once for all packs of the result that the code has registers for.
     """
     work, packs = plan.work, len(plan.task.packs)
-    texels = work.texels * packs / max(1, plan.task.written)
+    texels = work.texels * packs / max(1, plan.task.written(plan.dispatch))
     return (work.products * packs + limits.heuristics.texel_price * texels) * len(work.sources)
 
 
@@ -34,6 +34,16 @@ def preferring(kernel: str) -> Price:
     if not kernel:
         return price
     return lambda plan, limits: price(plan, limits) + (0 if plan.kernel == kernel else UNWANTED)
+
+
+def dispatch_of(plans: Sequence[Plan]) -> Dispatch:
+    """The dispatch that all of a pass's plans agree on; where there are none, one pixel for each invocation."""
+    dispatch = plans[0].dispatch if plans else Dispatch()
+    for plan in plans:
+        joined = dispatch.joined(plan.dispatch)
+        assert joined, "plans that do not agree are not chosen together"
+        dispatch = joined
+    return dispatch
 
 
 def total(plans: Sequence[Plan], limits: Limits, price: Price) -> Fraction:
@@ -66,10 +76,13 @@ def _of_dispatch(
     offers: Sequence[Sequence[Plan]], dispatch: Dispatch, limits: Limits, price: Price
 ) -> tuple[Plan, ...] | None:
     """The cheapest plans of a dispatch that fit together; None where there are none."""
-    suited = [[plan for plan in offer if plan.dispatch == dispatch and fits((plan,), limits)] for offer in offers]
+    suited = [
+        [plan for plan in offer if plan.dispatch.joined(dispatch) == dispatch and fits((plan,), dispatch, limits)]
+        for offer in offers
+    ]
     if prod(map(len, suited)) > MAX_COMBINATIONS:
         suited = [[min(plans, key=lambda plan: price(plan, limits))] for plans in suited]
-    together = (plans for plans in product(*suited) if fits(plans, limits))
+    together = (plans for plans in product(*suited) if fits(plans, dispatch, limits))
     return min(together, key=lambda plans: total(plans, limits, price), default=None)
 
 
@@ -81,15 +94,17 @@ def _layout_can_be(plan: Plan, limits: Limits) -> bool:
     return not source.settled and limits.can_store(plan.layout)
 
 
-def fits(plans: Sequence[Plan], limits: Limits) -> bool:
-    """Whether plans of one dispatch fit into a pass together."""
-    dispatch = plans[0].dispatch
+def fits(plans: Sequence[Plan], dispatch: Dispatch, limits: Limits) -> bool:
+    """Whether plans that agree on a dispatch fit into a pass together."""
     pixels = dispatch.pixels
     needs = [plan.resources for plan in plans]
     if dispatch.parts > 1 and not limits.workgroups:
         return False
-    if dispatch.parts > 1 and any(dispatch.parts != len(plan.task.packs) or not plan.task.any_pack for plan in plans):
-        return False  # each part of the workgroup has a pack of its own
+    packs = dispatch.parts * dispatch.packs
+    if dispatch.parts > 1 and any(packs != len(plan.task.packs) or not plan.task.any_pack for plan in plans):
+        return False  # each part of the workgroup has packs of its own
+    if any(len(plan.task.packs) % dispatch.packs for plan in plans if plan.task.any_pack):
+        return False  # each turn computes as many
     if sum(need.shared_bytes for need in needs) > limits.shared_bytes:
         return False
     if sum(need.buffers for need in needs) > limits.buffers:
@@ -98,7 +113,7 @@ def fits(plans: Sequence[Plan], limits: Limits) -> bool:
         return False
     if pixels == (1, 1):
         return True  # nothing is smaller
-    most = limits.heuristics.product_limit(pixels, max(plan.task.written for plan in plans))
+    most = limits.heuristics.product_limit(pixels, max(plan.task.written(plan.dispatch) for plan in plans))
     products = sum(need.products for need in needs)
     sums = sum(need.sums for need in needs)
     return sums <= limits.heuristics.max_sums and products <= most

@@ -56,16 +56,15 @@ class Task:
     type: TensorType
     """The result's."""
     any_pack: bool
-    """Whether the code is to be for any one of the packs, all of them wanted, whose number a variable holds: the pass
-    then does the same for each of them. Otherwise each has code of its own."""
+    """Whether the code is to be for any of the packs, all of them wanted, the first of whose number a variable holds:
+    the pass then does the same for each of them. Otherwise each has code of its own."""
     precision: Precision
     tables: TableFormat = "rgba32f"
     """The format of numbers that are read from a TEXTURE."""
 
-    @property
-    def written(self) -> int:
+    def written(self, dispatch: Dispatch) -> int:
         """Packs that the code has registers for."""
-        return 1 if self.any_pack else len(self.packs)
+        return dispatch.packs if self.any_pack else len(self.packs)
 
 
 @dataclass(frozen=True)
@@ -102,6 +101,8 @@ class Dispatch:
     """Where the workgroup's threads are divided: how many invocations, (width, height), lie side by side in the
     picture. Threads beyond those, a whole number of times as many, do the same pixels again, each part for another pack
     of the result. Needs `workgroup`, and a task for any pack."""
+    packs: int = 1
+    """Packs of the result that an invocation computes at once, where the code is for any."""
 
     def __post_init__(self) -> None:
         width, height = self.pixels
@@ -117,6 +118,17 @@ class Dispatch:
         if self.workgroup is None or self.area is None:
             return 1
         return self.workgroup[0] * self.workgroup[1] // (self.area[0] * self.area[1])
+
+    def joined(self, other: Dispatch) -> Dispatch | None:
+        """The dispatch that is right for both; None where they do not agree.
+
+        Who asks for no workgroup takes any, divided or not.
+        """
+        if (self.pixels, self.packs) != (other.pixels, other.packs):
+            return None
+        if self.workgroup is None or other.workgroup is None:
+            return other if self.workgroup is None else self
+        return self if self == other else None
 
 
 @dataclass(frozen=True)

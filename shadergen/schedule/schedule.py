@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from shadergen.errors import TargetError
 from shadergen.forms.form import Form
 from shadergen.ir.graph import Graph, verify
-from shadergen.kernels.kernel import Dispatch, Kernel, Limits
+from shadergen.kernels.choose import dispatch_of
+from shadergen.kernels.kernel import Kernel, Limits
 from shadergen.schedule.assign import assigned
 from shadergen.schedule.binds import textures_read, values_read
 from shadergen.schedule.cost import cost_of
@@ -101,7 +102,7 @@ def _pass(setting: Setting, root: str, writes: Texture | None, part: tuple[int, 
         steps=steps,
         block_steps=block_steps,
         shuffle=section.shuffle,
-        dispatch=next((plan.dispatch for plan in plans.values()), Dispatch()),
+        dispatch=dispatch_of(tuple(plans.values())),
         any_pack=any_pack,
         cost=cost_of((*steps, *block_steps), setting.graph.input in reads, binds, setting.types, root, writes),
     )

@@ -5,12 +5,16 @@ value. With more than one, each pixel becomes columns x rows cells, a texel for 
 and one texture per value (compute). With one, the texture is the pack (fragment): neighbouring invocations of a
 fragment pass then do the same work, where cells would make them diverge. Where that is too many textures, they are
 planar: each pack is an image of its own, side by side with the others in columns x rows.
+
+Where the readers ask for it, a texture has a zero edge: a column and a row of zeros behind the picture's last. A
+position outside of the picture, taken as an unsigned number and moved to the edge, then reads the padding's zero, and
+no texel need be told from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -63,9 +67,12 @@ class Texture:
     planar: bool = False
     """Whether each pack is an image of its own, instead of a cell of every pixel."""
     texel_bytes: int = 8
+    zero_edge: bool = False
+    """Whether a column and a row of zeros lie behind the picture's last."""
 
     def __post_init__(self) -> None:
         assert self.columns * self.rows >= self.packs, "there must be a cell for every pack"
+        assert not (self.planar and self.zero_edge), "images side by side have no edge between them"
 
     def cell(self, pack: int) -> tuple[int, int]:
         """Column and row of the value's pack `pack`."""
@@ -79,10 +86,22 @@ class Texture:
         """Texels per pixel of the value."""
         return self.columns * self.rows
 
+    def beyond(self, texels: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArray[np.float32]:
+        """All that texels (4, rows, columns) have behind those of a picture of that size, flat: the zero edge."""
+        rows, columns = height * self.rows, width * self.columns
+        return np.concatenate([texels[:, rows:].ravel(), texels[:, :rows, columns:].ravel()])
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width in texels for a picture of that size."""
+        return (height + self.zero_edge) * self.rows, (width + self.zero_edge) * self.columns
+
     def unpack(self, texels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The value's channels in this texture, (channels, h, w), from its texels (4, h * rows, w * columns)."""
         _, height, width = texels.shape
         h, w = height // self.rows, width // self.columns
+        if self.zero_edge:
+            h, w = h - 1, w - 1
+            texels = texels[:, : h * self.rows, : w * self.columns]
         if self.planar:
             packs = texels.reshape(PACK, self.rows, h, self.columns, w).transpose(1, 3, 0, 2, 4)
         else:
@@ -96,7 +115,9 @@ class Texture:
         every[:count] = channels
         cells = every.reshape(self.rows, self.columns, PACK, h, w)
         order = (2, 0, 3, 1, 4) if self.planar else (2, 3, 0, 4, 1)
-        return cells.transpose(order).reshape(PACK, h * self.rows, w * self.columns)
+        texels = cells.transpose(order).reshape(PACK, h * self.rows, w * self.columns)
+        edge = ((0, 0), (0, self.rows * self.zero_edge), (0, self.columns * self.zero_edge))
+        return np.pad(texels, edge)
 
 
 @dataclass(frozen=True)
@@ -108,6 +129,8 @@ class Layout:
     """Whether the packs of a texture are images side by side, instead of cells of every pixel."""
     texel_bytes: int = 8
     """rgba16f, in which both players store hook results."""
+    zero_edge: bool = False
+    """Whether a column and a row of zeros lie behind the picture's last."""
 
     def textures(self, name: str, value: str, type: TensorType) -> tuple[Texture, ...]:
         """The textures of a value, all but perhaps the last of them full; numbered where there are several."""
@@ -118,7 +141,8 @@ class Layout:
             columns, rows = grid(packs)
             numbered = name if len(firsts) == 1 else f"{name}_{index}"
             planar = self.planar and packs > 1
-            found.append(Texture(numbered, value, type, first, packs, columns, rows, planar, self.texel_bytes))
+            texture = Texture(numbered, value, type, first, packs, columns, rows, planar, self.texel_bytes)
+            found.append(replace(texture, zero_edge=self.zero_edge))
         return tuple(found)
 
 

@@ -16,7 +16,7 @@
 //     glsl-shader="~~/shaders/Rim.glsl"
 // to mpv.conf.
 
-//!TEXTURE Rim_row_rim_0w
+//!TEXTURE Rim_row_0w
 //!SIZE 6 12
 //!FORMAT rgba8
 //!FILTER NEAREST
@@ -24,7 +24,7 @@
 //!DESC Rim row_whole 1x5x5x1 + Relu
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND Rim_row_rim_0w
+//!BIND Rim_row_0w
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
 //!COMPONENTS 1
@@ -45,8 +45,8 @@ vec4 number(vec4 first, vec4 second, vec4 third, float unit) {
 }
 
 // Four numbers of a table
-vec4 Rim_row_rim_0w_at(int column, int row) {
-    return number(texelFetch(Rim_row_rim_0w, ivec2(column, row), 0), texelFetch(Rim_row_rim_0w, ivec2(column + 2, row), 0), texelFetch(Rim_row_rim_0w, ivec2(column + 4, row), 0), 2.9802322e-08);
+vec4 Rim_row_0w_at(int column, int row) {
+    return number(texelFetch(Rim_row_0w, ivec2(column, row), 0), texelFetch(Rim_row_0w, ivec2(column + 2, row), 0), texelFetch(Rim_row_0w, ivec2(column + 4, row), 0), 2.9802322e-08);
 }
 
 // Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
@@ -133,8 +133,8 @@ vec4 hook() {
         }
     }
 
-    // row_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 row_rim_0 = vec4(0.0);
+    // row: near the borders, what zero padding between two convolutions takes away
+    vec4 row_0 = row_whole_0;
     {
         ivec2 size = ivec2(HOOKED_size);
         bool interior = all(greaterThanEqual(pixel, ivec2(1, 0)))
@@ -144,24 +144,21 @@ vec4 hook() {
             vec4 sum_0 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 0))) && all(lessThan(p, size - ivec2(1, 0)));
             for (int term = within ? 2 : 0; term < 2; term++) {
-                ivec4 taps = ivec4(round(3.3554432e+07 * Rim_row_rim_0w_at(0, term)));
+                ivec4 taps = ivec4(round(3.3554432e+07 * Rim_row_0w_at(0, term)));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? Rim_row_rim_0w_at(1, term) : vec4(0.0);
+                sum_0 += here ? Rim_row_0w_at(1, term) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec4(round(3.3554432e+07 * Rim_row_rim_0w_at(0, tap))).xy;
+                    ivec2 q = p + ivec4(round(3.3554432e+07 * Rim_row_0w_at(0, tap))).xy;
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_0 += Rim_row_rim_0w_at(1, tap) * s;
+                        sum_0 += Rim_row_0w_at(1, tap) * s;
                     }
                 }
             }
-            row_rim_0 = sum_0;
+            row_0 += sum_0;
         }
     }
-
-    // Add
-    vec4 row_0 = row_whole_0 + row_rim_0;
 
     // Relu
     vec4 last_0 = max(row_0, vec4(0.0));

@@ -17,7 +17,7 @@
 // to mpv.conf.
 // Needs 16-bit floats in shaders: gpu-api=vulkan or gpu-api=d3d11, and vo=gpu-next. Elsewhere use the file without _FP16.
 
-//!TEXTURE Rim_CMP_FP16_row_rim_0w
+//!TEXTURE Rim_CMP_FP16_row_0w
 //!SIZE 2 12
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -25,7 +25,7 @@
 //!DESC Rim row_whole 1x5x5x1 + Relu
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND Rim_CMP_FP16_row_rim_0w
+//!BIND Rim_CMP_FP16_row_0w
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
 //!COMPONENTS 1
@@ -235,11 +235,11 @@ void hook() {
         }
     }
 
-    // row_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 row_rim_0a = vec4(0.0);
-    vec4 row_rim_0b = vec4(0.0);
-    vec4 row_rim_0c = vec4(0.0);
-    vec4 row_rim_0d = vec4(0.0);
+    // row: near the borders, what zero padding between two convolutions takes away
+    vec4 row_0a = row_whole_0a;
+    vec4 row_0b = row_whole_0b;
+    vec4 row_0c = row_whole_0c;
+    vec4 row_0d = row_whole_0d;
     {
         ivec2 size = ivec2(HOOKED_size);
         bool interior = all(greaterThanEqual(pixel, ivec2(1, 0)))
@@ -249,38 +249,32 @@ void hook() {
             vec4 sum_0 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 0))) && all(lessThan(p, size - ivec2(1, 0)));
             for (int term = within ? 2 : 0; term < 2; term++) {
-                ivec4 taps = ivec4(texelFetch(Rim_CMP_FP16_row_rim_0w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(texelFetch(Rim_CMP_FP16_row_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(Rim_CMP_FP16_row_rim_0w, ivec2(1, term), 0) : vec4(0.0);
+                sum_0 += here ? texelFetch(Rim_CMP_FP16_row_0w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec4(texelFetch(Rim_CMP_FP16_row_rim_0w, ivec2(0, tap), 0)).xy;
+                    ivec2 q = p + ivec4(texelFetch(Rim_CMP_FP16_row_0w, ivec2(0, tap), 0)).xy;
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_0 += texelFetch(Rim_CMP_FP16_row_rim_0w, ivec2(1, tap), 0) * s;
+                        sum_0 += texelFetch(Rim_CMP_FP16_row_0w, ivec2(1, tap), 0) * s;
                     }
                 }
             }
             if (i == 0) {
-                row_rim_0a = sum_0;
+                row_0a += sum_0;
             }
             if (i == 1) {
-                row_rim_0b = sum_0;
+                row_0b += sum_0;
             }
             if (i == 2) {
-                row_rim_0c = sum_0;
+                row_0c += sum_0;
             }
             if (i == 3) {
-                row_rim_0d = sum_0;
+                row_0d += sum_0;
             }
         }
     }
-
-    // Add
-    vec4 row_0a = row_whole_0a + row_rim_0a;
-    vec4 row_0b = row_whole_0b + row_rim_0b;
-    vec4 row_0c = row_whole_0c + row_rim_0c;
-    vec4 row_0d = row_whole_0d + row_rim_0d;
 
     // Relu
     vec4 last_0a = max(row_0a, vec4(0.0));

@@ -23,7 +23,7 @@
 //!FORMAT rgba32f
 //!FILTER NEAREST
 0bd7a3be0000000000000000000000000bd7a3bd0000000000000000000000000bd723bd0000000000000000000000000bd723bc0000000000000000000000000bd7a3bc00000000000000000000000090c275bd000000000000000000000000000000000000000000000000000000008fc2f53c0000000000000000000000000ad723be0000000000000000000000005d8f423e000000000000000000000000ec51b8bd0000000000000000000000000dd7233c0000000000000000000000005d8f423e000000000000000000000000000000000000000000000000000000008fc2f5bc0000000000000000000000000bd723bc0000000000000000000000000cd723bd00000000000000000000000092c275bd00000000000000000000000090c2f53d0000000000000000000000000bd723bc0000000000000000000000000bd723bc0000000000000000000000007c142ebe000000000000000000000000713d8abe000000000000000000000000e27a94be000000000000000000000000ae47e1bd00000000000000000000000090c2f5bd000000000000000000000000
-//!TEXTURE Rim_CMP_INSTANT_row_rim_0w
+//!TEXTURE Rim_CMP_INSTANT_row_0w
 //!SIZE 2 12
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -32,7 +32,7 @@
 //!HOOK LUMA
 //!BIND HOOKED
 //!BIND Rim_CMP_INSTANT_row_whole_0w
-//!BIND Rim_CMP_INSTANT_row_rim_0w
+//!BIND Rim_CMP_INSTANT_row_0w
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
 //!COMPONENTS 1
@@ -153,15 +153,15 @@ void hook() {
         }
     }
 
-    // row_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 row_rim_0a = vec4(0.0);
-    vec4 row_rim_0b = vec4(0.0);
-    vec4 row_rim_0c = vec4(0.0);
-    vec4 row_rim_0d = vec4(0.0);
-    vec4 row_rim_0e = vec4(0.0);
-    vec4 row_rim_0f = vec4(0.0);
-    vec4 row_rim_0g = vec4(0.0);
-    vec4 row_rim_0h = vec4(0.0);
+    // row: near the borders, what zero padding between two convolutions takes away
+    vec4 row_0a = row_whole_0a;
+    vec4 row_0b = row_whole_0b;
+    vec4 row_0c = row_whole_0c;
+    vec4 row_0d = row_whole_0d;
+    vec4 row_0e = row_whole_0e;
+    vec4 row_0f = row_whole_0f;
+    vec4 row_0g = row_whole_0g;
+    vec4 row_0h = row_whole_0h;
     {
         ivec2 size = ivec2(HOOKED_size);
         bool interior = all(greaterThanEqual(pixel, ivec2(1, 0)))
@@ -171,54 +171,44 @@ void hook() {
             vec4 sum_0 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 0))) && all(lessThan(p, size - ivec2(1, 0)));
             for (int term = within ? 2 : 0; term < 2; term++) {
-                ivec4 taps = ivec4(texelFetch(Rim_CMP_INSTANT_row_rim_0w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(texelFetch(Rim_CMP_INSTANT_row_0w, ivec2(0, term), 0));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(Rim_CMP_INSTANT_row_rim_0w, ivec2(1, term), 0) : vec4(0.0);
+                sum_0 += here ? texelFetch(Rim_CMP_INSTANT_row_0w, ivec2(1, term), 0) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec4(texelFetch(Rim_CMP_INSTANT_row_rim_0w, ivec2(0, tap), 0)).xy;
+                    ivec2 q = p + ivec4(texelFetch(Rim_CMP_INSTANT_row_0w, ivec2(0, tap), 0)).xy;
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_0 += texelFetch(Rim_CMP_INSTANT_row_rim_0w, ivec2(1, tap), 0) * s;
+                        sum_0 += texelFetch(Rim_CMP_INSTANT_row_0w, ivec2(1, tap), 0) * s;
                     }
                 }
             }
             if (i == 0) {
-                row_rim_0a = sum_0;
+                row_0a += sum_0;
             }
             if (i == 1) {
-                row_rim_0b = sum_0;
+                row_0b += sum_0;
             }
             if (i == 2) {
-                row_rim_0c = sum_0;
+                row_0c += sum_0;
             }
             if (i == 3) {
-                row_rim_0d = sum_0;
+                row_0d += sum_0;
             }
             if (i == 4) {
-                row_rim_0e = sum_0;
+                row_0e += sum_0;
             }
             if (i == 5) {
-                row_rim_0f = sum_0;
+                row_0f += sum_0;
             }
             if (i == 6) {
-                row_rim_0g = sum_0;
+                row_0g += sum_0;
             }
             if (i == 7) {
-                row_rim_0h = sum_0;
+                row_0h += sum_0;
             }
         }
     }
-
-    // Add
-    vec4 row_0a = row_whole_0a + row_rim_0a;
-    vec4 row_0b = row_whole_0b + row_rim_0b;
-    vec4 row_0c = row_whole_0c + row_rim_0c;
-    vec4 row_0d = row_whole_0d + row_rim_0d;
-    vec4 row_0e = row_whole_0e + row_rim_0e;
-    vec4 row_0f = row_whole_0f + row_rim_0f;
-    vec4 row_0g = row_whole_0g + row_rim_0g;
-    vec4 row_0h = row_whole_0h + row_rim_0h;
 
     // Relu
     vec4 last_0a = max(row_0a, vec4(0.0));

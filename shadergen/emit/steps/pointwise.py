@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from shadergen.emit.written import Written
 from shadergen.glsl import spelling, tables
-from shadergen.glsl.addressing import RESULT, Addressing
+from shadergen.glsl.addressing import Addressing, Place
 from shadergen.glsl.names import table_name
 from shadergen.glsl.pixels import Pixel
 from shadergen.glsl.spelling import FP32
@@ -32,20 +32,23 @@ def write(step: PointwiseStep, pixels: Sequence[Pixel], at: Addressing, prefix: 
     rows = _parameters(step) if at.any_pack else []
     table = _table(step, rows, at, prefix) if rows else None
     scales = [tables.scale(row, at.tables) for row in rows]
-    fetches = [table.fetch(RESULT, str(row), scale) for row, scale in enumerate(scales)] if table else []
-    view = RegistersView(type(step.op).__name__, tuple(_registers(step, pixels, at, fetches)))
+
+    def parameters(place: Place) -> list[str]:
+        return [table.fetch(place.number, str(row), scale) for row, scale in enumerate(scales)] if table else []
+
+    view = RegistersView(type(step.op).__name__, tuple(_registers(step, pixels, at, parameters)))
     functions, blocks = (readers(table), (table.block(),)) if table else ((), ())
     needs = Needs(erf=isinstance(step.op, Erf), number=bool(functions))
     return Written("steps/registers.glsl.j2", view, needs, functions, blocks=blocks)
 
 
 def _registers(
-    step: PointwiseStep, pixels: Sequence[Pixel], at: Addressing, parameters: Sequence[str]
+    step: PointwiseStep, pixels: Sequence[Pixel], at: Addressing, parameters: Callable[[Place], list[str]]
 ) -> Iterator[tuple[str, str]]:
     for pixel in pixels:
         for place in at.places(step.packs):
             operands = [_operand(value, step.node, place.pack, pixel, at) for value in step.inputs]
-            value = spelling.pointwise(step.op, operands, place.pack, FP32, parameters)
+            value = spelling.pointwise(step.op, operands, place.pack, FP32, parameters(place))
             yield at.register(step.node, place.pack, pixel), value
 
 

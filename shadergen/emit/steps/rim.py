@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shadergen.emit.written import Written
-from shadergen.glsl import spelling, tables
+from shadergen.glsl import tables
 from shadergen.glsl.addressing import Addressing, EveryPack, OnePack, Packs, Place
 from shadergen.glsl.index import Index
 from shadergen.glsl.names import table_name
@@ -145,7 +145,7 @@ def _view(step: RimStep, pixels: Sequence[Pixel], at: Addressing, table: Table, 
 
 
 def _begin(step: RimStep, place: Place, pixel: Pixel, at: Addressing) -> str:
-    return at.register(step.onto, place.pack, pixel) if step.onto else spelling.zero(PACK, FP32)
+    return at.register(step.onto, place.pack, pixel) if step.onto else FP32.zero(PACK)
 
 
 def _reach(numbers: list[int]) -> int:

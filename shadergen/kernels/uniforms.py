@@ -1,0 +1,154 @@
+"""Weights in uniform BUFFERs: a GPU whose waves agree on the address loads them into scalar registers, many at once.
+
+A `BUFFER` needs gpu-next. Drivers bind 64 KiB of one at most (NVIDIA, lavapipe), so what is longer is divided: of each
+record some elements are in every buffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from shadergen.glsl import spelling
+from shadergen.glsl.index import Index
+from shadergen.glsl.spelling import FP16, FP32, Types
+from shadergen.hookfile import BufferVar, UserBuffer
+from shadergen.ir.ops import Array
+from shadergen.kernels import halves
+from shadergen.kernels.heuristics import Heuristics
+from shadergen.kernels.kernel import Function
+from shadergen.storage.layout import LANES, PACK
+
+MAX_BYTES = 64 * 1024
+"""Of one uniform buffer: `maxUniformBufferRange` is 65536 on NVIDIA's GPUs and on lavapipe."""
+
+
+@dataclass(frozen=True, eq=False)
+class Uniforms:
+    """Records of vec4 elements in buffers, which code reads by the record's number, the element's being known."""
+
+    name: str
+    elements: Array
+    """(records, elements, 4)."""
+    types: Types
+    """What they are rounded to: FP32, or FP16, of which two elements are in a uvec4."""
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        """Records, and elements in each."""
+        return len(self.elements), len(self.elements[0])
+
+    @property
+    def _per_word(self) -> int:
+        """Elements in one vec4, or uvec4, of a buffer."""
+        return 2 if self.types is FP16 else 1
+
+    @cached_property
+    def stride(self) -> int:
+        """Words of a record in each buffer: from the first of a record to the first of the next."""
+        records, elements = self._shape
+        words = -(-elements // self._per_word)
+        return min(words, MAX_BYTES // (16 * records))
+
+    @property
+    def banks(self) -> int:
+        """How many buffers there are."""
+        return -(-self._shape[1] // (self.stride * self._per_word))
+
+    def blocks(self) -> tuple[UserBuffer, ...]:
+        """The blocks that define them. Raises PrecisionError for a number that the precision cannot hold."""
+        records, elements = self._shape
+        per_bank = self.stride * self._per_word
+        filled = np.zeros((records, self.banks * per_bank, PACK), np.float32)
+        filled[:, :elements] = self.elements
+        rounded = spelling.rounded(filled, self.types)
+        return tuple(
+            self._block(bank, rounded[:, bank * per_bank : (bank + 1) * per_bank].reshape(-1, PACK))
+            for bank in range(self.banks)
+        )
+
+    def _block(self, bank: int, elements: Array) -> UserBuffer:
+        words = len(elements) // self._per_word
+        data = elements.astype(elements.dtype.newbyteorder("<")).tobytes()
+        if words == 1:  # libplacebo takes an array of one for no array
+            words, data = 2, data + bytes(16)
+        type_ = "uvec4" if self.types is FP16 else "vec4"
+        return UserBuffer(f"{self._array(bank)}_buffer", (BufferVar(type_, self._array(bank), words),), data)
+
+    def _array(self, bank: int) -> str:
+        return f"{self.name}{bank}" if self.banks > 1 else self.name
+
+    def begin(self, record: Index) -> str:
+        """Where a record begins, for `element`."""
+        return str(record.times(self.stride))
+
+    def element(self, first: str, number: int) -> str:
+        """An element, a vec4 or f16vec4, of the record that begins at the index in the variable `first`."""
+        bank, within = divmod(number, self.stride * self._per_word)
+        word = f"{self._array(bank)}[{Index.of(first).plus(within // self._per_word)}]"
+        if self.types is FP32:
+            return word
+        return halves.read(f"{word}.{('xy', 'zw')[within % 2]}")
+
+
+@dataclass(frozen=True)
+class ProductsView:
+    """The products of a record of weights with factors in shared memory, for `buffered.glsl.j2`."""
+
+    weights: str
+    """Where the record begins."""
+    texel: str
+    """Where the invocation's factors begin."""
+    products: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    """The factors, each with the sums that it counts for, and what is added to them."""
+
+
+def products(
+    weights: Uniforms, record: Index, array: str, texel: Index, stride: int, sums: Sequence[Sequence[str]]
+) -> ProductsView:
+    """For each factor, `stride` after the one before in the shared array, the packs' matrices, column after column.
+
+    `sums` has for each factor the sum of each pack. The record has the matrices in that order.
+    """
+    found, number = [], 0
+    for factor, packs in enumerate(sums):
+        stored = f"{array}[{Index.of('texel').plus(factor * stride)}]"
+        added = []
+        for sum_ in packs:
+            for lane in LANES:
+                added.append((sum_, f"{weights.element('weights', number)} * f.{lane}"))
+                number += 1
+        found.append((halves.read(stored) if weights.types is FP16 else stored, tuple(added)))
+    return ProductsView(weights.begin(record), str(texel), tuple(found))
+
+
+def divisor(number: int, most: int) -> int:
+    """The largest divisor of a number that is `most` or less: how many packs are done at once, and all alike."""
+    return max(found for found in range(1, most + 1) if number % found == 0)
+
+
+@dataclass(frozen=True)
+class PartView:
+    """The number of the invocation's part of a divided workgroup, for `buffered.glsl.j2`."""
+
+    number: str
+    by_wave: bool
+    """Whether a compiler for waves of 64 lanes is told that it is the same in all of them, see `Heuristics.by_wave`."""
+
+
+def part_view(parts: int, at_once: int, heuristics: Heuristics) -> PartView | None:
+    """The part, of which each computes `at_once` packs; None where a workgroup is whole, and weights may be anywhere.
+
+    A whole workgroup has a part too where weights go by the wave: 0, which the compiler does not know to be so.
+    """
+    if parts == 1:
+        return PartView("pixel.x >> 28", True) if heuristics.by_wave else None
+    return PartView("result" if at_once == 1 else f"result / {at_once}", heuristics.by_wave)
+
+
+def functions(types: Types) -> tuple[Function, ...]:
+    """What code with factors of those types in shared memory, and weights in buffers, calls."""
+    return (halves.READ, halves.WRITE) if types is FP16 else ()

@@ -1,0 +1,101 @@
+"""Kernels that need buffers, which no default file has: each in small networks, on both players' drivers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from shadergen import compiler, hookfile
+from shadergen.emit import emit
+from shadergen.ir import reference
+from shadergen.ir.graph import Graph, Node
+from shadergen.ir.ops import Clip, Conv, DepthToSpace, Relu
+from shadergen.judge.verify import verify
+from shadergen.kernels.heuristics import Heuristics
+from shadergen.lint import lint_text
+from shadergen.schedule.evaluate import evaluate
+from shadergen.schedule.hookpass import Schedule
+from shadergen.schedule.steps import ConvStep
+from shadergen.target import Target
+from tests.nets import random_conv
+
+SIZES = ((1, 1), (17, 13), (70, 50))
+TARGET = Target("compute", kernel="divided")
+FP16 = replace(TARGET, precision="fp16")
+BLOCKS = ((2, 2), (4, 1), (2, 1), (1, 1))
+TRADE_OFFS = {
+    "one pack a part": Heuristics(blocks=BLOCKS, packs_at_once=1, packs_together=4, loops_rows=False),
+    "two packs a part": Heuristics(blocks=BLOCKS, packs_at_once=2, packs_together=1, rows_together=2),
+    "by wave": Heuristics(blocks=BLOCKS, by_wave=True, half_sums=True, rows_area=(4, 8)),
+}
+
+
+def network(channels: int, kernel: int = 3) -> Graph:
+    """Two layers of 3x3, then four channels that become 2x2 pixels."""
+    rng = np.random.default_rng(channels)
+
+    def conv(inputs: int, out: int, kernel: int) -> Conv:
+        return Conv(*random_conv(rng, inputs, out, kernel), (kernel // 2,) * 2 + (kernel // 2,) * 2)
+
+    nodes = (
+        Node("a", conv(1, channels, 3), ("input",)),
+        Node("b", Relu(), ("a",)),
+        Node("c", conv(channels, channels, 3), ("b",)),
+        Node("d", Relu(), ("c",)),
+        Node("e", conv(channels, 4, kernel), ("d",)),
+        Node("f", DepthToSpace(2), ("e",)),
+        Node("g", Clip(0.0, 1.0), ("f",)),
+    )
+    return Graph("net", "luma", nodes, "g")
+
+
+def kernels(planned: Schedule) -> dict[str, str]:
+    """Which kernel computes each convolution."""
+    steps = [step for scheduled in planned.passes for step in scheduled.every_step() if isinstance(step, ConvStep)]
+    return {step.node: step.plan.kernel for step in steps}
+
+
+def test_each_is_taken_where_it_is_cheapest() -> None:
+    planned = compiler.plan(network(16, 5), TARGET, heuristics=TRADE_OFFS["one pack a part"])
+    assert kernels(planned) == {"a": "unrolled", "c": "divided", "e": "rows"}
+
+
+def test_none_is_taken_unasked() -> None:
+    assert not {"divided", "rows"} & set(kernels(compiler.plan(network(16), Target("compute"))).values())
+
+
+@pytest.mark.parametrize("channels", [8, 12, 16, 32])
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("heuristics", TRADE_OFFS.values(), ids=TRADE_OFFS)
+def test_their_schedules_mean_the_graph(channels: int, kernel: int, heuristics: Heuristics) -> None:
+    graph = network(channels, kernel)
+    image = np.random.default_rng(1).random((1, 7, 9), np.float32)
+    planned = compiler.plan(graph, TARGET, heuristics=heuristics)
+    expected = reference.evaluate(graph, image)[graph.output]
+    np.testing.assert_allclose(evaluate(planned, image), expected, atol=1e-5)
+    assert [finding for finding in lint_text(hookfile.format(emit(planned))) if finding.severity == "error"] == []
+
+
+# Their compilation is what takes time: each trade-off is tried with another network.
+CASES = [(8, 3, "one pack a part"), (12, 5, "two packs a part"), (16, 5, "by wave")]
+
+
+@pytest.mark.usefixtures("gl")
+@pytest.mark.parametrize(("channels", "kernel", "trade_offs"), CASES)
+def test_they_are_verified(channels: int, kernel: int, trade_offs: str) -> None:
+    graph = network(channels, kernel)
+    text = hookfile.format(emit(compiler.plan(graph, TARGET, heuristics=TRADE_OFFS[trade_offs])))
+    report = verify(graph, TARGET, text=text, sizes=SIZES)
+    assert report.status == "passed", [check.comparison for check in report.checks]
+
+
+@pytest.mark.usefixtures("real_libplacebo")
+@pytest.mark.parametrize("target", [TARGET, FP16], ids=["fp32", "fp16"])
+@pytest.mark.parametrize(("channels", "kernel", "trade_offs"), CASES[1:])
+def test_they_are_verified_in_libplacebo(channels: int, kernel: int, trade_offs: str, target: Target) -> None:
+    graph = network(channels, kernel)
+    text = hookfile.format(emit(compiler.plan(graph, target, heuristics=TRADE_OFFS[trade_offs])))
+    report = verify(graph, target, text=text, sizes=SIZES, runner="libplacebo")
+    assert report.status == "passed", [check.comparison for check in report.checks]
