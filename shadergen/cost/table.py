@@ -36,7 +36,8 @@ def _lines(report: GpuReport, passes: bool) -> Iterator[str]:
         yield f"{gpu.title}: {report.problem}"
         return
     rates = f"{gpu.units} units at {gpu.clock:g} GHz, {gpu.bandwidth:g} GB/s"
-    yield f"{gpu.title} ({rates}{', from memory' if gpu.remembered else ''}), {report.driver}"
+    name = f"{gpu.title} ({rates}{', from memory' if gpu.remembered else ''})"
+    yield f"{name}, {report.driver}" if report.driver else name
     yield _row("file", [name for name, _ in _COLUMNS])
     for file in report.files:
         yield from _file_lines(file, gpu, passes)
