@@ -26,6 +26,15 @@ python bench/optimisations.py --json "$out-optimisations.json"
 # Side by side with others, at the size people watch; the first file is what the ratios are to.
 shadergen bench --json "${others[@]}" shaders/*.glsl >"$out-bench.json" || true
 shadergen bench --passes "${others[@]}" shaders/*.glsl || true
+# What the GPU's compiler makes of them, to hold the estimate against the time.
+gpu=$(python -c '
+from shadergen.cost import gpus
+from shadergen.runtime import context
+found = gpus.of_renderer(context.describe(context.open_context()).renderer)
+print(found.name if found else "")')
+if [ -n "$gpu" ]; then
+    shadergen cost --json --gpu "$gpu" "${others[@]}" shaders/*.glsl >"$out-cost.json" || true
+fi
 for model in weights/*.npz; do
     shadergen build "$model" --compute --tune -o "$(mktemp -d)/" 2>&1 | sed "s|^|$model |"
 done | tee "$out-tune.txt"

@@ -438,6 +438,42 @@ def test_intel_cycles_of_eight_threads() -> None:
     assert [feature for feature in features if feature] == ["fetch", "store"]
 
 
+OLD_GEN = """\
+mov(8)          g12<1>UD        0x00000000UD                    { align1 1Q };
+LABEL1:
+mad(8)          g91<1>F         g4<8,8,1>F      g91<8,8,1>F     g5<8,8,1>F { align1 1Q compacted };
+sync nop(1)                     null<0,1,0>UB                   { align1 WE_all 1N I@2 };
+add(16)         g91<1>HF        g4<16,16,1>HF   g91<16,16,1>HF  { align1 1H };
+send(8)         g54UD           g105UD          nullUD          0x02420001                0x00000000
+                            sampler MsgDesc: ld_lz SIMD8 Surface = 1 Sampler = 0  mlen 1 { align1 1Q $0 };
+send(8)         nullUD          g103UD          g56UD           0x04035002                0x00000100
+                            dp data 1 MsgDesc: ( DC typed surface write, Surface = 2, SIMD8, Mask = 0x0) { align1 1Q };
+(+f0.0) if(8)   JIP:  LABEL3         UIP:  LABEL2                 { align1 1Q };
+mov(8)          g1<1>F          g2<8,8,1>F                      { align1 1Q };
+else(8)         JIP:  LABEL2         UIP:  LABEL2                 { align1 1Q };
+LABEL3:
+mov(8)          g1<1>F          g3<8,8,1>F                      { align1 1Q };
+LABEL2:
+endif(8)        JIP:  LABEL4                                      { align1 1Q };
+LABEL4:
+(-f0.0) while(8) JIP:  LABEL1                                   { align1 1Q };
+nop                                                             ;
+"""
+
+
+def test_intel_is_read_as_older_drivers_write_it() -> None:
+    arc = gpus.find("a770")
+    assert arc is not None
+    code = intel.parse(OLD_GEN)
+    (turn,) = code.regions
+    assert (turn.kind, [child.kind for child in turn.children]) == ("loop", ["arm", "arm"])
+    work = intel.work(code, [1.0] * len(code.blocks), arc, 8)
+    assert (work.texture, work.lds, work.valu) == (8 * 1, 8 * 2, 8 * 11)
+    features = [intel.feature(item) for item in code.instructions(turn.blocks)]
+    assert [feature for feature in features if feature] == ["fetch", "store"]
+    assert intel.code_bytes(OLD_GEN) == 12 * 16 - 8
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The whole way, with RADV on null hardware
 
@@ -564,6 +600,21 @@ def test_the_list_of_gpus_marks_what_is_from_memory() -> None:
 @pytest.mark.parametrize("name", ["RX 6900 XT", "rx6900xt", "navi21", "RX-6900-XT"])
 def test_a_gpu_has_several_names(name: str) -> None:
     assert gpus.find(name) is NAVI21
+
+
+@pytest.mark.parametrize(
+    ("renderer", "name"),
+    [
+        ("AMD Radeon RX 6900 XT (radeonsi, navi21, LLVM 15.0.6, DRM 3.49, 6.1.0)", "rx6900xt"),
+        ("NVIDIA GeForce RTX 3080/PCIe/SSE2", "rtx3080"),
+        ("NVIDIA GeForce RTX 3080 Ti/PCIe/SSE2", None),
+        ("Mesa Intel(R) Arc(tm) A770 Graphics (DG2)", "a770"),
+        ("llvmpipe (LLVM 15.0.6, 256 bits)", None),
+    ],
+)
+def test_a_gpu_is_known_by_what_its_driver_calls_it(renderer: str, name: str | None) -> None:
+    found = gpus.of_renderer(renderer)
+    assert (found.name if found else None) == name
 
 
 def test_names_of_gpus_and_chips_are_one_gpu_each() -> None:

@@ -167,7 +167,9 @@ class _Reader:
             definition = self.definitions.get(work.pop())
             if definition is None:
                 continue
-            if definition.op == f.LOAD and (name := self.module.names.get(definition.words[2])):
+            if definition.op == f.LOAD and (
+                name := self.module.names.get(f.base(definition.words[2], self.definitions))
+            ):
                 return name
             operands = [word for word in definition.words[2:] if word not in seen]
             seen.update(operands)
@@ -198,9 +200,8 @@ class _Reader:
         return SHARED_WRITE if op == f.STORE and self._is_shared(words[0]) else None
 
     def _is_shared(self, pointer: int) -> bool:
-        while (definition := self.definitions.get(pointer)) is not None and len(definition.words) > 2:
-            pointer = definition.words[2]
-        return self.module.variables.get(pointer, (0, 0))[1] == StorageClass.WORKGROUP
+        variable = f.base(pointer, self.definitions)
+        return self.module.variables.get(variable, (0, 0))[1] == StorageClass.WORKGROUP
 
 
 _FEATURES: Mapping[int, str] = {f.IMAGE_WRITE: STORE, f.CONTROL_BARRIER: BARRIER}

@@ -143,9 +143,18 @@ def _numbers(executable: Executable, gpu: Gpu) -> _Numbers:
             waves = number("subgroups per simd")
             return _Numbers(number("vgprs"), number("spilled vgprs"), waves, waves, size, number("latency"))
         case "nvidia":
-            waves = number("max warps/sm") // gpu.simds
+            registers = number("number of gprs")
+            waves = (number("max warps/sm") or _warps(registers, gpu)) // gpu.simds
             spills = number("spills to memory")
-            return _Numbers(number("number of gprs"), spills, waves, waves, size, number("static cycle count"))
+            return _Numbers(registers, spills, waves, waves, size, number("static cycle count"))
         case "intel":
-            live, spills = number("max live registers"), number("spills", "fills")
-            return _Numbers(live, spills, executable.subgroup, 8, size, number("cycles"))
+            text = next(iter(executable.texts.values()), "")
+            live, spills = number("max live registers"), number("spills", "spill count", "fills", "fill count")
+            cycles = number("cycles", "cycle count")
+            return _Numbers(live, spills, executable.subgroup, 8, size or intel.code_bytes(text), cycles)
+
+
+def _warps(registers: int, gpu: Gpu) -> int:
+    """Warps that an SM holds, by its 65536 registers, given out in eights ("CUDA C++ programming guide", table 27)."""
+    most = 32 if gpu.generation == 75 else 48
+    return min(most, 65536 // (32 * max(8, -(-registers // 8) * 8)))

@@ -150,12 +150,12 @@ class _Uses:
 
     def _note(self, instruction: Instruction, known: Mapping[int, Function]) -> None:
         if instruction.op == STORE:
-            self._stores.setdefault(_base(instruction.words[0], self.definitions), []).append(instruction)
+            self._stores.setdefault(base(instruction.words[0], self.definitions), []).append(instruction)
         elif instruction.op == FUNCTION_CALL and (called := known.get(instruction.words[2])):
             for parameter, argument in zip(called.parameters, instruction.words[3:], strict=True):
                 self._arguments.setdefault(parameter, []).append(argument)
                 # A parameter that is a pointer is written through, too: what reads its variable reads the parameter.
-                self._arguments.setdefault(_base(argument, self.definitions), []).append(parameter)
+                self._arguments.setdefault(base(argument, self.definitions), []).append(parameter)
 
     def of(self, id: int) -> Iterator[int]:
         yield from self._arguments.get(id, ())
@@ -179,7 +179,7 @@ def definitions(known: Mapping[int, Function]) -> dict[int, Instruction]:
     }
 
 
-def _base(pointer: int, definitions: Mapping[int, Instruction]) -> int:
+def base(pointer: int, definitions: Mapping[int, Instruction]) -> int:
     """The variable or parameter that a pointer leads into."""
     while (definition := definitions.get(pointer)) is not None and definition.op in (
         ACCESS_CHAIN,

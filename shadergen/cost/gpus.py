@@ -7,6 +7,7 @@ Xe-cores), the clock that the maker names for games, and the bandwidth of the me
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,6 +85,15 @@ def find(name: str) -> Gpu | None:
     plain = _plain(name)
     matches = (gpu for gpu in GPUS if plain in {_plain(gpu.name), _plain(gpu.title), *map(_plain, gpu.chips)})
     return next(matches, None)
+
+
+def of_renderer(renderer: str) -> Gpu | None:
+    """The GPU that a driver calls by a name such as `AMD Radeon RX 6900 XT (radeonsi, navi21, ...)`, if it is here."""
+    for gpu in GPUS:
+        title = re.escape(gpu.title.partition(" (")[0].removeprefix("Arc "))
+        if re.search(rf"\b{title}\b(?! (?:XTX?|GRE|Ti|SUPER|Laptop)\b)", renderer, re.IGNORECASE):
+            return gpu
+    return None
 
 
 def _plain(name: str) -> str:

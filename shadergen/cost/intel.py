@@ -6,33 +6,36 @@ A vector engine takes eight lanes of 32 bits a cycle, or sixteen of 16. Sixteen 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from shadergen.cost.code import Block, Code, Instruction, Work
 from shadergen.cost.gpus import Gpu
 
 TEXTS = ("GEN Assembly",)
 
-_LABEL = re.compile(r"(L\d+):")
+_LABEL = re.compile(r"(?:L|LABEL)(\d+):")
 _LINE = re.compile(r"^(?:\((?!\d)[^)]*\)|\s)\s*(\w[\w.]*)(?:\s|$)")
-_TARGETS = re.compile(r"\bL\d+\b")
+_OLD_LINE = re.compile(r"^(?:\([^)]*\)\s*)?(\w+)((?:\.\w+)*)\s*\((\d+)\)\s*(.*)")
+_TARGETS = re.compile(r"\b(?:L|LABEL)(\d+)\b")
 _JUMPS = frozenset({"if", "else", "endif", "while", "break", "cont", "halt", "jmpi", "do"})
+_TYPED_STORE = re.compile(r"\btyped(?:_| surface )write|store_typed|\bstore_quad")
+_UNITS = {"sampler": "smpl", "ugm": "ugm", "slm": "slm", "gateway": "gtwy", "dp": "hdc", "data": "hdc", "render": "rc"}
+"""What a message goes to: as older versions of Mesa call it, and as newer ones write it behind `send`."""
 
 
 def parse(text: str) -> Code:
-    """Read an assembly. Jumps name labels; `while` goes back to the first of its label."""
+    """Read an assembly, as Mesa 26 writes it or as older versions do. Jumps name labels."""
     names: list[str] = ["start"]
     bodies: list[list[Instruction]] = [[]]
-    for line in text.splitlines():
-        if label := _LABEL.match(line):
-            names.append(label[1])
+    for item in _lines(text):
+        if isinstance(item, str):
+            names.append(item)
             bodies.append([])
-        elif found := _LINE.match(line):
-            code = re.sub(r"^\((?!\d)[^)]*\)\s*", "", line.strip())
-            bodies[-1].append(Instruction(found[1], code if code.startswith(found[1]) else line.strip()))
-            if found[1].split(".")[0] in _JUMPS:
-                names.append(f"{names[-1].split('+')[0]}+{len(names)}")
-                bodies.append([])
+            continue
+        bodies[-1].append(item)
+        if item.op.split(".")[0] in _JUMPS:
+            names.append(f"{names[-1].split('+')[0]}+{len(names)}")
+            bodies.append([])
     index: dict[str, int] = {}
     for number, name in enumerate(names):
         index.setdefault(name, number)
@@ -42,6 +45,43 @@ def parse(text: str) -> Code:
             for number, (name, body) in enumerate(zip(names, bodies, strict=True))
         )
     )
+
+
+def _lines(text: str) -> Iterator[str | Instruction]:
+    """Labels, by their numbers, and instructions."""
+    if "{ align1" in text or "{ align16" in text:
+        yield from _old_lines(text)
+        return
+    for line in text.splitlines():
+        if label := _LABEL.match(line):
+            yield label[1]
+        elif found := _LINE.match(line):
+            code = re.sub(r"^\((?!\d)[^)]*\)\s*", "", line.strip())
+            yield Instruction(found[1], code if code.startswith(found[1]) else line.strip())
+
+
+def _old_lines(text: str) -> Iterator[str | Instruction]:
+    """The same as Mesa before 26 writes it: what a message is about stands in a line of its own."""
+    lines = re.sub(r"\n[ \t]+(?=\S)", " ", text).splitlines()
+    for line in lines:
+        if label := _LABEL.match(line):
+            yield label[1]
+        elif (found := _OLD_LINE.match(line)) and "{" in line:
+            op, flags, lanes, rest = found.groups()
+            unit = re.search(r"(\w+)(?: data \d| cache data)? MsgDesc", rest)
+            if op.startswith("send") and unit:
+                flags = f".{_UNITS.get(unit[1], unit[1])}"
+                op = "send"
+            half = re.sub(r"<[\d,;]*>HF\b", ":hf", rest)
+            yield Instruction(f"{op}{flags}", f"{op}{flags} ({lanes}) {half}")
+        elif line.startswith("sync"):
+            yield Instruction("sync", line)
+
+
+def code_bytes(text: str) -> int:
+    """How long the code is, where the driver does not say: 16 bytes an instruction, 8 of a compacted one."""
+    instructions = [item for item in _lines(text) if isinstance(item, Instruction)]
+    return sum(8 if "ompacted" in item.text else 16 for item in instructions)
 
 
 def _successors(body: Sequence[Instruction], number: int, index: dict[str, int], count: int) -> tuple[int, ...]:
@@ -95,4 +135,4 @@ def feature(instruction: Instruction) -> str | None:
         return "barrier" if "barrier" in message else None
     if op.startswith("send.slm"):
         return "shared write" if "store" in message else "shared read"
-    return "store" if op.startswith("send") and re.search(r"\btyped_write|store_typed", message) else None
+    return "store" if op.startswith("send") and _TYPED_STORE.search(message) else None
