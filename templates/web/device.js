@@ -162,9 +162,10 @@ export class Device {
   /** Wait until the GPU has done all that it was told; the page halts. */
   finish() {
     const { gl } = this;
+    // Some browsers take finish() for flush(); what is read must be there.
     gl.finish();
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
-    gl.getError();
   }
 }
 

@@ -254,6 +254,7 @@ export class Page {
 
   show(media) {
     this.media?.release();
+    this.device.trim();
     this.media = media;
     this.view.size = media.size;
     this.fit();
@@ -370,6 +371,7 @@ export class Page {
     $("divider").setAttribute("aria-valuenow", share);
     $("divider").setAttribute("aria-valuetext", `${share} percent from the left`);
     $("before").hidden = mode === "difference";
+    $("before").textContent = this.view.square ? "Original" : "Bicubic";
     const scale = this.media?.scale?.[0] ?? 1;
     $("zoom").textContent = `${Math.round((100 * zoom) / scale)} %`;
     $("zoom").title = "of the result's size";

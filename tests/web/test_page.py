@@ -265,6 +265,17 @@ def test_sizes_are_shown_and_passes_timed(browser: Browser) -> None:
     assert all(float(row[2]) >= 0 for row in rows)
 
 
+def test_a_draw_s_time_is_its_own(browser: Browser) -> None:
+    """A pass that does a hundred times as much as another takes most of the time, wherever it stands."""
+    heavy = "for (int n = 0; n < 3000; n++) sum += sin(HOOKED_tex(HOOKED_pos) + sum);"
+    heavy = f"//!HOOK MAIN\n//!BIND HOOKED\nvec4 hook() {{ vec4 sum = vec4(0.0); {heavy} return sum; }}\n"
+    text = heavy + INVERTED.partition("\n\n")[2]
+    give(browser, ("heavy.glsl", "", text.encode()))
+    browser.value("shadergen.page.timePasses()")
+    first, second = browser.value("[...passes.tBodies[0].rows].map(row => Number(row.cells[2].textContent))")
+    assert first > 5 * second
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Large pictures, and the GPU
 
