@@ -701,7 +701,7 @@ def test_a_driver_that_crashes_costs_its_pipeline_an_answer(tmp_path: Path) -> N
 
 def test_a_driver_that_does_not_come_up_is_one_line() -> None:
     with (
-        pytest.raises(NoDeviceError, match="did not start: the driver ended with 3"),
+        pytest.raises(NoDeviceError, match="it did not start: the driver ended with 3"),
         opened((Start(("sh", "-c", "exit 3", "--")),), 1),
     ):
         pass

@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shadergen.cost.drivers import Start
+from shadergen.cost.drivers import HOW, Start
 from shadergen.errors import NoDeviceError, one_line
 
 TIME_LIMIT = 600.0
 """How many seconds a pipeline may take: Intel's compiler needs minutes for the longest literal passes."""
 _START_LIMIT = 60.0
+_REMEDY = f"another version of Mesa may know the chip; {HOW}"
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,9 @@ class _Worker:
         try:
             first = json.loads(self._next(_START_LIMIT))
         except (_Lost, ValueError) as error:
-            raise NoDeviceError("the Vulkan driver", f"did not start: {error}") from None
+            raise NoDeviceError("the Vulkan driver", f"it did not start: {error}", _REMEDY) from None
         if "device" not in first:
-            raise NoDeviceError("the Vulkan driver", first.get("error", "said nothing"))
+            raise NoDeviceError("the Vulkan driver", one_line(first.get("error", "it said nothing")), _REMEDY)
         self.device = first["device"]
 
     def compile(self, pipeline: Pipeline, texts: Sequence[str]) -> Answer:

@@ -36,7 +36,8 @@ _ICDS: Mapping[Vendor, str] = {"amd": "radeon_icd", "nvidia": "nouveau_icd", "in
 _ICD_FOLDERS = ("/usr/local/share/vulkan/icd.d", "/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d")
 _QUIET = {"MESA_SHADER_CACHE_DISABLE": "true", "MESA_LOADER_DRIVER_OVERRIDE": "", "VK_LOADER_LAYERS_DISABLE": "~all~"}
 _HERE = Path("/")
-_HOW = "see docs/cost.md"
+HOW = "see docs/cost.md"
+"""Where it stands how to get drivers."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ def _icd(gpu: Gpu, root: Path) -> str:
             if "i686" not in path.name and "i386" not in path.name:
                 return f"{folder}/{path.name}"
     where = f"in {root}" if root != _HERE else "on this machine"
-    driver = {"amd": "RADV", "nvidia": "NVK (Mesa 24.1 or newer)", "intel": "ANV"}[gpu.vendor]
-    raise NoDeviceError(gpu.name, f"found no {driver} {where}, expected Mesa's Vulkan drivers", f"{_install()}; {_HOW}")
+    driver = {"amd": "RADV", "nvidia": "NVK", "intel": "ANV"}[gpu.vendor]
+    remedy = "it comes with Mesa 24.1 and newer" if gpu.vendor == "nvidia" else _install()
+    raise NoDeviceError(gpu.title, f"found no {driver} {where}, expected Mesa's Vulkan drivers", f"{remedy}; {HOW}")
 
 
 def _install() -> str:
@@ -113,7 +115,7 @@ def _shim(gpu: Gpu, root: Path) -> str | None:
         if (root / path.lstrip("/")).is_file():
             return path
     where = given or name
-    raise NoDeviceError(gpu.name, f"found no {where}, expected Mesa's no-op DRM shim", f"set {variable}; {_HOW}")
+    raise NoDeviceError(gpu.title, f"found no {where}, expected Mesa's no-op DRM shim", f"set {variable}; {HOW}")
 
 
 def _enter(root: Path) -> tuple[str, ...]:

@@ -155,6 +155,6 @@ def _numbers(executable: Executable, gpu: Gpu) -> _Numbers:
 
 
 def _warps(registers: int, gpu: Gpu) -> int:
-    """Warps that an SM holds, by its 65536 registers, given out in eights ("CUDA C++ programming guide", table 27)."""
+    """Warps that an SM holds, by its 65536 registers, given out in eights (CUDA programming guide, capabilities)."""
     most = 32 if gpu.generation == 75 else 48
     return min(most, 65536 // (32 * max(8, -(-registers // 8) * 8)))

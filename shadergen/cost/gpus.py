@@ -46,7 +46,8 @@ class Gpu:
     def code_bytes(self) -> int:
         """Bytes of the instruction cache that a unit reads from, 0 where the maker does not say.
 
-        AMD: 32 KiB, shared by two to four compute units ("RDNA" white paper, page 9; GCN alike).
+        AMD: 32 KiB, shared by two compute units of RDNA ("Introducing RDNA architecture", AMD's white paper) and by up
+        to four of GCN.
         """
         return 32 * 1024 if self.vendor == "amd" else 0
 
@@ -67,7 +68,6 @@ GPUS = (
     Gpu("vega64", "RX Vega 64", "amd", ("VEGA10",), 9, 64, 1.40, 484, remembered=True),
     Gpu("vega8", "Vega 8 (Ryzen 4700U)", "amd", ("RENOIR",), 9, 7, 1.60, 50, remembered=True),
     Gpu("rx480", "RX 480", "amd", ("POLARIS10",), 8, 36, 1.20, 256, remembered=True),
-    Gpu("rtx4090", "RTX 4090", "nvidia", ("192",), 89, 128, 2.52, 1008, remembered=True),
     Gpu("rtx3080", "RTX 3080", "nvidia", ("172",), 86, 68, 1.71, 760),
     Gpu("rtx3060", "RTX 3060", "nvidia", ("176",), 86, 28, 1.78, 360, remembered=True),
     Gpu("rtx2080ti", "RTX 2080 Ti", "nvidia", ("162",), 75, 68, 1.55, 616, remembered=True),

@@ -160,7 +160,7 @@ def on_gpu(
             answers = _answers(driver, pipelines, gpu, progress)
             device = driver.device
     except NoDeviceError as error:
-        return GpuReport(gpu, problem=str(error))
+        return GpuReport(gpu, problem=str(error) if error.where == gpu.title else f"{gpu.title}: {error}")
     files = [_file_report(item, answers, gpu) for item in prepared]
     first = next((file.milliseconds for file in files if file.milliseconds), None)
     return GpuReport(gpu, device, tuple(_with_ratio(file, first) for file in files))
@@ -268,6 +268,8 @@ def _pass_report(item: Prepared, program: _Program, answer: Answer, gpu: Gpu) ->
     if not answer.executables:
         return PassReport(desc, run.size, kind, None, answer.problem or "the driver said nothing")
     executable = answer.executables[-1]
+    if not executable.texts:
+        return PassReport(desc, run.size, kind, None, "the driver shows no code")
     loops, note = _loops(item, program, lanes(executable, gpu))
     cost = estimate(run, executable, gpu, loops, program.module.shared_bytes())
     return PassReport(desc, run.size, kind, cost, note=note)

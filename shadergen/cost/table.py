@@ -33,7 +33,7 @@ def format_gpus() -> str:
 def _lines(report: GpuReport, passes: bool) -> Iterator[str]:
     gpu = report.gpu
     if report.problem:
-        yield f"{gpu.title}: {report.problem}"
+        yield report.problem
         return
     rates = f"{gpu.units} units at {gpu.clock:g} GHz, {gpu.bandwidth:g} GB/s"
     name = f"{gpu.title} ({rates}{', from memory' if gpu.remembered else ''})"
