@@ -124,12 +124,14 @@ class _Layers:
         keys: dict[tuple[object, ...], int] = {}
         for number in live:
             channel = self.channels[number]
-            self._depth[number] = 1 + max((self._depth[source] for source in channel.sources), default=0)
+            opposite = self._negates(channel)
+            above = max((self._depth[source] for source in channel.sources), default=0)
+            self._depth[number] = above if opposite else above + 1
             parameters = () if channel.kind in ("prelu", "unshuffle") else channel.parameters
-            operands = tuple(layer_of[operand] for operand in channel.operands[:2])
+            operands = tuple(layer_of[self._without_sign(operand)] for operand in channel.operands[:2])
             sources = operands if channel.kind in ("mul", "div") else frozenset(operands)
             reads = frozenset((layer_of[tap.channel], tap.border) for tap, _ in channel.taps)
-            key = (self._depth[number], channel.kind, parameters, channel.grid, sources, reads, self._negates(channel))
+            key = (self._depth[number], channel.kind, parameters, channel.grid, sources, reads, opposite)
             layer_of[number] = keys.setdefault((*key, readers.get(number)), len(keys))
         return layer_of
 
@@ -141,8 +143,13 @@ class _Layers:
                 readers[source].add(layer_of[number])
         return {number: frozenset(readers[number]) for number in live}
 
+    def _without_sign(self, number: int) -> int:
+        """A channel, or the one that it is the opposite of: concatenated rectifiers (CReLU) are one layer."""
+        channel = self.channels[number]
+        return channel.taps[0][0].channel if self._negates(channel) else number
+
     def _negates(self, channel: Channel) -> bool:
-        """Whether a channel is another's opposite, as concatenated rectifiers have them."""
+        """Whether a channel is another's opposite."""
         return len(channel.taps) == 1 and not channel.bias and channel.taps[0][1] == -1.0 and _pointwise(channel)
 
     # Values ----------------------------------------------------------------------------------------------------------

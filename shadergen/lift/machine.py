@@ -143,11 +143,9 @@ class Invocation:
         self.module = around.module
         self.arena = around.arena
         self.written = written
-        self.values: list[Any] = [None] * self.module.bound
+        self.values: list[Any] = self.module.initial_values.copy()
         self.done = False
         self.outputs: dict[str, Pointer] = {}
-        for id, value in self.module.constants.items():
-            self.values[id] = value
         for id in self.module.variables:
             self.values[id] = self._variable(id, inputs, shared)
         entry = self.module.functions[self.module.entry]
@@ -159,7 +157,9 @@ class Invocation:
         name = self.module.names.get(id, "")
         match variable.storage:
             case Storage.WORKGROUP:
-                return Pointer(shared.setdefault(id, [self.module.zero(pointee)]))
+                if id not in shared:
+                    shared[id] = [self.module.zero(pointee)]
+                return Pointer(shared[id])
             case Storage.UNIFORM_CONSTANT:
                 return Pointer([name])
             case Storage.INPUT:

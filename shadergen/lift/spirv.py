@@ -80,6 +80,10 @@ class Module:
         self.functions: dict[int, Function] = {}
         self.entry = 0
         self._read(words)
+        self.initial_values: list[Any] = [None] * self.bound
+        """What every id stands for before anything is run: constants."""
+        for id, value in self.constants.items():
+            self.initial_values[id] = value
 
     @property
     def has_barriers(self) -> bool:
