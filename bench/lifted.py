@@ -10,9 +10,9 @@ Every file is lifted by `shadergen lift` in a process of its own. The verdicts:
 - failed: the process ended otherwise, or took too long.
 
 `seconds` are those that lifting and proving took of the processor. With --frames the network of a proven file is built
-anew (compute passes, weights in the code), and both play a picture of 256x192 pixels at 4 times its size. `ratio` is new
-over old, of the processor's time: for software OpenGL (llvmpipe) that is the work, however loaded the machine is. With
---json every verdict is written there at once, and a file that has one there is not judged again.
+anew (compute passes, weights in the code), and both play a picture of 256x192 pixels at 4 times its size: `ratio` is
+new over old, of the processor's time. For software OpenGL (llvmpipe) that is the work, however loaded the machine is.
+With --json every verdict is written there at once, and a file that has one there is not judged again.
 """
 
 from __future__ import annotations
@@ -131,9 +131,7 @@ def frame_milliseconds(path: Path) -> float:
     with open_context() as context, Runner(context, file, where=str(path)) as runner:
         for _ in range(FRAMES + 1):
             start = time.process_time()
-            result = runner.run(
-                frame, (4 * SIZE[0], 4 * SIZE[1]), stop_after="LUMA" if luma else "MAIN", only=(), timers=True
-            )
+            result = runner.run(frame, output, stop_after=stage, only=(), timers=True)
             times.append(time.process_time() - start)
         result.require_a_pass(str(path))
     return 1e3 * min(times[1:])  # the first one compiles

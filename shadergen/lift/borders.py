@@ -11,10 +11,11 @@ from shadergen.lift.compare import Comparison
 from shadergen.lift.hookpass import Evaluation, Size
 from shadergen.lift.periods import Cells
 
-Border = Literal["zero", "edge"]
-"""What stands for a pixel outside: zeros, or the nearest pixel. The names are those of a Conv's `pad_mode`."""
+Border = Literal["zero", "edge", "reflect"]
+"""What stands for a pixel outside: zeros, the nearest pixel, or that as far inside. The names are those of a Conv's
+`pad_mode`."""
 
-BORDERS: tuple[Border, ...] = ("edge", "zero")
+BORDERS: tuple[Border, ...] = ("edge", "zero", "reflect")
 
 Forms = Mapping[tuple[int, int, int], Scalar]
 """The forms of a cell by row, column and component, relative to the cell."""
@@ -64,10 +65,11 @@ def _placed(cells: Cells, rules: Mapping[int, Border], cell: Size) -> Callable[[
         width, height = cells.sources[number]
         _, component, x, y = texel_of(atom)
         column, row = x // width + cell[0], y // height + cell[1]
-        near_column = min(max(column, 0), columns - 1)
-        near_row = min(max(row, 0), rows - 1)
+        near_column, near_row = min(max(column, 0), columns - 1), min(max(row, 0), rows - 1)
         if rules[number] == "zero" and (column, row) != (near_column, near_row):
             return 0.0
+        if rules[number] == "reflect":
+            near_column, near_row = 2 * near_column - column, 2 * near_row - row
         x, y = near_column * width + x % width, near_row * height + y % height
         return Form({texel_atom(number, component, x, y): 1.0})
 

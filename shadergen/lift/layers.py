@@ -329,7 +329,7 @@ def _convolution(
     for (output, index, dy, dx), weight in weights.items():
         kernel[output, index, dy - top, dx - left] = weight
     pads = (-top, -left, bottom, right)
-    mode = "edge" if border == "edge" and any(pads) else "zero"
+    mode = border if any(pads) else "zero"
     return Conv(kernel.astype(np.float32), bias.astype(np.float32), pads, mode)  # type: ignore[arg-type]
 
 

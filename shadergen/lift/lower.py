@@ -118,7 +118,7 @@ class Lowering:
             rows.add(y // height)
             border.add(self.rules[texture])
         at = (min(columns) + max(columns)) // 2, (min(rows) + max(rows)) // 2
-        return *at, "zero" if "zero" in border else "edge"
+        return *at, next(rule for rule in ("zero", "reflect", "edge") if rule in border)
 
     def _activation(self, atom: Atom) -> Entry:
         match atom.name:

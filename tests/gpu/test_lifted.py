@@ -36,6 +36,16 @@ NETWORKS = {
         "vec4 hook() { float s = 0.1; for (int y = -1; y <= 1; y++) for (int x = -1; x <= 1; x++)\n"
         "    s += weigh(HOOKED_texOff(vec2(x, y)).x, 3 * y + x + 4); return vec4(max(s, 0.3 * s)); }\n"
     ),
+    "reflection": fragment(
+        "ivec2 n = ivec2(HOOKED_size), p = ivec2(HOOKED_pos * HOOKED_size); float s = 0.2;\n"
+        "    for (int i = -2; i <= 1; i++) { ivec2 q = abs(p + ivec2(i, 2 * i)); q = n - 1 - abs(n - 1 - q);\n"
+        "        s += 0.1 * float(i + 3) * texelFetch(HOOKED_raw, q, 0).x; } return vec4(s);"
+    ),
+    "concatenated rectifiers": fragment(
+        "vec4 a = HOOKED_texOff(vec2(1, 0)) - HOOKED_texOff(vec2(-1, 0));\n"
+        "    return 0.5 * max(a, 0.0) + 0.25 * max(-a, 0.0) + max(-HOOKED_texOff(0.0) + 0.5, 0.0);"
+    ),
+    "bytes": fragment("return 0.5 * unpackSnorm4x8(packSnorm4x8(HOOKED_texOff(1.0).xxxx)) + HOOKED_texOff(0.0);"),
     "products": fragment("float a = HOOKED_texOff(1.0).x, b = HOOKED_texOff(-1.0).x; return vec4(a * b + 0.5 * a);"),
     "colours": fragment("return vec4(mat3(0.5) * HOOKED_texOff(1.0).rgb + 0.1, 1.0);", hook="MAIN"),
     "shared memory": compute(
