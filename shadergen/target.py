@@ -89,6 +89,7 @@ def variants(plane: str) -> tuple[Target, ...]:
     """The files generated for a model of a plane: VARIANTS, but for chroma none in fp16.
 
     A chroma file stores the interpolated chroma as well, one more rounding to 16 bits. With fp16 arithmetic behind it
-    the mean error of C4F16_Chroma is 5.1e-4 on lavapipe, which cuts off instead of rounding: above `verify`'s bound.
+    the mean error of C4F16_Chroma is 5.1e-4 on lavapipe, which cuts off instead of rounding: an eighth of a step of
+    8-bit video.
     """
     return tuple(target for target in VARIANTS if plane != "chroma" or target.precision == "fp32")

@@ -82,7 +82,10 @@ def _print_check(check: Check) -> None:
     size = f"{check.size[0]}x{check.size[1]}"
     mark = "ok    " if check.passed else "FAILED"
     click.echo(f"  {mark} {check.runner:<10} {check.storage} {size:>9} {check.siting or '':<6} ", nl=False)
-    click.echo(check.problem or str(check.comparison))
+    bound = f" (at most {check.bound.max_abs:.2g}, {check.bound.mean_abs:.2g})"
+    click.echo(check.problem or f"{check.comparison}{bound}")
+    if check.failure:
+        click.echo(f"         {check.failure}")
     for layer in check.layers:
         click.echo(f"         {'departs' if layer.departs else 'equal  '} {layer.error:8.2e} {layer.texture}")
     if check.departing:

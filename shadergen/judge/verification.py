@@ -7,13 +7,11 @@ from typing import Any, Literal
 
 from shadergen.judge.stimuli import Size
 from shadergen.runtime.colour import SitingName
-from shadergen.runtime.compare import RGBA16F, RGBA32F, Bound, Comparison
+from shadergen.runtime.compare import Bound, Comparison
 from shadergen.runtime.program import Storage
 
 RunnerName = Literal["gl", "libplacebo"]
 Status = Literal["passed", "failed", "not verified"]
-
-BOUNDS: dict[Storage, Bound] = {"rgba32f": RGBA32F, "rgba16f": RGBA16F}
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,11 @@ class Check:
     @property
     def passed(self) -> bool:
         return not self.problem and self.bound.holds(self.comparison)
+
+    @property
+    def failure(self) -> str:
+        """Which difference is above its bound, and what that is; empty for a check that passed or has a problem."""
+        return "" if self.problem else self.bound.failure(self.comparison)
 
     @property
     def departing(self) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import get_args
 
+import moderngl
 import numpy as np
 
 from shadergen import compiler, hookfile
@@ -19,16 +21,17 @@ from shadergen.errors import NoDeviceError, ShadergenError
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph
 from shadergen.ir.ops import Array
+from shadergen.judge.rounding import Bounds, Rounding, bounds, probe, rounding_of
 from shadergen.judge.stimuli import SIZES, Size, Stimulus, stimuli
-from shadergen.judge.verification import BOUNDS, Check, Layer, RunnerName, Verification
+from shadergen.judge.verification import Check, Layer, RunnerName, Verification
 from shadergen.runtime import libplacebo
 from shadergen.runtime.colour import SITINGS, rgb_to_ycbcr
-from shadergen.runtime.compare import Bound, compare
+from shadergen.runtime.compare import RGBA32F, compare
 from shadergen.runtime.context import describe, open_context
 from shadergen.runtime.runner import Frame, Result, Runner, Storage
 from shadergen.schedule.hookpass import Schedule
 from shadergen.storage.layout import Texture
-from shadergen.target import Target
+from shadergen.target import Stage, Target
 
 
 def verify(
@@ -110,16 +113,25 @@ def _on_gl(
         if schedule.target.stage == "compute" and not device.has_compute:
             return device.renderer, "this OpenGL driver has no compute shaders (4.3)"
         file = hookfile.parse(text, where)
-        for storage in BOUNDS:
+        rounding = rounding_of(_probed(context, schedule.target.stage))
+        for storage in get_args(Storage):
             with Runner(context, file, storage=storage, where=where) as gl:
                 for frame in frames:
-                    collect(_check_gl(schedule, gl, storage, frame, layers))
+                    collect(_check_gl(schedule, gl, rounding if storage == "rgba16f" else None, frame, layers))
         return f"{device.renderer}, OpenGL {device.version}", ""
     finally:
         context.release()
 
 
-def _check_gl(schedule: Schedule, gl: Runner, storage: Storage, frame: Stimulus, layers: bool) -> Check:
+def _probed(context: moderngl.Context, stage: Stage) -> Array:
+    """The luma that the probe of rounding gives."""
+    grey = {"LUMA": np.full((1, 8, 8), 0.5, np.float32)}
+    with Runner(context, hookfile.parse(probe(stage)), storage="rgba16f") as gl:
+        return gl.run(Frame(grey, full_range=True), (8, 8), stop_after="LUMA").planes["LUMA"][:1]
+
+
+def _check_gl(schedule: Schedule, gl: Runner, rounding: Rounding | None, frame: Stimulus, layers: bool) -> Check:
+    """The picture of one frame; `rounding` is how the device stores 16-bit floats, None for 32-bit storage."""
     graph = schedule.graph
     plane = PLANES[graph.plane].hook
     siting = SITINGS[frame.siting] if frame.siting else (0.0, 0.0)
@@ -133,15 +145,17 @@ def _check_gl(schedule: Schedule, gl: Runner, storage: Storage, frame: Stimulus,
         keep=[texture.name for texture in textures],
     )
     actual = result.planes[plane]
-    bound = BOUNDS[storage]
+    allowed = bounds(schedule, frame, values, rounding, libplacebo=False) if rounding else None
     problem = _stayed_off(result)
     if not problem and actual.shape[1:] != expected.shape[1:]:
         problem = (
             f"found a result of {actual.shape[2]}x{actual.shape[1]}, expected {expected.shape[2]}x{expected.shape[1]}"
         )
     comparison = compare(expected if problem else actual[: len(expected)], expected)
-    compared = tuple(_layer(texture, result, values, bound) for texture in textures if texture.name in result.saved)
-    return Check(frame.size, "gl", storage, frame.siting, bound, comparison, problem, compared)
+    saved = [texture for texture in textures if texture.name in result.saved]
+    compared = tuple(_layer(texture, result, values, allowed) for texture in saved)
+    bound = allowed.picture if allowed else RGBA32F
+    return Check(frame.size, "gl", gl.storage, frame.siting, bound, comparison, problem, compared)
 
 
 def _stayed_off(result: Result) -> str:
@@ -149,14 +163,17 @@ def _stayed_off(result: Result) -> str:
     return f"pass {skipped[0].desc!r} did not run: {skipped[0].reason}" if skipped else ""
 
 
-def _layer(texture: Texture, result: Result, values: dict[str, Array], bound: Bound) -> Layer:
+def _layer(texture: Texture, result: Result, values: dict[str, Array], allowed: Bounds | None) -> Layer:
     expected = values[texture.value][4 * texture.first : 4 * (texture.first + texture.packs)]
     texels = result.saved[texture.name]
     area = (expected.shape[1], expected.shape[2])
     if texels.shape[1:] != texture.size(*area) or texture.beyond(texels, *area).any():
         return Layer(texture.name, float("inf"), True)
-    error = compare(texture.unpack(texels), expected).max_abs / max(1.0, float(np.abs(expected).max()))
-    return Layer(texture.name, error, error > bound.max_abs)
+    size = max(1.0, float(np.abs(expected).max()))
+    error = compare(texture.unpack(texels), expected).max_abs
+    return Layer(
+        texture.name, error / size, error > (allowed.textures[texture.name] if allowed else RGBA32F.max_abs * size)
+    )
 
 
 def _in_libplacebo(
@@ -166,20 +183,24 @@ def _in_libplacebo(
     reason = libplacebo.unavailable()
     if reason:
         return "", reason
+    grey = np.full((1, 16, 16), 0.5, np.float32)
+    probed = libplacebo.run(probe(schedule.target.stage), grey, np.full((2, 16, 16), 0.5, np.float32), (16, 16))[:1]
     for frame in frames:
-        collect(_check_libplacebo(schedule, text, where, frame))
+        collect(_check_libplacebo(schedule, text, where, frame, rounding_of(probed)))
     return "libplacebo through ffmpeg", ""
 
 
-def _check_libplacebo(schedule: Schedule, text: str, where: str, frame: Stimulus) -> Check:
+def _check_libplacebo(schedule: Schedule, text: str, where: str, frame: Stimulus, rounding: Rounding) -> Check:
     graph = schedule.graph
     width, height = frame.size
-    expected = reference.evaluate(graph, frame.image)[graph.output]
+    values = reference.evaluate(graph, frame.image)
+    bound = bounds(schedule, frame, values, rounding, libplacebo=True).picture
+    expected = values[graph.output]
     size = _output_size(schedule, frame)
     if graph.plane == "rgb":
-        ycbcr = rgb_to_ycbcr(frame.image)
+        ycbcr = rgb_to_ycbcr(frame.image, depth=16)
         luma, chroma = ycbcr[:1], ycbcr[1:]
-        expected = np.clip(rgb_to_ycbcr(expected), 0, 1)  # what the 16-bit planes that come back can hold
+        expected = np.clip(rgb_to_ycbcr(expected, depth=16), 0, 1)  # what the 16-bit planes that come back can hold
         wanted = slice(0, 3)
     else:
         luma = frame.planes["LUMA"]
@@ -187,7 +208,7 @@ def _check_libplacebo(schedule: Schedule, text: str, where: str, frame: Stimulus
         wanted = slice(1, 3) if graph.plane == "chroma" else slice(0, 1)
         expected = expected[:, : size[1], : size[0]]
     actual = libplacebo.run(text, luma, chroma, size, siting=frame.siting or "left", where=where)[wanted]
-    return Check(frame.size, "libplacebo", "rgba16f", frame.siting, BOUNDS["rgba16f"], compare(actual, expected))
+    return Check(frame.size, "libplacebo", "rgba16f", frame.siting, bound, compare(actual, expected))
 
 
 def _output_size(schedule: Schedule, frame: Stimulus) -> Size:

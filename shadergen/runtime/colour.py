@@ -50,9 +50,14 @@ def ycbcr_decoding(
     return rgb / (np.array([219, 224, 224]) * unit), np.array([-16, -128, -128]) * unit
 
 
-def rgb_to_ycbcr(rgb: npt.NDArray[np.floating[Any]], matrix: Matrix = "bt709", full_range: bool = True) -> Array:
-    """Convert RGB (3, h, w) in 0..1 to Y, Cb, Cr (3, h, w) in 0..1; limited range when not `full_range`."""
-    decode, offset = ycbcr_decoding(matrix, full_range)
+def rgb_to_ycbcr(
+    rgb: npt.NDArray[np.floating[Any]], matrix: Matrix = "bt709", full_range: bool = True, depth: int = 8
+) -> Array:
+    """Convert RGB (3, h, w) in 0..1 to Y, Cb, Cr (3, h, w) in 0..1; limited range when not `full_range`.
+
+    `depth` is that of the codes whose levels are meant, see `ycbcr_decoding`.
+    """
+    decode, offset = ycbcr_decoding(matrix, full_range, depth)
     mixed = np.tensordot(np.linalg.inv(decode), rgb.astype(np.float64), axes=1)
     return (mixed - offset[:, np.newaxis, np.newaxis]).astype(np.float32)
 

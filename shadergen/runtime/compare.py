@@ -36,37 +36,27 @@ class Comparison:
         )
 
 
-MEAN_TEXELS = 4096
-"""From how many texels on a mean says something.
-
-Mesa's llvmpipe stores 16-bit floats rounding towards zero, so every layer of a net is biased the same way, and a small
-picture is a few samples of that bias. Measured with rgba16f: C4F32_DS on a frame of 1x1, whose result is 2x2, is off by
-7.9e-4 on average and 8.7e-4 at most; on 17x13 by 3.6e-4 on average; from 250x187 on, all four ArtCNN models are off by
-1.8e-4 to 2.1e-4. The bound on the largest difference holds on every frame.
-"""
-
-
 @dataclass(frozen=True)
 class Bound:
     """The largest differences that still count as equal."""
 
     max_abs: float
     mean_abs: float
-    """The mean counts for pictures of MEAN_TEXELS and more."""
 
     def holds(self, comparison: Comparison) -> bool:
-        """Whether both distances are within the bound; the mean of a small picture does not count."""
-        mean_holds = comparison.texels < MEAN_TEXELS or comparison.mean_abs <= self.mean_abs
-        return comparison.max_abs <= self.max_abs and mean_holds
+        """Whether both distances are within the bound."""
+        return not self.failure(comparison)
+
+    def failure(self, comparison: Comparison) -> str:
+        """Which distance is above the bound, and what that is, as words; empty where both are within it."""
+        pairs = (("max", comparison.max_abs, self.max_abs), ("mean", comparison.mean_abs, self.mean_abs))
+        above = (f"{name} {found:.3g} is above {bound:.3g}" for name, found, bound in pairs if not found <= bound)
+        return ", ".join(above)
 
 
 RGBA32F = Bound(max_abs=1e-4, mean_abs=1e-4)
 """Is the arithmetic right? 32-bit float storage leaves only the order of additions, about 1e-6 for the nets here; a
-wrong weight, lane or border shows far above this."""
-
-RGBA16F = Bound(max_abs=4e-3, mean_abs=5e-4)
-"""What viewers get: every hook's output is stored as 16-bit float, a relative step of 2^-11 that the layers of a net
-accumulate. 4e-3 is one step of an 8-bit picture."""
+wrong weight, lane or border shows far above this. What 16-bit storage leaves is in `judge.rounding`."""
 
 
 def compare(actual: npt.NDArray[Any], expected: npt.NDArray[Any]) -> Comparison:

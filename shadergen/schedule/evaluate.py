@@ -33,12 +33,20 @@ from shadergen.storage.layout import channels_of
 Array = npt.NDArray[np.float32]
 
 
-def evaluate(planned: Schedule, image: Array) -> Array:
-    """The plane that the passes give for `image`, the graph's input: (channels, height, width) both."""
-    textures: dict[str, Array] = {}
+def evaluate(
+    planned: Schedule,
+    image: Array,
+    store: Callable[[Array], Array] = lambda values: values,
+    textures: dict[str, Array] | None = None,
+) -> Array:
+    """The plane that the passes give for `image`, the graph's input: (channels, height, width) both.
+
+    `store` says what becomes of values that are stored. `textures` gets every texture that a pass saves, by its name.
+    """
+    textures = {} if textures is None else textures
     plane: Array | None = None
     for scheduled in planned.passes:
-        value = _Pass(planned, scheduled, image, textures).run()
+        value = store(_Pass(planned, scheduled, image, textures).run())
         writes = scheduled.writes
         if writes is None:
             plane = value
