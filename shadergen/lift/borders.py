@@ -46,7 +46,7 @@ def _at_the_border(count: Size) -> list[Size]:
 
 def _holds(run: Evaluation, cells: Cells, forms: Forms, rules: Mapping[int, Border], cell: Size) -> bool:
     """Whether the forms at a cell are those of the rules."""
-    place = _placed(cells, rules, cell)
+    place = placed(cells, rules, cell)
     known: dict[int, Scalar] = {}
     comparison = Comparison(run.arena, cells.moves((0, 0)))
     for (row, column, component), form in forms.items():
@@ -56,7 +56,7 @@ def _holds(run: Evaluation, cells: Cells, forms: Forms, rules: Mapping[int, Bord
     return True
 
 
-def _placed(cells: Cells, rules: Mapping[int, Border], cell: Size) -> Callable[[int], Scalar]:
+def placed(cells: Cells, rules: Mapping[int, Border], cell: Size) -> Callable[[int], Scalar]:
     """What a texel that is relative to a cell is in the picture."""
     columns, rows = cells.count
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shadergen.lift.affine import INF, Arena, Atom, Form, LiftError, Scalar, negative, shift, texel_of, texture_of
@@ -11,6 +11,7 @@ from shadergen.lift.borders import Border, Forms, borders
 from shadergen.lift.channels import Channels, Entry, Grid, Table, Tables, Tap
 from shadergen.lift.hookpass import Evaluation
 from shadergen.lift.periods import Cells
+from shadergen.lift.rims import Correction, Corrections, rims
 
 _FUNCTIONS = ("tanh", "sqrt", "round")
 """What the graph calls by the same name."""
@@ -19,10 +20,16 @@ _FUNCTIONS = ("tanh", "sqrt", "round")
 def table_of(run: Evaluation, cells: Cells, components: int, channels: Channels, tables: Tables) -> Table:
     """What a region of a pass's result holds. Raises LiftError."""
     forms = relative_forms(run, cells, components)
-    rules = borders(run, cells, forms)
+    corrections: Corrections = {}
+    try:
+        rules = borders(run, cells, forms)
+    except LiftError:
+        corrections = rims(run, cells, forms)
+        rules = dict.fromkeys(cells.sources, "zero")
     grid = _grid(cells, tables)
     lowering = Lowering(run.arena, cells, rules, grid, channels, tables)
-    return Table(cells.period, grid, {place: lowering.entry(form) for place, form in forms.items()})
+    entries = {place: lowering.corrected(form, corrections.get(place, [])) for place, form in forms.items()}
+    return Table(cells.period, grid, entries)
 
 
 def relative_forms(run: Evaluation, cells: Cells, components: int) -> Forms:
@@ -73,6 +80,35 @@ class Lowering:
             return activation
         taps, bias = self._taps(form)
         return self.channels.linear(taps, bias, self.grid) if taps else bias
+
+    def corrected(self, form: Scalar, corrections: Sequence[Correction]) -> Entry:
+        """The channel of a form that has other sums near the border.
+
+        What is added there is a product with a mask, which is 1 in a row or column and 0 elsewhere.
+        """
+        if not corrections or type(form) is not Form:
+            return self.entry(form)
+        clip = self.arena.only(form, "clip")
+        if clip is not None and clip[1] == 1.0:
+            inner = self.tables.channel(self.corrected(clip[0].operands[0], corrections), self.grid)
+            return self.channels.of("clip", [inner], self.grid, clip[0].parameters)
+        taps, bias = self._taps(form)
+        for one in corrections:
+            mask = self._mask(one)
+            added = self._channel(one.form)
+            taps[Tap(self.channels.of("mul", [mask, added], self.grid))] = 1.0
+        return self.channels.linear(taps, bias, self.grid)
+
+    def _mask(self, where: Correction) -> int:
+        """A channel that is 1 where a correction counts, made of ones and the zeros around them."""
+        ones = self.tables.channel(1.0, self.grid)
+        masks = []
+        for index, dy, dx in ((where.row, 1, 0), (where.column, 0, 1)):
+            if index is not None:
+                near, far = (-index, -index - 1) if index >= 0 else (-index - 1, -index)
+                taps = {Tap(ones, dy * near, dx * near): 1.0, Tap(ones, dy * far, dx * far): -1.0}
+                masks.append(self.channels.linear(taps, 0.0, self.grid))
+        return masks[0] if len(masks) == 1 else self.channels.of("mul", masks, self.grid)
 
     def _channel(self, form: Scalar) -> int:
         return self.tables.channel(self.entry(form), self.grid)

@@ -51,10 +51,17 @@ def test_weights_in_bytes_are_those_but_for_half_a_unit(plane: Plane) -> None:
     assert nearest.max() <= np.abs(numbers).max() * 2**-22
 
 
-@pytest.mark.parametrize("plane", ["luma", "rgb"])
-def test_folded_weights_are_those_but_for_rounding(plane: Plane) -> None:
-    graph = c_model(plane, filters=12)
-    lifted = lift(built(graph, Target(stage="compute", without=frozenset({"compose"}))), "winograd.glsl").graph
+FOLDED = {
+    "winograd": Target(stage="compute", without=frozenset({"compose"})),
+    "composed": Target(stage="compute"),
+    "composed, fragment": Target(),
+}
+
+
+@pytest.mark.parametrize("variant", FOLDED)
+def test_folded_weights_are_those_but_for_rounding(variant: str) -> None:
+    graph = c_model(filters=8)
+    lifted = lift(built(graph, FOLDED[variant]), f"{variant}.glsl").graph
     picture = np.random.default_rng(0).random((graph.input_type.channels, 15, 11)).astype(np.float32)
     expected = reference.evaluate(graph, picture)[graph.output]
     actual = reference.evaluate(lifted, picture)[lifted.output]
