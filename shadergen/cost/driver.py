@@ -72,7 +72,7 @@ class _Worker:
     def open(self) -> None:
         """Start the process. Raises NoDeviceError where the driver does not come up."""
         source = Path(__file__).with_name("worker.py").read_text("utf-8")
-        command = [*self.start.prefix, "python3", "-c", source]
+        command = [*self.start.prefix, self.start.python, "-c", source]
         pipe = subprocess.PIPE
         try:
             self._process = subprocess.Popen(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,8 @@ class Start:
     """How to start a process whose Vulkan driver compiles for a GPU: the words in front of a command."""
 
     prefix: tuple[str, ...]
+    python: str = "python3"
+    """The interpreter: this one, or that of the other root."""
 
 
 def starts(gpu: Gpu, roots: Sequence[Path]) -> tuple[Start, ...]:
@@ -79,7 +82,8 @@ def _in_root(gpu: Gpu, root: Path) -> Iterator[Start]:
                 variables["INTEL_STUB_GPU_PLATFORM"] = chip
         if shim:
             variables["LD_PRELOAD"] = shim
-        yield Start((*enter, "env", *(f"{name}={value}" for name, value in variables.items())))
+        words = (*enter, "env", *(f"{name}={value}" for name, value in variables.items()))
+        yield Start(words) if enter else Start(words, sys.executable)
 
 
 def _icd(gpu: Gpu, root: Path) -> str:
