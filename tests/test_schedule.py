@@ -528,7 +528,7 @@ def test_vram_of_all_results() -> None:
 
 def tiles(planned: Schedule) -> list[str]:
     """Of each pass that has one: the value, the workgroup and the tile's size in pixels."""
-    found = [(tile.value, *tile.workgroup, *tile.size) for tile in planned.tiles()]
+    found = [(tile.value, *tile.area, *tile.size) for tile in planned.tiles()]
     return ["{} {}x{} {}x{}".format(*numbers) for numbers in found]
 
 

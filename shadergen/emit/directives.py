@@ -58,10 +58,9 @@ def describe(nodes: Sequence[Node]) -> str:
 
 
 def workgroup(schedule: Schedule, scheduled: ScheduledPass) -> Pair:
-    """Threads of a compute pass: what a tile or a plan wants, or else the target's."""
-    if scheduled.tile:
-        return scheduled.tile.workgroup
-    return scheduled.dispatch.workgroup or schedule.target.workgroup
+    """Threads of a compute pass: what a plan or a tile wants, or else the target's."""
+    own = scheduled.tile.area if scheduled.tile else schedule.target.workgroup
+    return scheduled.dispatch.workgroup or own
 
 
 def bound(schedule: Schedule, scheduled: ScheduledPass) -> tuple[str, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import prod
+
+from shadergen.emit.directives import workgroup
 from shadergen.forms.form import Filling, TileStore
 from shadergen.glsl.addressing import Addressing
 from shadergen.glsl.index import Index
@@ -19,7 +22,7 @@ def filling_of(
     tile, array = scheduled.tile, hook.tile
     assert tile, "the pass has a tile to fill"
     assert array, "and says where it is"
-    threads, own = tile.workgroup, scheduled.pixels
+    area, own = tile.area, scheduled.pixels
 
     def store(pixel: Pixel) -> TileStore:
         texels = []
@@ -35,8 +38,8 @@ def filling_of(
         texels=tile.texels,
         width=tile.size[0],
         margin=tile.margin,
-        moved=(threads[0] * own[0], threads[1] * own[1]),
-        threads=threads[0] * threads[1],
+        moved=(area[0] * own[0], area[1] * own[1]),
+        threads=prod(workgroup(schedule, scheduled)),
         blocks=tile.blocks,
         pixels=tile.source.pixels,
         steps=steps,

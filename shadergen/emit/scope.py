@@ -9,7 +9,7 @@ from typing import assert_never
 from shadergen.emit import plane
 from shadergen.emit.steps import conv, lanes, pointwise, read, rim, sample, shuffle
 from shadergen.emit.written import Written
-from shadergen.glsl.addressing import Addressing, Names, SharedTile
+from shadergen.glsl.addressing import Addressing, Names, SharedTile, divided_invocation
 from shadergen.glsl.pixels import Pixel, pixels
 from shadergen.glsl.sizes import Sizes
 from shadergen.schedule.hookpass import Schedule, ScheduledPass
@@ -36,7 +36,8 @@ def addressing(
 
     Both know the sizes of what the pass that is written binds.
     """
-    tile = computed.tile
+    tile, dispatch = computed.tile, computed.dispatch
+    side_by_side = divided_invocation(dispatch.area) if dispatch.area and dispatch.parts > 1 else Addressing.invocation
     return Addressing(
         functions=functions,
         names=functions.scope(),
@@ -51,6 +52,7 @@ def addressing(
         overhangs=computed.form.overhangs,
         begins_outside=fills,
         tile=SharedTile(tile.value, TILE, tile.size, tile.margin) if tile else None,
+        invocation=side_by_side,
         tables=schedule.target.tables or computed.form.tables,
     )
 

@@ -133,6 +133,8 @@ class Addressing:
     begins_outside: bool = False
     """Whether the first pixel may lie left of or above the image, as a pixel of a tile's margin does."""
     tile: SharedTile | None = None
+    invocation: tuple[str, str] = ("int(gl_LocalInvocationID.x)", "int(gl_LocalInvocationID.y)")
+    """The column and row of the invocation among those of its workgroup that lie side by side."""
     tables: TableFormat = "rgba32f"
     """The format of numbers that are read from a TEXTURE."""
 
@@ -219,14 +221,25 @@ class Addressing:
     def first_in_tile(self, tile: SharedTile, left: int, top: int) -> str:
         """The place in the tile of the texel `left` and `top` of the invocation's first pixel, in pack 0."""
         width, height = self.pixels[-1].x + 1, self.pixels[-1].y + 1
-        row = Index.of("int(gl_LocalInvocationID.y)").times(height * tile.size[0])
-        column = Index.of("int(gl_LocalInvocationID.x)").times(width)
+        row = Index.of(self.invocation[1]).times(height * tile.size[0])
+        column = Index.of(self.invocation[0]).times(width)
         return str(row.plus(column).plus(tile.number(0, tile.margin[1] - top, tile.margin[0] - left)))
+
+    def any_tile_texel(self, tile: SharedTile, first: str, pack: str, row: int, column: int) -> str:
+        """A texel of the tile, a vector of four lanes, of the pack whose number is in a variable."""
+        number = Index.of(first).plus(Index.of(pack).times(tile.number(1, 0, 0))).plus(tile.number(0, row, column))
+        return f"{tile.name}[{number}]"
 
     def tile_texel(self, tile: SharedTile, first: str, pack: int, row: int, column: int) -> str:
         """A texel of the tile from the one whose place is in the variable `first` on, as a vector of its live lanes."""
         number = Index.of(first).plus(tile.number(pack, row, column))
         return f"{tile.name}[{number}]{swizzle(self.lane_count(tile.value, pack))}"
+
+
+def divided_invocation(area: tuple[int, int]) -> tuple[str, str]:
+    """`Addressing.invocation` in a divided workgroup, where a variable numbers the invocations that lie side by side,
+    (width, height) of them."""
+    return f"(invocation % {area[0]})", f"(invocation / {area[0]})"
 
 
 def swizzle(lanes: int) -> str:

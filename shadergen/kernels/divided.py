@@ -29,14 +29,14 @@ from shadergen.kernels.axis import F23, combination, transformed
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Dispatch, Function, Limits, Needs, Resources, SharedArray, Task, Work
 from shadergen.kernels.uniforms import PartView, ProductsView, Uniforms, divisor, functions, part_view, products
-from shadergen.storage.layout import PACK, Layout
+from shadergen.storage.layout import PACK, Layout, Texture
 from shadergen.target import Weights
 
 WAVE = 64
 """Invocations in a part: a whole number of waves on every GPU whose waves have 64 lanes or fewer."""
 AREA = (8, 8)
 """How they lie in the picture."""
-LOCALS = ("edge", "corner", "first", "pack", "cell", "part", "weights", "texel")
+LOCALS = ("edge", "corner", "window", "first", "pack", "cell", "part", "weights", "texel")
 """What the template calls things within its block."""
 POSITIONS = 4
 """Rows, and columns, of a transformed tile."""
@@ -62,6 +62,8 @@ class DividedView:
     sum_type: str
     sums: tuple[Statement, ...]
     part: PartView | None
+    tile_first: str
+    """The place of the window's first texel where the pass has computed the source for itself; else empty."""
     edge: str
     corner: str
     cells: tuple[Statement, ...]
@@ -97,7 +99,7 @@ class DividedPlan:
 
     kernel: ClassVar[str] = "divided"
     template: ClassVar[str] = "divided.glsl.j2"
-    reads_tiles: ClassVar[bool] = False
+    reads_tiles: ClassVar[bool] = True
 
     @property
     def half_sums(self) -> bool:
@@ -190,8 +192,7 @@ class DividedPlan:
         local = at.names.block(*LOCALS)
         partial = self.types is FP16 and not self.half_sums
         into = {key: local.named(f"{name}_part") for key, name in own.items()} if partial else own
-        (every,) = at.packs(self.task.source.value, self.work.sources)
-        assert isinstance(every, EveryPack), "a source of one texture with several packs"
+        tile = at.shared(self.task.source.value)
         top, left = self.task.op.pads[:2]
         share = self.parts // self.together
         return DividedView(
@@ -200,16 +201,17 @@ class DividedPlan:
             sum_type=(FP16 if self.half_sums else FP32).vec(PACK),
             sums=tuple(self._begins(own, places)),
             part=part_view(self.parts, self.at_once, self.heuristics),
-            edge=at.sizes.of(self.task.source.value),
+            tile_first=at.first_in_tile(tile, left, top) if tile else "",
+            edge="" if tile else at.sizes.of(self.task.source.value),
             corner=f"pixel - ivec2({left}, {top})" if left or top else "pixel",
             cells=tuple(self._cells(local)),
             packs=self.task.source.type.packs,
             together=self.together,
             pack=f"first + part % {self.together}" if share > 1 else "first + part",
-            cell=at.cell(every.texture, "pack"),
+            cell="" if tile else at.cell(self._texture(at), "pack"),
             tile=self._tile(at),
             slot=f"(pack - first) * {POSITIONS**2 * WAVE} + invocation",
-            transforms=tuple(self._transform(every, rows, local, at) for rows in _shared_out(share)),
+            transforms=tuple(self._transform(rows, local, at) for rows in _shared_out(share)),
             partial=tuple(into.values()) if partial else (),
             slots=tuple(self._slot(number, into, local, at) for number in range(self.together)),
             settled=tuple((own[key], name) for key, name in into.items()) if partial else (),
@@ -240,14 +242,13 @@ class DividedPlan:
                 at = f"corner.{axis} + {number}" if number else f"corner.{axis}"
                 yield local.named(f"{axis}{number}"), f"int(min(uint({at}), edge.{axis}))"
 
-    def _transform(self, every: EveryPack, rows: range, local: Names, at: Addressing) -> TransformView:
+    def _transform(self, rows: range, local: Names, at: Addressing) -> TransformView:
         """Some rows of B^T d B: along y those rows, then along x all columns."""
         read = [y for y in range(POSITIONS) if any(F23.b_t[row][y] for row in rows)]
         texels = []
         for y in read:
             for x in range(POSITIONS):
-                texel = at.fetch_any(every.texture, local.named(f"x{x}"), local.named(f"y{y}"))
-                texels.append((local.named(f"s_{y}_{x}"), f"f16vec4({texel})" if self.types is FP16 else texel))
+                texels.append((local.named(f"s_{y}_{x}"), self._texel(x, y, local, at)))
         statements, stores = [], []
         for row in rows:
             columns = [local.named(f"h_{row}_{x}") for x in range(POSITIONS)]
@@ -259,6 +260,19 @@ class DividedPlan:
                 place = Index.of("texel").plus((row * POSITIONS + column) * WAVE)
                 stores.append((str(place), halves.written(value) if self.types is FP16 else value))
         return TransformView(tuple(texels), tuple(statements), tuple(stores))
+
+    def _texture(self, at: Addressing) -> Texture:
+        (every,) = at.packs(self.task.source.value, self.work.sources)
+        assert isinstance(every, EveryPack), "a source of one texture with several packs"
+        return every.texture
+
+    def _texel(self, x: int, y: int, local: Names, at: Addressing) -> str:
+        """A texel of the source's tile, from a texture or from what the pass has computed for itself."""
+        tile = at.shared(self.task.source.value)
+        if tile:
+            return at.any_tile_texel(tile, "window", "pack", y, x)
+        texel = at.fetch_any(self._texture(at), local.named(f"x{x}"), local.named(f"y{y}"))
+        return f"f16vec4({texel})" if self.types is FP16 else texel
 
     def _slot(self, number: int, sums: dict[tuple[int, int, int], str], local: Names, at: Addressing) -> ProductsView:
         """The products of a pack of the source between two barriers, position after position."""

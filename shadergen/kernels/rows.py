@@ -245,13 +245,6 @@ class RowsPlan:
         """The workgroup's first pixel."""
         return f"ivec2(gl_WorkGroupID.xy) * ivec2({self.area[0] * OUTPUTS}, {self.area[1]})"
 
-    @property
-    def _invocation(self) -> tuple[str, str]:
-        """Where the invocation is in the workgroup's area: column and row."""
-        if self.parts == 1:
-            return "int(gl_LocalInvocationID.x)", "int(gl_LocalInvocationID.y)"
-        return f"(invocation % {self.area[0]})", f"(invocation / {self.area[0]})"
-
     def _begins(self, sums: dict[tuple[int, int], str], places: tuple[Place, ...]) -> Iterator[Statement]:
         """The bias is in the sum that all results contain, see `divided`."""
         for (number, k), name in sums.items():
@@ -277,7 +270,7 @@ class RowsPlan:
         record = source.times(self.taps).plus(row)
         if self._part:
             record = Index.of("part").times(self.task.source.type.packs * self.taps).plus(record)
-        column, line = self._invocation
+        column, line = at.invocation
         in_tile = Index.of("slot").times(self.height) if self.together > 1 else Index()
         texel = in_tile.plus(Index.of(line)).plus(row).times(self.x.sums * self.area[0]).plus(Index.of(column))
         own = [[sums[pack, k] for pack in range(self.at_once)] for k in range(self.x.sums)]

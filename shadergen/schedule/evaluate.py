@@ -118,7 +118,7 @@ class _Pass:
 
     def _tile(self, tile: Tile) -> Array:
         """The value in shared memory. What the reader reads of it must be there for every pixel of a workgroup."""
-        own = [tile.workgroup[axis] * self.scheduled.pixels[axis] for axis in (0, 1)]
+        own = [tile.area[axis] * self.scheduled.pixels[axis] for axis in (0, 1)]
         for step in self.scheduled.steps:
             if isinstance(step, ConvStep) and step.source == tile.value:
                 op = step.plan.task.op

@@ -49,10 +49,13 @@ def _fused(planned: Schedule, source: ScheduledPass, reader: ScheduledPass, limi
     in_registers = all(isinstance(step, ConvStep | RimStep | PointwiseStep | LaneStep) for step in source.steps)
     if reader.tile or not plans or not in_registers or source.shuffle > 1 or source.part != (0, 1):
         return None
-    if source.any_pack or any(scheduled.dispatch.workgroup for scheduled in (source, reader)):
+    if source.any_pack or source.dispatch.workgroup:
         return None  # invocations that fill the tile are neither one of several packs nor of another workgroup
-    for workgroup in (planned.target.workgroup, *WORKGROUPS):
-        tile = _tile(planned, source, reader, plans, workgroup)
+    own = reader.dispatch.area
+    for area in (own,) if own else (planned.target.workgroup, *WORKGROUPS):
+        tile = _tile(planned, source, reader, plans, area)
+        if own and planned.target.precision == "fp16":
+            tile = replace(tile, texel_bytes=8)
         if tile.bytes + _shared_bytes(source, reader) <= limits.shared_bytes and _is_cheap(planned, tile, limits):
             fused = _with_tile(planned, reader, plans, tile)
             return fused if fused.textures_bound() <= limits.binds else None
@@ -88,17 +91,17 @@ def _plans(reader: ScheduledPass, value: str) -> list[Plan]:
     return plans
 
 
-def _tile(planned: Schedule, source: ScheduledPass, reader: ScheduledPass, plans: list[Plan], workgroup: Pair) -> Tile:
-    """What a workgroup of so many threads reads of the value, in whole blocks of the source's pixels."""
+def _tile(planned: Schedule, source: ScheduledPass, reader: ScheduledPass, plans: list[Plan], area: Pair) -> Tile:
+    """What a workgroup of so many invocations reads of the value, in whole blocks of the source's pixels."""
     left, top = (max(plan.task.op.pads[axis] for plan in plans) for axis in (1, 0))
     right, below = (
         max(plan.task.op.weight.shape[axis] - 1 - plan.task.op.pads[axis - 2] for plan in plans) for axis in (3, 2)
     )
-    own = [workgroup[axis] * reader.pixels[axis] for axis in (0, 1)]
+    own = [area[axis] * reader.pixels[axis] for axis in (0, 1)]
     wanted = (left + own[0] + right, top + own[1] + below)
     width, height = (-(-wanted[axis] // source.pixels[axis]) * source.pixels[axis] for axis in (0, 1))
     share = Fraction(width * height, own[0] * own[1])
-    return Tile(source, workgroup, (left, top), (width, height), planned.types[source.root].packs, share)
+    return Tile(source, area, (left, top), (width, height), planned.types[source.root].packs, share)
 
 
 def _is_cheap(planned: Schedule, tile: Tile, limits: Limits) -> bool:

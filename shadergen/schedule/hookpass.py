@@ -23,7 +23,7 @@ from shadergen.schedule.steps import (
     SpaceToDepthStep,
     Step,
 )
-from shadergen.storage.layout import PACK, Layout, Texture
+from shadergen.storage.layout import Layout, Texture
 from shadergen.target import Target
 
 INPUT_BINDS = 2
@@ -110,8 +110,8 @@ class Tile:
 
     source: ScheduledPass
     """The pass that would otherwise give the value: its steps fill the tile, a block of pixels at a time."""
-    workgroup: Pair
-    """Threads, (width, height), of the pass that has the tile."""
+    area: Pair
+    """Invocations of a workgroup, (width, height), that lie side by side in the pass that has the tile."""
     margin: Pair
     """Pixels in the tile left of and above the workgroup's first."""
     size: Pair
@@ -119,6 +119,9 @@ class Tile:
     packs: int
     share: Fraction
     """Pixels computed for each that the workgroup stands for: what the halo costs."""
+    texel_bytes: int = 16
+    """Those of a vec4 even where it is fp16: Direct3D 11 gives a half in shared memory the room of a float. 8 in files
+    that are for Vulkan alone."""
 
     @property
     def value(self) -> str:
@@ -135,8 +138,8 @@ class Tile:
 
     @property
     def bytes(self) -> int:
-        """Of shared memory, in fp32: Direct3D 11 gives a half in shared memory the room of a float."""
-        return self.texels * PACK * 4
+        """Of shared memory."""
+        return self.texels * self.texel_bytes
 
 
 @dataclass(frozen=True)
