@@ -130,7 +130,7 @@ class DividedPlan:
         sums = self.at_once * POSITIONS**2
         return Resources(
             sums=sums // 2 if self.half_sums else sums,
-            buffers=self._weights.banks + 1,
+            buffers=self._weights.buffers + 1,
             shared_bytes=self.together * POSITIONS**2 * WAVE * (8 if self.types is FP16 else 16),
             extensions=extensions,
         )
@@ -149,7 +149,7 @@ class DividedPlan:
         results, sources = matrices.shape[:2]
         grouped = matrices.reshape(results // self.at_once, self.at_once, sources, POSITIONS**2, PACK, PACK)
         records = grouped.transpose(0, 2, 3, 1, 4, 5).reshape(results // self.at_once * sources, -1, PACK)
-        return Uniforms(f"{self.task.label}_0w", records, self.types)
+        return Uniforms(f"{self.task.label}_0w", records, self.types, self.heuristics.looked_up)
 
     @cached_property
     def _bias(self) -> Uniforms:
@@ -319,7 +319,7 @@ class Divided:
         """A plan for the most packs between two barriers that the parts can share and shared memory holds."""
         op, layout, heuristics = task.op, task.source.layout, limits.heuristics
         suits = op.weight.shape[2:] == (3, 3) and op.plain and op.pad_mode == "zero"
-        if not (task.any_pack and suits and layout and limits.buffers):
+        if not (task.any_pack and suits and layout and limits.buffers and heuristics.packs_at_once):
             return
         sources, at_once = task.source.type.packs, divisor(len(task.packs), heuristics.packs_at_once)
         if layout.planar or sources < 2 or layout.packs_per_texture < sources:

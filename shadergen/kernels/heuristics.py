@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,17 @@ class Heuristics:
     """What reading a texel costs, in products of a vec4 with a matrix; only which of two plans is cheaper matters."""
 
     packs_at_once: int = 1
-    """Packs of the result that each part of a divided workgroup computes."""
+    """Packs of the result that each part of a divided workgroup computes; 0 where F(2x2,3x3) does not pay."""
     packs_together: int = 2
     """Packs of the source at most that the parts of a workgroup transform between two barriers."""
-    by_wave: bool = False
-    """Whether weights from buffers are in scalar registers where waves have 64 lanes, in vector registers elsewhere.
-    AMD's GPUs load 16 scalars at once, for all lanes; NVIDIA's, with waves of 32, move every scalar to a vector
-    register before they multiply with it. A layer of 32 to 32 channels takes 0.52 ms in scalars and 0.68 in vectors
-    on a RX 6900 XT, 2.4 and 0.64 on a RTX 3080."""
+    scalar_weights: Literal["", "waves of 64", "always"] = ""
+    """Where a compiler is told that a wave reads the same weights from buffers, and so has them in scalar registers.
+    AMD's GPUs, with waves of 64, load 16 scalars at once, for all lanes; NVIDIA's, with waves of 32, move every scalar
+    to a vector register before they multiply with it. A layer of 32 to 32 channels takes 0.52 ms in scalars and 0.68
+    in vectors on a RX 6900 XT, 2.4 and 0.64 on a RTX 3080. Intel's load scalars in blocks, vectors lane by lane."""
+    looked_up: bool = False
+    """Whether where weights begin in a buffer is itself read from a buffer. Intel's compiler then knows it to be the
+    same in a whole wave; what it computes from a loop's variables it loads lane by lane."""
     half_sums: bool = False
     """Whether Winograd's sums over a whole source are in fp16, where the products are."""
 

@@ -141,7 +141,7 @@ class RowsPlan:
     def resources(self) -> Resources:
         return Resources(
             sums=self.at_once * self.x.sums,
-            buffers=self._weights.banks + 1,
+            buffers=self._weights.buffers + 1,
             shared_bytes=self._texels * (8 if self.types is FP16 else 16),
             extensions=frozenset({FP16_EXTENSION} if self.types is FP16 else ()),
         )
@@ -160,7 +160,7 @@ class RowsPlan:
         matrices = matrices[list(self.task.packs)]
         grouped = matrices.reshape(self.parts, self.at_once, *matrices.shape[1:])  # part, pack, source, ky, k, lane, 4
         records = grouped.transpose(0, 2, 3, 4, 1, 5, 6).reshape(-1, self.x.sums * self.at_once * PACK, PACK)
-        return Uniforms(f"{self.task.label}_0w", records, self.types)
+        return Uniforms(f"{self.task.label}_0w", records, self.types, self.heuristics.looked_up)
 
     @cached_property
     def _bias(self) -> Uniforms:

@@ -35,6 +35,8 @@ class Uniforms:
     """(records, elements, 4)."""
     types: Types
     """What they are rounded to: FP32, or FP16, of which two elements are in a uvec4."""
+    looked_up: bool = False
+    """Whether where a record begins is read from a buffer, see `Heuristics.looked_up`."""
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -54,8 +56,13 @@ class Uniforms:
         return min(words, MAX_BYTES // (16 * records))
 
     @property
+    def buffers(self) -> int:
+        """How many buffers there are in all."""
+        return self.banks + self.looked_up
+
+    @property
     def banks(self) -> int:
-        """How many buffers there are."""
+        """Over how many buffers the elements are divided."""
         return -(-self._shape[1] // (self.stride * self._per_word))
 
     def blocks(self) -> tuple[UserBuffer, ...]:
@@ -65,10 +72,21 @@ class Uniforms:
         filled = np.zeros((records, self.banks * per_bank, PACK), np.float32)
         filled[:, :elements] = self.elements
         rounded = spelling.rounded(filled, self.types)
-        return tuple(
-            self._block(bank, rounded[:, bank * per_bank : (bank + 1) * per_bank].reshape(-1, PACK))
-            for bank in range(self.banks)
+        return (
+            tuple(
+                self._block(bank, rounded[:, bank * per_bank : (bank + 1) * per_bank].reshape(-1, PACK))
+                for bank in range(self.banks)
+            )
+            + self._offsets()
         )
+
+    def _offsets(self) -> tuple[UserBuffer, ...]:
+        if not self.looked_up:
+            return ()
+        offsets = np.zeros((max(2, len(self.elements)), PACK), "<i4")
+        offsets[: len(self.elements), 0] = np.arange(len(self.elements)) * self.stride
+        name = f"{self.name}_begin"
+        return (UserBuffer(f"{name}_buffer", (BufferVar("ivec4", name, len(offsets)),), offsets.tobytes()),)
 
     def _block(self, bank: int, elements: Array) -> UserBuffer:
         words = len(elements) // self._per_word
@@ -83,7 +101,7 @@ class Uniforms:
 
     def begin(self, record: Index) -> str:
         """Where a record begins, for `element`."""
-        return str(record.times(self.stride))
+        return f"{self.name}_begin[{record}].x" if self.looked_up else str(record.times(self.stride))
 
     def element(self, first: str, number: int) -> str:
         """An element, a vec4 or f16vec4, of the record that begins at the index in the variable `first`."""
@@ -135,8 +153,8 @@ class PartView:
     """The number of the invocation's part of a divided workgroup, for `buffered.glsl.j2`."""
 
     number: str
-    by_wave: bool
-    """Whether a compiler for waves of 64 lanes is told that it is the same in all of them, see `Heuristics.by_wave`."""
+    scalar: str
+    """Where a compiler is told that it is the same in a whole wave, see `Heuristics.scalar_weights`."""
 
 
 def part_view(parts: int, at_once: int, heuristics: Heuristics) -> PartView | None:
@@ -145,8 +163,9 @@ def part_view(parts: int, at_once: int, heuristics: Heuristics) -> PartView | No
     A whole workgroup has a part too where weights go by the wave: 0, which the compiler does not know to be so.
     """
     if parts == 1:
-        return PartView("pixel.x >> 28", True) if heuristics.by_wave else None
-    return PartView("result" if at_once == 1 else f"result / {at_once}", heuristics.by_wave)
+        by_wave = heuristics.scalar_weights == "waves of 64"
+        return PartView("pixel.x >> 28", heuristics.scalar_weights) if by_wave else None
+    return PartView("result" if at_once == 1 else f"result / {at_once}", heuristics.scalar_weights)
 
 
 def functions(types: Types) -> tuple[Function, ...]:

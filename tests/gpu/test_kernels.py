@@ -28,7 +28,10 @@ BLOCKS = ((2, 2), (4, 1), (2, 1), (1, 1))
 TRADE_OFFS = {
     "one pack a part": Heuristics(blocks=BLOCKS, packs_at_once=1, packs_together=4, loops_rows=False),
     "two packs a part": Heuristics(blocks=BLOCKS, packs_at_once=2, packs_together=1, rows_together=2),
-    "by wave": Heuristics(blocks=BLOCKS, by_wave=True, half_sums=True, rows_area=(4, 8)),
+    "by wave": Heuristics(blocks=BLOCKS, scalar_weights="waves of 64", half_sums=True, rows_area=(4, 8)),
+    "looked up": Heuristics(
+        blocks=BLOCKS, packs_at_once=0, scalar_weights="always", looked_up=True, rows_area=(4, 8), rows_together=8
+    ),
 }
 
 
@@ -79,7 +82,7 @@ def test_their_schedules_mean_the_graph(channels: int, kernel: int, heuristics: 
 
 
 # Their compilation is what takes time: each trade-off is tried with another network.
-CASES = [(8, 3, "one pack a part"), (12, 5, "two packs a part"), (16, 5, "by wave")]
+CASES = [(8, 3, "one pack a part"), (12, 5, "two packs a part"), (16, 5, "by wave"), (16, 3, "looked up")]
 
 
 @pytest.mark.usefixtures("gl")
