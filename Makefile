@@ -16,16 +16,11 @@ test:
 	$(VENV)/mypy --strict
 	$(VENV)/python -m pytest -n auto --dist worksteal
 
-# Every weight file as fragment, _CMP, _CMP_FP16 (but for chroma, see target.variants) and _CMP_INSTANT. tests/test_shaders.py fails when this would change anything.
+# Every weight file in the ways that target.variants says. tests/test_shaders.py fails when this would change anything.
 # Then the tables of figures in the pages, which tests/test_pages.py holds to it.
 shaders:
 	scripts/setup.sh demo
-	set -e; for model in $(WEIGHTS); do \
-		$(VENV)/shadergen build $$model --fragment -o shaders/; \
-		$(VENV)/shadergen build $$model --compute -o shaders/; \
-		case $$model in *_Chroma.npz) ;; *) $(VENV)/shadergen build $$model --compute --precision fp16 -o shaders/ ;; esac; \
-		$(VENV)/shadergen build $$model --compute --weights texture -o shaders/; \
-	done
+	$(VENV)/python scripts/shaders.py
 	$(VENV)/python scripts/figures.py
 
 # A static site of all models: a page each, one for any shader, and a front page.

@@ -14,6 +14,7 @@ from shadergen.ir.graph import Graph
 from shadergen.ir.ops import Conv, ConvTranspose
 from shadergen.kernels import KERNELS
 from shadergen.kernels.heuristics import Heuristics
+from shadergen.kernels.heuristics import heuristics as heuristics_of
 from shadergen.kernels.kernel import Kernel, Limits
 from shadergen.passes import Observer
 from shadergen.schedule.fusion import fuse
@@ -21,23 +22,22 @@ from shadergen.schedule.hookpass import Schedule
 from shadergen.schedule.schedule import schedule
 from shadergen.target import Target, Weights
 
-HEURISTICS = Heuristics()
-"""Those of the devices that were measured so far, see bench/log.md."""
-
 
 def plan(
     graph: Graph,
     target: Target,
     kernels: Sequence[Kernel] = KERNELS,
     *,
-    heuristics: Heuristics = HEURISTICS,
+    heuristics: Heuristics | None = None,
     observer: Observer | None = None,
 ) -> Schedule:
-    """The hook passes of `graph` for `target`, from some kernels and for some devices. Raises ModelError, TargetError.
+    """The hook passes of `graph` for `target`, from some kernels. Raises ModelError, TargetError.
 
+    `heuristics` None are those of the target's class of devices.
     `observer` sees the passes of every way that is tried: where one does not fit the target, they begin anew.
     """
     problem: TargetError | None = None
+    heuristics = heuristics or heuristics_of(target)
     for weights, without in _ways(graph, target, heuristics):
         try:
             optimised = passes.optimise(graph, without, observer=observer)
@@ -47,7 +47,8 @@ def plan(
         except TargetError as error:
             problem = problem or error
         else:
-            return fuse(planned, _limits(target, weights, heuristics)) if target.fuse else planned
+            fuses = target.fuse or heuristics.fuses
+            return fuse(planned, _limits(target, weights, heuristics)) if fuses else planned
     assert problem, "there is always a way to try"
     raise problem
 
@@ -73,13 +74,13 @@ def scheduled(
     target: Target,
     weights: Weights | None = None,
     kernels: Sequence[Kernel] = KERNELS,
-    heuristics: Heuristics = HEURISTICS,
+    heuristics: Heuristics | None = None,
 ) -> Schedule:
     """The hook passes of a graph as it is, of operators that passes compute, with the weights where `weights` says.
 
     Raises TargetError.
     """
-    weights = weights or target.weights
+    weights, heuristics = weights or target.weights, heuristics or heuristics_of(target)
     allowed = [kernel for kernel in kernels if kernel.weights == weights and kernel.name not in target.without]
     if target.kernel and target.kernel not in [kernel.name for kernel in allowed]:
         names = ", ".join(kernel.name for kernel in allowed)
@@ -98,7 +99,7 @@ def _limits(target: Target, weights: Weights, heuristics: Heuristics) -> Limits:
         workgroups=form.workgroups,
         shared_bytes=Limits.shared_bytes if form.workgroups else 0,
         blocks=((1, 1),) if "block" in target.without else form.blocks(heuristics),
-        buffers=target.max_binds if target.kernel else 0,
+        buffers=target.max_binds if target.kernel or target.buffers else 0,
         extensions=None if target.kernel else fp16,
         can_store=form.can_store,
         heuristics=heuristics,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from shadergen.errors import TargetError
@@ -10,6 +10,9 @@ from shadergen.errors import TargetError
 Stage = Literal["fragment", "compute"]
 Precision = Literal["fp32", "fp16"]
 Weights = Literal["code", "texture"]
+Device = Literal["unknown", "cpu", "amd-rdna2", "amd-rdna3", "nvidia", "intel"]
+"""Classes of devices, for which `kernels.heuristics` has numbers: `amd-rdna2` are Radeons up to the RX 6000 series and
+the Steam Deck, `amd-rdna3` those from the RX 7000 series on, `intel` Arc and Iris Xe."""
 TableFormat = Literal["rgba32f", "rgba8"]
 
 OPTIMISATIONS: dict[str, str] = {
@@ -46,6 +49,10 @@ class Target:
     kernel: str = ""
     """The kernel that computes each convolution it can, by its name (see `kernels`), and may have BUFFER blocks and
     extensions if it needs them; empty: the cheapest of those that need neither."""
+    device: Device = "unknown"
+    """What the file is to be fast on."""
+    buffers: bool = False
+    """Whether it may have BUFFER blocks: then it is faster on GPUs, and for gpu-next alone, since vo=gpu refuses it."""
     max_binds: int = 12
     """Textures per pass. Both players allow 16; libplacebo on Direct3D 11 runs out of slots at 14 (mpv #17968)."""
     max_packs_per_texture: int = 16
@@ -64,6 +71,8 @@ class Target:
             raise TargetError("--precision", "found fp16 with --fragment, expected --compute", "add --compute")
         if self.fuse and self.stage == "fragment":
             raise TargetError("--fuse", "found it with --fragment, expected --compute", "add --compute")
+        if self.buffers and self.stage == "fragment":
+            raise TargetError("--for", "found it with --fragment, expected --compute", "add --compute")
         if self.fuse and self.weights == "texture":
             # An invocation has eight pixels then, and the tile of 64 of them fits into no GPU's shared memory.
             raise TargetError("--fuse", "found it with --weights texture, expected --weights code")
@@ -76,20 +85,41 @@ class Target:
     @property
     def suffix(self) -> str:
         """What the file name gets after the model's name."""
+        if self.buffers:
+            return "_INTEL" if self.device == "intel" else "_NEXT"
         stage = {"fragment": "", "compute": "_CMP"}[self.stage]
         weights = {"code": "", "texture": "_INSTANT"}[self.weights]
         return stage + weights + {"fp32": "", "fp16": "_FP16"}[self.precision]
 
 
 VARIANTS = (Target(), Target("compute"), Target("compute", "fp16"), Target("compute", weights="texture"))
+"""The ways to write a model that any player with the stage takes."""
+
+NEXT = Target("compute", "fp16", device="amd-rdna3", buffers=True)
+"""For gpu-next on GPUs of AMD and NVIDIA: the file is the same for all of their classes of devices."""
+INTEL = Target("compute", device="intel", buffers=True)
+"""For gpu-next on Intel's."""
+SHIPPED = (*VARIANTS, NEXT, INTEL)
 """The ways a model is written as a file; see `variants` for which of them each model has."""
+DEVICES: dict[Device, Target] = {
+    "unknown": Target("compute"),
+    "cpu": Target("compute"),
+    "amd-rdna2": replace(NEXT, device="amd-rdna2"),
+    "amd-rdna3": NEXT,
+    "nvidia": replace(NEXT, device="nvidia"),
+    "intel": INTEL,
+}
+"""By class of devices, the fastest way there (docs/players.md)."""
 
 
 def variants(plane: str) -> tuple[Target, ...]:
-    """The files generated for a model of a plane: VARIANTS, but for chroma none in fp16.
+    """The files generated for a model of a plane: SHIPPED, but for chroma in fp32 alone.
 
     A chroma file stores the interpolated chroma as well, one more rounding to 16 bits. With fp16 arithmetic behind it
     the mean error of C4F16_Chroma is 5.1e-4 on lavapipe, which cuts off instead of rounding: an eighth of a step of
     8-bit video.
     """
-    return tuple(target for target in VARIANTS if plane != "chroma" or target.precision == "fp32")
+    if plane != "chroma":
+        return SHIPPED
+    fp32 = (replace(target, precision="fp32") if target.buffers else target for target in SHIPPED)
+    return tuple(target for target in fp32 if target.precision == "fp32")

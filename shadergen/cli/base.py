@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, get_args
 
 import click
 from click.core import ParameterSource
 
 from shadergen.errors import ShadergenError, TargetError
-from shadergen.target import OPTIMISATIONS, Precision, Stage, Target, Weights
+from shadergen.target import DEVICES, OPTIMISATIONS, Device, Precision, Stage, Target, Weights
 
 if TYPE_CHECKING:
     from shadergen.ir.graph import Graph, Plane
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 Load = Callable[[Path], "Graph"]
 """Reads a model, with the options that the user gave."""
+Choice = TypeVar("Choice")
 Advance = Callable[[str, float], None]
 """Told what is being done, and the share of all that is done."""
 
@@ -77,6 +79,17 @@ def target_options(command: Command, compute_if: str = "") -> Command:
         help="texture: a short shader that starts at once; code: the fastest one.",
     )
     @click.option(
+        "--for",
+        "device",
+        type=click.Choice(list(DEVICES)),
+        help="What is fastest on that class of GPUs, where nothing else is asked for (docs/players.md).",
+    )
+    @click.option(
+        "--buffers/--no-buffers",
+        default=None,
+        help="Weights in BUFFER blocks: faster, for gpu-next alone (default: where --for is for a GPU).",
+    )
+    @click.option(
         "--kernel",
         default=Target.kernel,
         metavar="NAME",
@@ -100,20 +113,41 @@ def target_options(command: Command, compute_if: str = "") -> Command:
         when: float,
         workgroup: tuple[int, int],
         weights: Weights,
+        device: Device | None,
+        buffers: bool | None,
         kernel: str,
         fuse: bool,
         without: tuple[str, ...],
         **options: Any,
     ) -> Any:
-        stage = stage or ("compute" if options.get(compute_if) else Target.stage)
+        base = replace(DEVICES[device] if device else Target(), when=when)
+        stage = stage or ("compute" if options.get(compute_if) or buffers else base.stage)
+        if stage == "fragment":
+            base = Target(when=when, device=base.device)
         try:
-            weights = _weights(kernel, weights) if kernel else weights
-            target = Target(stage, precision, when, workgroup, weights, frozenset(without), fuse, kernel)
+            weights = _weights(kernel, weights) if kernel else _given("weights", weights, base.weights)
+            target = replace(
+                base,
+                stage=stage,
+                precision=_given("precision", precision, base.precision),
+                workgroup=workgroup,
+                weights=weights,
+                without=frozenset(without),
+                fuse=fuse,
+                kernel=kernel,
+                buffers=base.buffers if buffers is None else buffers,
+            )
         except TargetError as error:
             raise click.UsageError(str(error)) from None
         return command(*arguments, target=target, **options)
 
     return wrapper
+
+
+def _given(name: str, value: Choice, otherwise: Choice) -> Choice:
+    """The value of an option if the command line has it, and what is used otherwise."""
+    given = click.get_current_context().get_parameter_source(name)
+    return otherwise if given is ParameterSource.DEFAULT else value
 
 
 def _weights(kernel: str, weights: Weights) -> Weights:
@@ -123,8 +157,7 @@ def _weights(kernel: str, weights: Weights) -> Weights:
     places = {known.name: known.weights for known in KERNELS}
     if kernel not in places:
         raise TargetError("--kernel", f"found {kernel!r}, expected one of {', '.join(sorted(places))}")
-    given = click.get_current_context().get_parameter_source("weights")
-    return places[kernel] if given is ParameterSource.DEFAULT else weights
+    return _given("weights", weights, places[kernel])
 
 
 def load_options(command: Command) -> Command:

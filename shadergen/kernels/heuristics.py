@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from shadergen.target import Device, Target
+
 
 @dataclass(frozen=True)
 class Heuristics:
@@ -67,7 +69,45 @@ class Heuristics:
     loops_rows: bool = True
     """Whether the kernel's rows are a loop, where they come from shared memory."""
 
+    fuses: bool = False
+    """Whether layers share a pass where that fits, as with `Target.fuse`."""
+
     def product_limit(self, pixels: tuple[int, int], packs: int) -> int:
         """Products that the code of a pass of more than one pixel may have, for so many packs of its widest result."""
         narrow = packs == 1 or pixels[0] * pixels[1] <= 2
         return self.max_products if narrow else int(self.max_products * self.wide_share)
+
+
+_WAVES = Heuristics(
+    wide_share=Fraction(0),
+    blocks=((2, 2), (4, 1), (2, 1), (1, 1)),
+    rows_area=(8, 8),
+    loops_rows=False,
+    scalar_weights="waves of 64",
+    half_sums=True,
+    fuses=True,
+    texel_price=Fraction(1, 2),
+)
+"""Of GPUs of AMD and NVIDIA, for weights in buffers: what is best on each of four is the same but for the weights'
+registers, which the size of a wave decides when the driver compiles."""
+
+BUFFERED: dict[Device, Heuristics] = {
+    "amd-rdna2": _WAVES,
+    "amd-rdna3": _WAVES,
+    "nvidia": _WAVES,
+    "intel": Heuristics(
+        wide_share=Fraction(0),
+        blocks=((4, 1), (2, 1), (1, 1)),
+        packs_at_once=0,
+        rows_area=(4, 8),
+        rows_together=8,
+        scalar_weights="always",
+        looked_up=True,
+    ),
+}
+"""By class of devices, where a file may have weights in buffers."""
+
+
+def heuristics(target: Target) -> Heuristics:
+    """The trade-offs for a target's class of devices."""
+    return BUFFERED.get(target.device, Heuristics()) if target.buffers else Heuristics()

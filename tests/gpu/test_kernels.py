@@ -18,7 +18,7 @@ from shadergen.lint import lint_text
 from shadergen.schedule.evaluate import evaluate
 from shadergen.schedule.hookpass import Schedule
 from shadergen.schedule.steps import ConvStep
-from shadergen.target import Target
+from shadergen.target import DEVICES, INTEL, NEXT, Device, Target
 from tests.nets import random_conv
 
 SIZES = ((1, 1), (17, 13), (70, 50))
@@ -33,6 +33,9 @@ TRADE_OFFS = {
         blocks=BLOCKS, packs_at_once=0, scalar_weights="always", looked_up=True, rows_area=(4, 8), rows_together=8
     ),
 }
+
+
+NEXT_DEVICES: tuple[Device, ...] = ("amd-rdna2", "amd-rdna3", "nvidia")
 
 
 def network(channels: int, kernel: int = 3) -> Graph:
@@ -69,6 +72,21 @@ def test_none_is_taken_unasked() -> None:
     assert not {"divided", "rows"} & set(kernels(compiler.plan(network(16), Target("compute"))).values())
 
 
+def test_gpus_of_amd_and_nvidia_have_one_file() -> None:
+    texts = {hookfile.format(compiler.compile(network(16, 5), DEVICES[device])) for device in NEXT_DEVICES}
+    assert len(texts) == 1
+    assert kernels(compiler.plan(network(16, 5), NEXT)) == {"a": "unrolled", "c": "divided", "e": "rows"}
+    assert kernels(compiler.plan(network(16, 5), INTEL)) == {"a": "unrolled", "c": "rows", "e": "rows"}
+
+
+def test_a_layer_that_a_divided_workgroup_reads_is_computed_by_it() -> None:
+    planned = compiler.plan(network(16, 5), NEXT)
+    assert [scheduled.root for scheduled in planned.passes] == ["d", "g"], "a and b are in shared memory"
+    image = np.random.default_rng(1).random((1, 7, 9), np.float32)
+    expected = reference.evaluate(network(16, 5), image)["g"]
+    np.testing.assert_allclose(evaluate(planned, image), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("channels", [8, 12, 16, 32])
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize("heuristics", TRADE_OFFS.values(), ids=TRADE_OFFS)
@@ -91,6 +109,13 @@ def test_they_are_verified(channels: int, kernel: int, trade_offs: str) -> None:
     graph = network(channels, kernel)
     text = hookfile.format(emit(compiler.plan(graph, TARGET, heuristics=TRADE_OFFS[trade_offs])))
     report = verify(graph, TARGET, text=text, sizes=SIZES)
+    assert report.status == "passed", [check.comparison for check in report.checks]
+
+
+@pytest.mark.usefixtures("real_libplacebo")
+@pytest.mark.parametrize("target", [NEXT, INTEL], ids=["next", "intel"])
+def test_the_files_of_devices_are_verified(target: Target) -> None:
+    report = verify(network(16, 5), target, sizes=SIZES, runner="libplacebo")
     assert report.status == "passed", [check.comparison for check in report.checks]
 
 

@@ -29,7 +29,7 @@ from shadergen.runtime.context import open_context
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.schedule.steps import ConvStep
 from shadergen.sources import load
-from shadergen.target import OPTIMISATIONS, VARIANTS, Target
+from shadergen.target import OPTIMISATIONS, VARIANTS, Target, variants
 from tests.nets import PLANES, c_model, packs_of_two_passes, random_conv
 from tests.random_graphs import random_graph
 
@@ -208,13 +208,14 @@ def test_a_wide_value_has_fewer_pixels_at_a_time(gl: moderngl.Context) -> None:
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("shaders/*.glsl")), ids=lambda path: path.stem)
 def test_the_committed_shaders(path: Path, request: pytest.FixtureRequest) -> None:
-    model = path.stem.partition("_CMP")[0]
-    (target,) = [target for target in VARIANTS if model + target.suffix == path.stem]
-    if target is COMPUTE_FP16:
+    model = re.sub(r"_(CMP|NEXT|INTEL).*", "", path.stem)
+    graph = load(ROOT / "weights" / f"{model}.npz")
+    (target,) = [target for target in variants(graph.plane) if model + target.suffix == path.stem]
+    if target.precision == "fp16":
         request.getfixturevalue("real_libplacebo")
     sizes = ((17, 13), (250, 187))
     text = path.read_text()
-    report = verify.verify(load(ROOT / "weights" / f"{model}.npz"), target, text=text, sizes=sizes)
+    report = verify.verify(graph, target, text=text, sizes=sizes)
     assert report.status == "passed", explain(report)
 
 
