@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from shadergen import compiler, hookfile, sources
 from shadergen.ir.graph import Graph, Plane
+from shadergen.sources.border import Border, bordered
 from shadergen.target import Target
 
 if TYPE_CHECKING:
@@ -24,13 +25,14 @@ Model = Graph | FilePath
 """A graph, or the path of a .npz or .onnx file."""
 
 
-def load(path: FilePath, plane: Plane | None = None) -> Graph:
+def load(path: FilePath, plane: Plane | None = None, pad: Border = "auto") -> Graph:
     """The network in a .npz or .onnx file.
 
     `plane` says what an ONNX model is for, which such files do not: None takes luma for one channel, rgb for three, and
-    chroma for three to two. Raises ModelError.
+    chroma for three to two. `pad` says how the picture is continued for a network without padding, whose result would
+    lack a border (`auto`: by its outermost pixels; `none`: not at all). Raises ModelError.
     """
-    return sources.load(Path(path), plane)
+    return bordered(sources.load(Path(path), plane), pad)
 
 
 def save(graph: Graph, path: FilePath) -> None:

@@ -18,6 +18,7 @@ from shadergen.target import DEVICES, OPTIMISATIONS, Device, Precision, Stage, T
 
 if TYPE_CHECKING:
     from shadergen.ir.graph import Graph, Plane
+    from shadergen.sources.border import Border
     from shadergen.sources.prescale import PrescaleFilter
 
 Command = Callable[..., Any]
@@ -182,11 +183,23 @@ def load_options(command: Command) -> Command:
         show_default=True,
         help="How.",
     )
+    @click.option(
+        "--pad",
+        type=click.Choice(["auto", "edge", "reflect", "none"]),
+        default="auto",
+        show_default=True,
+        help="How to continue the picture for a network without padding, whose result lacks a border (auto: edge).",
+    )
     @wraps(command)
     def wrapper(
-        *arguments: Any, plane: Plane | None, prescale: int, prescale_filter: PrescaleFilter, **options: Any
+        *arguments: Any,
+        plane: Plane | None,
+        prescale: int,
+        prescale_filter: PrescaleFilter,
+        pad: Border,
+        **options: Any,
     ) -> Any:
-        load = partial(load_model, plane=plane, factor=prescale, filter=prescale_filter)
+        load = partial(load_model, plane=plane, factor=prescale, filter=prescale_filter, pad=pad)
         return command(*arguments, load=load, **options)
 
     return wrapper
@@ -226,15 +239,22 @@ def fail(message: str) -> NoReturn:
     sys.exit(1)
 
 
-def load_model(path: Path, plane: Plane | None = None, factor: int = 1, filter: PrescaleFilter = "bicubic") -> Graph:
-    """The model of a file, behind an upscale of its input by `factor`; raises ModelError."""
+def load_model(
+    path: Path,
+    plane: Plane | None = None,
+    factor: int = 1,
+    filter: PrescaleFilter = "bicubic",
+    pad: Border = "auto",
+) -> Graph:
+    """The model of a file, behind an upscale of its input by `factor`, its border continued; raises ModelError."""
     from shadergen.sources import load
+    from shadergen.sources.border import bordered
     from shadergen.sources.prescale import prescaled
 
     if path.suffix.lower() != ".onnx":
-        return prescaled(load(path, plane), factor, filter)
+        return bordered(prescaled(load(path, plane), factor, filter), pad)
     with spinner(f"reading {path}"):
-        return prescaled(load(path, plane), factor, filter)
+        return bordered(prescaled(load(path, plane), factor, filter), pad)
 
 
 def read_text(file: Path) -> str:
