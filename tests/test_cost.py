@@ -27,6 +27,8 @@ from shadergen.errors import NoDeviceError
 from shadergen.hookfile import parse
 from shadergen.hookfile.traffic import Traffic
 from shadergen.lint.glslang import compile_pass, glslang_program
+from shadergen.sources import save
+from tests.nets import c_model
 
 ROOT = Path(__file__).parents[1]
 NAVI21 = gpus.find("NAVI21")
@@ -719,11 +721,16 @@ def test_json_and_dump(shader: Path, tmp_path: Path) -> None:
     assert "s_endpgm" in (tmp_path / "dump" / "rx6900xt" / "one.1.s").read_text()
 
 
-def test_a_model_is_built_first() -> None:
+def test_a_model_is_built_first(tmp_path: Path) -> None:
     report_of(compute("sum = vec4(1.0);"))
-    result = run("cost", "--gpu", "rx6900xt", ROOT / "weights" / "C4F16_Chroma.npz", "--size", "64x64", "--compute")
-    assert result.exit_code == 0, result.output
-    assert "C4F16_Chroma_CMP" in result.output
+    path = tmp_path / "tiny.npz"
+    save(c_model("luma", filters=4), path)
+    every = run("cost", "--gpu", "rx6900xt", path, "--size", "64x64")
+    assert every.exit_code == 0, every.output
+    names = [line.split()[0] for line in every.output.splitlines()[2:] if line]
+    assert names == ["C2F4", "C2F4_CMP", "C2F4_CMP_FP16", "C2F4_CMP_INSTANT"]
+    one = run("cost", "--gpu", "rx6900xt", path, "--size", "64x64", "--compute")
+    assert [line.split()[0] for line in one.output.splitlines()[2:] if line] == ["C2F4_CMP"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from shadergen.cli.base import (
     Dimensions,
@@ -32,7 +34,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("files", type=existing, nargs=-1, metavar="FILE_OR_MODEL...")
-@click.option("--gpu", "names", multiple=True, metavar="NAME", help="May be repeated; `list` prints the names.")
+@click.option(
+    "--gpu",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Default: rx7900xtx. May be repeated; `list` prints the names.",
+)
 @click.option("--size", type=Dimensions(), default="1920x1080", show_default=True, help="Frame size.")
 @click.option("--passes", "show_passes", is_flag=True, help="Lines for every pass, with its loops.")
 @click.option("--dump", type=click.Path(path_type=Path), help="Folder for each pass in the GPU's instructions.")
@@ -59,8 +67,8 @@ def cost(
 ) -> None:
     """Estimate what shaders cost on GPUs that are not here, by the GPUs' own compilers.
 
-    Any mpv shader will do; a model (.npz, .onnx) is built first. Nothing is timed: compare ratios, which are to the
-    first file. Exit code 1 when one cannot be judged.
+    Any mpv shader will do; a model (.npz, .onnx) is built first, in every way that `shaders/` has or as the options
+    say. Nothing is timed: compare ratios, which are to the first file. Exit code 1 when one cannot be judged.
     """
     from shadergen.cost import gpus, report, table
     from shadergen.cost.drivers import ROOT_VARIABLE
@@ -72,7 +80,8 @@ def cost(
         raise click.UsageError("Missing argument 'FILE_OR_MODEL...'.")
     wanted = [_gpu(name) for name in names or (gpus.DEFAULT,)]
     roots = roots or tuple(Path(folder) for folder in os.environ.get(ROOT_VARIABLE, "").split(os.pathsep) if folder)
-    entries = [_entry(file, load, target) for file in files]
+    chosen = _says_how_to_build()
+    entries = [entry for file in files for entry in _entries(file, load, target, chosen)]
     with spinner("compiling") as progress:
         prepared = report.prepare(entries, size, progress)
     if len(prepared) == 1 and prepared[0].problem:
@@ -103,18 +112,31 @@ def _gpu(name: str) -> Gpu:
     return found
 
 
-def _entry(file: Path, load: Load, target: Target) -> Entry:
-    """A shader's text or that of a model, or why there is none: the other files are judged all the same."""
+def _entries(file: Path, load: Load, target: Target, chosen: bool) -> Iterator[Entry]:
+    """A shader's text, or those of a model: as the options say, or every file that is generated of it.
+
+    What cannot be read or built has its reason instead: the other files are judged all the same.
+    """
     from shadergen import api
     from shadergen.cost.report import Entry
+    from shadergen.target import variants
 
     try:
         if is_shader(file):
-            return Entry(str(file), read_text(file))
+            yield Entry(str(file), read_text(file))
+            return
         graph = load(file)
-        return Entry(f"{graph.name}{target.suffix}", api.compile(graph, target))
+        for one in [target] if chosen else variants(graph.plane):
+            yield Entry(f"{graph.name}{one.suffix}", api.compile(graph, one))
     except ShadergenError as error:
-        return Entry(str(file), problem=str(error))
+        yield Entry(str(file), problem=str(error))
+
+
+def _says_how_to_build() -> bool:
+    """Whether the command line has an option that makes a target."""
+    context = click.get_current_context()
+    names = ("stage", "precision", "when", "workgroup", "weights", "kernel", "fuse", "without")
+    return any(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in names)
 
 
 def _dump(folder: Path, report: GpuReport) -> None:
