@@ -72,7 +72,7 @@ function control(param, changed) {
 
 /** The draws of a frame with their milliseconds, and the passes that did not run. */
 export function showPasses(body, prepared, times = []) {
-  const ms = value => (value === undefined ? "" : value.toFixed(2));
+  const ms = value => (value === undefined ? "" : Number.isFinite(value) ? value.toFixed(2) : "–");
   const rows = prepared.draws.map((draw, n) => [draw.name, draw.size.join("×"), ms(times[n])]);
   const off = prepared.plan.runs
     .filter(run => !run.ran)

@@ -110,25 +110,32 @@ class Prepared {
   }
 }
 
-/** How many milliseconds of the GPU some drawing takes; by the clock on the wall where the browser does not say. */
+/** How long the GPU may take for what is timed, in milliseconds. */
+const PATIENCE = 10000;
+
+/**
+ * How many milliseconds of the GPU some drawing takes; by the clock on the wall where the browser does not say.
+ * Infinity where it lasts too long, or the GPU did something else in between.
+ */
 export async function timed(device, draw) {
   const { gl, timer } = device;
-  const query = timer && !device.isSoftware ? gl.createQuery() : null,
-    start = performance.now();
-  if (query) gl.beginQuery(timer.TIME_ELAPSED_EXT, query);
-  else device.finish();
-  const begun = performance.now();
-  draw();
-  if (!query) {
+  if (!timer || device.isSoftware) {
     device.finish();
-    return performance.now() - begun;
+    const start = performance.now();
+    draw();
+    device.finish();
+    return performance.now() - start;
   }
+  const query = gl.createQuery(),
+    start = performance.now();
+  gl.beginQuery(timer.TIME_ELAPSED_EXT, query);
+  draw();
   gl.endQuery(timer.TIME_ELAPSED_EXT);
   gl.flush();
-  while (!gl.getQueryParameter(query, gl.QUERY_RESULT_AVAILABLE) && performance.now() - start < 2000)
-    await new Promise(done => setTimeout(done, 1));
-  const sound = gl.getQueryParameter(query, gl.QUERY_RESULT_AVAILABLE) && !gl.getParameter(timer.GPU_DISJOINT_EXT);
-  const ms = sound ? gl.getQueryParameter(query, gl.QUERY_RESULT) / 1e6 : performance.now() - start;
+  const there = () => gl.getQueryParameter(query, gl.QUERY_RESULT_AVAILABLE);
+  while (!there() && performance.now() - start < PATIENCE) await new Promise(done => setTimeout(done, 1));
+  const sound = there() && !gl.getParameter(timer.GPU_DISJOINT_EXT);
+  const ms = sound ? gl.getQueryParameter(query, gl.QUERY_RESULT) / 1e6 : Infinity;
   gl.deleteQuery(query);
   return ms;
 }

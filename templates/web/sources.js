@@ -1,7 +1,7 @@
 // Pictures and frames as textures.
 
-/** How a picture is decoded: its own numbers, without colour management. */
-export const OPTIONS = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
+/** How a picture is decoded: its own numbers, without colour management; what is transparent lies over black. */
+export const OPTIONS = { colorSpaceConversion: "none", premultiplyAlpha: "premultiply" };
 
 /** Decode a picture from a file. Throws an Error that says so in one line. */
 export async function decodePicture(blob, name = "the picture") {

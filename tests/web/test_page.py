@@ -403,3 +403,27 @@ def test_parameters_have_controls(browser: Browser) -> None:
         assert np.abs(shown(browser) - factor * sample_codes()).max() <= 1
     browser.value("shadergen.page.select(1); shadergen.page.task")
     assert browser.value("parameters.hidden") is True
+
+
+def test_two_fingers_zoom(browser: Browser) -> None:
+    browser.value("document.getElementById('fit').click()")
+    zoom = browser.value("shadergen.page.view.zoom")
+
+    def touch(type: str, *points: tuple[float, float]) -> None:
+        touches = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        browser.send("Input.dispatchTouchEvent", type=type, touchPoints=touches)
+
+    touch("touchStart", (200, 300))
+    touch("touchStart", (200, 300), (300, 300))
+    touch("touchMove", (200, 300), (400, 300))
+    touch("touchEnd")
+    assert browser.value("shadergen.page.view.zoom") == pytest.approx(2 * zoom, rel=0.02)
+
+
+def test_what_is_transparent_lies_over_black(browser: Browser) -> None:
+    give(browser, ("inverted.glsl", "", INVERTED.encode()))
+    codes = np.full((8, 8, 4), 200, np.uint8)
+    codes[:, :4, 3], codes[:, 4:, 3] = 255, 0
+    give(browser, ("alpha.png", "image/png", png(codes)))
+    assert shown(browser)[:, :4].min() == shown(browser)[:, :4].max() == 55
+    assert shown(browser)[:, 4:].min() == 255
