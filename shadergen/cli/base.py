@@ -251,10 +251,34 @@ def load_model(
     from shadergen.sources.border import bordered
     from shadergen.sources.prescale import prescaled
 
+    if is_shader(path):
+        return prescaled(_lifted(path, plane), factor, filter)
     if path.suffix.lower() != ".onnx":
         return bordered(prescaled(load(path, plane), factor, filter), pad)
     with spinner(f"reading {path}"):
         return bordered(prescaled(load(path, plane), factor, filter), pad)
+
+
+def _lifted(path: Path, plane: Plane | None) -> Graph:
+    """The network of a hook file, proven where there is OpenGL; raises ModelError, also for one that is not proven."""
+    from shadergen.errors import ModelError, NoDeviceError
+    from shadergen.judge.lifted import prove
+    from shadergen.lift import lift
+
+    text = read_text(path).removeprefix("\ufeff")
+    with spinner(f"lifting {path}") as update:
+        lifted = lift(text, str(path), progress=lambda report: update(str(report)))
+        if plane and lifted.graph.plane != plane:
+            raise ModelError(path, f"found a {lifted.graph.plane} model, expected {plane}", "leave --plane out")
+        update(f"proving {path}")
+        try:
+            proven = all(proof.holds for proof in prove(lifted, text, str(path)))
+        except NoDeviceError as error:
+            click.echo(f"shadergen: {path}: warning: lifted, but not proven: {error}", err=True)
+            return lifted.graph
+    if not proven:
+        raise ModelError(path, "found a network whose picture is another than the shader's, expected the same")
+    return lifted.graph
 
 
 def read_text(file: Path) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shadergen.cli.base import Dimensions, existing, fail, json_option, spinner
+from shadergen.cli.base import Dimensions, existing, fail, json_option, read_text, spinner
 
 if TYPE_CHECKING:
     from shadergen.judge.lifted import Proof
@@ -50,7 +50,6 @@ def lift(
     as_json: bool,
 ) -> None:
     """Recover the network of the hook file SHADER as a .npz or .onnx file, and prove it by running both."""
-    from shadergen.cli.base import read_text
     from shadergen.errors import NoDeviceError
     from shadergen.judge.lifted import SIZES, prove
     from shadergen.lift import lift as recover

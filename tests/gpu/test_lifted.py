@@ -123,3 +123,14 @@ def test_faster_keeps_hooks_conditions_and_header(tmp_path: Path, gl: object) ->
     assert {str(item.when) for item in written.passes} == {when[8:]}
     assert {item.hooks for item in written.passes} == {("LUMA",)}
     assert ("the original" in result.output) == (text == shader.read_text())
+
+
+def test_a_shader_is_a_model_only_if_it_is_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gl: object) -> None:
+    shader = tmp_path / "x.glsl"
+    shader.write_text(NETWORKS["offsets"])
+    assert run("convert", shader, tmp_path / "x.npz").exit_code == 0
+    monkeypatch.setattr("shadergen.judge.lifted.BOUND", 1e-12)
+    result = run("convert", shader, tmp_path / "y.npz")
+    assert result.exit_code == 1
+    assert "a network whose picture is another than the shader's" in result.output
+    assert not (tmp_path / "y.npz").exists()
