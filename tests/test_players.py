@@ -44,6 +44,13 @@ def test_install_says_what_to_write_and_does_it_once(tmp_path: Path) -> None:
     assert install(tmp_path, "C4F16").stderr.startswith("unchanged")
 
 
+def test_install_takes_the_file_for_a_class_of_gpus(tmp_path: Path) -> None:
+    result = install(tmp_path, "--for", "nvidia", "C4F32")
+    assert (tmp_path / "shaders/C4F32_NEXT.glsl").exists()
+    assert "vo=gpu-next\n" in result.stdout
+    assert "C4F16" in install(tmp_path, "--dry-run").stderr, "without a name it is C4F16 for this machine"
+
+
 def test_the_list_says_what_each_file_is_for() -> None:
     lines = CliRunner().invoke(main, ["install", "--list"]).output.splitlines()
     assert len(lines) == len(players.bundled())

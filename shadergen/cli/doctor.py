@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shadergen.cli.base import spinner
+from shadergen.cli.devices import recommended
 from shadergen.version import __version__
 
 if TYPE_CHECKING:
@@ -29,16 +30,19 @@ def doctor(bench: bool | None) -> None:
 
     Exit code 1 when nothing here can run a shader.
     """
-    from shadergen.runtime import libplacebo, players
+    from shadergen.runtime import gpus, libplacebo, players
     from shadergen.runtime.clock import is_software
 
     _line("shadergen", f"{__version__}, Python {sys.version.split()[0]} on {sys.platform}")
     device = _opengl()
-    vulkan = players.vulkan_devices()
+    vulkan = gpus.vulkan_gpus()
     if vulkan is None:
         _line("Vulkan", "unknown: no vulkaninfo to ask (vulkan-tools)")
     else:
-        _line("Vulkan", ", ".join(vulkan) or "no device; install your graphics card's driver, or mesa-vulkan-drivers")
+        names = ", ".join(gpu.name for gpu in vulkan)
+        _line("Vulkan", names or "no device; install your graphics card's driver, or mesa-vulkan-drivers")
+    suffix = recommended(vulkan, device.renderer if device else None)
+    _line("for this GPU", f"C4F16{suffix.suffix} or C4F32{suffix.suffix}: {suffix.reason}")
     mpv, ffmpeg = players.find_program("mpv"), players.find_program("ffmpeg")
     folder = players.mpv_folder(os.environ, Path.home())
     built = f", libplacebo {mpv.libplacebo}" if mpv and mpv.libplacebo else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -29,14 +28,19 @@ def bundled() -> dict[str, Path]:
     return {path.stem: path for path in sorted(shipped("shaders").glob("*.glsl"))}
 
 
-_VARIANTS = {"_DS": "also removes compression noise and sharpens", "_INSTANT": "starts at once"}
+_VARIANTS = {
+    "_DS": "also removes compression noise and sharpens",
+    "_INSTANT": "starts at once",
+    "_NEXT": "fastest on GPUs of AMD and NVIDIA, for vo=gpu-next",
+    "_INTEL": "fastest on Intel's GPUs, for vo=gpu-next",
+}
 
 
 def describe(path: Path) -> str:
     """What a bundled shader is for, from its header (`// NAME, a luma upscaler (2x): compute passes, ...`) and name."""
     with path.open(encoding="utf-8") as file:
         third = file.readlines(4096)[2]
-    said = third.removeprefix(f"// {path.stem.partition('_CMP')[0]}, a ").strip().rstrip(",")
+    said = third.removeprefix(f"// {re.split('_CMP|_NEXT|_INTEL', path.stem)[0]}, a ").strip().rstrip(",")
     return ", ".join([said, *(words for part, words in _VARIANTS.items() if part in path.stem)])
 
 
@@ -142,18 +146,3 @@ def find_program(name: str) -> Executable | None:
     version = re.search(rf"^{name}(?: version)? v?(\S+)", done.stdout, re.MULTILINE)
     libplacebo = re.search(r"^libplacebo version: (\S+)", done.stdout, re.MULTILINE)
     return Executable(path, version[1] if version else "of unknown version", libplacebo[1] if libplacebo else "")
-
-
-def vulkan_devices() -> list[str] | None:
-    """Names of the Vulkan devices, or None where there is no vulkaninfo to ask."""
-    path = shutil.which("vulkaninfo")
-    if path is None:
-        return None
-    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
-    try:
-        done = subprocess.run(
-            [path, "--summary"], capture_output=True, text=True, check=False, timeout=20, env=environment
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return re.findall(r"deviceName\s*=\s*(.+)", done.stdout)
