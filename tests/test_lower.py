@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shadergen import compiler
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph, Node, verify
-from shadergen.ir.ops import Add, Conv, ConvTranspose, GlobalAveragePool, Op, Pad, PadMode, Relu
+from shadergen.ir.ops import Add, Conv, ConvTranspose, GlobalAveragePool, Mul, Op, Pad, PadMode, Relu
 from shadergen.passes.lower import MAX_CHANNELS, MEAN_BLOCK, lower
+from shadergen.target import Target
 
 RNG = np.random.default_rng(0)
 
@@ -133,3 +135,19 @@ def test_names_that_are_taken() -> None:
 def test_what_hook_passes_compute_is_left_alone() -> None:
     graph = net(a=(Conv(weights(1, 1, 3, 3), np.zeros(1, np.float32), (1, 1, 1, 1)), "input"), b=(Relu(), "a"))
     assert [node.op for node in lower(graph).nodes][1] is graph.nodes[1].op
+
+
+@pytest.mark.parametrize("strides", [(2,), (2, 2), (2, 2, 2), (3, 2)])
+def test_the_mean_of_what_was_made_small_has_smaller_blocks(strides: tuple[int, ...]) -> None:
+    """Blocks of 32 of a quarter of the picture are a size that no graph may have (waifu2x cunet, Real-CUGAN up3x)."""
+    nodes: dict[str, tuple[Op, str]] = {"wide": (Conv(weights(4, 1, 1, 1), weights(4, 1)[:, 0]), "input")}
+    value = "wide"
+    for number, stride in enumerate(strides):
+        op = Conv(
+            weights(4, 4, stride, stride), weights(4, 1)[:, 0], (0, 0, stride - 1, stride - 1), strides=(stride,) * 2
+        )
+        nodes[f"small{number}"], value = (op, value), f"small{number}"
+    nodes |= {"mean": (GlobalAveragePool(), value), "scaled": (Mul(), "wide mean")}
+    graph = net(**nodes, last=(Conv(weights(1, 4, 1, 1), weights(1, 1)[:, 0]), "scaled"))
+    compiler.compile(graph, Target())
+    assert_same(graph, (1, 1), (70, 100))

@@ -9,13 +9,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import lcm
 
 import numpy as np
 
-from shadergen.ir.graph import Graph, Node
+from shadergen.ir.graph import Graph, Node, verify
 from shadergen.ir.merge import padded
 from shadergen.ir.names import Namer
 from shadergen.ir.ops import (
@@ -31,22 +31,26 @@ from shadergen.ir.ops import (
     Pad,
     Sides,
 )
+from shadergen.ir.ops.checks import MAX_SCALE
+from shadergen.ir.types import TensorType
 
 MAX_CHANNELS = 512
 """The most channels that a convolution reads: eight textures of 16 packs of four."""
 MEAN_BLOCK = 32
 """The side in pixels of the blocks whose means make the mean: of 3840x2160 pixels, 120x68 blocks are left for the one
-invocation that adds them up."""
+invocation that adds them up. Smaller for what has been made so small already that the number of blocks would no
+longer be a size that a graph may have."""
 
 
 def lower(graph: Graph) -> Graph:
     """The graph in operators that hook passes compute, of the same values; those that stay have their names."""
     names = Namer(graph.names)
-    nodes = [lowered for node in graph.nodes for lowered in _lowered(node, names)]
+    types = verify(graph) if any(isinstance(node.op, GlobalAveragePool) for node in graph.nodes) else {}
+    nodes = [lowered for node in graph.nodes for lowered in _lowered(node, names, types)]
     return _padded(replace(graph, nodes=tuple(nodes)))
 
 
-def _lowered(node: Node, names: Namer) -> Iterator[Node]:
+def _lowered(node: Node, names: Namer, types: Mapping[str, TensorType]) -> Iterator[Node]:
     """The nodes that stand for a node: the last has its name, the others have names like it."""
     match node.op:
         case Conv() as op:
@@ -56,12 +60,19 @@ def _lowered(node: Node, names: Namer) -> Iterator[Node]:
         case ConvTranspose() as op:
             yield from _transposed(node, op, names)
         case GlobalAveragePool():
-            means = names.fresh(f"{node.name}_blocks")
-            pads = (0, 0, MEAN_BLOCK - 1, MEAN_BLOCK - 1)
-            yield Node(means, AveragePool((MEAN_BLOCK,) * 2, (MEAN_BLOCK,) * 2, pads), node.inputs)
-            yield Node(node.name, MeanOfMeans(MEAN_BLOCK), (means, *node.inputs))
+            means, block = names.fresh(f"{node.name}_blocks"), _mean_block(types[node.inputs[0]])
+            yield Node(means, AveragePool((block,) * 2, (block,) * 2, (0, 0, block - 1, block - 1)), node.inputs)
+            yield Node(node.name, MeanOfMeans(block), (means, *node.inputs))
         case _:
             yield node
+
+
+def _mean_block(type: TensorType) -> int:
+    """The side of the blocks whose means make the mean of such a value: MEAN_BLOCK, or half of it, a quarter, ..."""
+    block = MEAN_BLOCK
+    while block > 1 and max((extent.scale / block).denominator for extent in type.area) > MAX_SCALE:
+        block //= 2
+    return block
 
 
 def _parts(node: Node, names: Namer) -> Iterator[Node]:
