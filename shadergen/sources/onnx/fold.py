@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from shadergen.ir.graph import Graph, Node
 from shadergen.ir.merge import padded
@@ -28,9 +29,36 @@ def fold(graph: Graph, spelled: bool = False) -> Graph:
     for _ in range(MAX_PASSES):
         smaller = _folded(graph, spelled)
         if len(smaller.nodes) == len(graph.nodes):
-            return smaller
+            return _reordered(smaller, spelled)
         graph = smaller
+    return _reordered(graph, spelled)
+
+
+def _reordered(graph: Graph, spelled: bool) -> Graph:
+    """The graph in which convolutions that alone read the channels of a SpaceToDepth in another order have weights in
+    that order: ONNX's SpaceToDepth has the place in the block before the channel. It gets the name of the order."""
+    for gather in graph.nodes:
+        before = next((node for node in graph.nodes if node.name == gather.inputs[0]), None)
+        if not (isinstance(gather.op, Gather) and before and isinstance(before.op, SpaceToDepth)):
+            continue
+        if spelled and not before.name.startswith(f"{gather.name}_"):
+            continue
+        uses = [node for node in graph.nodes if before.name in node.inputs]
+        readers = [node for node in graph.nodes if gather.name in node.inputs]
+        convs = all(isinstance(node.op, Conv) and node.op.group == 1 for node in readers)
+        if uses == [gather] and convs and graph.output not in (gather.name, before.name):
+            order = np.argsort(gather.op.indices)
+            changed = {node.name: replace(node, op=_of_channels(node.op, order)) for node in readers}
+            changed[before.name] = replace(before, name=gather.name)
+            kept = (changed.get(node.name, node) for node in graph.nodes if node is not gather)
+            return _reordered(replace(graph, nodes=tuple(kept)), spelled)
     return graph
+
+
+def _of_channels(op: Op, order: npt.NDArray[np.int64]) -> Op:
+    """The convolution of the same channels in another order."""
+    assert isinstance(op, Conv)
+    return replace(op, weight=op.weight[:, order])
 
 
 def _folded(graph: Graph, spelled: bool) -> Graph:
