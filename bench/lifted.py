@@ -12,8 +12,8 @@ Every file is lifted by `shadergen lift` in a process of its own. The verdicts:
 `seconds` are those that lifting and proving took of the processor. With --frames the network of a proven file is built
 anew (compute passes, weights in the code), and both play a picture of 256x192 pixels at 4 times its size: `ratio` is
 new over old, of the processor's time. For software OpenGL (llvmpipe) that is the work, however loaded the machine is.
-With --json every verdict is written there at once, and a file that has one there is not judged again; --table prints all
-of them as docs/lift.md has them.
+With --json every verdict is written there at once, and a file that has one there is not judged again; --table prints
+all of them as docs/lift.md has them.
 """
 
 from __future__ import annotations
@@ -72,17 +72,17 @@ def main() -> int:
         if options.json:
             write_whole(options.json, json.dumps(known, indent=1).encode())
     print(dict(Counter(verdict["verdict"] for verdict in known.values())))
-    for path, verdict in known.items() if options.table else ():
-        print(row(path, verdict))
+    for name, verdict in known.items() if options.table else ():
+        print(row(Path(name), verdict))
     return 0
 
 
-def row(path: str, verdict: dict[str, Any]) -> str:
+def row(path: Path, verdict: dict[str, Any]) -> str:
     """A proven file's line in the table of docs/lift.md; another's reason."""
     if verdict["verdict"] != "proven":
-        return f"| {Path(path).stem} | {verdict['verdict']}: {verdict.get('line', '')} | | |"
+        return f"| {path.stem} | {verdict['verdict']}: {verdict.get('line', '')} | | |"
     ratio = f"{verdict['ratio']:.2f}" if "ratio" in verdict else ""
-    return f"| {Path(path).stem} | {verdict['worst']:.0e} | {verdict['seconds']:.0f} | {ratio} |"
+    return f"| {path.stem} | {verdict['worst']:.0e} | {verdict['seconds']:.0f} | {ratio} |"
 
 
 def files(paths: Sequence[Path]) -> Iterator[Path]:
