@@ -28,6 +28,7 @@ from shadergen.hookfile import parse
 from shadergen.hookfile.traffic import Traffic
 from shadergen.lint.glslang import compile_pass, glslang_program
 from shadergen.sources import save
+from shadergen.target import variants
 from tests.nets import c_model
 
 ROOT = Path(__file__).parents[1]
@@ -307,6 +308,17 @@ def test_many_branches_are_aligned_in_time() -> None:
     code = Code((*blocks, block("tail", ""), block("end", "")))
     sources = tuple(arm("x", 1, "fetch") for _ in range(400))
     assert set(runs(code, *sources)) == {1.0}
+
+
+def test_the_copies_of_an_unrolled_loop_are_aligned_in_time() -> None:
+    blocks = [
+        block(f"b{n}", "image_load" if n % 2 else "", n + 1, *([n + 2] if n % 2 == 0 else [])) for n in range(256)
+    ]
+    code = Code((*blocks, block("tail", ""), block("end", "")))
+    inner = tuple(arm("x", 16, "fetch") for _ in range(4))
+    found = runs(code, loop("outer", 32, "fetch", *inner))
+    assert found[:4] == [1, 0.5, 1, 0.5]
+    assert found[255] == 0.5
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -728,7 +740,7 @@ def test_a_model_is_built_first(tmp_path: Path) -> None:
     every = run("cost", "--gpu", "rx6900xt", path, "--size", "64x64")
     assert every.exit_code == 0, every.output
     names = [line.split()[0] for line in every.output.splitlines()[2:] if line]
-    assert names == ["C2F4", "C2F4_CMP", "C2F4_CMP_FP16", "C2F4_CMP_INSTANT"]
+    assert names == [f"C2F4{target.suffix}" for target in variants("luma")]
     one = run("cost", "--gpu", "rx6900xt", path, "--size", "64x64", "--compute")
     assert [line.split()[0] for line in one.output.splitlines()[2:] if line] == ["C2F4_CMP"]
 

@@ -24,7 +24,7 @@ Content = tuple[tuple[str, int], ...]
 FeatureOf = Callable[[Instruction], str | None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """A construct of the shader, where it is called."""
 
@@ -48,13 +48,17 @@ class Source:
         return self.count / self.entered if self.entered else 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Coded:
     """A construct of the code."""
 
     region: Region
     content: Content
     children: tuple[Coded, ...]
+
+    @property
+    def kind(self) -> Kind:
+        return self.region.kind
 
 
 def coded(code: Code, feature: FeatureOf) -> tuple[Coded, ...]:

@@ -9,9 +9,10 @@ a partner is the compiler's own, and runs as often as what is around it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from shadergen.cost.code import Code, Region
 from shadergen.cost.constructs import Coded, Content, FeatureOf, Source, coded
@@ -68,72 +69,138 @@ _GONE_ANYWAY = -12.0
 """Scores of a construct of the shader without a partner, and of a loop that says it is to stay."""
 _EQUAL, _SIMILAR, _MISSING = 1.0, 0.5, -3.0
 """Scores of a pair for each kind of content: as much of it, of both some, or of one none."""
-_MOST = 60_000
-"""Pairs of constructs that are tried at most; branches are left out where there are more."""
+_MOST = 100_000
+"""Pairs of places in the two forests that are looked at before something is left out."""
 
 Pairs = Mapping[Region, tuple[Source, int]]
 """By a construct of the code: the shader's, and how many copies there are of it."""
-_Sources = tuple[tuple[Source, int], ...]
-"""Each with how many copies of it the unrolled loops around it have made."""
-_Found = tuple[float, tuple[tuple[Region, Source, int], ...]]
-"""The best score, and the pairs that give it."""
 
 
 def _align(sources: Sequence[Source], forest: Sequence[Coded]) -> Pairs:
-    items, trees = tuple((source, 1) for source in sources), tuple(forest)
-    if _size(sources) * _size(forest) > _MOST:
-        items = tuple((source, copies) for source, copies in _loops_only(items))
-        trees = tuple(_loops_of(trees))
-    _, pairs = _aligner()(items, trees)
-    return {region: (source, copies) for region, source, copies in pairs}
+    """The best pairs. Where the forests are too large, branches that contain nothing are left out, then all."""
+    for simpler in (lambda item: True, _has_content, lambda item: item.kind == "loop"):
+        try:
+            return _Aligner().pairs(tuple(_kept(sources, simpler)), tuple(_kept(forest, simpler)))
+        except _TooManyError:
+            pass
+    return {}
 
 
-def _size(forest: Sequence[Source] | Sequence[Coded]) -> int:
-    return sum(1 + _size(item.children) for item in forest)
+def _has_content(item: Source | Coded) -> bool:
+    return item.kind == "loop" or bool(item.content) or any(map(_has_content, item.children))
 
 
-def _loops_only(sources: _Sources) -> Iterator[tuple[Source, int]]:
-    for source, copies in sources:
-        inner = tuple(child for child, _ in _loops_only(tuple((child, 1) for child in source.children)))
-        if source.kind == "loop":
-            content = (source.kind, source.name, source.count, source.entered, source.content)
-            yield Source(*content, source.keep, source.assumed, inner), copies
-        else:
-            yield from ((child, copies) for child in inner)
+_Item = TypeVar("_Item", Source, Coded)
 
 
-def _loops_of(forest: Sequence[Coded]) -> Iterator[Coded]:
+def _kept(forest: Sequence[_Item], wanted: Callable[[_Item], bool]) -> Iterator[_Item]:
+    """A forest without some constructs, whose inner ones stand in their place."""
     for item in forest:
-        inner = tuple(_loops_of(item.children))
-        if item.region.kind == "loop":
-            yield Coded(item.region, item.content, inner)
+        inner = tuple(_kept(item.children, wanted))
+        if wanted(item):
+            yield replace(item, children=inner)
         else:
             yield from inner
 
 
-def _aligner() -> Callable[[_Sources, tuple[Coded, ...]], _Found]:
-    @cache
-    def align(sources: _Sources, forest: tuple[Coded, ...]) -> _Found:
-        if not forest:
-            return sum(_gone(source) for source, _ in sources), ()
-        if not sources:
-            return sum(_alone(item) for item in forest), ()
-        (source, copies), item = sources[0], forest[0]
-        options = []
-        if source.kind == item.region.kind:
-            inner = align(tuple((child, copies) for child in source.children), item.children)
-            after = align(sources[1:], forest[1:])
-            pair = (item.region, source, copies)
-            options.append((_pair(source, item) + inner[0] + after[0], (pair, *inner[1], *after[1])))
-        for number in _numbers_of_copies(source):
-            spliced = tuple((child, copies * number) for _ in range(number) for child in source.children)
-            score, pairs = align((*spliced, *sources[1:]), forest)
-            options.append((score + _gone_score(source), pairs))
-        score, pairs = align(sources, (*item.children, *forest[1:]))
-        options.append((score + _ALONE[item.region.kind], pairs))
-        return max(options, key=lambda option: option[0])
+class _TooManyError(Exception):
+    pass
 
-    return align
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """A construct, and what stands behind it: rows share their ends, so a row is known by its identity."""
+
+    item: Any
+    rest: _Row | None
+
+
+def _row(items: Iterable[Any], rest: _Row | None = None) -> _Row | None:
+    for item in reversed(list(items)):
+        rest = _Row(item, rest)
+    return rest
+
+
+_Place = tuple[_Row | None, _Row | None]
+"""What is left of the shader's constructs, each with its number of copies, and of the code's."""
+
+
+class _Aligner:
+    """Finds the best alignment, place by place: each has a score, and the places that give it, a pair among them."""
+
+    def __init__(self) -> None:
+        self._known: dict[_Place, tuple[float, tuple[_Place, ...], bool]] = {}
+        self._spliced: dict[tuple[Any, ...], _Row | None] = {}
+
+    def pairs(self, sources: tuple[Source, ...], forest: tuple[Coded, ...]) -> Pairs:
+        place = (_row((source, 1) for source in sources), _row(forest))
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(_MOST + limit)
+        try:
+            self._score(place)
+        finally:
+            sys.setrecursionlimit(limit)
+        found: dict[Region, tuple[Source, int]] = {}
+        work = [place]
+        while work:
+            here = work.pop()
+            if here not in self._known:
+                continue  # one of both is empty
+            _, following, paired = self._known[here]
+            if paired and here[0] is not None and here[1] is not None:
+                found[here[1].item.region] = here[0].item
+            work.extend(following)
+        return found
+
+    def _score(self, place: _Place) -> float:
+        sources, forest = place
+        if forest is None or sources is None:
+            return _rest_score(sources, forest)
+        known = self._known.get(place)
+        if known is None:
+            if len(self._known) >= _MOST:
+                raise _TooManyError
+            self._known[place] = (0.0, (), False)
+            known = self._known[place] = max(self._options(sources, forest), key=lambda option: option[0])
+        return known[0]
+
+    def _options(self, sources: _Row, forest: _Row) -> Iterator[tuple[float, tuple[_Place, ...], bool]]:
+        (source, copies), item = sources.item, forest.item
+        if source.kind == item.kind:
+            inner = (self._within(source, copies, 1, None), self._inside(item, None))
+            after = (sources.rest, forest.rest)
+            yield _pair(source, item) + self._score(inner) + self._score(after), (inner, after), True
+        for number in _numbers_of_copies(source):
+            place = (self._within(source, copies, number, sources.rest), forest)
+            yield _gone_score(source) + self._score(place), (place,), False
+        opened = (sources, self._inside(item, forest.rest))
+        yield _ALONE[item.kind] + self._score(opened), (opened,), False
+
+    def _within(self, source: Source, copies: int, number: int, rest: _Row | None) -> _Row | None:
+        """What is in a construct of the shader, so many times over, in front of a row."""
+        key = (source, copies, number, rest)
+        if key not in self._spliced:
+            children = [(child, copies * number) for _ in range(number) for child in source.children]
+            self._spliced[key] = _row(children, rest)
+        return self._spliced[key]
+
+    def _inside(self, item: Coded, rest: _Row | None) -> _Row | None:
+        key = (item, rest)
+        if key not in self._spliced:
+            self._spliced[key] = _row(item.children, rest)
+        return self._spliced[key]
+
+
+def _rest_score(sources: _Row | None, forest: _Row | None) -> float:
+    """The score where one of both has ended."""
+    total = 0.0
+    while sources is not None:
+        total += _gone(sources.item[0])
+        sources = sources.rest
+    while forest is not None:
+        total += _alone(forest.item)
+        forest = forest.rest
+    return total
 
 
 def _gone(source: Source) -> float:
@@ -146,13 +213,14 @@ def _gone_score(source: Source) -> float:
 
 
 def _alone(item: Coded) -> float:
-    return _ALONE[item.region.kind] + sum(map(_alone, item.children))
+    return _ALONE[item.kind] + sum(map(_alone, item.children))
 
 
 def _numbers_of_copies(source: Source) -> tuple[int, ...]:
     """How many copies of what is in it a construct may leave when it goes."""
     trips = round(source.trips)
-    return (trips,) if source.kind == "loop" and source.children and 1 < trips <= 64 else (1,)
+    many = source.kind == "loop" and source.children and 1 < trips <= 64
+    return (trips,) if many and trips * len(source.children) <= 256 else (1,)
 
 
 def _pair(source: Source, item: Coded) -> float:
