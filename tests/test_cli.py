@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 
 from shadergen.cli import main
 from shadergen.errors import NoDeviceError
-from shadergen.ir.graph import Plane
+from shadergen.ir.graph import Graph, Node, Plane
+from shadergen.ir.ops import Conv
 from shadergen.judge import verify
 from shadergen.judge.verification import RunnerName
 from shadergen.sources import save
@@ -245,6 +246,15 @@ def test_verify_of_a_frame_that_would_fill_the_memory(model: Path) -> None:
     assert result.exit_code == 1
     assert "C2F4 at 200000x200000: found a reference of" in result.output
     assert "choose a smaller frame" in result.output
+
+
+def test_verify_of_a_frame_that_is_too_small_says_the_smallest(tmp_path: Path) -> None:
+    conv = Conv(np.ones((1, 1, 7, 14), np.float32), np.zeros(1, np.float32))
+    save(Graph("wide", "luma", (Node("y", conv, ("input",)),), "y"), tmp_path / "wide.npz")
+    result = run("verify", tmp_path / "wide.npz", "--pad", "none", "--size", "13x20")
+    assert result.exit_code == 1
+    line = result.output.splitlines()[-1]
+    assert line == "shadergen: wide at 13x20: found a frame that is too small for a kernel, expected 14x7 or more"
 
 
 def test_verify_of_a_shader_with_a_missing_texture(model: Path, tmp_path: Path) -> None:

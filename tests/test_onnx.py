@@ -403,3 +403,17 @@ def test_opsets(opset: int, tmp_path: Path) -> None:
     for size in SIZES:
         assert_judged(model, graph, size)
     assert not any(isinstance(node.op, Affine | Pad | Resize) for node in graph.nodes)
+
+
+@pytest.mark.parametrize(("channels", "plane"), [(1, "luma"), (3, "rgb")])
+def test_channels_that_the_file_does_not_say_are_those_of_the_first_convolution(
+    channels: int, plane: str, tmp_path: Path
+) -> None:
+    """As PyTorch writes a network when every axis is dynamic."""
+    weight = numpy_helper.from_array(np.ones((channels, channels, 3, 3), np.float32), "weight")
+    pads = numpy_helper.from_array(np.array([0, 0, 1, 1, 0, 0, 1, 1]), "pads")
+    nodes = [helper.make_node("Pad", ["x", "pads"], ["padded"]), helper.make_node("Conv", ["padded", "weight"], ["y"])]
+    entries = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", "c", "h", "w"]) for name in ("x", "y")]
+    graph = helper.make_graph(nodes, "net", entries[:1], entries[1:], [weight, pads])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), tmp_path / "net.onnx")
+    assert load(tmp_path / "net.onnx").plane == plane

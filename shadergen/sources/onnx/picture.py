@@ -45,7 +45,7 @@ def given(file: File, plane: Plane | None) -> ModelInput:
         raise ModelError(where, f"found {len(dims)} axes, expected batch, channels, height, width")
     layout = _layout(dims)
     wanted = 1 if plane == "luma" else 3 if plane else 0
-    channels = dims[layout.index("c")] or wanted
+    channels = dims[layout.index("c")] or wanted or _read_by_a_convolution(file, entry.name)
     if channels not in (1, 3) or (wanted and channels != wanted):
         expected = f"{wanted} for a {plane} model" if wanted else "1 (luma) or 3 (rgb)"
         remedy = "" if channels else "say which with --plane"
@@ -54,6 +54,23 @@ def given(file: File, plane: Plane | None) -> ModelInput:
         raise ModelError(where, f"found a batch of {dims[0]}, expected 1 or any")
     height, width = dims[layout.index("h")], dims[layout.index("w")]
     return ModelInput(entry.name, channels, layout, (height, width) if height and width else None)
+
+
+_KEEPS_CHANNELS = ("Identity", "Cast", "Pad", "Resize", "Upsample", "Add", "Sub", "Mul", "Div", "Clip")
+
+
+def _read_by_a_convolution(file: File, name: str) -> int:
+    """How many channels the first convolution reads that the input goes into; 0 where something else comes first."""
+    for node in file.model.graph.node:
+        if name not in node.input:
+            continue
+        weight = file.constants.get(node.input[1]) if node.op_type == "Conv" and len(node.input) > 1 else None
+        if weight is not None and weight.ndim == 4:
+            return int(weight.shape[1]) * next((item.i for item in node.attribute if item.name == "group"), 1)
+        if node.op_type not in _KEEPS_CHANNELS:
+            return 0
+        name = node.output[0]
+    return 0
 
 
 def _layout(dims: list[int | None]) -> Kinds:
