@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shadergen.glsl.addressing import Addressing, EveryPack, Names, OnePack, Packs, SharedTile
 from shadergen.glsl.spelling import FP16, FP32, Types
 from shadergen.ir.ops import Conv
-from shadergen.kernels.axis import Axis, combination
+from shadergen.kernels.axis import Axis, statements
 from shadergen.kernels.kernel import Task
 
 LOCALS = ("edge", "corner", "first", "cell", "pack", "ky", "w")
@@ -137,9 +137,12 @@ class Window:
         larger = before + after > (taps - 1) * dilation
         return looped or larger or self.at.begins_outside or number != before
 
-    def texels(self, packs: Packs, lanes: int) -> Iterator[tuple[str, str]]:
-        """Names and expressions of the window's texels of a pack, as vectors of `lanes` lanes, row by row."""
-        for row in self.y.read:
+    def texels(self, packs: Packs, lanes: int, rows: Sequence[int] | None = None) -> Iterator[tuple[str, str]]:
+        """Names and expressions of the window's texels of a pack, as vectors of `lanes` lanes, row by row.
+
+        Of the rows that are read, some or all.
+        """
+        for row in self.y.read if rows is None else rows:
             for column in self.x.read:
                 yield self.names.named(f"s_{row}_{column}"), self._texel(packs, lanes, row, column)
 
@@ -157,12 +160,15 @@ class Window:
         tests = [self._inside(name) for axis, i, name in (("y", row, y), ("x", column, x)) if self._is_tested(axis, i)]
         return f"padded({texel}, {' && '.join(tests)})" if tests else texel
 
-    def factors(self) -> Iterator[tuple[str, str]]:
-        """Names and expressions of what is multiplied, B^T d along x, where that is not the texels themselves."""
+    def factors(self, rows: Sequence[int] | None = None) -> Iterator[tuple[str, str]]:
+        """Names and expressions of what is multiplied, B^T d along x, where that is not the texels themselves.
+
+        Of the rows that are read, some or all.
+        """
         assert self.y.is_direct, "along y every axis is direct"
         if self.x.is_direct:
             return
-        for row in self.y.read:
+        for row in self.y.read if rows is None else rows:
             texels = [self.names.named(f"s_{row}_{column}") for column in range(self.x.window)]
-            for factor, coefficients in enumerate(self.x.b_t):
-                yield self.names.named(f"f_{row}_{factor}"), combination(coefficients, texels)
+            factors = [self.names.named(f"f_{row}_{factor}") for factor in range(len(self.x.b_t))]
+            yield from statements(self.x.b_t, texels, factors, self.types, self.names)
