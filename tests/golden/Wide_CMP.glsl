@@ -236,7 +236,7 @@ void hook() {
             row_1_sum1_3 = row_1_sum1_3 + w[0]*f_1_3.x + w[1]*f_1_3.y + w[2]*f_1_3.z + w[3]*f_1_3.w;
         }
     }
-    // Two pixels from four sums: Winograd's F(2,3) along x
+    // Two pixels from their sums: Winograd's F(2,3) along x
     vec4 row_0a = row_0_sum0_0 + row_0_sum0_1 + row_0_sum0_2;
     vec4 row_0b = row_0_sum0_1 - row_0_sum0_2 - row_0_sum0_3;
     vec4 row_0c = row_0_sum1_0 + row_0_sum1_1 + row_0_sum1_2;
