@@ -37,7 +37,7 @@ def kernel_views() -> dict[str, type[Any]]:
     weight, bias = random_conv(np.random.default_rng(0), 8, 8, 3)
     source = Source("x", TensorType(8), Layout(16), settled=False)
     task = Task("a", "net_a", Conv(weight, bias), source, (0, 1), TensorType(8), any_pack=False, precision="fp32")
-    limits = Limits(blocks=Heuristics().blocks, buffers=12)
+    limits = Limits(blocks=Heuristics.blocks, buffers=12, heuristics=Heuristics(shares_weights=True))
     plans = [next(iter(kernel.plan(replace(task, any_pack=kernel.any_pack), limits))) for kernel in KERNELS]
     return {f"kernels/{plan.template}": get_type_hints(type(plan).view)["return"] for plan in plans}
 

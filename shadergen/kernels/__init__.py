@@ -6,8 +6,9 @@ from shadergen.kernels.divided import Divided
 from shadergen.kernels.kernel import Kernel
 from shadergen.kernels.looped import Looped
 from shadergen.kernels.rows import Rows
+from shadergen.kernels.staged import Staged
 from shadergen.kernels.unrolled import Unrolled
 from shadergen.kernels.winograd import Winograd
 
-KERNELS: tuple[Kernel, ...] = (Divided(), Rows(), Winograd(), Unrolled(), Looped())
+KERNELS: tuple[Kernel, ...] = (Divided(), Rows(), Winograd(), Unrolled(), Staged(), Looped())
 """Every kernel; where two are equally cheap, the first is taken."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from shadergen.glsl import tables
 from shadergen.glsl.addressing import Addressing, Names, OnePack
+from shadergen.glsl.index import Index
 from shadergen.glsl.spelling import FP16_EXTENSION, FP32, Statement, Types
 from shadergen.hookfile import UserBuffer, UserTexture
 from shadergen.ir.ops import Conv
@@ -164,6 +165,21 @@ class Products:
                 total, factor = self.sums[result, sum_row, sum_column], self._factor(y, x)
                 yield self._added(total, _product(columns, factor, len(uses) > 1), begun)
         yield from ((total, "+=", f"vec4({part})") for total, part in begun.items())
+
+    def by_column(self, row: int, lanes: int, weights: tuple[str, int], begun: dict[str, str]) -> Iterator[Assignment]:
+        """The products of a row of taps for the one result pack, a column of each matrix after the other in `w`.
+
+        `weights` are an array, and the number behind the variable `weights` of the first column. fp16 sums of the pack
+        are noted in `begun` under the sums that they belong to.
+        """
+        (result,) = {pack for pack, _, _ in self.sums}
+        array, first = weights
+        for column in range(len(self.x.g)):
+            for lane in range(lanes):
+                yield "w", "=", f"{array}[{Index.of('weights').plus(first + column * lanes + lane)}]"
+                for sum_row, sum_column, y, x in self._uses(row, column):
+                    factor = self._factor(y, x) + (f".{LANES[lane]}" if lanes > 1 else "")
+                    yield self._added(self.sums[result, sum_row, sum_column], f"w*{factor}", begun)
 
     def _added(self, total: str, product: str, begun: dict[str, str]) -> Assignment:
         """One multiply-add after the other: `total += product` would add what the product sums up by itself.
