@@ -11,7 +11,7 @@ On GPUs that is the fastest there is without BUFFER blocks (bench/log.md). On a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -28,7 +28,7 @@ from shadergen.kernels.axis import Axis, combination, direct, toom_cook, transfo
 from shadergen.kernels.blocked import Assignment, Blocked, Products, WindowView, axes, pack_title, window_view
 from shadergen.kernels.kernel import Limits, Pair, Resources, SharedArray, Task
 from shadergen.kernels.window import Window
-from shadergen.storage.layout import PACK
+from shadergen.storage.layout import PACK, Layout
 from shadergen.target import Weights
 
 LOCALS = ("edge", "corner", "first", "cell", "pack", "ky", "w", "opaque", "weights")
@@ -93,9 +93,16 @@ class StagedPlan(Blocked):
 
     loops_rows: bool
     uniform: bool
+    zero_edge: bool
+    """Whether the padding is read from a column and a row of zeros behind the source's last."""
     reads_tiles: ClassVar[bool] = False
     kernel: ClassVar[str] = "staged"
     template: ClassVar[str] = "staged.glsl.j2"
+
+    @property
+    def layout(self) -> Layout | None:
+        own = self.task.source.layout
+        return replace(own, zero_edge=True) if own and self.zero_edge else None
 
     @property
     def resources(self) -> Resources:
@@ -262,7 +269,14 @@ class Staged:
         loops_rows = heuristics.staged_row_loop and task.op.weight.shape[2] > 1
         for pixels in limits.blocks:
             x, y = axes(task.op, pixels)
-            yield StagedPlan(task, _fewer_products(task, x), y, loops_rows, heuristics.uniform_weights)
+            for zero_edge in (True, False) if _may_read_zeros(task) else (False,):
+                yield StagedPlan(task, _fewer_products(task, x), y, loops_rows, heuristics.uniform_weights, zero_edge)
+
+
+def _may_read_zeros(task: Task) -> bool:
+    """Whether zeros behind the source's last column and row spare a test for each texel."""
+    layout = task.source.layout
+    return layout is not None and not layout.planar and any(task.op.pads) and task.op.pad_mode == "zero"
 
 
 def _fewer_products(task: Task, x: Axis) -> Axis:

@@ -64,9 +64,16 @@ class Window:
         return self.at.shared(self.task.source.value)
 
     @property
+    def reads_zeros(self) -> bool:
+        """Whether a column and a row of zeros lie behind the source's last, from which the padding is read."""
+        layout = self.task.source.layout
+        stored = None if self.tile or layout is None else self.at.textures[self.task.source.value][0]
+        return stored is not None and stored.zero_edge and self.op.pad_mode == "zero"
+
+    @property
     def pads_with_zeros(self) -> bool:
         """Whether its texels pass through `padded`, a function for each number of lanes."""
-        return any(self.op.pads) and self.op.pad_mode == "zero" and not self.tile
+        return any(self.op.pads) and self.op.pad_mode == "zero" and not self.tile and not self.reads_zeros
 
     @property
     def mirrors(self) -> bool:
@@ -110,6 +117,8 @@ class Window:
         at = f"{first} + {number}" if number else first
         mirrored = self.op.pad_mode == "reflect" and any(self._pads(axis))
         read = f"mirror({at}, edge.{axis})" if mirrored else f"clamp({at}, 0, edge.{axis})"
+        if self.reads_zeros and any(self._pads(axis)):  # below zero is beyond the largest
+            read = f"int(min(uint({at}), uint(edge.{axis} + 1)))"
         name = self.names.named(f"{axis}{number}")
         tested = self._is_tested(axis, number)
         return Cell(name, read, self._inside(name) if tested else "", f"{name} == {at}" if tested else "")
@@ -130,7 +139,7 @@ class Window:
         of a tile and begin outside.
         """
         before, after = self._pads(axis)
-        if not (before or after) or self.op.pad_mode != "zero":
+        if not (before or after) or self.op.pad_mode != "zero" or self.reads_zeros:
             return False
         looped = axis == "y" and bool(self.looped_row)
         taps, dilation = (self.op.weight.shape[3 if axis == "x" else 2], self.op.dilations[axis == "x"])
