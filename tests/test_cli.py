@@ -293,6 +293,11 @@ def test_a_kernel_is_found_by_its_name(tmp_path: Path) -> None:
     assert not (tmp_path / "x.glsl").exists()
 
 
+def test_build_writes_to_devices(model: Path) -> None:
+    assert run("build", model, "-o", "/dev/null").exit_code == 0
+    assert "/dev/full: cannot be written: No space left" in one_line(run("build", model, "-o", "/dev/full"))
+
+
 def test_build_does_not_write_over_its_model(model: Path) -> None:
     before = model.read_bytes()
     found = run("build", model, "-o", model)

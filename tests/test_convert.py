@@ -146,6 +146,8 @@ def test_build_warns_of_what_a_player_cannot_do_well(tmp_path: Path, monkeypatch
     save(c_model(filters=4), tmp_path / "model.npz")
     arguments = ["build", str(tmp_path / "model.npz"), "-o", str(tmp_path / "out.glsl")]
     assert "warning" not in CliRunner().invoke(main, arguments).output
+    monkeypatch.setattr(sys.modules["shadergen.cli.build"], "LONG", 500)
+    assert "MiB of GLSL, for which the player stands still" in CliRunner().invoke(main, arguments).output
     monkeypatch.setattr(sys.modules["shadergen.cli.build"], "HEAVY", 500)
     assert "warning: 612 multiply-adds per pixel: 24 frames of 1920x1080" in CliRunner().invoke(main, arguments).output
     valid = Conv(np.ones((1, 1, 3, 3), np.float32), np.zeros(1, np.float32))

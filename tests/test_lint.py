@@ -45,6 +45,7 @@ def shared(declarations: str, *directives: str) -> str:
 
 
 MAP = luma("SAVE map", "COMPONENTS 4")
+STORAGE = "//!BUFFER sums\n//!VAR float total\n//!STORAGE\n\n"
 BIND_MAP = luma("BIND map", body=returning("map_tex(map_pos)"))
 
 # rule, line, text
@@ -170,6 +171,7 @@ NEAR_MISSES = [
     ("vo-gpu-unused-components", hook("SAVE map") + hook("BIND map", body=returning("vec4(map_texOff(0).y)"))),
     ("rpn-length", hook("WHEN 1" + " 1 *" * 31)),
     ("rpn-operator", hook("WHEN HOOKED.w 100 < !")),
+    ("rpn-operator", hook("WHEN OUTPUT.w HOOKED.w 2 * ==")),
     ("rpn-number", hook("WHEN HOOKED.w 1.5e3 >")),
     ("rpn-stack", hook("WHEN 1 0 /  1 >")),
     ("rpn-name", param(name="strength") + hook("WHEN strength HOOKED.w OUTPUT.h NATIVE_CROPPED.w * * *")),
@@ -184,6 +186,7 @@ NEAR_MISSES = [
     ("rpn-order", luma("WHEN OUTPUT.w 9 >") + MAP + luma("BIND map", "WIDTH map.w")),
     ("rpn-plane", luma("HOOK CHROMA", "WHEN OUTPUT.w LUMA.w >") + hook("WHEN OUTPUT.w HOOKED.w >")),
     ("save-unused", MAP + hook("WIDTH map.w")),
+    ("save-unused", STORAGE + luma("BIND sums", "SAVE map", "COMPONENTS 4")),
     ("save-stage", hook("SAVE MAINPRESUB") + luma("SAVE LUMA")),
     ("save-twice", MAP + BIND_MAP + MAP + BIND_MAP),
     ("save-twice", MAP + luma("BIND map", "SAVE map", "COMPONENTS 4") + BIND_MAP),
@@ -196,6 +199,7 @@ NEAR_MISSES = [
     ("hook-function", hook("COMPUTE 8 8", body=COMPUTE_BODY)),
     ("hook-function", hook(body="#define NAME hook\nvec4 NAME() { return vec4(0.0); }\n")),
     ("hook-result", hook("COMPUTE 8 8", body=COMPUTE_BODY)),
+    ("hook-result", STORAGE + hook("COMPUTE 8 8", "BIND sums", body="void hook() { total = 1.0; }\n")),
     ("out-image-in-fragment", hook(body="// out_image\n" + BODY)),
     ("unbound-texture", hook(body=returning("MAIN_tex(MAINPRESUB_pos)"))),
     ("unbound-texture", hook(body="#define LUMA_tex(p) HOOKED_tex(p)\n" + returning("LUMA_tex(HOOKED_pos)"))),

@@ -44,6 +44,7 @@ def build(
     if path.exists() and path.resolve() == model.resolve():
         raise click.UsageError(f"-o: found {path}, which is the model, expected another file")
     text = api.compile(graph, target, observer=_print_pass if print_passes else None)
+    _warn_of_code(graph, text)
     write_whole(path, text.encode())
     click.echo(path)
 
@@ -56,6 +57,20 @@ def _print_pass(name: str, graph: Graph) -> None:
 
 HEAVY = 100_000
 """Multiply-adds per pixel: 24 frames of 1920x1080 a second are then 10 TFLOPS, what a fast GPU of 2020 has at best."""
+
+
+LONG = 2 << 20
+"""Bytes of GLSL, from which on `lint` warns as well: the player stands still for half a minute or more."""
+
+
+def _warn_of_code(graph: Graph, text: str) -> None:
+    """How much of the file has to be compiled, where that is much."""
+    from shadergen import hookfile
+
+    size = sum(len(block.body) for block in hookfile.parse(text).passes)
+    if size > LONG:
+        problem = f"{size / 2**20:.1f} MiB of GLSL, for which the player stands still while it compiles"
+        click.echo(f"shadergen: {graph.name}: warning: {problem}; --weights texture makes less", err=True)
 
 
 def _warn(graph: Graph) -> None:
@@ -93,7 +108,7 @@ def _tuned(graph: Graph, target: Target, size: tuple[int, int] | None) -> Target
 
 
 def _output_path(output: Path | None, name: str) -> Path:
-    """A folder is one that exists, or is written with a slash at the end or without a suffix."""
+    """A folder is one that exists, or is written with a slash at the end or without a suffix; /dev/null is none."""
     if output is None:
         return Path("shaders") / name
-    return output / name if output.is_dir() or not output.suffix else output
+    return output / name if output.is_dir() or not (output.suffix or output.exists()) else output

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shadergen.hookfile import Block, HookFile, HookPass, Rpn
+from shadergen.hookfile.stages import resources
 from shadergen.lint import glsltext
 
 Severity = Literal["error", "warning"]
@@ -100,6 +101,12 @@ def each_expression(shader: Shader) -> Iterator[tuple[HookPass, str, Rpn]]:
     for block in shader.file.passes:
         for name, rpn in expressions(block):
             yield block, name, rpn
+
+
+def stored_into(file: HookFile, block: HookPass) -> bool:
+    """Whether a pass binds a BUFFER or TEXTURE that it can write to, which may be all it is for."""
+    found = resources(file)
+    return any(name in found and found[name].storage for name in block.binds)
 
 
 def listed(names: Iterable[str]) -> str:

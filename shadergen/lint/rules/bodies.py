@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from shadergen.hookfile.preamble import INPUTS
 from shadergen.hookfile.stages import PLANES, STAGE_ORDER, canonical, saved_names
 from shadergen.lint import glsltext
-from shadergen.lint.rule import Finding, Rule, Shader, line_in_body, line_of, registrar
+from shadergen.lint.rule import Finding, Rule, Shader, line_in_body, line_of, registrar, stored_into
 
 RULES: list[Rule] = []
 rule = registrar(RULES)
@@ -35,7 +35,7 @@ _NOT_A_COLOUR = {"void", "float", "int", "uint", "bool", "vec2", "vec3"}
 def _hook_result(shader: Shader) -> Iterator[Finding]:
     """What `hook()` returns in a compute pass is thrown away: it must write out_image itself."""
     for block, code in shader.passes:
-        if block.compute is None:
+        if block.compute is None or stored_into(shader.file, block):
             continue
         if all(type != "void" for type, _ in glsltext.hook_types(code)) and glsltext.hook_types(code):
             type, offset = glsltext.hook_types(code)[0]

@@ -37,7 +37,7 @@ def _rpn_operator(shader: Shader) -> Iterator[Finding]:
     """Players look at the first character of an operator only: `>=` means `>`, and `-1` subtracts."""
     for block, name, rpn in each_expression(shader):
         for token in rpn.tokens:
-            if token.kind == "operator" and len(token.text) > 1:
+            if token.kind == "operator" and len(token.text) > 1 and token.text != "==":  # that is what `=` means
                 message = f"found {token.text!r} in {name}, which players read as {token.text[0]!r}"
                 yield Finding(line_of(block, name), f"{message}; write what is meant (not less: `<` then `!`)")
 

@@ -6,7 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from shadergen.hookfile import HookFile, HookPass, Rpn
 from shadergen.hookfile.stages import STAGE_ORDER, canonical, may_exist, overwrites, resources, saved_names
-from shadergen.lint.rule import Finding, Rule, Shader, each_expression, expressions, line_of, listed, registrar
+from shadergen.lint.rule import (
+    Finding,
+    Rule,
+    Shader,
+    each_expression,
+    expressions,
+    line_of,
+    listed,
+    registrar,
+    stored_into,
+)
 from shadergen.lint.situations import situations
 
 RULES: list[Rule] = []
@@ -43,6 +53,8 @@ def _save_unused(shader: Shader) -> Iterator[Finding]:
     used = {canonical(bind) for block in shader.file.passes for bind in block.binds}
     used |= {canonical(name) for _, _, rpn in each_expression(shader) for name in rpn.names()}
     for block in shader.file.passes:
+        if stored_into(shader.file, block):
+            continue
         if block.save and not overwrites(block) and canonical(block.save) not in used | STAGE_ORDER.keys():
             message = f"found SAVE {block.save}, which no pass of this file binds; bind it or delete the pass"
             yield Finding(line_of(block, "SAVE"), message)

@@ -68,11 +68,11 @@ def _vo_gpu_param_count(shader: Shader) -> Iterator[Finding]:
 
 @rule("vo-gpu-rpn-length", "warning", "user_shaders.h:27, US:235-236")
 def _vo_gpu_rpn_length(shader: Shader) -> Iterator[Finding]:
-    """vo=gpu, and libplacebo before d90f4daf (2026-04), hold 32 tokens per expression."""
+    """vo=gpu, and every libplacebo up to 7.360, hold 32 tokens per expression; 64 came with d90f4daf (2026-04)."""
     for block, name, rpn in each_expression(shader):
         if MAX_RPN_TOKENS < len(rpn.tokens) <= LIBPLACEBO_RPN_TOKENS:
             message = f"found {len(rpn.tokens)} tokens in {name}, expected at most {MAX_RPN_TOKENS}"
-            yield Finding(line_of(block, name), f"{message}; vo=gpu and older libplacebo reject the file")
+            yield Finding(line_of(block, name), f"{message}; vo=gpu and libplacebo up to 7.360 reject the file")
 
 
 @rule("vo-gpu-linearize", "warning", "VC:1737-1757, CM:1439-1453")
