@@ -65,7 +65,7 @@ def _from_text(path: Path, factor: float) -> PageShader:
     refused |= {block.source[0].line: "a BUFFER" for block in file.buffers}
     for line, found in refused.items():
         problem = f"found {found}, which no browser's WebGL has, expected fragment passes and textures"
-        raise ShadergenError(f"{path}:{line}", problem, "build its model with --fragment")
+        raise ShadergenError(f"{path}:{line}", problem, "give its model, or that which `shadergen lift` finds in it")
     stages = hooked_stages(file)
     passes = f"{len(file.passes)} pass{'es' if len(file.passes) > 1 else ''}"
     about = f"{passes} on {', '.join(sorted(stages)).replace('MAINPRESUB', 'MAIN')}"

@@ -13,7 +13,7 @@ export function loadFile(text) {
   const file = parseHookFile(text);
   const compute = file.passes.find(pass => pass.compute),
     [buffer] = file.buffers;
-  const away = "expected fragment passes and textures; build it with --fragment";
+  const away = "expected fragment passes and textures; build its model with --fragment, or `shadergen lift` it";
   if (compute) throw new DeviceError(`line ${compute.line}: found COMPUTE, which no browser's WebGL has, ${away}`);
   if (buffer) throw new DeviceError(`line ${buffer.line}: found a BUFFER, which no browser's WebGL has, ${away}`);
   const own = new Map();

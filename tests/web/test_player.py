@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -68,13 +69,21 @@ def test_chroma_is_what_the_network_means(model: str, player: Browser) -> None:
         assert np.abs(found.values[:2] - wanted).max() <= BOUNDS[True]
 
 
-def test_sibling_passes_are_one_draw(player: Browser) -> None:
-    luma = np.full((1, 8, 8), 0.5, np.float32)
-    found = {
-        model: play(player, shader(model, textured=False), output=(16, 16), planes={"luma": luma}, until="LUMA").draws
-        for model in ("C4F16",)
-    }
-    assert found == {"C4F16": 6}
+@pytest.mark.parametrize(("model", "passes", "draws", "megabytes"), [("C4F16", 18, 6, 59), ("C4F32", 34, 10, 118)])
+def test_siblings_are_one_draw_and_textures_are_shared(
+    model: str, passes: int, draws: int, megabytes: float, player: Browser
+) -> None:
+    """At 720p, of the shader's own passes: the player adds two draws for luma and colour."""
+    script = """text => {
+      const file = shadergen.loadFile(text), size = [1280, 720];
+      const frame = { size, matrix: "bt709", fullRange: true, siting: [0, 0] };
+      const { draws, textures } = shadergen.makePlan([file], frame, [2560, 1440]);
+      const texels = textures.filter(({ format }) => format === "work").map(({ size }) => size[0] * size[1]);
+      return [file.file.passes.length, draws.length - 2, (8 * texels.reduce((sum, count) => sum + count)) / 1e6];
+    }"""
+    found = player.value(f"({script})({json.dumps(shader(model, textured=False))})")
+    assert found[:2] == [passes, draws]
+    assert found[2] <= megabytes
 
 
 @pytest.mark.parametrize("model", ["C4F16", "C4F16_DS"])
