@@ -6,14 +6,12 @@ import { parseHookFile } from "./hookfile.js";
 import { makePlan } from "./plan.js";
 import { Player, loadFile } from "./player.js";
 import { evaluate, parseExpression } from "./rpn.js";
-import { Uploads } from "./sources.js";
 import { fromBase64, unpack } from "./unpack.js";
 
 /** What other scripts of the page, and its tests, may use. */
 export const library = {
   Device,
   Player,
-  Uploads,
   decoding,
   encoding,
   evaluate,

@@ -139,14 +139,12 @@ export class Device {
 
   /** Wait until programs are compiled, without a halt of the page where the browser can. Throws CompileError. */
   async ready(programs) {
-    const { gl, parallel } = this,
-      start = performance.now();
+    const { gl, parallel } = this;
     const pending = program =>
       !program.linked && parallel && !gl.getProgramParameter(program.handle, parallel.COMPLETION_STATUS_KHR);
     while (!gl.isContextLost() && programs.some(pending)) await new Promise(done => setTimeout(done, 4));
     if (gl.isContextLost()) throw new DeviceError("found the GPU lost, expected it to come back");
     for (const program of programs) program.link();
-    return performance.now() - start;
   }
 
   /** Wait until the GPU has done all that it was told, without a halt of the page. */

@@ -161,8 +161,7 @@ export class Page {
     const [width, height] = this.media.size,
       result = this.media.size.map((extent, axis) => Math.round(extent * this.media.scale[axis]));
     const ms = Math.round(performance.now() - start);
-    this.facts = `${width}×${height} → ${result.join("×")}, ${prepared.draws.length} draws, ${ms} ms`;
-    $("facts").textContent = this.facts;
+    $("facts").textContent = `${width}×${height} → ${result.join("×")}, ${prepared.draws.length} draws, ${ms} ms`;
     this.firstPicture ??= performance.now();
     if (off.length === prepared.plan.runs.length)
       this.say(`No pass of the shader ran: ${off[0]?.reason ?? "it has none"}.`);

@@ -34,11 +34,10 @@ export class Player {
 
   /** A plan for frames of this kind, with its programs and textures. Throws CompileError and DeviceError. */
   async prepare(frame, output, until = null) {
-    const plan = makePlan(this.files, frame, output, until),
-      start = performance.now();
+    const plan = makePlan(this.files, frame, output, until);
     const programs = plan.draws.map(draw => this.program(draw));
     await this.device.ready(programs);
-    return new Prepared(this, plan, programs, performance.now() - start);
+    return new Prepared(this, plan, programs);
   }
 
   program({ drawing, state, group, stage }) {
@@ -65,9 +64,9 @@ const SETTERS = new Map([
 
 /** A plan on a device. A frame is drawn without making anything new. */
 class Prepared {
-  constructor(player, plan, programs, compileMs) {
+  constructor(player, plan, programs) {
     const { device } = player;
-    Object.assign(this, { player, device, plan, compileMs, source: {} });
+    Object.assign(this, { player, device, plan, source: {} });
     this.textures = plan.textures.map(({ size, format }) => device.texture(size, format));
     this.draws = plan.draws.map((draw, n) => new Draw(player, draw, programs[n], this.textures));
     this.size = plan.result.size;

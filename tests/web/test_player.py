@@ -13,7 +13,7 @@ from shadergen import api, hookfile
 from shadergen.errors import NoDeviceError
 from shadergen.ir import reference
 from shadergen.judge.stimuli import stimuli
-from shadergen.runtime.colour import SITINGS
+from shadergen.runtime.colour import SITINGS, Matrix, rgb_to_ycbcr, ycbcr_decoding
 from shadergen.runtime.context import open_context
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.target import Target
@@ -86,6 +86,18 @@ def test_siblings_are_one_draw_and_textures_are_shared(
     assert found[2] <= megabytes
 
 
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("matrix", ["bt709", "bt601", "bt2020"])
+def test_colours_are_converted_as_in_the_runner(matrix: Matrix, full_range: bool, player: Browser) -> None:
+    arguments = json.dumps([matrix, full_range])
+    decode, encode = (player.value(f"shadergen.{name}(...{arguments})") for name in ("decoding", "encoding"))
+    rows, offset = ycbcr_decoding(matrix, full_range)
+    assert np.allclose(decode["matrix"], rows, atol=1e-12)
+    assert np.allclose(decode["offset"], offset, atol=1e-12)
+    assert np.allclose(encode["matrix"], np.linalg.inv(rows), atol=1e-12)
+    assert np.allclose(encode["offset"], -offset, atol=1e-12)
+
+
 @pytest.mark.parametrize("model", ["C4F16", "C4F16_DS"])
 def test_whole_pictures_are_those_of_the_runner(model: str, player: Browser) -> None:
     codes = np.random.default_rng(3).integers(0, 256, (4, 37, 61), np.uint8)
@@ -95,8 +107,6 @@ def test_whole_pictures_are_those_of_the_runner(model: str, player: Browser) -> 
         context = open_context()
     except NoDeviceError as error:
         pytest.skip(str(error))
-    from shadergen.runtime.colour import rgb_to_ycbcr
-
     ycbcr = rgb_to_ycbcr(codes[:3].astype(np.float32) / 255)
     frame = Frame({"LUMA": ycbcr[:1], "CHROMA": ycbcr[1:]}, full_range=True)
     with Runner(context, hookfile.parse(text)) as runner:
