@@ -212,7 +212,7 @@ def rim_net() -> Graph:
 
 def test_a_rim_s_terms_come_first() -> None:
     """Column, row, and the rows of its taps; a row or column that is every one has a number no image reaches."""
-    found = tables_of(rim_net(), COMPUTE)["rim_0w"]
+    found = tables_of(rim_net(), COMPUTE)["sum_0w"]
     assert found[:3, 0].tolist() == [[EVERY, 0, 3, 6], [-2, EVERY, 6, 8], [1, -1, 8, 9]]
     assert abs(EVERY) > 16384, "beyond any texture"
     biases = found[:3, 1:3].reshape(3, 8)
@@ -223,7 +223,7 @@ def test_a_rim_s_terms_come_first() -> None:
 
 def test_a_rim_s_taps_follow() -> None:
     """Each has the offset of its texel, and for a pack of the source a matrix for every pack of the result."""
-    found = tables_of(rim_net(), COMPUTE)["rim_0w"]
+    found = tables_of(rim_net(), COMPUTE)["sum_0w"]
     assert found.shape == (3 + 3 + 2 + 1, 1 + 2 * 2 * 4, 4)
     assert found[3:, 0].tolist() == [[x, y, 0, 0] for x, y in [(-1, 0), (0, 0), (1, 0), (2, -1), (2, 0), (7, -4)]]
     row = 3
@@ -239,11 +239,11 @@ def test_a_rim_s_taps_follow() -> None:
 
 def test_every_variant_has_the_same_rim() -> None:
     """In fragment passes each pack has its own part of it."""
-    whole = tables_of(rim_net(), COMPUTE)["rim_0w"]
+    whole = tables_of(rim_net(), COMPUTE)["sum_0w"]
     for target in VARIANTS[2:]:
-        np.testing.assert_array_equal(tables_of(rim_net(), target)["rim_0w"], whole)
+        np.testing.assert_array_equal(tables_of(rim_net(), target)["sum_0w"], whole)
     parts = byte_tables_of(rim_net(), VARIANTS[0])  # whose numbers are few and whole, so that 24 bits hold them exactly
-    assert set(parts) == {"rim_0of2w", "rim_1of2w"}
+    assert set(parts) == {"sum_0of2w", "sum_1of2w"}
     for pack, name in enumerate(sorted(parts)):
         part = parts[name]
         assert part.shape == (9, 1 + 2 * 4, 4)
@@ -259,7 +259,7 @@ def test_a_rim_of_luma_has_one_lane() -> None:
     (op,) = [node.op for node in graph.nodes if node.name == "conv1_rim"]
     assert isinstance(op, Rim)
     taps = sum(term.weight[0, 0].size for term in op.terms)
-    assert tables_of(graph, COMPUTE)["conv1_rim_0w"].shape == (len(op.terms) + taps, 1 + 2, 4)
+    assert tables_of(graph, COMPUTE)["conv1_0w"].shape == (len(op.terms) + taps, 1 + 2, 4)
 
 
 @pytest.mark.parametrize("target", VARIANTS, ids=["fragment", "compute", "fp16", "instant"])
