@@ -78,7 +78,7 @@ class Blocked:
     @property
     def extensions(self) -> frozenset[str]:
         """fp16 texels, whatever they are read from, are of a type that GLSL itself has not."""
-        reads_input = self.task.source.layout is None
+        reads_input = self.task.source.layout is None and not self.task.half_input
         return frozenset({FP16_EXTENSION} if self.task.precision == "fp16" and not reads_input else ())
 
     def blocks(self) -> tuple[UserTexture | UserBuffer, ...]:

@@ -78,6 +78,9 @@ class Heuristics:
     loops_rows: bool = True
     """Whether the kernel's rows are a loop, where they come from shared memory."""
 
+    half_input: bool = False
+    """Whether layers whose results are stored, in fp16, read the graph's input in fp16 as well, where that is the
+    precision: half of the products of C4F16's first layer. What reaches the result by a shorter way stays fp32."""
     fuses: bool = False
     """Whether layers share a pass where that fits, as with `Target.fuse`."""
 
@@ -94,6 +97,7 @@ _WAVES = Heuristics(
     loops_rows=False,
     scalar_weights="waves of 64",
     half_sums=True,
+    half_input=True,
     fuses=True,
     texel_price=Fraction(1, 2),
 )

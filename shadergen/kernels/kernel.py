@@ -61,6 +61,8 @@ class Task:
     precision: Precision
     tables: TableFormat = "rgba32f"
     """The format of numbers that are read from a TEXTURE."""
+    half_input: bool = False
+    """Whether the graph's input is fp16, too, where the precision is."""
 
     def written(self, dispatch: Dispatch) -> int:
         """Packs that the code has registers for."""

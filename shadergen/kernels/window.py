@@ -34,7 +34,7 @@ def types_of(task: Task, input: str) -> Types:
 
     The graph's input stays fp32 too: 10-bit video has more steps near white than fp16.
     """
-    return FP16 if task.precision == "fp16" and task.source.value != input else FP32
+    return FP16 if task.precision == "fp16" and (task.half_input or task.source.value != input) else FP32
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from shadergen.ir.ops import Conv, Pointwise, Rim
 from shadergen.kernels.choose import choose, preferring, total
 from shadergen.kernels.kernel import Plan, Source, Task
 from shadergen.schedule.hookpass import prefix
-from shadergen.schedule.section import Section, Setting
+from shadergen.schedule.section import Section
 from shadergen.schedule.steps import Sampling, sources
 
 Assignment = tuple[dict[str, Plan], bool]
@@ -26,7 +26,7 @@ def assigned(section: Section) -> Assignment:
     cost = preferring(setting.target.kernel)
     found: list[tuple[tuple[Plan, ...], bool]] = []
     for any_pack in (True, False) if uniform and any(able) else (False,):
-        tasks = [_task(setting, node, section.demand[node.name], any_pack) for node in convs]
+        tasks = [_task(section, node, any_pack) for node in convs]
         plans = choose(tasks, setting.kernels, setting.limits, cost)
         found += [(plans, any_pack)] if plans else []
         if found and all(able):
@@ -39,8 +39,9 @@ def assigned(section: Section) -> Assignment:
     return dict(zip((node.name for node in convs), plans, strict=True)), any_pack
 
 
-def _task(setting: Setting, node: Node, packs: tuple[int, ...], any_pack: bool) -> Task:
+def _task(section: Section, node: Node, any_pack: bool) -> Task:
     assert isinstance(node.op, Conv)
+    setting, packs = section.setting, section.demand[node.name]
     value = node.inputs[0]
     given = value == setting.graph.input
     layout = None if given else setting.layouts.get(value, setting.form.layout(setting.target))
@@ -48,7 +49,8 @@ def _task(setting: Setting, node: Node, packs: tuple[int, ...], any_pack: bool) 
     label = f"{prefix(setting.graph, setting.target)}_{node.name}"
     type_, precision = setting.types[node.name], setting.target.precision
     tables = setting.target.tables or setting.form.tables
-    return Task(node.name, label, node.op, source, packs, type_, any_pack, precision, tables)
+    half_input = setting.limits.heuristics.half_input and section.writes is not None
+    return Task(node.name, label, node.op, source, packs, type_, any_pack, precision, tables, half_input)
 
 
 def _is_uniform(section: Section) -> bool:
