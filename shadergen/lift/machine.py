@@ -15,8 +15,11 @@ from shadergen.lift.opcodes import Op, Storage
 from shadergen.lift.spirv import Function, Module, Words
 from shadergen.lift.textures import Texture
 
-BUDGET = 30_000_000
-"""Instructions that the texels of a pass may take in all; the largest published pass takes about 3 million."""
+BUDGET = 100_000_000
+"""Instructions that the texels of a pass may take in all."""
+
+LONGEST = 4_000_000
+"""Instructions that one invocation may take: a few seconds. The longest that was seen takes 1.3 million."""
 
 
 class Pointer:
@@ -66,7 +69,7 @@ class Budget:
     def take(self, instructions: int) -> None:
         self.left -= instructions
         if self.left < 0:
-            raise LiftError(f"takes more than {BUDGET} instructions for a few texels: a loop without an end?")
+            raise LiftError(f"takes more than {BUDGET} instructions for a few texels")
 
 
 class Uniforms:
@@ -145,6 +148,7 @@ class Invocation:
         self.written = written
         self.values: list[Any] = self.module.initial_values.copy()
         self.done = False
+        self._left = LONGEST
         self.outputs: dict[str, Pointer] = {}
         for id in self.module.variables:
             self.values[id] = self._variable(id, inputs, shared)
@@ -188,7 +192,11 @@ class Invocation:
     def _run_block(self, frame: _Frame) -> bool:
         """Run to the end of a block or into a call; whether it is time to stop."""
         instructions = frame.function.blocks[frame.block]
-        self.around.budget.take(len(instructions) - frame.at + 1)
+        count = len(instructions) - frame.at + 1
+        self.around.budget.take(count)
+        self._left -= count
+        if self._left < 0:
+            raise LiftError(f"takes more than {LONGEST} instructions for a texel: a loop without an end?")
         at = frame.at
         while True:
             op, words = instructions[at]
