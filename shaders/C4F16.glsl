@@ -17,15 +17,15 @@
 // to mpv.conf.
 // Stays off while the picture is shown at little more than its own size; see WHEN below.
 
-//!TEXTURE C4F16_conv1_rim_0of4w
-//!SIZE 2 32
-//!FORMAT rgba32f
+//!TEXTURE C4F16_conv1_0of4w
+//!SIZE 6 32
+//!FORMAT rgba8
 //!FILTER NEAREST
-00000000000000c70000004100005041534c1b3c116759bce66c943b0efe2b3c000080bf000000c70000504100009041fde3933da8493f3dc7291ebc101e6f3c000000c700000000000090410000b84188a94c3e21798cbd5ea41dbd09efc5bc00000000000000000000b8410000c041e22486bdcde6043de29531bc7bdb0ebb000080bf000000000000c0410000c8411de9aabdb4e460bd300f93bd93634b3c000000c7000080bf0000c8410000f0411ed6843a4be44abb5e9c81bc0e05013c00000000000080bf0000f0410000f8412a1ac83c2c700bbe18160a3d0aebaf3c000080bf000080bf0000f84100000042314c923db1ca263dfdb62d3da399663d00000000000000c00000000000000000f2eadbbdce7e02bedb9106bb973154bd00000000000080bf000000000000000039a6893edeed5f3dacc56cbe86ca2fbe00000000000000000000000000000000943e45be8fa958beccc37c3e44070bbe000000000000803f0000000000000000ab42263dfa20cabe9d2256b92cb0923d00000000000000400000000000000000583628bd52dc1dbdb6a6cfbc210c7fbb00000000000000c0000000000000000026a6363ccc75a03cd5962f3d8229093d00000000000080bf0000000000000000b437033fc1cfdabc7d969cbebcff9d3d00000000000000000000000000000000f09db4be574fb23ee62c813e11b7cd3e000000000000803f0000000000000000837d83be399df0bd04e1113db47fa3bd00000000000000400000000000000000d2017abccc8289bc9ce22fbca2e404bd000000c000000000000000000000000066fe5a3d9cc2643c495b543d41ca85bd000080bf0000000000000000000000008430a83d9e5b78bdf5a611bfd5413ebe00000000000000000000000000000000fe69223d3c91803d8ae257bfd958acbe0000803f000000000000000000000000ca6a203f1dfc433e68e1e7bef185cc3c000000400000000000000000000000006864973e552b84bd16dd7cbd84b8ad3d0000000000000000000000000000000029d7863d597260bc8bca3e3eb1c3f53d00000000000000000000000000000000178bbebd95efd9bd55177f3c38607bbd000000c00000000000000000000000002d89e93cc6ba2fbde7b9c53a3fbdbdbc000080bf0000000000000000000000001510f53b57e9cfbe3b651c3b5de2783d00000000000000000000000000000000ba7746bd48496dbe29bd3a3dc88a83be0000803f000000000000000000000000d23fb1bbb6ccf43b3be291bdccac6abd00000040000000000000000000000000e4b4afbc06b6283e7dc6063d25c93c3d0000000000000000000000000000000024d2bc3c8b9ca8bcecd5efbd73a9c13c00000000000000000000000000000000d7bed63d92ea0fbdc38205beb4c479bd
+807f8080817e808100800000364d94570000080d99326dfc7f7f808089857e81ff8000003efac3deff000d12404dac3c7f80808099777b7c80000000953812e800001217316edd448080808077847e7f000000009d279cb800001718b236d4927f80808075787681ff00000051f8cf96ff0018196eda0dc77f7f8080807f7d8180ff0000219af90200ff191e368e8f0a807f8080836e848200ff0000209150bf00ff1e1f69fab1ac7f7f808089858587ffff000024366d34ffff1f20c356b8cd807f8080726f7f7900ff000041b0bc5e00fe00005126b773807f8080a286626a00ff000069ff670600ff00008e6f4aaf8080808067649f6e0000000058ea989f000000002ece7a1880808080854d7f89000000003277f92b0001000015c24f03808080807a7b7c7f00000000be11c180000200004d1d657a807f80808182858400ff00006d817c4900fe00004cd7b74c807f8080c17c588900ff00009b94dadf00ff0000dac161fc8080808052aca0b300000000d8934b6d0000000084d63ac4808080805f7084750000000020f68fc8000100009f2c0805808080807e7d7e7b000000000bd9a0d800020000fcf53bdb7f80808086818677ff000000d7c9a2a3fe000000f385da5c7f8080808a783768ff000000833d2c37ff000000082386c580808080858814540000000013090ee9000000005014bbca80808080d098468300000000357f0732010000006584a61880808080a577788a00000000d9bd19db020000001a4b178880808080887e978f000000006d3fd95c00000000731b513b8080808074728178000000001761fe24000000004f072ffe7f808080837a807dff000000a6823109fe000000252a6e0b7f808080804c8087ff000000f5054ec7ff00000010aa3313808080807962855f00000000cc56d51d0000000042d7e94e808080807f807678000000004ef4e1aa01000000c0cddc9a808080807d95848500000000411636e6020000002cc1344980808080827d718300000000f35d020600000000498ea1a6808080808d7b6f78000000006b804f3100000000edaba8da
 //!DESC C4F16 conv1_whole 16x5x5x1 + Relu [1/4]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F16_conv1_rim_0of4w
+//!BIND C4F16_conv1_0of4w
 //!SAVE C4F16_relu1_0
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -41,9 +41,20 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// 24 bits of fixed point from their bytes. The first one counts for so much that a texel read in half precision, as
+// OpenGL ES may, has to be rounded to the whole number that it was.
+vec4 number(vec4 first, vec4 second, vec4 third, float unit) {
+    return 65536.0 * unit * (round(255.0 * first) - 128.0) + 65280.0 * unit * second + 255.0 * unit * third;
+}
+
+// Four numbers of a table
+vec4 C4F16_conv1_0of4w_at(int column, int row) {
+    return number(texelFetch(C4F16_conv1_0of4w, ivec2(column, row), 0), texelFetch(C4F16_conv1_0of4w, ivec2(column + 2, row), 0), texelFetch(C4F16_conv1_0of4w, ivec2(column + 4, row), 0), 1.1920929e-07);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 vec4 hook() {
@@ -99,36 +110,36 @@ vec4 hook() {
             float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
-            conv1_whole_0 += vec4(-.006600739,.021260273,.023929881,.017320644) * s_0_0;
-            conv1_whole_0 += vec4(-.01719521,-.09802992,-.02895667,.07598112) * s_0_1;
-            conv1_whole_0 += vec4(.027228218,.020111496,-.01043926,.0048202146) * s_0_2;
-            conv1_whole_0 += vec4(-.038464375,.02859902,-.03648413,-.034962278) * s_0_3;
-            conv1_whole_0 += vec4(.035199262,-.036639415,.03483418,-.015871234) * s_0_4;
-            conv1_whole_0 += vec4(-.002815933,-.05783258,.047252003,-.12577039) * s_1_0;
-            conv1_whole_0 += vec4(-.010444009,.032589227,.08602278,-.26757213) * s_1_1;
-            conv1_whole_0 += vec4(.0054326607,-.08399962,-4.9650598,-2.2444372) * s_1_2;
-            conv1_whole_0 += vec4(3.594662,.34680685,.061000507,.2287071) * s_1_3;
-            conv1_whole_0 += vec4(-.07323855,-.057720613,.00020993283,.056653053) * s_1_4;
-            conv1_whole_0 += vec4(.019359391,.051023245,-.059900716,.11732728) * s_2_0;
-            conv1_whole_0 += vec4(-.0066774543,-.1583181,-.10961855,-.20174903) * s_2_1;
-            conv1_whole_0 += vec4(.0637435,1.325498,5.0379252,2.1663344) * s_2_2;
-            conv1_whole_0 += vec4(-3.6048834,-.36155584,-.06965262,.53162855) * s_2_3;
-            conv1_whole_0 += vec4(.036446832,.019875214,-.00447902,-.077523135) * s_2_4;
-            conv1_whole_0 += vec4(.0030636776,.16499878,-.020384395,-.06818128) * s_3_0;
-            conv1_whole_0 += vec4(.03377755,-.3794997,.079869494,.1974674) * s_3_1;
-            conv1_whole_0 += vec4(-.056721702,-.20978184,-.10296117,-.108332165) * s_3_2;
-            conv1_whole_0 += vec4(.0029226502,-.22337791,.0687956,-.19798692) * s_3_3;
-            conv1_whole_0 += vec4(-.015112764,.06632705,-.03535611,.004099345) * s_3_4;
-            conv1_whole_0 += vec4(-.009958926,-.04394824,.009703848,.009527646) * s_4_0;
-            conv1_whole_0 += vec4(-.014923672,-.011816729,-.021515252,-.027934302) * s_4_1;
-            conv1_whole_0 += vec4(.025683505,.1187928,.032538578,.042887747) * s_4_2;
-            conv1_whole_0 += vec4(-.008386249,-.04443446,-.02959314,-.09908794) * s_4_3;
-            conv1_whole_0 += vec4(.01556131,.0047316994,.011717275,.029972348) * s_4_4;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.006600739,.021260273,.023929881,.017320644)*s_0_0;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.01719521,-.09802992,-.02895667,.07598112)*s_0_1;
+            conv1_whole_0 = conv1_whole_0 + vec4(.027228218,.020111496,-.01043926,.0048202146)*s_0_2;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.038464375,.02859902,-.03648413,-.034962278)*s_0_3;
+            conv1_whole_0 = conv1_whole_0 + vec4(.035199262,-.036639415,.03483418,-.015871234)*s_0_4;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.002815933,-.05783258,.047252003,-.12577039)*s_1_0;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.010444009,.032589227,.08602278,-.26757213)*s_1_1;
+            conv1_whole_0 = conv1_whole_0 + vec4(.0054326607,-.08399962,-4.9650598,-2.2444372)*s_1_2;
+            conv1_whole_0 = conv1_whole_0 + vec4(3.594662,.34680685,.061000507,.2287071)*s_1_3;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.07323855,-.057720613,.00020993283,.056653053)*s_1_4;
+            conv1_whole_0 = conv1_whole_0 + vec4(.019359391,.051023245,-.059900716,.11732728)*s_2_0;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.0066774543,-.1583181,-.10961855,-.20174903)*s_2_1;
+            conv1_whole_0 = conv1_whole_0 + vec4(.0637435,1.325498,5.0379252,2.1663344)*s_2_2;
+            conv1_whole_0 = conv1_whole_0 + vec4(-3.6048834,-.36155584,-.06965262,.53162855)*s_2_3;
+            conv1_whole_0 = conv1_whole_0 + vec4(.036446832,.019875214,-.00447902,-.077523135)*s_2_4;
+            conv1_whole_0 = conv1_whole_0 + vec4(.0030636776,.16499878,-.020384395,-.06818128)*s_3_0;
+            conv1_whole_0 = conv1_whole_0 + vec4(.03377755,-.3794997,.079869494,.1974674)*s_3_1;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.056721702,-.20978184,-.10296117,-.108332165)*s_3_2;
+            conv1_whole_0 = conv1_whole_0 + vec4(.0029226502,-.22337791,.0687956,-.19798692)*s_3_3;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.015112764,.06632705,-.03535611,.004099345)*s_3_4;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.009958926,-.04394824,.009703848,.009527646)*s_4_0;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.014923672,-.011816729,-.021515252,-.027934302)*s_4_1;
+            conv1_whole_0 = conv1_whole_0 + vec4(.025683505,.1187928,.032538578,.042887747)*s_4_2;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.008386249,-.04443446,-.02959314,-.09908794)*s_4_3;
+            conv1_whole_0 = conv1_whole_0 + vec4(.01556131,.0047316994,.011717275,.029972348)*s_4_4;
         }
     }
 
-    // conv1_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv1_rim_0 = vec4(0.0);
+    // conv1: near the borders, what zero padding between two convolutions takes away
+    vec4 conv1_0 = conv1_whole_0;
     {
         ivec2 size = ivec2(HOOKED_size);
         bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
@@ -138,24 +149,21 @@ vec4 hook() {
             vec4 sum_0 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_0of4w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(round(8.388608e+06 * C4F16_conv1_0of4w_at(0, term)));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F16_conv1_rim_0of4w, ivec2(1, term), 0) : vec4(0.0);
+                sum_0 += here ? C4F16_conv1_0of4w_at(1, term) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_0of4w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec4(round(8.388608e+06 * C4F16_conv1_0of4w_at(0, tap))).xy;
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_0 += texelFetch(C4F16_conv1_rim_0of4w, ivec2(1, tap), 0) * s;
+                        sum_0 += C4F16_conv1_0of4w_at(1, tap) * s;
                     }
                 }
             }
-            conv1_rim_0 = sum_0;
+            conv1_0 += sum_0;
         }
     }
-
-    // Add
-    vec4 conv1_0 = conv1_whole_0 + conv1_rim_0;
 
     // Relu
     vec4 relu1_0 = max(conv1_0, vec4(0.0));
@@ -163,15 +171,15 @@ vec4 hook() {
     return relu1_0;
 }
 
-//!TEXTURE C4F16_conv1_rim_1of4w
-//!SIZE 2 32
-//!FORMAT rgba32f
+//!TEXTURE C4F16_conv1_1of4w
+//!SIZE 6 32
+//!FORMAT rgba8
 //!FILTER NEAREST
-00000000000000c700000041000050411c5e4c3e59a8babc320583ba2667f53c000080bf000000c70000504100009041fc204c3dd95a07bd7a4dcf3dcb2c873d000000c700000000000090410000b841ba0be83ed8e3133d6c5dabbb65a70f3d00000000000000000000b8410000c041ec5645be85bc263dd90e2b3c03d4cd3d000080bf000000000000c0410000c841504d373d16bdfebc1177943cca4e94bd000000c7000080bf0000c8410000f04111ec86bdd5378f3c72c9323c85a5a53c00000000000080bf0000f0410000f84168820c3dbdf74b3cb21fa6bc255b86bd000080bf000080bf0000f84100000042d38f243d72b60dbdd463b83b66a4ad3c00000000000000c000000000000000007048113ef24f3d3dc4a3c53c7219efbb00000000000080bf0000000000000000d4cfde3c043963bd44f9a93c480f9a3e00000000000000000000000000000000f0db0dbf0be45c3d5e57903c057644bf000000000000803f0000000000000000151f213e2328fcbd00a67cbdec36c03e00000000000000400000000000000000790c66bd270c7a3d46fcd5bb642d48be00000000000000c00000000000000000a8735a3cb6260bbe203b3b3d6458143c00000000000080bf0000000000000000de3113bee932eabd70d4353ee235b2bd0000000000000000000000000000000069358abed52e12bf7bd0533f1738643e000000000000803f0000000000000000b91cca3d045099beeadea93db2838dbe00000000000000400000000000000000174fc2bd1410c93c42d494bcf4b67b3d000000c00000000000000000000000003d3406bccde11dbdc7ee813b0c6f693d000080bf0000000000000000000000008c505d3db1edc7ba7209263d96c3d23c0000000000000000000000000000000012fa83bf7d5f553e6c3fc23c224761be0000803f00000000000000000000000055fba33c0cfd67be3cbdc13b8eceb53e00000040000000000000000000000000015ef0bca54ed73d5b2c45bd3f35a5bd000000000000000000000000000000009690cd3ecb7067bd746f853d03fc5c3e00000000000000000000000000000000be7eaf3e3628723c4b043bbc859f26bd000000c000000000000000000000000037bb343e728219bd172b41bca5dc6d3e000080bf000000000000000000000000256828bdc3ddab3d83b8e3bc37ab223d0000000000000000000000000000000035fe933ebac7b03ed6bcfb3c0e1b82be0000803f000000000000000000000000e6beacbe98e2afbedcfa0cbdc11b96bd000000400000000000000000000000003ac141bc2a8a173d05fd0e3debf19cbd00000000000000000000000000000000bc29ddbd2bb776bd53403d3c0dcd493e00000000000000000000000000000000313a13be776e40bdefbec3bdd3adb3bc
+807f80808c7e7f8100800000c58aefea0000080de2af9fce7f7f8080837d8684ff80000030e27a39ff000d1284956c667f8080809d827f8280000000014faa3e00001217778f519e808080807382808600000000aa9aab6e0000171891f20fa07f808080827e817bff000000dd02285dff0018193586ee8a7f7f80807b81808180ff0000c81eb24b00ff191e9f70c94b807f808082807e7b00ff000032cbb3cd00ff1e1f0af8c1277f7f8080827d8081ffff000092c95c5bffff1f203f263249807f80808982817f00ff000014f58b8800fe000087404873807f8080817c819300ff0000bd73534100ff0000a01cf3e9808080805c83814e00000000897320e2000000000490af7f808080808a787c9800000000111e0d0600010000f1bf68de808080807c837f730000000067e8957d00020000ce31022a807f80808077828000ff0000da4dec9400fe00007495ec58807f808076788b7a00ff0000ccae5d6e00ff0000e2694751808080806e5bb48e00000000b974f44300000000534b1f8180808080866c856e0000000050d64e4f00010000e600f78a8080808079817e8300000000ed92d6ee00020000872057dc7f8080807f7d8083ff000000798840a5fe000000cc79f7bc7f808080837f8281ff00000075e798a5ff00000042022687808080803e8d817100000000025584eb00000000f7f87f8e808080808171809600000000478060b901000000f72fdfd2808080807e867c7a000000001fbaebd60200000044754f5680808080997c848d00000000b2622bcf00000000133d7cc08080808095807f7d00000000eff2446500000000d828fc827f8080808b7d7f8eff0000004b993eddfe000000b3f6d5ca7f8080807d857e82ff0000005e5e388aff0000005fee8fad808080809296816f000000007f18f7bc00000000c7f77a9e808080806a6a7d7b000000006803cc4f0100000023ad1522808080807f82827b000000003e5e3b18020000003f29f47180808080797c808c000000001625bd9c00000000b22340d180808080767c797e00000000ccfee298000000005d4609a4
 //!DESC C4F16 conv1_whole 16x5x5x1 + Relu [2/4]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F16_conv1_rim_1of4w
+//!BIND C4F16_conv1_1of4w
 //!SAVE C4F16_relu1_1
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -187,9 +195,20 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// 24 bits of fixed point from their bytes. The first one counts for so much that a texel read in half precision, as
+// OpenGL ES may, has to be rounded to the whole number that it was.
+vec4 number(vec4 first, vec4 second, vec4 third, float unit) {
+    return 65536.0 * unit * (round(255.0 * first) - 128.0) + 65280.0 * unit * second + 255.0 * unit * third;
+}
+
+// Four numbers of a table
+vec4 C4F16_conv1_1of4w_at(int column, int row) {
+    return number(texelFetch(C4F16_conv1_1of4w, ivec2(column, row), 0), texelFetch(C4F16_conv1_1of4w, ivec2(column + 2, row), 0), texelFetch(C4F16_conv1_1of4w, ivec2(column + 4, row), 0), 2.3841858e-07);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 vec4 hook() {
@@ -245,36 +264,36 @@ vec4 hook() {
             float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
-            conv1_whole_1 += vec4(.040269613,-.018868774,.0033092913,-.38719863) * s_0_0;
-            conv1_whole_1 += vec4(.03597865,-.007961284,.032626115,-.05048421) * s_0_1;
-            conv1_whole_1 += vec4(-.27777812,-.0016415849,-.0007447992,.08590682) * s_0_2;
-            conv1_whole_1 += vec4(.1699717,-.024538884,-.012663718,.4111364) * s_0_3;
-            conv1_whole_1 += vec4(-.019936401,.046791557,-.0201632,-.1178753) * s_0_4;
-            conv1_whole_1 += vec4(.022183228,.020786293,.006828463,.25455466) * s_1_0;
-            conv1_whole_1 += vec4(-.108209066,.08664422,-.017969387,1.7641504) * s_1_1;
-            conv1_whole_1 += vec4(-.9844992,-.0899206,.006054919,-2.2436252) * s_1_2;
-            conv1_whole_1 += vec4(-.3005935,.08929807,-.034990795,.68308365) * s_1_3;
-            conv1_whole_1 += vec4(-.048389893,-.066375695,.0478233,-.3726557) * s_1_4;
-            conv1_whole_1 += vec4(-.16164176,.0474271,-.009492673,-.12445986) * s_2_0;
-            conv1_whole_1 += vec4(.011650298,-.25461563,-.009652784,-2.3540165) * s_2_1;
-            conv1_whole_1 += vec4(2.3923395,2.6254299,-5.501554,2.8188581) * s_2_2;
-            conv1_whole_1 += vec4(-.09869944,-2.5941427,5.5604386,-.90951514) * s_2_3;
-            conv1_whole_1 += vec4(-.020959653,.027150156,-.051127937,.50398576) * s_2_4;
-            conv1_whole_1 += vec4(-.009125195,-.09311467,.01599256,.52516234) * s_3_0;
-            conv1_whole_1 += vec4(.042490035,.13459374,-.06022004,.8289859) * s_3_1;
-            conv1_whole_1 += vec4(.06880055,-.012475049,.114269085,-1.0360497) * s_3_2;
-            conv1_whole_1 += vec4(-.09210517,.10683636,-.087288916,-.22821881) * s_3_3;
-            conv1_whole_1 += vec4(-.0025425712,-.04067146,.02178923,-.085558355) * s_3_4;
-            conv1_whole_1 += vec4(.04378517,.052456472,-.0033692436,-.27750707) * s_4_0;
-            conv1_whole_1 += vec4(-.029832812,-.006249075,.021856636,-.30684727) * s_4_1;
-            conv1_whole_1 += vec4(.08514423,-.06198288,.03355453,.510048) * s_4_2;
-            conv1_whole_1 += vec4(-.1278012,-.009018906,-.04309747,-.055539787) * s_4_3;
-            conv1_whole_1 += vec4(.07551699,.044481974,-.0023242605,.15389352) * s_4_4;
+            conv1_whole_1 = conv1_whole_1 + vec4(.040269613,-.018868774,.0033092913,-.38719863)*s_0_0;
+            conv1_whole_1 = conv1_whole_1 + vec4(.03597865,-.007961284,.032626115,-.05048421)*s_0_1;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.27777812,-.0016415849,-.0007447992,.08590682)*s_0_2;
+            conv1_whole_1 = conv1_whole_1 + vec4(.1699717,-.024538884,-.012663718,.4111364)*s_0_3;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.019936401,.046791557,-.0201632,-.1178753)*s_0_4;
+            conv1_whole_1 = conv1_whole_1 + vec4(.022183228,.020786293,.006828463,.25455466)*s_1_0;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.108209066,.08664422,-.017969387,1.7641504)*s_1_1;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.9844992,-.0899206,.006054919,-2.2436252)*s_1_2;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.3005935,.08929807,-.034990795,.68308365)*s_1_3;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.048389893,-.066375695,.0478233,-.3726557)*s_1_4;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.16164176,.0474271,-.009492673,-.12445986)*s_2_0;
+            conv1_whole_1 = conv1_whole_1 + vec4(.011650298,-.25461563,-.009652784,-2.3540165)*s_2_1;
+            conv1_whole_1 = conv1_whole_1 + vec4(2.3923395,2.6254299,-5.501554,2.8188581)*s_2_2;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.09869944,-2.5941427,5.5604386,-.90951514)*s_2_3;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.020959653,.027150156,-.051127937,.50398576)*s_2_4;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.009125195,-.09311467,.01599256,.52516234)*s_3_0;
+            conv1_whole_1 = conv1_whole_1 + vec4(.042490035,.13459374,-.06022004,.8289859)*s_3_1;
+            conv1_whole_1 = conv1_whole_1 + vec4(.06880055,-.012475049,.114269085,-1.0360497)*s_3_2;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.09210517,.10683636,-.087288916,-.22821881)*s_3_3;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.0025425712,-.04067146,.02178923,-.085558355)*s_3_4;
+            conv1_whole_1 = conv1_whole_1 + vec4(.04378517,.052456472,-.0033692436,-.27750707)*s_4_0;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.029832812,-.006249075,.021856636,-.30684727)*s_4_1;
+            conv1_whole_1 = conv1_whole_1 + vec4(.08514423,-.06198288,.03355453,.510048)*s_4_2;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.1278012,-.009018906,-.04309747,-.055539787)*s_4_3;
+            conv1_whole_1 = conv1_whole_1 + vec4(.07551699,.044481974,-.0023242605,.15389352)*s_4_4;
         }
     }
 
-    // conv1_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv1_rim_1 = vec4(0.0);
+    // conv1: near the borders, what zero padding between two convolutions takes away
+    vec4 conv1_1 = conv1_whole_1;
     {
         ivec2 size = ivec2(HOOKED_size);
         bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
@@ -284,24 +303,21 @@ vec4 hook() {
             vec4 sum_1 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_1of4w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(round(4.194304e+06 * C4F16_conv1_1of4w_at(0, term)));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_1 += here ? texelFetch(C4F16_conv1_rim_1of4w, ivec2(1, term), 0) : vec4(0.0);
+                sum_1 += here ? C4F16_conv1_1of4w_at(1, term) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_1of4w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec4(round(4.194304e+06 * C4F16_conv1_1of4w_at(0, tap))).xy;
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_1 += texelFetch(C4F16_conv1_rim_1of4w, ivec2(1, tap), 0) * s;
+                        sum_1 += C4F16_conv1_1of4w_at(1, tap) * s;
                     }
                 }
             }
-            conv1_rim_1 = sum_1;
+            conv1_1 += sum_1;
         }
     }
-
-    // Add
-    vec4 conv1_1 = conv1_whole_1 + conv1_rim_1;
 
     // Relu
     vec4 relu1_1 = max(conv1_1, vec4(0.0));
@@ -309,15 +325,15 @@ vec4 hook() {
     return relu1_1;
 }
 
-//!TEXTURE C4F16_conv1_rim_2of4w
-//!SIZE 2 32
-//!FORMAT rgba32f
+//!TEXTURE C4F16_conv1_2of4w
+//!SIZE 6 32
+//!FORMAT rgba8
 //!FILTER NEAREST
-00000000000000c70000004100005041e090c93c00c987bc71739a3f83a8bdbc000080bf000000c70000504100009041c052b0bc80a12fba3c54503e792df53a000000c700000000000090410000b8419c88cf3c581eefbd2f0c933f0b3da13d00000000000000000000b8410000c04198a8d43c6dff0d3ee76f33bf2dbf11be000080bf000000000000c0410000c8416f3f1d3c42b5bbbc8253a5be0ac0253e000000c7000080bf0000c8410000f041126eb5bd754082bcc9d9bd3e726649bd00000000000080bf0000f0410000f84196188bbe566daebcbe82c7beeef8203c000080bf000080bf0000f84100000042c5a5d93d7f263f3caa800ebe606c29bd00000000000000c00000000000000000e4aea4bd6c2d273cb2cdeabcc5a21abc00000000000080bf000000000000000010431c3f3901933ee2052740de8315bf00000000000000000000000000000000055562bfe0e6d1bda5451dc033c5afbe000000000000803f000000000000000075797cbf7cb2073e50db14bf4d307fbe000000000000004000000000000000009d21cf3cc5140dbc39009abe6126f0bd00000000000000c00000000000000000546290bc8d54643c9ce878be1ea32b3d00000000000080bf0000000000000000a730a4bd8971a5bd9a863a3e5a7542be0000000000000000000000000000000076deae3e2efa663e0b7ebb3c0f85343d000000000000803f00000000000000000c511a3d68681f3d6f60503d807914bd000000000000004000000000000000000041d43dba30c53d71b4453d9cd9813c000000c0000000000000000000000000f5c3403cbce72c3d1da949bd55f87a3d000080bf0000000000000000000000000b5d073e599639bcd0cee93e1c3ba1bd00000000000000000000000000000000d4b8323ef9e542bb10da033f05e50c3f0000803f0000000000000000000000000a24ba3c3c3b1b3e06da61bfbe0d903e00000040000000000000000000000000c6ff98bd9d2fcc391c1dbc3c4aa3a53d000000000000000000000000000000006f80a03df088ce3d994d9e3e97ad03bd000000000000000000000000000000000abb86bd64c701bd35dba2beef3e853d000000c0000000000000000000000000ef428ebebdd23d3c3fc0073e1783163e000080bf000000000000000000000000e55719bf4eaa9abb7b486cbe58b9a0be0000000000000000000000000000000004c0fcbe7079943e925781bf88fda13e0000803f000000000000000000000000a86bc43eaf67ca3dd0f1ed3e864c82bd00000040000000000000000000000000c6d4783d401caf3da94179bce803a23b0000000000000000000000000000000044cdba3ed36139bd50931b3ffa5330bd0000000000000000000000000000000079a65f3b33c24abc435ba03d120198bd
+807f8080807fa67f00800000c9789c420000080d9137dc577f7f80807f7f8680ff8000004ffa820fff000d12ad83a2537f808080807ca48280000000cf43c3840000121789870cf4808080808084697b00000000d46f927200001718a9fb03077f808080807f7585ff0000004e44aa2eff001819a04bc8007f7f80807d7f8b7e80ff00002a7ddd6d00ff191e48c09d33807f8080777f738000ff00004e51875000ff1e1f7793d47c7f7f808083807b7effff0000665f8badffff1f209793fb27807f80807d807f7f00ff00006d5315b200fe0000449732af807f80809389d36d00ff00008830824f00ff00006214f18480808080637c317500000000b5b85d03000000005f642ead8080808060846d7800000000703d640600010000d194967e80808080807f767c00000000cfb95f3f000200002276fc66807f80807f80788100ff00006f72385700fe00009e2abb46807f80807d7d857900ff00006f6ad4ec00ff00003d3a3555808080808a87808100000000ed37bb6900000000e7d17e0a808080808181817e00000000343ea0d700010000a2d1c10d80808080838381800000000051148b810002000004c369da7f80808080817e81ff00000060596cf5fe00000062cfaef17f808080847f8e7dff0000003aa39c7bff000000e835ed1480808080857f90910000000095e77b9c00000000c7a342a1808080808084638900000000bad9c4000100000024dabfdc808080807d808082000000009c03bc960200000001311d8d808080808283897e00000000823ae4f8000000000224daa5808080807d7e758200000000e5fcd2140000000014714dfc7f80808077808484ff0000001b5e3eb4fe000000d1e902197f8080806c7f7875ff000000d5d99df4ff0000000355bc6a8080808070895f8a000000003447aa1f0000000000971cd8808080808c838e7d000000004629dff601000000ba9f1dce8080808081827f8000000000f1bc832802000000aa715f81808080808b7e937e00000000ac8d729f00000000d43c6a5880808080807f827d000000001b9a819f00000000f59f6dfc
 //!DESC C4F16 conv1_whole 16x5x5x1 + Relu [3/4]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F16_conv1_rim_2of4w
+//!BIND C4F16_conv1_2of4w
 //!SAVE C4F16_relu1_2
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -333,9 +349,20 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// 24 bits of fixed point from their bytes. The first one counts for so much that a texel read in half precision, as
+// OpenGL ES may, has to be rounded to the whole number that it was.
+vec4 number(vec4 first, vec4 second, vec4 third, float unit) {
+    return 65536.0 * unit * (round(255.0 * first) - 128.0) + 65280.0 * unit * second + 255.0 * unit * third;
+}
+
+// Four numbers of a table
+vec4 C4F16_conv1_2of4w_at(int column, int row) {
+    return number(texelFetch(C4F16_conv1_2of4w, ivec2(column, row), 0), texelFetch(C4F16_conv1_2of4w, ivec2(column + 2, row), 0), texelFetch(C4F16_conv1_2of4w, ivec2(column + 4, row), 0), 4.7683716e-07);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 vec4 hook() {
@@ -391,36 +418,36 @@ vec4 hook() {
             float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
-            conv1_whole_2 += vec4(-.0007853113,-.076578416,.7031825,.03386064) * s_0_0;
-            conv1_whole_2 += vec4(.006620968,-.08867609,-1.0564564,.1376744) * s_0_1;
-            conv1_whole_2 += vec4(-.046248294,-.029822024,.047777053,.03820274) * s_0_2;
-            conv1_whole_2 += vec4(.019817654,.025452724,-.04090265,-.17162652) * s_0_3;
-            conv1_whole_2 += vec4(.012389321,.055547193,.027770612,-.10589112) * s_0_4;
-            conv1_whole_2 += vec4(.16455907,.08566029,-.94079036,-.14272626) * s_1_0;
-            conv1_whole_2 += vec4(-.16175301,.1612423,.36747912,.019102182) * s_1_1;
-            conv1_whole_2 += vec4(.29724526,.07323905,.90765435,1.4461528) * s_1_2;
-            conv1_whole_2 += vec4(-.007270927,-.072784245,-.21124354,-.025620503) * s_1_3;
-            conv1_whole_2 += vec4(-.0024590876,-.048825823,-.05698199,.12784038) * s_1_4;
-            conv1_whole_2 += vec4(.10953425,-.06408191,-.59950024,-.13300478) * s_2_0;
-            conv1_whole_2 += vec4(.06996277,-.062094133,.24731927,-1.6032387) * s_2_1;
-            conv1_whole_2 += vec4(-.11670955,.3517804,-.6446988,.32370985) * s_2_2;
-            conv1_whole_2 += vec4(.09620532,.18836303,.0108219385,-.012430746) * s_2_3;
-            conv1_whole_2 += vec4(.044448607,-.10742777,.021050757,.0569113) * s_2_4;
-            conv1_whole_2 += vec4(.5044749,.026380371,.7501037,.22128728) * s_3_0;
-            conv1_whole_2 += vec4(-3.9257925,.08258209,-.32371128,-.13450769) * s_3_1;
-            conv1_whole_2 += vec4(.4855747,.20007621,.15261465,-.11776221) * s_3_2;
-            conv1_whole_2 += vec4(.003055591,-.01118559,.231827,.06381932) * s_3_3;
-            conv1_whole_2 += vec4(-.10616809,.047075655,.01993644,-.094526425) * s_3_4;
-            conv1_whole_2 += vec4(-.07077933,.02576586,-.120285295,.040863182) * s_4_0;
-            conv1_whole_2 += vec4(.6575604,-.06853825,.057879586,-.057326518) * s_4_1;
-            conv1_whole_2 += vec4(-.16436866,-.18397339,.3170382,.032501362) * s_4_2;
-            conv1_whole_2 += vec4(.16353127,.08901389,-.09788527,.06761695) * s_4_3;
-            conv1_whole_2 += vec4(-.020682987,-.0104853725,.05419641,-.010153018) * s_4_4;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.0007853113,-.076578416,.7031825,.03386064)*s_0_0;
+            conv1_whole_2 = conv1_whole_2 + vec4(.006620968,-.08867609,-1.0564564,.1376744)*s_0_1;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.046248294,-.029822024,.047777053,.03820274)*s_0_2;
+            conv1_whole_2 = conv1_whole_2 + vec4(.019817654,.025452724,-.04090265,-.17162652)*s_0_3;
+            conv1_whole_2 = conv1_whole_2 + vec4(.012389321,.055547193,.027770612,-.10589112)*s_0_4;
+            conv1_whole_2 = conv1_whole_2 + vec4(.16455907,.08566029,-.94079036,-.14272626)*s_1_0;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.16175301,.1612423,.36747912,.019102182)*s_1_1;
+            conv1_whole_2 = conv1_whole_2 + vec4(.29724526,.07323905,.90765435,1.4461528)*s_1_2;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.007270927,-.072784245,-.21124354,-.025620503)*s_1_3;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.0024590876,-.048825823,-.05698199,.12784038)*s_1_4;
+            conv1_whole_2 = conv1_whole_2 + vec4(.10953425,-.06408191,-.59950024,-.13300478)*s_2_0;
+            conv1_whole_2 = conv1_whole_2 + vec4(.06996277,-.062094133,.24731927,-1.6032387)*s_2_1;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.11670955,.3517804,-.6446988,.32370985)*s_2_2;
+            conv1_whole_2 = conv1_whole_2 + vec4(.09620532,.18836303,.0108219385,-.012430746)*s_2_3;
+            conv1_whole_2 = conv1_whole_2 + vec4(.044448607,-.10742777,.021050757,.0569113)*s_2_4;
+            conv1_whole_2 = conv1_whole_2 + vec4(.5044749,.026380371,.7501037,.22128728)*s_3_0;
+            conv1_whole_2 = conv1_whole_2 + vec4(-3.9257925,.08258209,-.32371128,-.13450769)*s_3_1;
+            conv1_whole_2 = conv1_whole_2 + vec4(.4855747,.20007621,.15261465,-.11776221)*s_3_2;
+            conv1_whole_2 = conv1_whole_2 + vec4(.003055591,-.01118559,.231827,.06381932)*s_3_3;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.10616809,.047075655,.01993644,-.094526425)*s_3_4;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.07077933,.02576586,-.120285295,.040863182)*s_4_0;
+            conv1_whole_2 = conv1_whole_2 + vec4(.6575604,-.06853825,.057879586,-.057326518)*s_4_1;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.16436866,-.18397339,.3170382,.032501362)*s_4_2;
+            conv1_whole_2 = conv1_whole_2 + vec4(.16353127,.08901389,-.09788527,.06761695)*s_4_3;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.020682987,-.0104853725,.05419641,-.010153018)*s_4_4;
         }
     }
 
-    // conv1_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv1_rim_2 = vec4(0.0);
+    // conv1: near the borders, what zero padding between two convolutions takes away
+    vec4 conv1_2 = conv1_whole_2;
     {
         ivec2 size = ivec2(HOOKED_size);
         bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
@@ -430,24 +457,21 @@ vec4 hook() {
             vec4 sum_2 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_2of4w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(round(2.097152e+06 * C4F16_conv1_2of4w_at(0, term)));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_2 += here ? texelFetch(C4F16_conv1_rim_2of4w, ivec2(1, term), 0) : vec4(0.0);
+                sum_2 += here ? C4F16_conv1_2of4w_at(1, term) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_2of4w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec4(round(2.097152e+06 * C4F16_conv1_2of4w_at(0, tap))).xy;
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_2 += texelFetch(C4F16_conv1_rim_2of4w, ivec2(1, tap), 0) * s;
+                        sum_2 += C4F16_conv1_2of4w_at(1, tap) * s;
                     }
                 }
             }
-            conv1_rim_2 = sum_2;
+            conv1_2 += sum_2;
         }
     }
-
-    // Add
-    vec4 conv1_2 = conv1_whole_2 + conv1_rim_2;
 
     // Relu
     vec4 relu1_2 = max(conv1_2, vec4(0.0));
@@ -455,15 +479,15 @@ vec4 hook() {
     return relu1_2;
 }
 
-//!TEXTURE C4F16_conv1_rim_3of4w
-//!SIZE 2 32
-//!FORMAT rgba32f
+//!TEXTURE C4F16_conv1_3of4w
+//!SIZE 6 32
+//!FORMAT rgba8
 //!FILTER NEAREST
-00000000000000c700000041000050417c32f83b6afe8c3b21cf21be9d250ebb000080bf000000c70000504100009041076e2dbe2f09973cafc5c43a265c043e000000c700000000000090410000b841cf6f58bd06998e3d25590dbce01812bd00000000000000000000b8410000c04160fc16be54b88f3d35e0653d8e0502bd000080bf000000000000c0410000c841b77bb83c31ba4d3eb53126bd7767103e000000c7000080bf0000c8410000f041ec7365bca879303dd5be6fbc5fdfa9bc00000000000080bf0000f0410000f8411d10873db2187d3dac59e3bba64ee83b000080bf000080bf0000f84100000042b37581bcf7aca93b26f1293dba95e2bc00000000000000c00000000000000000eb128fbc1460023e4bd533bcfe8a273d00000000000080bf000000000000000033c48cbe09c2bebc06596f3e2e9eb3bb000000000000000000000000000000007f88d33ee04b013d87ba76bffc09953d000000000000803f000000000000000037c2bbbe132db33e5e71f1bd8cb0193d000000000000004000000000000000008cc0e93cc283323d545f23be5321e23d00000000000000c00000000000000000501d883d9524a53dfb403e3dd49beb3d00000000000080bf00000000000000002a5b3dbef22bbc3efab123bd1eddcb3d00000000000000000000000000000000f65646becdbcb13e4958c63c83d3973d000000000000803f000000000000000010ab2ebe2510f13dd247643d3ea60b3e0000000000000040000000000000000015c2803c4883123b2a578d3d8143753d000000c00000000000000000000000001ceb48bc694ec43dffa2c93ddb5c913c000080bf000000000000000000000000513041be6b49033b84e709bd0206a3bc00000000000000000000000000000000bea311beacddcd3eb33fa93d864227be0000803f000000000000000000000000b9cddebe7d96f83e6c16cf3d8abc01bf0000004000000000000000000000000081e562bdf6808b3da2819cbdf139e5bd000000000000000000000000000000001ed5053d915c14bd9dc7d63d3b5e493c00000000000000000000000000000000dce251bc345a333d31af1ebd910c073e000000c000000000000000000000000020549bbc71ba1abd9dcdf23db61deabb000080bf000000000000000000000000122c67be81a6d93d147e5c3d2981993d0000000000000000000000000000000042f4d63ec158143ff56f1ebee8d6fcbd0000803f0000000000000000000000000e32263d087d8c3b4b62123d357e503f000000400000000000000000000000001859c03d07affdbc08d72bbcea887fbe00000000000000000000000000000000e86802bef71a03bef347b33d68bdf93c00000000000000000000000000000000972606be041e8a3c4e44213db0b9f4bc
+807f808080806b7f00800000f88cc6b80000080d32fe1ced7f7f80806a828090ff800000525c318bff000d123f2531857f80808079887e7b800000003ce9e56f0000121782904e39808080806d88877b0000000020fb2fef00001718748502d47f80808082997a92ff000000e1b7ce0cff001819ef4672ef7f7f80807e857e7d80ff00003583205800ff191e18cd8283807f808088877f8000ff000071e81ce800ff1e1f02c6a64f7f7f80807d80857cffff0000faa94f75ffff1f2029ad89a9807f80807d907e8500ff0000c34c983c00fe0000b4025558807f80805c7d9d7f00ff0000ce04eb4c00ff0000f3f8216280808080b484048900000000e20aa25000000000205fbca08080808051ac7084000000000fcbe8cd000100007245ea848080808083856b8e00000000a794942200020000021e1615807f8080888a858e00ff00008152f2b900fe0000d54908bd807f808068af7a8c00ff0000540ae2bd00ff00009bfc70d28080808067ac838900000000356f197d0000000021336138808080806a8f8791000000002a112274000100009e023fc88080808082808887000000000349d5aa000200000842731c7f8080807e8c8c82ff0000006e449a45fe0000002ae730737f80808067807b7dff000000d941b073ff000000f6a5c4e8808080806db38a6b00000000cb77931700000000886bfbaf8080808048be8c3f000000004c25f12101000000929f67bb808080807888767100000000e8b837ac02000000d40fe66180808080847b8d81000000002e5d6c9200000000a91b7abc808080807e857b90000000005c9a0ae1000000003ad286927f8080807d7b8f7fff000000922a2c15fe000000b02cdae27f808080638d8689ff0000001a9ae398ff0000007e68f11380808080b5ca6c7000000000bd2c3232000000001060019280808080858084e800000000318c933f01000000907d121a808080808c7c7e60000000000509a80e02000000924452e3808080806f6f8b8300000000b29c34e600000000e3a17ff6808080806f82857c000000003b280a2d000000002d782219
 //!DESC C4F16 conv1_whole 16x5x5x1 + Relu [4/4]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F16_conv1_rim_3of4w
+//!BIND C4F16_conv1_3of4w
 //!SAVE C4F16_relu1_3
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -479,9 +503,20 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// 24 bits of fixed point from their bytes. The first one counts for so much that a texel read in half precision, as
+// OpenGL ES may, has to be rounded to the whole number that it was.
+vec4 number(vec4 first, vec4 second, vec4 third, float unit) {
+    return 65536.0 * unit * (round(255.0 * first) - 128.0) + 65280.0 * unit * second + 255.0 * unit * third;
+}
+
+// Four numbers of a table
+vec4 C4F16_conv1_3of4w_at(int column, int row) {
+    return number(texelFetch(C4F16_conv1_3of4w, ivec2(column, row), 0), texelFetch(C4F16_conv1_3of4w, ivec2(column + 2, row), 0), texelFetch(C4F16_conv1_3of4w, ivec2(column + 4, row), 0), 1.1920929e-07);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 vec4 hook() {
@@ -537,36 +572,36 @@ vec4 hook() {
             float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
-            conv1_whole_3 += vec4(-.10085255,.006191221,-.036301445,-.029638356) * s_0_0;
-            conv1_whole_3 += vec4(-.06919895,.12575336,.01940187,.09465728) * s_0_1;
-            conv1_whole_3 += vec4(-.04425345,-.21615097,-6.231199e-05,.15592499) * s_0_2;
-            conv1_whole_3 += vec4(.18432553,.05091706,-.013844174,-.045656435) * s_0_3;
-            conv1_whole_3 += vec4(.028153814,.002455421,.018287413,-.14582792) * s_0_4;
-            conv1_whole_3 += vec4(.007384259,-.035726823,.01084208,-.005867471) * s_1_0;
-            conv1_whole_3 += vec4(.6177093,-.09880755,.055935852,.6357856) * s_1_1;
-            conv1_whole_3 += vec4(-1.2487109,.64741933,-.037801918,-1.3515561) * s_1_2;
-            conv1_whole_3 += vec4(-.79584926,.1802685,.013863154,-.6922603) * s_1_3;
-            conv1_whole_3 += vec4(.4699585,-.07864206,-.024933834,.42532444) * s_1_4;
-            conv1_whole_3 += vec4(.10451397,-.10245218,-.015681408,-.047328338) * s_2_0;
-            conv1_whole_3 += vec4(.16566992,.55565804,-2.5294948,-.09352632) * s_2_1;
-            conv1_whole_3 += vec4(1.3996524,-2.1453443,2.485026,-1.6698179) * s_2_2;
-            conv1_whole_3 += vec4(-.82815427,.418748,.045420688,2.0637033) * s_2_3;
-            conv1_whole_3 += vec4(-.17263418,.032183014,-.012025613,.2449642) * s_2_4;
-            conv1_whole_3 += vec4(-.12010777,.017642273,-.02137186,-.027028114) * s_3_0;
-            conv1_whole_3 += vec4(-.883524,-.029128186,-.01940272,-.31949827) * s_3_1;
-            conv1_whole_3 += vec4(.75173384,.846949,.036539678,.47286826) * s_3_2;
-            conv1_whole_3 += vec4(.9049913,-.082885996,.029001005,.925939) * s_3_3;
-            conv1_whole_3 += vec4(-.32615525,.0007301585,-3.8717095e-05,-.5662174) * s_3_4;
-            conv1_whole_3 += vec4(.119022265,.004280134,.023957897,.111750744) * s_4_0;
-            conv1_whole_3 += vec4(-.015322204,.11339652,-.016515503,-.058321416) * s_4_1;
-            conv1_whole_3 += vec4(-.028909413,-.22953828,-.015433786,.04894971) * s_4_2;
-            conv1_whole_3 += vec4(-.1670464,-.0186993,.0040315,-.12668651) * s_4_3;
-            conv1_whole_3 += vec4(.042391006,.017131573,.006707318,-.0019785527) * s_4_4;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.10085255,.006191221,-.036301445,-.029638356)*s_0_0;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.06919895,.12575336,.01940187,.09465728)*s_0_1;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.04425345,-.21615097,-6.231199e-05,.15592499)*s_0_2;
+            conv1_whole_3 = conv1_whole_3 + vec4(.18432553,.05091706,-.013844174,-.045656435)*s_0_3;
+            conv1_whole_3 = conv1_whole_3 + vec4(.028153814,.002455421,.018287413,-.14582792)*s_0_4;
+            conv1_whole_3 = conv1_whole_3 + vec4(.007384259,-.035726823,.01084208,-.005867471)*s_1_0;
+            conv1_whole_3 = conv1_whole_3 + vec4(.6177093,-.09880755,.055935852,.6357856)*s_1_1;
+            conv1_whole_3 = conv1_whole_3 + vec4(-1.2487109,.64741933,-.037801918,-1.3515561)*s_1_2;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.79584926,.1802685,.013863154,-.6922603)*s_1_3;
+            conv1_whole_3 = conv1_whole_3 + vec4(.4699585,-.07864206,-.024933834,.42532444)*s_1_4;
+            conv1_whole_3 = conv1_whole_3 + vec4(.10451397,-.10245218,-.015681408,-.047328338)*s_2_0;
+            conv1_whole_3 = conv1_whole_3 + vec4(.16566992,.55565804,-2.5294948,-.09352632)*s_2_1;
+            conv1_whole_3 = conv1_whole_3 + vec4(1.3996524,-2.1453443,2.485026,-1.6698179)*s_2_2;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.82815427,.418748,.045420688,2.0637033)*s_2_3;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.17263418,.032183014,-.012025613,.2449642)*s_2_4;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.12010777,.017642273,-.02137186,-.027028114)*s_3_0;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.883524,-.029128186,-.01940272,-.31949827)*s_3_1;
+            conv1_whole_3 = conv1_whole_3 + vec4(.75173384,.846949,.036539678,.47286826)*s_3_2;
+            conv1_whole_3 = conv1_whole_3 + vec4(.9049913,-.082885996,.029001005,.925939)*s_3_3;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.32615525,.0007301585,-3.8717095e-05,-.5662174)*s_3_4;
+            conv1_whole_3 = conv1_whole_3 + vec4(.119022265,.004280134,.023957897,.111750744)*s_4_0;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.015322204,.11339652,-.016515503,-.058321416)*s_4_1;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.028909413,-.22953828,-.015433786,.04894971)*s_4_2;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.1670464,-.0186993,.0040315,-.12668651)*s_4_3;
+            conv1_whole_3 = conv1_whole_3 + vec4(.042391006,.017131573,.006707318,-.0019785527)*s_4_4;
         }
     }
 
-    // conv1_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv1_rim_3 = vec4(0.0);
+    // conv1: near the borders, what zero padding between two convolutions takes away
+    vec4 conv1_3 = conv1_whole_3;
     {
         ivec2 size = ivec2(HOOKED_size);
         bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
@@ -576,24 +611,21 @@ vec4 hook() {
             vec4 sum_3 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_conv1_rim_3of4w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(round(8.388608e+06 * C4F16_conv1_3of4w_at(0, term)));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_3 += here ? texelFetch(C4F16_conv1_rim_3of4w, ivec2(1, term), 0) : vec4(0.0);
+                sum_3 += here ? C4F16_conv1_3of4w_at(1, term) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_conv1_rim_3of4w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec4(round(8.388608e+06 * C4F16_conv1_3of4w_at(0, tap))).xy;
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_3 += texelFetch(C4F16_conv1_rim_3of4w, ivec2(1, tap), 0) * s;
+                        sum_3 += C4F16_conv1_3of4w_at(1, tap) * s;
                     }
                 }
             }
-            conv1_rim_3 = sum_3;
+            conv1_3 += sum_3;
         }
     }
-
-    // Add
-    vec4 conv1_3 = conv1_whole_3 + conv1_rim_3;
 
     // Relu
     vec4 relu1_3 = max(conv1_3, vec4(0.0));
@@ -647,15 +679,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_0 += mat4(.095821075,-.20836444,.11071215,-.07878709,-.27266955,.14611778,-.16178611,.06674695,-.03645914,-.03653515,.045830663,-.08650512,.21279971,.073889926,.11014488,.15791266) * s_0_0;
-            conv2_0 += mat4(-.075820975,.0032563785,-.003171899,.013049706,.1527864,.025488919,-.04963742,-.33967024,.040890966,-.077444375,-.08917214,-.28669265,-.15466556,-.026268292,-.056339104,.47414595) * s_0_1;
-            conv2_0 += mat4(.06293698,.009428057,.051381662,-.03761499,-.08225218,-.057466768,.21132135,-.3800057,.08433387,-.19545808,.097783044,-.10805502,-.09703187,.0748218,-.00996545,.120957464) * s_0_2;
-            conv2_0 += mat4(-.102819785,-2.1927102,-.2322547,.2478725,-.2898037,-.09016155,-.07803199,-.15511301,.058849238,.09816113,.08958522,-.08817024,-.0051863375,-.038579077,-.1506217,-.07479976) * s_1_0;
-            conv2_0 += mat4(.092772,-.46758792,-.27310196,.3561102,.2996588,-.02698911,.25434116,.44723466,.43241993,.32619688,.42314476,-1.7900385,-.17905855,.28942332,-.28516215,-.82717025) * s_1_1;
-            conv2_0 += mat4(.06744014,-.04743528,-.07239301,-.07550194,-.0038732707,.16606158,.12512077,.28865582,-.07739598,-.06838407,.27014652,-.36329618,.020707097,.079782665,-.15731506,.09908106) * s_1_2;
-            conv2_0 += mat4(.21332066,.15034387,.05007648,-.26770276,-.16817336,-.11928978,-.013515894,.13735463,.024038453,.0004205916,.039962653,-.0937422,.06445874,.09834555,.0144814765,.07962082) * s_2_0;
-            conv2_0 += mat4(.04751147,.052547965,.034322567,-.05109814,-.031054253,-.07614381,-.6637061,-.054956123,.012524644,.1120193,-.1109353,.00273814,-.2562565,-.0901974,-.37912652,-.455797) * s_2_1;
-            conv2_0 += mat4(.06674676,-.027298555,-.02512794,.041370418,-.085219376,.10222091,.14166544,.1414756,-.043798875,-.23125674,-.029073784,-.13956292,.13616496,-.055930965,-.09113525,.43527043) * s_2_2;
+            conv2_0 = conv2_0 + vec4(.095821075,-.20836444,.11071215,-.07878709)*s_0_0.x + vec4(-.27266955,.14611778,-.16178611,.06674695)*s_0_0.y + vec4(-.03645914,-.03653515,.045830663,-.08650512)*s_0_0.z + vec4(.21279971,.073889926,.11014488,.15791266)*s_0_0.w;
+            conv2_0 = conv2_0 + vec4(-.075820975,.0032563785,-.003171899,.013049706)*s_0_1.x + vec4(.1527864,.025488919,-.04963742,-.33967024)*s_0_1.y + vec4(.040890966,-.077444375,-.08917214,-.28669265)*s_0_1.z + vec4(-.15466556,-.026268292,-.056339104,.47414595)*s_0_1.w;
+            conv2_0 = conv2_0 + vec4(.06293698,.009428057,.051381662,-.03761499)*s_0_2.x + vec4(-.08225218,-.057466768,.21132135,-.3800057)*s_0_2.y + vec4(.08433387,-.19545808,.097783044,-.10805502)*s_0_2.z + vec4(-.09703187,.0748218,-.00996545,.120957464)*s_0_2.w;
+            conv2_0 = conv2_0 + vec4(-.102819785,-2.1927102,-.2322547,.2478725)*s_1_0.x + vec4(-.2898037,-.09016155,-.07803199,-.15511301)*s_1_0.y + vec4(.058849238,.09816113,.08958522,-.08817024)*s_1_0.z + vec4(-.0051863375,-.038579077,-.1506217,-.07479976)*s_1_0.w;
+            conv2_0 = conv2_0 + vec4(.092772,-.46758792,-.27310196,.3561102)*s_1_1.x + vec4(.2996588,-.02698911,.25434116,.44723466)*s_1_1.y + vec4(.43241993,.32619688,.42314476,-1.7900385)*s_1_1.z + vec4(-.17905855,.28942332,-.28516215,-.82717025)*s_1_1.w;
+            conv2_0 = conv2_0 + vec4(.06744014,-.04743528,-.07239301,-.07550194)*s_1_2.x + vec4(-.0038732707,.16606158,.12512077,.28865582)*s_1_2.y + vec4(-.07739598,-.06838407,.27014652,-.36329618)*s_1_2.z + vec4(.020707097,.079782665,-.15731506,.09908106)*s_1_2.w;
+            conv2_0 = conv2_0 + vec4(.21332066,.15034387,.05007648,-.26770276)*s_2_0.x + vec4(-.16817336,-.11928978,-.013515894,.13735463)*s_2_0.y + vec4(.024038453,.0004205916,.039962653,-.0937422)*s_2_0.z + vec4(.06445874,.09834555,.0144814765,.07962082)*s_2_0.w;
+            conv2_0 = conv2_0 + vec4(.04751147,.052547965,.034322567,-.05109814)*s_2_1.x + vec4(-.031054253,-.07614381,-.6637061,-.054956123)*s_2_1.y + vec4(.012524644,.1120193,-.1109353,.00273814)*s_2_1.z + vec4(-.2562565,-.0901974,-.37912652,-.455797)*s_2_1.w;
+            conv2_0 = conv2_0 + vec4(.06674676,-.027298555,-.02512794,.041370418)*s_2_2.x + vec4(-.085219376,.10222091,.14166544,.1414756)*s_2_2.y + vec4(-.043798875,-.23125674,-.029073784,-.13956292)*s_2_2.z + vec4(.13616496,-.055930965,-.09113525,.43527043)*s_2_2.w;
         }
         // Pack 1
         {
@@ -668,15 +700,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_0 += mat4(-.15574086,-.03499379,-.10957846,.09464902,.39512044,.0656028,-.0060589453,-.08773536,-.010658999,-.30537587,.102659814,.018597733,-.13360587,.05607047,.10682281,.02342758) * s_0_0;
-            conv2_0 += mat4(.1105322,.29479235,-.18044716,-.1173215,.14729616,-.19000176,.13499725,.16499728,.33064142,-.029020287,.09717067,-.20978843,-.0679321,.04969672,.058753684,.027047988) * s_0_1;
-            conv2_0 += mat4(.004399937,.08035003,.13762374,.11567706,.19596942,.11381095,-.1607786,-.057806723,-.025029983,-.009678805,.07300159,.042770926,-.1607701,-.0023216063,-.010615185,.11561321) * s_0_2;
-            conv2_0 += mat4(.07460034,-.0070289886,-.029306967,-.12322353,-.614924,-.055260554,-.45665205,.054605164,.022694288,.0013476546,.035017397,-.42409307,-.1273453,.08106798,.108197324,.06858516) * s_1_0;
-            conv2_0 += mat4(-.1364925,-.3267938,.41291785,.10290526,.062897496,.30256543,.4132116,-.43579745,-.20803678,-.3302958,-.624923,-.36518243,-.42902145,.048066948,.2555926,.0836259) * s_1_1;
-            conv2_0 += mat4(-.057272617,.19091977,-.080127195,.03578135,-.1257427,-.19098814,-.072047375,.18481031,.061350655,-.011576398,.014276372,-.08783951,-.12799484,-.036686696,.063205734,.1999486) * s_1_2;
-            conv2_0 += mat4(-.07788721,.15442729,-.1008619,-.08667431,.16166691,-.06668211,.14299397,.23344286,.030141305,-.008757444,.06173198,.003160964,-.12189959,.114772,.17435841,.049937308) * s_2_0;
-            conv2_0 += mat4(.10646437,-.097695716,-.17145066,.1866703,.0021855095,.13106394,.19537672,-.03275717,.08693023,-.10171551,.04608693,.115810804,-.07179405,.041847546,-.06554227,.13754945) * s_2_1;
-            conv2_0 += mat4(-.013779959,-.017611051,-.08071948,-.13300037,.088841446,-.038061496,-.0664974,-.048413247,-.0012968051,-.03376504,.0916999,.04180582,-.19809939,.06584043,-.20037013,.029137485) * s_2_2;
+            conv2_0 = conv2_0 + vec4(-.15574086,-.03499379,-.10957846,.09464902)*s_0_0.x + vec4(.39512044,.0656028,-.0060589453,-.08773536)*s_0_0.y + vec4(-.010658999,-.30537587,.102659814,.018597733)*s_0_0.z + vec4(-.13360587,.05607047,.10682281,.02342758)*s_0_0.w;
+            conv2_0 = conv2_0 + vec4(.1105322,.29479235,-.18044716,-.1173215)*s_0_1.x + vec4(.14729616,-.19000176,.13499725,.16499728)*s_0_1.y + vec4(.33064142,-.029020287,.09717067,-.20978843)*s_0_1.z + vec4(-.0679321,.04969672,.058753684,.027047988)*s_0_1.w;
+            conv2_0 = conv2_0 + vec4(.004399937,.08035003,.13762374,.11567706)*s_0_2.x + vec4(.19596942,.11381095,-.1607786,-.057806723)*s_0_2.y + vec4(-.025029983,-.009678805,.07300159,.042770926)*s_0_2.z + vec4(-.1607701,-.0023216063,-.010615185,.11561321)*s_0_2.w;
+            conv2_0 = conv2_0 + vec4(.07460034,-.0070289886,-.029306967,-.12322353)*s_1_0.x + vec4(-.614924,-.055260554,-.45665205,.054605164)*s_1_0.y + vec4(.022694288,.0013476546,.035017397,-.42409307)*s_1_0.z + vec4(-.1273453,.08106798,.108197324,.06858516)*s_1_0.w;
+            conv2_0 = conv2_0 + vec4(-.1364925,-.3267938,.41291785,.10290526)*s_1_1.x + vec4(.062897496,.30256543,.4132116,-.43579745)*s_1_1.y + vec4(-.20803678,-.3302958,-.624923,-.36518243)*s_1_1.z + vec4(-.42902145,.048066948,.2555926,.0836259)*s_1_1.w;
+            conv2_0 = conv2_0 + vec4(-.057272617,.19091977,-.080127195,.03578135)*s_1_2.x + vec4(-.1257427,-.19098814,-.072047375,.18481031)*s_1_2.y + vec4(.061350655,-.011576398,.014276372,-.08783951)*s_1_2.z + vec4(-.12799484,-.036686696,.063205734,.1999486)*s_1_2.w;
+            conv2_0 = conv2_0 + vec4(-.07788721,.15442729,-.1008619,-.08667431)*s_2_0.x + vec4(.16166691,-.06668211,.14299397,.23344286)*s_2_0.y + vec4(.030141305,-.008757444,.06173198,.003160964)*s_2_0.z + vec4(-.12189959,.114772,.17435841,.049937308)*s_2_0.w;
+            conv2_0 = conv2_0 + vec4(.10646437,-.097695716,-.17145066,.1866703)*s_2_1.x + vec4(.0021855095,.13106394,.19537672,-.03275717)*s_2_1.y + vec4(.08693023,-.10171551,.04608693,.115810804)*s_2_1.z + vec4(-.07179405,.041847546,-.06554227,.13754945)*s_2_1.w;
+            conv2_0 = conv2_0 + vec4(-.013779959,-.017611051,-.08071948,-.13300037)*s_2_2.x + vec4(.088841446,-.038061496,-.0664974,-.048413247)*s_2_2.y + vec4(-.0012968051,-.03376504,.0916999,.04180582)*s_2_2.z + vec4(-.19809939,.06584043,-.20037013,.029137485)*s_2_2.w;
         }
         // Pack 2
         {
@@ -689,15 +721,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_0 += mat4(-.081932485,.0048312033,-.09572695,.024777165,-.02454211,.037934158,-.15790042,.23393764,.05520985,.023458313,.05002204,-.04157865,.04377685,.0041802195,.079626486,-.008800019) * s_0_0;
-            conv2_0 += mat4(-.13310714,.043228902,-.067587316,.1436028,.2598055,.048154578,.22958393,.09540344,.12672025,-.12990248,.2769438,-.026683414,-.00592778,.12398725,.13156119,.1397775) * s_0_1;
-            conv2_0 += mat4(-.09680133,-.015179943,.01836162,.72374713,-.007890686,-.23624149,.07293768,-.040803634,-.09105304,-.1493339,-.12816861,.0058445754,.03785144,.21245283,.11498088,.23994753) * s_0_2;
-            conv2_0 += mat4(-.09295073,-.017050223,.112872116,.05256829,.47319743,.01009773,-.21917433,-.057581842,-.08230225,.14028494,.049009997,-.09056817,.090478145,-.023078853,.22980241,.05489165) * s_1_0;
-            conv2_0 += mat4(-.04444511,-.23046342,.05684908,-.068886295,-.19338103,-.058839876,-.06216078,-.29313374,-.032326523,.21161568,-.24884595,.5424698,.39719933,.26992407,.13935722,.19732627) * s_1_1;
-            conv2_0 += mat4(.098609924,-.15019214,-.17126204,-.24518174,.07115444,.5110872,-.2635398,.060365725,-.14256145,-.34627438,-.0420397,.23790765,-.24657522,.26034668,.10942873,-.15629888) * s_1_2;
-            conv2_0 += mat4(-.017056745,-.027535705,-.062901504,.04476779,-.17016815,-.023283562,-.15106386,-.13151076,.10889796,-.013865042,.0042719534,-.06753988,.10003574,.11226288,.009820709,.08701896) * s_2_0;
-            conv2_0 += mat4(-.023092091,-.08605226,.00562393,.044671774,.046439085,-.26653242,.29895353,.12554877,.2602142,.24776426,.23134317,-.5493425,-.08334932,-.16737123,-.051405422,.14889917) * s_2_1;
-            conv2_0 += mat4(.032545965,-.016743556,-.08330728,-.089473784,-.055480182,-.05998402,.41911337,-.10382159,-.7721015,-.35736945,.6536845,.28427136,.09234206,.0008775802,-.09466135,.17364658) * s_2_2;
+            conv2_0 = conv2_0 + vec4(-.081932485,.0048312033,-.09572695,.024777165)*s_0_0.x + vec4(-.02454211,.037934158,-.15790042,.23393764)*s_0_0.y + vec4(.05520985,.023458313,.05002204,-.04157865)*s_0_0.z + vec4(.04377685,.0041802195,.079626486,-.008800019)*s_0_0.w;
+            conv2_0 = conv2_0 + vec4(-.13310714,.043228902,-.067587316,.1436028)*s_0_1.x + vec4(.2598055,.048154578,.22958393,.09540344)*s_0_1.y + vec4(.12672025,-.12990248,.2769438,-.026683414)*s_0_1.z + vec4(-.00592778,.12398725,.13156119,.1397775)*s_0_1.w;
+            conv2_0 = conv2_0 + vec4(-.09680133,-.015179943,.01836162,.72374713)*s_0_2.x + vec4(-.007890686,-.23624149,.07293768,-.040803634)*s_0_2.y + vec4(-.09105304,-.1493339,-.12816861,.0058445754)*s_0_2.z + vec4(.03785144,.21245283,.11498088,.23994753)*s_0_2.w;
+            conv2_0 = conv2_0 + vec4(-.09295073,-.017050223,.112872116,.05256829)*s_1_0.x + vec4(.47319743,.01009773,-.21917433,-.057581842)*s_1_0.y + vec4(-.08230225,.14028494,.049009997,-.09056817)*s_1_0.z + vec4(.090478145,-.023078853,.22980241,.05489165)*s_1_0.w;
+            conv2_0 = conv2_0 + vec4(-.04444511,-.23046342,.05684908,-.068886295)*s_1_1.x + vec4(-.19338103,-.058839876,-.06216078,-.29313374)*s_1_1.y + vec4(-.032326523,.21161568,-.24884595,.5424698)*s_1_1.z + vec4(.39719933,.26992407,.13935722,.19732627)*s_1_1.w;
+            conv2_0 = conv2_0 + vec4(.098609924,-.15019214,-.17126204,-.24518174)*s_1_2.x + vec4(.07115444,.5110872,-.2635398,.060365725)*s_1_2.y + vec4(-.14256145,-.34627438,-.0420397,.23790765)*s_1_2.z + vec4(-.24657522,.26034668,.10942873,-.15629888)*s_1_2.w;
+            conv2_0 = conv2_0 + vec4(-.017056745,-.027535705,-.062901504,.04476779)*s_2_0.x + vec4(-.17016815,-.023283562,-.15106386,-.13151076)*s_2_0.y + vec4(.10889796,-.013865042,.0042719534,-.06753988)*s_2_0.z + vec4(.10003574,.11226288,.009820709,.08701896)*s_2_0.w;
+            conv2_0 = conv2_0 + vec4(-.023092091,-.08605226,.00562393,.044671774)*s_2_1.x + vec4(.046439085,-.26653242,.29895353,.12554877)*s_2_1.y + vec4(.2602142,.24776426,.23134317,-.5493425)*s_2_1.z + vec4(-.08334932,-.16737123,-.051405422,.14889917)*s_2_1.w;
+            conv2_0 = conv2_0 + vec4(.032545965,-.016743556,-.08330728,-.089473784)*s_2_2.x + vec4(-.055480182,-.05998402,.41911337,-.10382159)*s_2_2.y + vec4(-.7721015,-.35736945,.6536845,.28427136)*s_2_2.z + vec4(.09234206,.0008775802,-.09466135,.17364658)*s_2_2.w;
         }
         // Pack 3
         {
@@ -710,15 +742,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_0 += mat4(.015921937,-.124647416,-.19566654,-.02533571,.09602349,.20370045,.017140342,.1597628,-.021691551,.011907227,-.05631716,.034882788,.046990536,.39505944,.082545124,.16539587) * s_0_0;
-            conv2_0 += mat4(-.034040023,.24630387,.009579968,.20024739,-.056316476,.58105344,-.36453912,-.27662185,-.19190745,-.08660738,-.19614756,-.14685763,-.007693614,.03417706,-.07028372,.14058517) * s_0_1;
-            conv2_0 += mat4(-.04900996,.06360288,.08145702,.1343632,-.014729656,-.2600014,.0143164005,-.12581716,-.52486134,.0002914863,-.0025222485,.03439063,-.032029897,.008121927,-.109485865,-.015979674) * s_0_2;
-            conv2_0 += mat4(-.09042311,-.10545262,.021017587,.03513944,-.08207537,-.19769275,.105692945,-.114545755,-.059717573,.009129293,.08544935,.022220714,.002093348,-.062087305,-.13112742,.10205144) * s_1_0;
-            conv2_0 += mat4(.11708443,.0714986,.08397192,-.068616085,-.16274647,-.64150476,-.05468208,.9477702,.66951996,.06010307,.17040752,.47625026,.010192349,-.0010167334,.18740444,.20987119) * s_1_1;
-            conv2_0 += mat4(.11715287,.24131036,-.19124684,.066313386,.1874189,.33753818,.24279708,-.16700606,.5512459,.08042989,.68012583,.87390405,-.009582026,-.016301814,-.0702239,.046555866) * s_1_2;
-            conv2_0 += mat4(.15734296,.12021078,-.044716213,.051671833,.0014118133,.061931077,-.19455023,.11952501,.024098638,-.012502753,-.07493694,-.0628566,.015873982,.057595253,.23154375,.20476672) * s_2_0;
-            conv2_0 += mat4(.03352822,.0054201507,-.100132026,.18633738,-.29223222,-.11597817,-.087351225,-.117506385,-.079462506,.10383586,-.33114755,-.25867918,.15848759,.23239633,-.06976805,-.072284065) * s_2_1;
-            conv2_0 += mat4(-9.029705e-05,.16991107,-.09501974,.27161333,-.0879244,.008873504,-.083968,-.01866364,-.28204277,.057851654,-.0021156527,-.11843716,.09046069,.06463449,-.21674195,-.028134821) * s_2_2;
+            conv2_0 = conv2_0 + vec4(.015921937,-.124647416,-.19566654,-.02533571)*s_0_0.x + vec4(.09602349,.20370045,.017140342,.1597628)*s_0_0.y + vec4(-.021691551,.011907227,-.05631716,.034882788)*s_0_0.z + vec4(.046990536,.39505944,.082545124,.16539587)*s_0_0.w;
+            conv2_0 = conv2_0 + vec4(-.034040023,.24630387,.009579968,.20024739)*s_0_1.x + vec4(-.056316476,.58105344,-.36453912,-.27662185)*s_0_1.y + vec4(-.19190745,-.08660738,-.19614756,-.14685763)*s_0_1.z + vec4(-.007693614,.03417706,-.07028372,.14058517)*s_0_1.w;
+            conv2_0 = conv2_0 + vec4(-.04900996,.06360288,.08145702,.1343632)*s_0_2.x + vec4(-.014729656,-.2600014,.0143164005,-.12581716)*s_0_2.y + vec4(-.52486134,.0002914863,-.0025222485,.03439063)*s_0_2.z + vec4(-.032029897,.008121927,-.109485865,-.015979674)*s_0_2.w;
+            conv2_0 = conv2_0 + vec4(-.09042311,-.10545262,.021017587,.03513944)*s_1_0.x + vec4(-.08207537,-.19769275,.105692945,-.114545755)*s_1_0.y + vec4(-.059717573,.009129293,.08544935,.022220714)*s_1_0.z + vec4(.002093348,-.062087305,-.13112742,.10205144)*s_1_0.w;
+            conv2_0 = conv2_0 + vec4(.11708443,.0714986,.08397192,-.068616085)*s_1_1.x + vec4(-.16274647,-.64150476,-.05468208,.9477702)*s_1_1.y + vec4(.66951996,.06010307,.17040752,.47625026)*s_1_1.z + vec4(.010192349,-.0010167334,.18740444,.20987119)*s_1_1.w;
+            conv2_0 = conv2_0 + vec4(.11715287,.24131036,-.19124684,.066313386)*s_1_2.x + vec4(.1874189,.33753818,.24279708,-.16700606)*s_1_2.y + vec4(.5512459,.08042989,.68012583,.87390405)*s_1_2.z + vec4(-.009582026,-.016301814,-.0702239,.046555866)*s_1_2.w;
+            conv2_0 = conv2_0 + vec4(.15734296,.12021078,-.044716213,.051671833)*s_2_0.x + vec4(.0014118133,.061931077,-.19455023,.11952501)*s_2_0.y + vec4(.024098638,-.012502753,-.07493694,-.0628566)*s_2_0.z + vec4(.015873982,.057595253,.23154375,.20476672)*s_2_0.w;
+            conv2_0 = conv2_0 + vec4(.03352822,.0054201507,-.100132026,.18633738)*s_2_1.x + vec4(-.29223222,-.11597817,-.087351225,-.117506385)*s_2_1.y + vec4(-.079462506,.10383586,-.33114755,-.25867918)*s_2_1.z + vec4(.15848759,.23239633,-.06976805,-.072284065)*s_2_1.w;
+            conv2_0 = conv2_0 + vec4(-9.029705e-05,.16991107,-.09501974,.27161333)*s_2_2.x + vec4(-.0879244,.008873504,-.083968,-.01866364)*s_2_2.y + vec4(-.28204277,.057851654,-.0021156527,-.11843716)*s_2_2.z + vec4(.09046069,.06463449,-.21674195,-.028134821)*s_2_2.w;
         }
     }
 
@@ -774,15 +806,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_1 += mat4(-.03725065,-.12176998,.013130618,-.44622427,.16969493,-.20987259,.22971983,-.36636174,-.10077046,-.048071634,-.05221414,.21006773,.36733127,.08723465,-.012023627,-.5098914) * s_0_0;
-            conv2_1 += mat4(.016432457,.056296226,-.04207474,-.29657394,-.16809368,.021895573,-.45069203,.2633305,-.094431125,.12007325,-.16505781,.09631942,.18463463,-.23366936,.24930345,-.6638185) * s_0_1;
-            conv2_1 += mat4(-.0058610123,-.0073458436,-.011810662,-.05416272,-.37549466,.42252764,.028033754,-.4383875,-.027926806,-.018878575,-.054455828,-.4084384,-.10083998,.08675496,.07835688,.53406924) * s_0_2;
-            conv2_1 += mat4(.49489886,.355027,-1.9167674,.03707396,.26626265,-.06806827,-.23407483,.017428465,-.10988803,-.16660531,-.11683439,-.60365844,.33565006,.25969136,.08438845,.7266871) * s_1_0;
-            conv2_1 += mat4(.013409305,-.7007475,-.30560234,.6774639,.22592004,-.3809618,.85955584,-.07136525,-.59038466,-.30865175,-.60221,1.4704015,.51591766,-.24897653,.39693186,-1.4246391) * s_1_1;
-            conv2_1 += mat4(-.02879431,.1495444,.070547745,-.16127722,-.38896933,.39686695,-.19735113,-.11803147,-.2534393,.69087666,.12657906,.18920612,.24797422,-.3275741,.24193332,-.47106963) * s_1_2;
-            conv2_1 += mat4(.051367417,-.37489584,.062925085,-.60810995,.23756231,.2486249,-.3133092,.55568093,.12539947,-.51838344,.032855704,-.35898247,-.12526886,.3902853,.1140208,1.2570412) * s_2_0;
-            conv2_1 += mat4(.08791553,-2.5662892,-.18453585,.62362504,.16801374,-.52404696,.24987964,-.7027258,-.014480097,.06585901,-1.6886116,.7430906,.030779103,-.8993775,-.11038214,-.55756783) * s_2_1;
-            conv2_1 += mat4(-.059724282,.09729718,.020799424,-.4389401,-.023224166,.023013722,.057823267,.31404388,-.26425797,.46747932,-.008944396,-.63477904,.33942318,.48321038,.14400145,-.31517154) * s_2_2;
+            conv2_1 = conv2_1 + vec4(-.03725065,-.12176998,.013130618,-.44622427)*s_0_0.x + vec4(.16969493,-.20987259,.22971983,-.36636174)*s_0_0.y + vec4(-.10077046,-.048071634,-.05221414,.21006773)*s_0_0.z + vec4(.36733127,.08723465,-.012023627,-.5098914)*s_0_0.w;
+            conv2_1 = conv2_1 + vec4(.016432457,.056296226,-.04207474,-.29657394)*s_0_1.x + vec4(-.16809368,.021895573,-.45069203,.2633305)*s_0_1.y + vec4(-.094431125,.12007325,-.16505781,.09631942)*s_0_1.z + vec4(.18463463,-.23366936,.24930345,-.6638185)*s_0_1.w;
+            conv2_1 = conv2_1 + vec4(-.0058610123,-.0073458436,-.011810662,-.05416272)*s_0_2.x + vec4(-.37549466,.42252764,.028033754,-.4383875)*s_0_2.y + vec4(-.027926806,-.018878575,-.054455828,-.4084384)*s_0_2.z + vec4(-.10083998,.08675496,.07835688,.53406924)*s_0_2.w;
+            conv2_1 = conv2_1 + vec4(.49489886,.355027,-1.9167674,.03707396)*s_1_0.x + vec4(.26626265,-.06806827,-.23407483,.017428465)*s_1_0.y + vec4(-.10988803,-.16660531,-.11683439,-.60365844)*s_1_0.z + vec4(.33565006,.25969136,.08438845,.7266871)*s_1_0.w;
+            conv2_1 = conv2_1 + vec4(.013409305,-.7007475,-.30560234,.6774639)*s_1_1.x + vec4(.22592004,-.3809618,.85955584,-.07136525)*s_1_1.y + vec4(-.59038466,-.30865175,-.60221,1.4704015)*s_1_1.z + vec4(.51591766,-.24897653,.39693186,-1.4246391)*s_1_1.w;
+            conv2_1 = conv2_1 + vec4(-.02879431,.1495444,.070547745,-.16127722)*s_1_2.x + vec4(-.38896933,.39686695,-.19735113,-.11803147)*s_1_2.y + vec4(-.2534393,.69087666,.12657906,.18920612)*s_1_2.z + vec4(.24797422,-.3275741,.24193332,-.47106963)*s_1_2.w;
+            conv2_1 = conv2_1 + vec4(.051367417,-.37489584,.062925085,-.60810995)*s_2_0.x + vec4(.23756231,.2486249,-.3133092,.55568093)*s_2_0.y + vec4(.12539947,-.51838344,.032855704,-.35898247)*s_2_0.z + vec4(-.12526886,.3902853,.1140208,1.2570412)*s_2_0.w;
+            conv2_1 = conv2_1 + vec4(.08791553,-2.5662892,-.18453585,.62362504)*s_2_1.x + vec4(.16801374,-.52404696,.24987964,-.7027258)*s_2_1.y + vec4(-.014480097,.06585901,-1.6886116,.7430906)*s_2_1.z + vec4(.030779103,-.8993775,-.11038214,-.55756783)*s_2_1.w;
+            conv2_1 = conv2_1 + vec4(-.059724282,.09729718,.020799424,-.4389401)*s_2_2.x + vec4(-.023224166,.023013722,.057823267,.31404388)*s_2_2.y + vec4(-.26425797,.46747932,-.008944396,-.63477904)*s_2_2.z + vec4(.33942318,.48321038,.14400145,-.31517154)*s_2_2.w;
         }
         // Pack 1
         {
@@ -795,15 +827,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_1 += mat4(.09226018,-.14068614,-.06112562,.3051511,-.07142877,-.036837313,-.18083319,-.1646531,-.09957236,.20913148,.17561714,-.15614104,-.053666793,.21657419,.029437909,.3385076) * s_0_0;
-            conv2_1 += mat4(-.085976645,.090964,.1430933,.32665807,-.3698505,-1.1511083,-.18772705,.19058046,.32529402,.38154605,-.03145999,-.69006,.22022101,.20336396,.079555325,.3783155) * s_0_1;
-            conv2_1 += mat4(-.0030708173,-.10390462,.12545404,-.072722994,.049270544,-.14319427,.025788357,-.14304033,-.1328658,-.11527796,-.04845075,.24406415,.28761673,.06803408,.12540199,.35249498) * s_0_2;
-            conv2_1 += mat4(-.041204177,-.17075415,-.087575324,.8622835,.18499714,-.5292182,-1.6118094,.12618919,-.44749486,-.19609685,-.10267102,1.3893938,.094972186,.07890206,.055228062,.4746787) * s_1_0;
-            conv2_1 += mat4(-.031832483,.19517538,.6013654,-.42522895,-.4427724,.6295675,.31586266,.15573739,-.007942016,-.62786776,-2.3332577,-.18668634,.32077992,.18303333,-.07760755,-.20501272) * s_1_1;
-            conv2_1 += mat4(.002208044,-.10689248,.037810273,-1.1215844,.10579986,-.31769788,.038089857,.6469918,-.20230213,.005186145,.025394665,.14291716,.2912895,.043104477,.038986206,.290268) * s_1_2;
-            conv2_1 += mat4(.063051485,.121672556,-.1953363,.30563757,.060856227,.52039826,.10726433,-.43221387,-.16828789,-.2947774,-.15991102,.12525906,.15689564,-.087430045,.040318806,.06632222) * s_2_0;
-            conv2_1 += mat4(.054620586,.01328723,.1377395,-.5090663,.048237585,-.015188549,.008135976,-.6275311,-.2343827,-.6535819,-.19115789,.18174763,.15944825,-.0963748,.048608456,.21794194) * s_2_1;
-            conv2_1 += mat4(.016091509,-.10638195,-.0985784,-.454963,.20492592,-.3047634,-.03647794,-.01809642,-.22042544,-.63432145,-.044554707,-.03933913,-.059850182,.055380415,.13549136,-.014909343) * s_2_2;
+            conv2_1 = conv2_1 + vec4(.09226018,-.14068614,-.06112562,.3051511)*s_0_0.x + vec4(-.07142877,-.036837313,-.18083319,-.1646531)*s_0_0.y + vec4(-.09957236,.20913148,.17561714,-.15614104)*s_0_0.z + vec4(-.053666793,.21657419,.029437909,.3385076)*s_0_0.w;
+            conv2_1 = conv2_1 + vec4(-.085976645,.090964,.1430933,.32665807)*s_0_1.x + vec4(-.3698505,-1.1511083,-.18772705,.19058046)*s_0_1.y + vec4(.32529402,.38154605,-.03145999,-.69006)*s_0_1.z + vec4(.22022101,.20336396,.079555325,.3783155)*s_0_1.w;
+            conv2_1 = conv2_1 + vec4(-.0030708173,-.10390462,.12545404,-.072722994)*s_0_2.x + vec4(.049270544,-.14319427,.025788357,-.14304033)*s_0_2.y + vec4(-.1328658,-.11527796,-.04845075,.24406415)*s_0_2.z + vec4(.28761673,.06803408,.12540199,.35249498)*s_0_2.w;
+            conv2_1 = conv2_1 + vec4(-.041204177,-.17075415,-.087575324,.8622835)*s_1_0.x + vec4(.18499714,-.5292182,-1.6118094,.12618919)*s_1_0.y + vec4(-.44749486,-.19609685,-.10267102,1.3893938)*s_1_0.z + vec4(.094972186,.07890206,.055228062,.4746787)*s_1_0.w;
+            conv2_1 = conv2_1 + vec4(-.031832483,.19517538,.6013654,-.42522895)*s_1_1.x + vec4(-.4427724,.6295675,.31586266,.15573739)*s_1_1.y + vec4(-.007942016,-.62786776,-2.3332577,-.18668634)*s_1_1.z + vec4(.32077992,.18303333,-.07760755,-.20501272)*s_1_1.w;
+            conv2_1 = conv2_1 + vec4(.002208044,-.10689248,.037810273,-1.1215844)*s_1_2.x + vec4(.10579986,-.31769788,.038089857,.6469918)*s_1_2.y + vec4(-.20230213,.005186145,.025394665,.14291716)*s_1_2.z + vec4(.2912895,.043104477,.038986206,.290268)*s_1_2.w;
+            conv2_1 = conv2_1 + vec4(.063051485,.121672556,-.1953363,.30563757)*s_2_0.x + vec4(.060856227,.52039826,.10726433,-.43221387)*s_2_0.y + vec4(-.16828789,-.2947774,-.15991102,.12525906)*s_2_0.z + vec4(.15689564,-.087430045,.040318806,.06632222)*s_2_0.w;
+            conv2_1 = conv2_1 + vec4(.054620586,.01328723,.1377395,-.5090663)*s_2_1.x + vec4(.048237585,-.015188549,.008135976,-.6275311)*s_2_1.y + vec4(-.2343827,-.6535819,-.19115789,.18174763)*s_2_1.z + vec4(.15944825,-.0963748,.048608456,.21794194)*s_2_1.w;
+            conv2_1 = conv2_1 + vec4(.016091509,-.10638195,-.0985784,-.454963)*s_2_2.x + vec4(.20492592,-.3047634,-.03647794,-.01809642)*s_2_2.y + vec4(-.22042544,-.63432145,-.044554707,-.03933913)*s_2_2.z + vec4(-.059850182,.055380415,.13549136,-.014909343)*s_2_2.w;
         }
         // Pack 2
         {
@@ -816,15 +848,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_1 += mat4(-.01761897,-.11952218,.14885014,-.42428574,.019344816,.0063576926,-.20222376,-.9420948,-.008807973,.12773669,.08990501,.32084203,-.12185949,.05351964,-.06416157,-.119550064) * s_0_0;
-            conv2_1 += mat4(.07217041,.05826572,-.38958937,.24345775,.042547192,.16974092,-.050771113,1.3215071,-.072844915,-.080886796,.11122332,-.6035431,.047748655,.08816499,.07318664,.4269221) * s_0_1;
-            conv2_1 += mat4(.22061211,-.55853134,-.47993347,-1.1886017,-.17765981,-.07787714,.076767206,-1.1116014,.11604453,-.017015273,-.03615726,-.685929,-.09656438,-.11319738,.14043127,.71970075) * s_0_2;
-            conv2_1 += mat4(-.008033508,.14613996,-.048334118,-.1523043,.31681505,.1280076,-.018543951,-.5236091,-.036152277,.004663843,.2328107,.16928591,-.1850984,.18355177,-.04176986,.5853389) * s_1_0;
-            conv2_1 += mat4(-.16443422,.3052966,-.009095021,.05241954,.07059978,-.20308012,.24112563,.83830005,.9149766,.63722646,-.54814804,-.4628986,-.014768346,.3986998,.05772733,-.91926295) * s_1_1;
-            conv2_1 += mat4(.050959095,.05079761,-.4089462,-.6773029,-.00677028,-.14112562,-.03176879,.67398,.37812182,-.22360545,.19469005,-.71211827,-.63314474,.37188676,-1.1090991,.4325664) * s_1_2;
-            conv2_1 += mat4(.038245376,.025731612,.12177007,.045880318,-.18421166,.15513033,.1404816,.58985496,.13251849,-.26927572,.018338757,.32860264,-.21243472,-.116010115,.09741585,.49296498) * s_2_0;
-            conv2_1 += mat4(-.15070865,.10550213,.16689987,-.43816987,.29713705,-.57935506,-.16554257,-.53570795,.364695,-.2246353,.005033495,-.017712446,-.67920166,.7407348,-.20535575,.30177322) * s_2_1;
-            conv2_1 += mat4(.018147802,-.25703722,.21481347,.45354626,-.44052115,.65105987,-.07510529,-.07301865,.012049541,-.904844,1.2185185,.72255737,-.35151345,1.7258956,.6310614,-.3354638) * s_2_2;
+            conv2_1 = conv2_1 + vec4(-.01761897,-.11952218,.14885014,-.42428574)*s_0_0.x + vec4(.019344816,.0063576926,-.20222376,-.9420948)*s_0_0.y + vec4(-.008807973,.12773669,.08990501,.32084203)*s_0_0.z + vec4(-.12185949,.05351964,-.06416157,-.119550064)*s_0_0.w;
+            conv2_1 = conv2_1 + vec4(.07217041,.05826572,-.38958937,.24345775)*s_0_1.x + vec4(.042547192,.16974092,-.050771113,1.3215071)*s_0_1.y + vec4(-.072844915,-.080886796,.11122332,-.6035431)*s_0_1.z + vec4(.047748655,.08816499,.07318664,.4269221)*s_0_1.w;
+            conv2_1 = conv2_1 + vec4(.22061211,-.55853134,-.47993347,-1.1886017)*s_0_2.x + vec4(-.17765981,-.07787714,.076767206,-1.1116014)*s_0_2.y + vec4(.11604453,-.017015273,-.03615726,-.685929)*s_0_2.z + vec4(-.09656438,-.11319738,.14043127,.71970075)*s_0_2.w;
+            conv2_1 = conv2_1 + vec4(-.008033508,.14613996,-.048334118,-.1523043)*s_1_0.x + vec4(.31681505,.1280076,-.018543951,-.5236091)*s_1_0.y + vec4(-.036152277,.004663843,.2328107,.16928591)*s_1_0.z + vec4(-.1850984,.18355177,-.04176986,.5853389)*s_1_0.w;
+            conv2_1 = conv2_1 + vec4(-.16443422,.3052966,-.009095021,.05241954)*s_1_1.x + vec4(.07059978,-.20308012,.24112563,.83830005)*s_1_1.y + vec4(.9149766,.63722646,-.54814804,-.4628986)*s_1_1.z + vec4(-.014768346,.3986998,.05772733,-.91926295)*s_1_1.w;
+            conv2_1 = conv2_1 + vec4(.050959095,.05079761,-.4089462,-.6773029)*s_1_2.x + vec4(-.00677028,-.14112562,-.03176879,.67398)*s_1_2.y + vec4(.37812182,-.22360545,.19469005,-.71211827)*s_1_2.z + vec4(-.63314474,.37188676,-1.1090991,.4325664)*s_1_2.w;
+            conv2_1 = conv2_1 + vec4(.038245376,.025731612,.12177007,.045880318)*s_2_0.x + vec4(-.18421166,.15513033,.1404816,.58985496)*s_2_0.y + vec4(.13251849,-.26927572,.018338757,.32860264)*s_2_0.z + vec4(-.21243472,-.116010115,.09741585,.49296498)*s_2_0.w;
+            conv2_1 = conv2_1 + vec4(-.15070865,.10550213,.16689987,-.43816987)*s_2_1.x + vec4(.29713705,-.57935506,-.16554257,-.53570795)*s_2_1.y + vec4(.364695,-.2246353,.005033495,-.017712446)*s_2_1.z + vec4(-.67920166,.7407348,-.20535575,.30177322)*s_2_1.w;
+            conv2_1 = conv2_1 + vec4(.018147802,-.25703722,.21481347,.45354626)*s_2_2.x + vec4(-.44052115,.65105987,-.07510529,-.07301865)*s_2_2.y + vec4(.012049541,-.904844,1.2185185,.72255737)*s_2_2.z + vec4(-.35151345,1.7258956,.6310614,-.3354638)*s_2_2.w;
         }
         // Pack 3
         {
@@ -837,15 +869,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_1 += mat4(-.39734638,.010989142,.30783653,-.15220444,-.051940244,.2742951,-.101157926,.6844434,-.08281026,.0061962623,.08962285,-.12748493,.4546522,.006242421,-.13873896,-.10561909) * s_0_0;
-            conv2_1 += mat4(-.23780902,-.17704037,.0037871276,.104684405,.036147363,-.19771013,-.0261973,.52719605,-.23595329,-.5077438,-.2073319,.38479713,.44435853,-.35173655,.1248034,.25081486) * s_0_1;
-            conv2_1 += mat4(-.22816998,.15771784,.020813258,.11684485,-.04322994,.09478938,.10355202,-.35156128,-.61253965,.50109285,.19319412,.9197134,.2425343,.01919361,.03333589,-.41206315) * s_0_2;
-            conv2_1 += mat4(-.4690257,.010245391,.32175818,.35149324,-.1818168,.19893636,-.047757614,.48595536,.12652391,-.11061382,-.024932628,-.6458465,.49048018,.24701914,.02596243,-1.7046155) * s_1_0;
-            conv2_1 += mat4(-.61008173,.6882661,.17872182,-.004411976,.2419984,.05095828,-.54878265,-1.2661986,.2561691,.2505483,-.024832275,-1.4407499,.58021253,-.35010177,.12416569,-.58865434) * s_1_1;
-            conv2_1 += mat4(-.14628328,.13494712,.15025568,-1.0128051,.20240119,-.10872812,.0017442809,-.4165753,.004466501,-.59795487,.6687664,-.1604358,.29720598,-.37541893,.042709548,.20040512) * s_1_2;
-            conv2_1 += mat4(-.54629004,.31011364,.12563367,-.3744289,-.30635992,-.014671442,-.062291134,-.15406507,.15908986,.0015164735,-.054419875,-.31032994,.4662065,-.35174605,.19034413,-.37916145) * s_2_0;
-            conv2_1 += mat4(-.5716824,.3262508,.16223095,-.31134412,-.33510503,.07545155,-.073271506,1.1412176,.25431612,.08237585,.21172169,.35945028,.73170036,-.95093256,.07150288,1.4481671) * s_2_1;
-            conv2_1 += mat4(-.3605489,-.13941887,.24257353,-.62091726,.1180817,-.22190264,.12838419,-.9224881,.11269636,.81124914,-.026663901,-1.2963228,.4710839,-.09479151,.042960692,.2142668) * s_2_2;
+            conv2_1 = conv2_1 + vec4(-.39734638,.010989142,.30783653,-.15220444)*s_0_0.x + vec4(-.051940244,.2742951,-.101157926,.6844434)*s_0_0.y + vec4(-.08281026,.0061962623,.08962285,-.12748493)*s_0_0.z + vec4(.4546522,.006242421,-.13873896,-.10561909)*s_0_0.w;
+            conv2_1 = conv2_1 + vec4(-.23780902,-.17704037,.0037871276,.104684405)*s_0_1.x + vec4(.036147363,-.19771013,-.0261973,.52719605)*s_0_1.y + vec4(-.23595329,-.5077438,-.2073319,.38479713)*s_0_1.z + vec4(.44435853,-.35173655,.1248034,.25081486)*s_0_1.w;
+            conv2_1 = conv2_1 + vec4(-.22816998,.15771784,.020813258,.11684485)*s_0_2.x + vec4(-.04322994,.09478938,.10355202,-.35156128)*s_0_2.y + vec4(-.61253965,.50109285,.19319412,.9197134)*s_0_2.z + vec4(.2425343,.01919361,.03333589,-.41206315)*s_0_2.w;
+            conv2_1 = conv2_1 + vec4(-.4690257,.010245391,.32175818,.35149324)*s_1_0.x + vec4(-.1818168,.19893636,-.047757614,.48595536)*s_1_0.y + vec4(.12652391,-.11061382,-.024932628,-.6458465)*s_1_0.z + vec4(.49048018,.24701914,.02596243,-1.7046155)*s_1_0.w;
+            conv2_1 = conv2_1 + vec4(-.61008173,.6882661,.17872182,-.004411976)*s_1_1.x + vec4(.2419984,.05095828,-.54878265,-1.2661986)*s_1_1.y + vec4(.2561691,.2505483,-.024832275,-1.4407499)*s_1_1.z + vec4(.58021253,-.35010177,.12416569,-.58865434)*s_1_1.w;
+            conv2_1 = conv2_1 + vec4(-.14628328,.13494712,.15025568,-1.0128051)*s_1_2.x + vec4(.20240119,-.10872812,.0017442809,-.4165753)*s_1_2.y + vec4(.004466501,-.59795487,.6687664,-.1604358)*s_1_2.z + vec4(.29720598,-.37541893,.042709548,.20040512)*s_1_2.w;
+            conv2_1 = conv2_1 + vec4(-.54629004,.31011364,.12563367,-.3744289)*s_2_0.x + vec4(-.30635992,-.014671442,-.062291134,-.15406507)*s_2_0.y + vec4(.15908986,.0015164735,-.054419875,-.31032994)*s_2_0.z + vec4(.4662065,-.35174605,.19034413,-.37916145)*s_2_0.w;
+            conv2_1 = conv2_1 + vec4(-.5716824,.3262508,.16223095,-.31134412)*s_2_1.x + vec4(-.33510503,.07545155,-.073271506,1.1412176)*s_2_1.y + vec4(.25431612,.08237585,.21172169,.35945028)*s_2_1.z + vec4(.73170036,-.95093256,.07150288,1.4481671)*s_2_1.w;
+            conv2_1 = conv2_1 + vec4(-.3605489,-.13941887,.24257353,-.62091726)*s_2_2.x + vec4(.1180817,-.22190264,.12838419,-.9224881)*s_2_2.y + vec4(.11269636,.81124914,-.026663901,-1.2963228)*s_2_2.z + vec4(.4710839,-.09479151,.042960692,.2142668)*s_2_2.w;
         }
     }
 
@@ -901,15 +933,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_2 += mat4(-.4934105,-.048455995,-.07011132,-.07530472,-.11086242,.17004143,-.47977856,.039983798,-.94092673,.09466251,.096030116,-.11425062,1.0583543,.024949655,-.5587073,.21697661) * s_0_0;
-            conv2_2 += mat4(-.6118423,.11250017,-.17823996,.059379973,-.85183483,.14569218,.27032596,-.015305663,.011468668,.13687512,-.20325215,.11870998,.4077898,-.22716507,.28668556,-.20452328) * s_0_1;
-            conv2_2 += mat4(-.15279706,-.025851017,-.018237134,.053706173,1.0148513,-.5027637,-.41540593,.28748083,.015584723,-.19864675,-.049416725,.094518684,-.48474187,.116312236,.36178252,.008939117) * s_0_2;
-            conv2_2 += mat4(-.04603711,-.42679453,-.7430421,-.04587192,-.1494522,.13415666,-.36193493,-.03319212,-.9119604,-.14863938,.12024609,-.073938124,-1.1939185,.6453375,-.56666684,.058703285) * s_1_0;
-            conv2_2 += mat4(.09656726,-.20392306,-.03118543,-.43502843,.3791624,-.3478952,.24144655,-.027473904,.5080472,-.32224315,.12080543,-.11348148,.00011922283,-.2889452,-.4783221,.24698247) * s_1_1;
-            conv2_2 += mat4(.065950215,-.057431955,-.027515566,.14366184,-.33025908,.22410545,.7013929,-.22708167,-.772145,-.1395989,.08696015,.1755594,.22634287,.45997766,-.43128553,-.085359335) * s_1_2;
-            conv2_2 += mat4(-.32264924,.18975207,-.37948152,-1.581872,-.02467758,-.12313338,.23528494,-.33062503,-.16078956,-.09434323,-.13180012,-.12271117,.076887354,-.15026663,.34640986,-.020666648) * s_2_0;
-            conv2_2 += mat4(-.15197083,.14332461,.06843112,-.95953095,.10995382,.2625547,-.249699,.4248475,-.13453493,-2.111763,.07796516,-1.5641901,.37748045,.8909259,.17486253,.35416612) * s_2_1;
-            conv2_2 += mat4(.19820936,-.038703687,.06106925,-.08352229,-.26966038,-.18307087,.16420281,-.14070435,.31764084,.09507053,-.09025258,-.8175344,.03278791,-.18264295,.1293446,.09460142) * s_2_2;
+            conv2_2 = conv2_2 + vec4(-.4934105,-.048455995,-.07011132,-.07530472)*s_0_0.x + vec4(-.11086242,.17004143,-.47977856,.039983798)*s_0_0.y + vec4(-.94092673,.09466251,.096030116,-.11425062)*s_0_0.z + vec4(1.0583543,.024949655,-.5587073,.21697661)*s_0_0.w;
+            conv2_2 = conv2_2 + vec4(-.6118423,.11250017,-.17823996,.059379973)*s_0_1.x + vec4(-.85183483,.14569218,.27032596,-.015305663)*s_0_1.y + vec4(.011468668,.13687512,-.20325215,.11870998)*s_0_1.z + vec4(.4077898,-.22716507,.28668556,-.20452328)*s_0_1.w;
+            conv2_2 = conv2_2 + vec4(-.15279706,-.025851017,-.018237134,.053706173)*s_0_2.x + vec4(1.0148513,-.5027637,-.41540593,.28748083)*s_0_2.y + vec4(.015584723,-.19864675,-.049416725,.094518684)*s_0_2.z + vec4(-.48474187,.116312236,.36178252,.008939117)*s_0_2.w;
+            conv2_2 = conv2_2 + vec4(-.04603711,-.42679453,-.7430421,-.04587192)*s_1_0.x + vec4(-.1494522,.13415666,-.36193493,-.03319212)*s_1_0.y + vec4(-.9119604,-.14863938,.12024609,-.073938124)*s_1_0.z + vec4(-1.1939185,.6453375,-.56666684,.058703285)*s_1_0.w;
+            conv2_2 = conv2_2 + vec4(.09656726,-.20392306,-.03118543,-.43502843)*s_1_1.x + vec4(.3791624,-.3478952,.24144655,-.027473904)*s_1_1.y + vec4(.5080472,-.32224315,.12080543,-.11348148)*s_1_1.z + vec4(.00011922283,-.2889452,-.4783221,.24698247)*s_1_1.w;
+            conv2_2 = conv2_2 + vec4(.065950215,-.057431955,-.027515566,.14366184)*s_1_2.x + vec4(-.33025908,.22410545,.7013929,-.22708167)*s_1_2.y + vec4(-.772145,-.1395989,.08696015,.1755594)*s_1_2.z + vec4(.22634287,.45997766,-.43128553,-.085359335)*s_1_2.w;
+            conv2_2 = conv2_2 + vec4(-.32264924,.18975207,-.37948152,-1.581872)*s_2_0.x + vec4(-.02467758,-.12313338,.23528494,-.33062503)*s_2_0.y + vec4(-.16078956,-.09434323,-.13180012,-.12271117)*s_2_0.z + vec4(.076887354,-.15026663,.34640986,-.020666648)*s_2_0.w;
+            conv2_2 = conv2_2 + vec4(-.15197083,.14332461,.06843112,-.95953095)*s_2_1.x + vec4(.10995382,.2625547,-.249699,.4248475)*s_2_1.y + vec4(-.13453493,-2.111763,.07796516,-1.5641901)*s_2_1.z + vec4(.37748045,.8909259,.17486253,.35416612)*s_2_1.w;
+            conv2_2 = conv2_2 + vec4(.19820936,-.038703687,.06106925,-.08352229)*s_2_2.x + vec4(-.26966038,-.18307087,.16420281,-.14070435)*s_2_2.y + vec4(.31764084,.09507053,-.09025258,-.8175344)*s_2_2.z + vec4(.03278791,-.18264295,.1293446,.09460142)*s_2_2.w;
         }
         // Pack 1
         {
@@ -922,15 +954,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_2 += mat4(.46913475,.04449782,-.041758094,.026834972,.49900103,-.18602468,-.7875031,-.14206687,-1.7741439,.068747975,-.0016401614,-.11394081,.3849589,-.010305451,.12500466,.216362) * s_0_0;
-            conv2_2 += mat4(-.14866549,.097361796,.23470107,-.1993058,.058411412,-.8443761,-.094294935,-.015435419,-.53176326,-.024062995,-.3990466,.04142706,.21310493,.1496795,.12512486,.11807517) * s_0_1;
-            conv2_2 += mat4(-.051848337,.04336309,-.0116459215,-.23189782,-.10856062,.029063644,.07583999,.012028835,.06786061,-.20863558,.09233729,-.049047712,.302327,.3170572,.122732386,.07113666) * s_0_2;
-            conv2_2 += mat4(-.40325022,-.13390781,.016246984,-.029316371,.015386555,-.5301459,.034267075,.0036326016,.28092036,-.8050239,-.13022088,.20178112,.081566155,.011239055,.17552182,.18431413) * s_1_0;
-            conv2_2 += mat4(-.5225358,.20085993,-.23831134,-.214069,-.31160355,.2575813,.48047403,-.7370406,.28743055,-1.6761978,-.45065612,-2.1586587,.07929152,.21383852,.20194684,.24796647) * s_1_1;
-            conv2_2 += mat4(.5279702,-.132184,-.19830205,-.16287717,-.22063571,.014443038,.10891164,-.13278066,-.012428246,-.037208803,-.035424396,.19719061,.1264082,.35024554,.2614832,.058282092) * s_1_2;
-            conv2_2 += mat4(.25469035,.13718481,.0177463,-.08920829,-.12860765,-.39204726,-.37621567,.39223552,-.05056547,.14511083,-.023553312,-.17186444,.37778655,.09043886,.16011526,.07185395) * s_2_0;
-            conv2_2 += mat4(-.07398087,-.4155271,-.09824061,.44298166,.6724911,.44676948,-.021908652,-.19882958,-.19772887,-.13291232,.20512225,-1.0486676,.018591423,.19639885,.069375776,.22990654) * s_2_1;
-            conv2_2 += mat4(-.01678936,-.26260254,.04645979,-.24546824,-.019363394,.09608931,-.06446809,.21490875,-.013679121,-.061087735,.14027111,-.06643255,-.21529849,.23310138,.120155506,.037578788) * s_2_2;
+            conv2_2 = conv2_2 + vec4(.46913475,.04449782,-.041758094,.026834972)*s_0_0.x + vec4(.49900103,-.18602468,-.7875031,-.14206687)*s_0_0.y + vec4(-1.7741439,.068747975,-.0016401614,-.11394081)*s_0_0.z + vec4(.3849589,-.010305451,.12500466,.216362)*s_0_0.w;
+            conv2_2 = conv2_2 + vec4(-.14866549,.097361796,.23470107,-.1993058)*s_0_1.x + vec4(.058411412,-.8443761,-.094294935,-.015435419)*s_0_1.y + vec4(-.53176326,-.024062995,-.3990466,.04142706)*s_0_1.z + vec4(.21310493,.1496795,.12512486,.11807517)*s_0_1.w;
+            conv2_2 = conv2_2 + vec4(-.051848337,.04336309,-.0116459215,-.23189782)*s_0_2.x + vec4(-.10856062,.029063644,.07583999,.012028835)*s_0_2.y + vec4(.06786061,-.20863558,.09233729,-.049047712)*s_0_2.z + vec4(.302327,.3170572,.122732386,.07113666)*s_0_2.w;
+            conv2_2 = conv2_2 + vec4(-.40325022,-.13390781,.016246984,-.029316371)*s_1_0.x + vec4(.015386555,-.5301459,.034267075,.0036326016)*s_1_0.y + vec4(.28092036,-.8050239,-.13022088,.20178112)*s_1_0.z + vec4(.081566155,.011239055,.17552182,.18431413)*s_1_0.w;
+            conv2_2 = conv2_2 + vec4(-.5225358,.20085993,-.23831134,-.214069)*s_1_1.x + vec4(-.31160355,.2575813,.48047403,-.7370406)*s_1_1.y + vec4(.28743055,-1.6761978,-.45065612,-2.1586587)*s_1_1.z + vec4(.07929152,.21383852,.20194684,.24796647)*s_1_1.w;
+            conv2_2 = conv2_2 + vec4(.5279702,-.132184,-.19830205,-.16287717)*s_1_2.x + vec4(-.22063571,.014443038,.10891164,-.13278066)*s_1_2.y + vec4(-.012428246,-.037208803,-.035424396,.19719061)*s_1_2.z + vec4(.1264082,.35024554,.2614832,.058282092)*s_1_2.w;
+            conv2_2 = conv2_2 + vec4(.25469035,.13718481,.0177463,-.08920829)*s_2_0.x + vec4(-.12860765,-.39204726,-.37621567,.39223552)*s_2_0.y + vec4(-.05056547,.14511083,-.023553312,-.17186444)*s_2_0.z + vec4(.37778655,.09043886,.16011526,.07185395)*s_2_0.w;
+            conv2_2 = conv2_2 + vec4(-.07398087,-.4155271,-.09824061,.44298166)*s_2_1.x + vec4(.6724911,.44676948,-.021908652,-.19882958)*s_2_1.y + vec4(-.19772887,-.13291232,.20512225,-1.0486676)*s_2_1.z + vec4(.018591423,.19639885,.069375776,.22990654)*s_2_1.w;
+            conv2_2 = conv2_2 + vec4(-.01678936,-.26260254,.04645979,-.24546824)*s_2_2.x + vec4(-.019363394,.09608931,-.06446809,.21490875)*s_2_2.y + vec4(-.013679121,-.061087735,.14027111,-.06643255)*s_2_2.z + vec4(-.21529849,.23310138,.120155506,.037578788)*s_2_2.w;
         }
         // Pack 2
         {
@@ -943,15 +975,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_2 += mat4(.44873986,.33496362,-.013467162,.07199445,-1.1236831,.50715214,-.2494691,-.2505903,.06526523,.058280814,.1646257,-.042781096,-.3134942,.08584889,.06913549,.08824703) * s_0_0;
-            conv2_2 += mat4(-.6288476,-.26112586,-.0920385,-.13528857,-.0219585,-.6966916,-.5085285,-.41857925,-.090811536,-.17315239,-.121323146,.070888184,-.17694172,-.0046160775,.27456924,.06583765) * s_0_1;
-            conv2_2 += mat4(-.47931358,-.52929,-.16350028,-.5228224,.2398014,.24022119,.42202604,.72481555,-.5233758,-.16599233,-.10484117,.66970843,.77622294,-.020902656,.31754622,-.024204208) * s_0_2;
-            conv2_2 += mat4(.30948192,.040053673,.097223304,.0026284226,.24687709,-.19225623,.19445832,.23071344,.22614165,-.029026384,-.038477432,.07694616,-.16378286,.17768466,.06824207,.19592609) * s_1_0;
-            conv2_2 += mat4(-.4169408,-.41451904,.15995716,.23250209,.9808525,1.048582,.045121543,.53399724,-.3954172,-.37734327,-.7934837,-.2012896,.9640611,.36494246,.43226913,-.1787878) * s_1_1;
-            conv2_2 += mat4(-.32483667,-.028185444,-.013254412,-.16328925,-.3411905,-.73852575,.532363,-.6814737,-.019640256,.3551523,.50766706,.059568476,-.51890594,-1.124069,.71169114,.6289114) * s_1_2;
-            conv2_2 += mat4(.16131254,-.020070918,.012950564,.1130058,.39873388,-.12840171,.46280205,-.39331815,-.042007852,.18063356,.07362316,.2981543,.34580266,-.113566615,.16725904,-.0805231) * s_2_0;
-            conv2_2 += mat4(-.36051708,.062745236,.17000306,-.135084,-1.0327992,-.37813395,-.8388779,.011237587,-.2617093,-.082330845,-.89373374,.032678243,.059183862,-.45111316,.22352497,.3296482) * s_2_1;
-            conv2_2 += mat4(.012187767,.2571523,-.06389112,-.13939473,.78778285,.562022,-.03499062,.3156604,.551346,1.01874,-.17688836,-1.3721105,.36685053,-.13172051,.21444464,.70151514) * s_2_2;
+            conv2_2 = conv2_2 + vec4(.44873986,.33496362,-.013467162,.07199445)*s_0_0.x + vec4(-1.1236831,.50715214,-.2494691,-.2505903)*s_0_0.y + vec4(.06526523,.058280814,.1646257,-.042781096)*s_0_0.z + vec4(-.3134942,.08584889,.06913549,.08824703)*s_0_0.w;
+            conv2_2 = conv2_2 + vec4(-.6288476,-.26112586,-.0920385,-.13528857)*s_0_1.x + vec4(-.0219585,-.6966916,-.5085285,-.41857925)*s_0_1.y + vec4(-.090811536,-.17315239,-.121323146,.070888184)*s_0_1.z + vec4(-.17694172,-.0046160775,.27456924,.06583765)*s_0_1.w;
+            conv2_2 = conv2_2 + vec4(-.47931358,-.52929,-.16350028,-.5228224)*s_0_2.x + vec4(.2398014,.24022119,.42202604,.72481555)*s_0_2.y + vec4(-.5233758,-.16599233,-.10484117,.66970843)*s_0_2.z + vec4(.77622294,-.020902656,.31754622,-.024204208)*s_0_2.w;
+            conv2_2 = conv2_2 + vec4(.30948192,.040053673,.097223304,.0026284226)*s_1_0.x + vec4(.24687709,-.19225623,.19445832,.23071344)*s_1_0.y + vec4(.22614165,-.029026384,-.038477432,.07694616)*s_1_0.z + vec4(-.16378286,.17768466,.06824207,.19592609)*s_1_0.w;
+            conv2_2 = conv2_2 + vec4(-.4169408,-.41451904,.15995716,.23250209)*s_1_1.x + vec4(.9808525,1.048582,.045121543,.53399724)*s_1_1.y + vec4(-.3954172,-.37734327,-.7934837,-.2012896)*s_1_1.z + vec4(.9640611,.36494246,.43226913,-.1787878)*s_1_1.w;
+            conv2_2 = conv2_2 + vec4(-.32483667,-.028185444,-.013254412,-.16328925)*s_1_2.x + vec4(-.3411905,-.73852575,.532363,-.6814737)*s_1_2.y + vec4(-.019640256,.3551523,.50766706,.059568476)*s_1_2.z + vec4(-.51890594,-1.124069,.71169114,.6289114)*s_1_2.w;
+            conv2_2 = conv2_2 + vec4(.16131254,-.020070918,.012950564,.1130058)*s_2_0.x + vec4(.39873388,-.12840171,.46280205,-.39331815)*s_2_0.y + vec4(-.042007852,.18063356,.07362316,.2981543)*s_2_0.z + vec4(.34580266,-.113566615,.16725904,-.0805231)*s_2_0.w;
+            conv2_2 = conv2_2 + vec4(-.36051708,.062745236,.17000306,-.135084)*s_2_1.x + vec4(-1.0327992,-.37813395,-.8388779,.011237587)*s_2_1.y + vec4(-.2617093,-.082330845,-.89373374,.032678243)*s_2_1.z + vec4(.059183862,-.45111316,.22352497,.3296482)*s_2_1.w;
+            conv2_2 = conv2_2 + vec4(.012187767,.2571523,-.06389112,-.13939473)*s_2_2.x + vec4(.78778285,.562022,-.03499062,.3156604)*s_2_2.y + vec4(.551346,1.01874,-.17688836,-1.3721105)*s_2_2.z + vec4(.36685053,-.13172051,.21444464,.70151514)*s_2_2.w;
         }
         // Pack 3
         {
@@ -964,15 +996,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_2 += mat4(-.049746748,-.22863182,.3910813,-.00702207,-.46827406,-.12901996,.050593626,-.16906548,-.10289351,-.12808307,-.0050212643,-.047796723,.23908141,.2066475,-.19931878,-.0009187816) * s_0_0;
-            conv2_2 += mat4(.23342039,-.016143134,.2647752,.07484625,.128666,.03236905,.08947648,.15215085,.5254301,-.19655104,-.12055834,.3293422,.07194261,.3593149,-.44615865,.0374599) * s_0_1;
-            conv2_2 += mat4(.3127799,.2811227,.21980219,-.017616209,.2161371,.16484399,-.21552138,-.04650369,.57103735,.1855506,.5866413,-.22545561,-.08275178,.25315157,-.10347782,.025114432) * s_0_2;
-            conv2_2 += mat4(-.33605662,-.35716617,.030472519,.0039481306,-.31010333,.16450146,-.29463443,.24895193,.15505716,-.05065007,-.13333853,-.06093095,-.7772991,.7605797,-.6054006,.20018552) * s_1_0;
-            conv2_2 += mat4(-.3744231,-.2666009,.59772223,.1999744,-.29584485,.054065138,.2988956,.2241454,-.38247845,.66813546,.09024909,-.39310527,.29723874,.39539433,-.45666504,.36522374) * s_1_1;
-            conv2_2 += mat4(.276909,.2733321,.2804854,-.009200266,-.30586523,.18265787,.029569915,-.22471413,-.29151288,-.083632626,.032649405,1.1145588,.031256087,.08411108,.049480572,-.22178589) * s_1_2;
-            conv2_2 += mat4(.12860511,.14321694,.1854249,.1559672,.008287926,-.262466,.14199248,.11557846,.00635039,.124705635,-.07117053,.13589872,-.02550097,.19210066,-.12767236,.22960831) * s_2_0;
-            conv2_2 += mat4(-.2397582,-.14392313,.24077182,-.056374434,-.19457528,.2025757,.50385505,.015826765,-.0065540643,-.16194098,.18973632,-.17397912,-.1517092,.16934535,-.16533242,.9688422) * s_2_1;
-            conv2_2 += mat4(.04736732,.07509619,.02565379,.16374946,.2145159,-.08106351,-.20019725,-.4260792,-.07530188,-.017991183,-.39066908,.31714904,-.019326702,.27678403,-.13520177,.27310187) * s_2_2;
+            conv2_2 = conv2_2 + vec4(-.049746748,-.22863182,.3910813,-.00702207)*s_0_0.x + vec4(-.46827406,-.12901996,.050593626,-.16906548)*s_0_0.y + vec4(-.10289351,-.12808307,-.0050212643,-.047796723)*s_0_0.z + vec4(.23908141,.2066475,-.19931878,-.0009187816)*s_0_0.w;
+            conv2_2 = conv2_2 + vec4(.23342039,-.016143134,.2647752,.07484625)*s_0_1.x + vec4(.128666,.03236905,.08947648,.15215085)*s_0_1.y + vec4(.5254301,-.19655104,-.12055834,.3293422)*s_0_1.z + vec4(.07194261,.3593149,-.44615865,.0374599)*s_0_1.w;
+            conv2_2 = conv2_2 + vec4(.3127799,.2811227,.21980219,-.017616209)*s_0_2.x + vec4(.2161371,.16484399,-.21552138,-.04650369)*s_0_2.y + vec4(.57103735,.1855506,.5866413,-.22545561)*s_0_2.z + vec4(-.08275178,.25315157,-.10347782,.025114432)*s_0_2.w;
+            conv2_2 = conv2_2 + vec4(-.33605662,-.35716617,.030472519,.0039481306)*s_1_0.x + vec4(-.31010333,.16450146,-.29463443,.24895193)*s_1_0.y + vec4(.15505716,-.05065007,-.13333853,-.06093095)*s_1_0.z + vec4(-.7772991,.7605797,-.6054006,.20018552)*s_1_0.w;
+            conv2_2 = conv2_2 + vec4(-.3744231,-.2666009,.59772223,.1999744)*s_1_1.x + vec4(-.29584485,.054065138,.2988956,.2241454)*s_1_1.y + vec4(-.38247845,.66813546,.09024909,-.39310527)*s_1_1.z + vec4(.29723874,.39539433,-.45666504,.36522374)*s_1_1.w;
+            conv2_2 = conv2_2 + vec4(.276909,.2733321,.2804854,-.009200266)*s_1_2.x + vec4(-.30586523,.18265787,.029569915,-.22471413)*s_1_2.y + vec4(-.29151288,-.083632626,.032649405,1.1145588)*s_1_2.z + vec4(.031256087,.08411108,.049480572,-.22178589)*s_1_2.w;
+            conv2_2 = conv2_2 + vec4(.12860511,.14321694,.1854249,.1559672)*s_2_0.x + vec4(.008287926,-.262466,.14199248,.11557846)*s_2_0.y + vec4(.00635039,.124705635,-.07117053,.13589872)*s_2_0.z + vec4(-.02550097,.19210066,-.12767236,.22960831)*s_2_0.w;
+            conv2_2 = conv2_2 + vec4(-.2397582,-.14392313,.24077182,-.056374434)*s_2_1.x + vec4(-.19457528,.2025757,.50385505,.015826765)*s_2_1.y + vec4(-.0065540643,-.16194098,.18973632,-.17397912)*s_2_1.z + vec4(-.1517092,.16934535,-.16533242,.9688422)*s_2_1.w;
+            conv2_2 = conv2_2 + vec4(.04736732,.07509619,.02565379,.16374946)*s_2_2.x + vec4(.2145159,-.08106351,-.20019725,-.4260792)*s_2_2.y + vec4(-.07530188,-.017991183,-.39066908,.31714904)*s_2_2.z + vec4(-.019326702,.27678403,-.13520177,.27310187)*s_2_2.w;
         }
     }
 
@@ -1028,15 +1060,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_3 += mat4(-.14914209,-.29824847,.008762899,-.1230327,.17683406,.44770828,.15411231,.21868,-.0074695987,-.07246764,.084290564,-.1742155,-.17210653,.23806988,-.14001039,.23726197) * s_0_0;
-            conv2_3 += mat4(-.04151567,-.011360083,.06138069,-.075760484,-.2756565,.7958251,.16055098,-.10073587,-.10560226,.15077344,-.04939411,-.047618948,.07939268,-.16199164,.124641754,.19323537) * s_0_1;
-            conv2_3 += mat4(.0060737273,.04717475,-.029150987,.0026257294,.005708278,-.4465029,-.21797656,-.09681521,-.07165776,.23548974,.05120231,-.051012382,-.10909058,-.31202757,-.1724125,-.07029445) * s_0_2;
-            conv2_3 += mat4(-.08033849,-.7389214,-.35909128,.4267125,.1158512,-.295046,.09314019,-.3859063,.14234151,.26201916,-.012904911,.029583514,-.154656,-.5348072,.23854524,-.535183) * s_1_0;
-            conv2_3 += mat4(-.21143086,.26409316,.35061154,-.033743802,.556216,-.8672731,.41548145,-.36042857,-.64249456,.8063045,-.15954226,-.6691157,-.14439167,-.57325464,.0508672,.43859774) * s_1_1;
-            conv2_3 += mat4(-.12707399,.54828876,.07788956,.022241365,.17798719,-.0833014,-.26443338,-.10076885,-.17999983,-1.216785,-.05439606,-.29194573,.4210301,1.1380216,.11044197,.5654547) * s_1_2;
-            conv2_3 += mat4(.26957774,-1.5979929,.0052770358,.0780506,-.016734699,-.24540295,-.12852332,.046173874,-.0009887133,-.4817555,.05490886,-.32566842,.16479522,.70714235,-.01607357,.4247053) * s_2_0;
-            conv2_3 += mat4(.10839349,-.40220177,.039535113,-.34861773,-.043273915,.27939418,.102826424,.1578844,-.19732052,.4973896,-.20905928,-.045810707,.17710432,-.38330775,.21499981,-.17015852) * s_2_1;
-            conv2_3 += mat4(-.004082294,-.07128372,-.057421546,-.015028016,-.21761256,.42487344,.069753654,.027555456,-.2254532,-.09475392,.17798117,.13583001,.038130544,-.1753455,-.20101264,-.29373392) * s_2_2;
+            conv2_3 = conv2_3 + vec4(-.14914209,-.29824847,.008762899,-.1230327)*s_0_0.x + vec4(.17683406,.44770828,.15411231,.21868)*s_0_0.y + vec4(-.0074695987,-.07246764,.084290564,-.1742155)*s_0_0.z + vec4(-.17210653,.23806988,-.14001039,.23726197)*s_0_0.w;
+            conv2_3 = conv2_3 + vec4(-.04151567,-.011360083,.06138069,-.075760484)*s_0_1.x + vec4(-.2756565,.7958251,.16055098,-.10073587)*s_0_1.y + vec4(-.10560226,.15077344,-.04939411,-.047618948)*s_0_1.z + vec4(.07939268,-.16199164,.124641754,.19323537)*s_0_1.w;
+            conv2_3 = conv2_3 + vec4(.0060737273,.04717475,-.029150987,.0026257294)*s_0_2.x + vec4(.005708278,-.4465029,-.21797656,-.09681521)*s_0_2.y + vec4(-.07165776,.23548974,.05120231,-.051012382)*s_0_2.z + vec4(-.10909058,-.31202757,-.1724125,-.07029445)*s_0_2.w;
+            conv2_3 = conv2_3 + vec4(-.08033849,-.7389214,-.35909128,.4267125)*s_1_0.x + vec4(.1158512,-.295046,.09314019,-.3859063)*s_1_0.y + vec4(.14234151,.26201916,-.012904911,.029583514)*s_1_0.z + vec4(-.154656,-.5348072,.23854524,-.535183)*s_1_0.w;
+            conv2_3 = conv2_3 + vec4(-.21143086,.26409316,.35061154,-.033743802)*s_1_1.x + vec4(.556216,-.8672731,.41548145,-.36042857)*s_1_1.y + vec4(-.64249456,.8063045,-.15954226,-.6691157)*s_1_1.z + vec4(-.14439167,-.57325464,.0508672,.43859774)*s_1_1.w;
+            conv2_3 = conv2_3 + vec4(-.12707399,.54828876,.07788956,.022241365)*s_1_2.x + vec4(.17798719,-.0833014,-.26443338,-.10076885)*s_1_2.y + vec4(-.17999983,-1.216785,-.05439606,-.29194573)*s_1_2.z + vec4(.4210301,1.1380216,.11044197,.5654547)*s_1_2.w;
+            conv2_3 = conv2_3 + vec4(.26957774,-1.5979929,.0052770358,.0780506)*s_2_0.x + vec4(-.016734699,-.24540295,-.12852332,.046173874)*s_2_0.y + vec4(-.0009887133,-.4817555,.05490886,-.32566842)*s_2_0.z + vec4(.16479522,.70714235,-.01607357,.4247053)*s_2_0.w;
+            conv2_3 = conv2_3 + vec4(.10839349,-.40220177,.039535113,-.34861773)*s_2_1.x + vec4(-.043273915,.27939418,.102826424,.1578844)*s_2_1.y + vec4(-.19732052,.4973896,-.20905928,-.045810707)*s_2_1.z + vec4(.17710432,-.38330775,.21499981,-.17015852)*s_2_1.w;
+            conv2_3 = conv2_3 + vec4(-.004082294,-.07128372,-.057421546,-.015028016)*s_2_2.x + vec4(-.21761256,.42487344,.069753654,.027555456)*s_2_2.y + vec4(-.2254532,-.09475392,.17798117,.13583001)*s_2_2.z + vec4(.038130544,-.1753455,-.20101264,-.29373392)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1049,15 +1081,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_3 += mat4(.14260557,.15693548,.026699815,.14783226,-.26030922,-.0486842,-.20027718,-.38888705,-.072933875,.11686046,-.03680868,-.026004132,.013139488,.22704348,.015460692,.08596906) * s_0_0;
-            conv2_3 += mat4(.55939573,-.32726902,.017340189,-.36247653,-.40806895,.08825122,-.073867746,-.2990221,-.009239676,-.24706176,-.5849735,-.034115653,-.0678515,.2681522,.015389755,.205519) * s_0_1;
-            conv2_3 += mat4(.1332139,-.20246433,-.07440523,-.020940803,-.13912769,.859689,.024696035,-.077873155,-.044138234,-.54116064,.0068545192,-.122374944,-.04094627,.07623354,.13620068,.24713491) * s_0_2;
-            conv2_3 += mat4(-.08008542,.19790667,-.0489812,-.013196747,-.35466382,-.24055502,-.16696578,.43743232,.33868414,.5538495,-.21811412,.0430922,.08158986,.034245074,-.04171372,.12306521) * s_1_0;
-            conv2_3 += mat4(.9450177,-.45497805,.13617955,.7636212,-.27818498,-.29038084,.9218572,-.8626829,-.5489869,1.3346862,-2.8218617,-.006680069,.033033688,-.14423683,.088227294,.13994224) * s_1_1;
-            conv2_3 += mat4(.47873083,.33475164,.12896605,-.11798688,-.05088635,-.6940482,-.0740578,.10395358,-.072270714,.0019618836,.070250764,.043357443,.08634549,.26121446,-.020295892,.19409284) * s_1_2;
-            conv2_3 += mat4(-.11744437,-.13287973,.024385279,.024040535,.3144851,.10145347,-.05079326,.08989031,.046524446,-.99488956,.022491105,-.22401334,.102050826,.16941053,-.008066538,.1386919) * s_2_0;
-            conv2_3 += mat4(-.60612303,-.257578,-.09029736,-.07129523,.0120229535,-.07653035,-.025261788,.11649896,.08010022,-.6200928,-.17901717,-.1564317,.07163819,-.18466146,-.060119588,.2302325) * s_2_1;
-            conv2_3 += mat4(.12107261,.13753071,.022840742,-.00026289103,-.049195208,-.05314389,.109208055,-.05948513,-.0099027315,-.16776863,-.08987897,-.09346649,.13896596,-.0055908225,-.05308005,.46546596) * s_2_2;
+            conv2_3 = conv2_3 + vec4(.14260557,.15693548,.026699815,.14783226)*s_0_0.x + vec4(-.26030922,-.0486842,-.20027718,-.38888705)*s_0_0.y + vec4(-.072933875,.11686046,-.03680868,-.026004132)*s_0_0.z + vec4(.013139488,.22704348,.015460692,.08596906)*s_0_0.w;
+            conv2_3 = conv2_3 + vec4(.55939573,-.32726902,.017340189,-.36247653)*s_0_1.x + vec4(-.40806895,.08825122,-.073867746,-.2990221)*s_0_1.y + vec4(-.009239676,-.24706176,-.5849735,-.034115653)*s_0_1.z + vec4(-.0678515,.2681522,.015389755,.205519)*s_0_1.w;
+            conv2_3 = conv2_3 + vec4(.1332139,-.20246433,-.07440523,-.020940803)*s_0_2.x + vec4(-.13912769,.859689,.024696035,-.077873155)*s_0_2.y + vec4(-.044138234,-.54116064,.0068545192,-.122374944)*s_0_2.z + vec4(-.04094627,.07623354,.13620068,.24713491)*s_0_2.w;
+            conv2_3 = conv2_3 + vec4(-.08008542,.19790667,-.0489812,-.013196747)*s_1_0.x + vec4(-.35466382,-.24055502,-.16696578,.43743232)*s_1_0.y + vec4(.33868414,.5538495,-.21811412,.0430922)*s_1_0.z + vec4(.08158986,.034245074,-.04171372,.12306521)*s_1_0.w;
+            conv2_3 = conv2_3 + vec4(.9450177,-.45497805,.13617955,.7636212)*s_1_1.x + vec4(-.27818498,-.29038084,.9218572,-.8626829)*s_1_1.y + vec4(-.5489869,1.3346862,-2.8218617,-.006680069)*s_1_1.z + vec4(.033033688,-.14423683,.088227294,.13994224)*s_1_1.w;
+            conv2_3 = conv2_3 + vec4(.47873083,.33475164,.12896605,-.11798688)*s_1_2.x + vec4(-.05088635,-.6940482,-.0740578,.10395358)*s_1_2.y + vec4(-.072270714,.0019618836,.070250764,.043357443)*s_1_2.z + vec4(.08634549,.26121446,-.020295892,.19409284)*s_1_2.w;
+            conv2_3 = conv2_3 + vec4(-.11744437,-.13287973,.024385279,.024040535)*s_2_0.x + vec4(.3144851,.10145347,-.05079326,.08989031)*s_2_0.y + vec4(.046524446,-.99488956,.022491105,-.22401334)*s_2_0.z + vec4(.102050826,.16941053,-.008066538,.1386919)*s_2_0.w;
+            conv2_3 = conv2_3 + vec4(-.60612303,-.257578,-.09029736,-.07129523)*s_2_1.x + vec4(.0120229535,-.07653035,-.025261788,.11649896)*s_2_1.y + vec4(.08010022,-.6200928,-.17901717,-.1564317)*s_2_1.z + vec4(.07163819,-.18466146,-.060119588,.2302325)*s_2_1.w;
+            conv2_3 = conv2_3 + vec4(.12107261,.13753071,.022840742,-.00026289103)*s_2_2.x + vec4(-.049195208,-.05314389,.109208055,-.05948513)*s_2_2.y + vec4(-.0099027315,-.16776863,-.08987897,-.09346649)*s_2_2.z + vec4(.13896596,-.0055908225,-.05308005,.46546596)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1070,15 +1102,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_3 += mat4(.055192832,-.050483476,-.047685523,-.020244218,.08103404,-.22063403,.28541988,-.29033276,-.033722878,.046477716,-.084709875,.08841993,-.13303034,.02385223,.03465619,-.17495412) * s_0_0;
-            conv2_3 += mat4(.034340743,-.54900014,.042601135,.14993598,.06281769,-.2744839,-.47727165,-.46337944,-.18337043,.086280055,-.057437338,-.050308656,.03428675,.6154265,-.101568386,.24979468) * s_0_1;
-            conv2_3 += mat4(-.25140423,-1.7845078,-.40741426,.52766144,-.13993166,.18276769,.07763879,-.29912335,-.26595613,.42918304,-.045639463,-.08973575,-.103529446,.10421186,.0126255425,.11961421) * s_0_2;
-            conv2_3 += mat4(.11759608,.24517497,.07607562,-.13776934,-.15535241,1.4524007,.21326919,-.29312792,.10373556,.08573803,.018358566,.15628704,.00059355714,.2421058,.09526266,.2344062) * s_1_0;
-            conv2_3 += mat4(.18704987,-.798247,.06510324,.28393978,.82590663,-1.0052545,-.21467616,.35651103,-.4906233,-.10125361,-.50256586,.51933175,-.19655143,.4603704,.056262385,-.17126654) * s_1_1;
-            conv2_3 += mat4(-.062893875,-.36742654,-.30101633,.564975,-.5518701,.08339008,.008614809,-.4424204,-.005590061,1.0517561,.32823312,.8494212,-.28305998,-1.0241516,-.34048843,-.12608631) * s_1_2;
-            conv2_3 += mat4(.18048573,.29945347,-.09256438,-.12685265,-.1973591,-.88182956,-.0070828176,-.733129,-.08849726,-.011827867,.036284883,.11630919,.1175583,.09143816,-.02383332,.0074905613) * s_2_0;
-            conv2_3 += mat4(.19794717,.19197194,-.04347965,.12010234,-.14864667,1.0226518,-.0011994671,-.20590025,.64823234,.49133545,-.12081833,-.20766164,.108049646,-.13584818,-.13620529,-.05342699) * s_2_1;
-            conv2_3 += mat4(.0039025755,.21033722,-.021504957,.041937254,-.012674533,-.41676518,-.14522575,-.20153262,-.3207762,.779523,.33890864,.52835757,-.2678851,-1.032028,.05601628,.0083038155) * s_2_2;
+            conv2_3 = conv2_3 + vec4(.055192832,-.050483476,-.047685523,-.020244218)*s_0_0.x + vec4(.08103404,-.22063403,.28541988,-.29033276)*s_0_0.y + vec4(-.033722878,.046477716,-.084709875,.08841993)*s_0_0.z + vec4(-.13303034,.02385223,.03465619,-.17495412)*s_0_0.w;
+            conv2_3 = conv2_3 + vec4(.034340743,-.54900014,.042601135,.14993598)*s_0_1.x + vec4(.06281769,-.2744839,-.47727165,-.46337944)*s_0_1.y + vec4(-.18337043,.086280055,-.057437338,-.050308656)*s_0_1.z + vec4(.03428675,.6154265,-.101568386,.24979468)*s_0_1.w;
+            conv2_3 = conv2_3 + vec4(-.25140423,-1.7845078,-.40741426,.52766144)*s_0_2.x + vec4(-.13993166,.18276769,.07763879,-.29912335)*s_0_2.y + vec4(-.26595613,.42918304,-.045639463,-.08973575)*s_0_2.z + vec4(-.103529446,.10421186,.0126255425,.11961421)*s_0_2.w;
+            conv2_3 = conv2_3 + vec4(.11759608,.24517497,.07607562,-.13776934)*s_1_0.x + vec4(-.15535241,1.4524007,.21326919,-.29312792)*s_1_0.y + vec4(.10373556,.08573803,.018358566,.15628704)*s_1_0.z + vec4(.00059355714,.2421058,.09526266,.2344062)*s_1_0.w;
+            conv2_3 = conv2_3 + vec4(.18704987,-.798247,.06510324,.28393978)*s_1_1.x + vec4(.82590663,-1.0052545,-.21467616,.35651103)*s_1_1.y + vec4(-.4906233,-.10125361,-.50256586,.51933175)*s_1_1.z + vec4(-.19655143,.4603704,.056262385,-.17126654)*s_1_1.w;
+            conv2_3 = conv2_3 + vec4(-.062893875,-.36742654,-.30101633,.564975)*s_1_2.x + vec4(-.5518701,.08339008,.008614809,-.4424204)*s_1_2.y + vec4(-.005590061,1.0517561,.32823312,.8494212)*s_1_2.z + vec4(-.28305998,-1.0241516,-.34048843,-.12608631)*s_1_2.w;
+            conv2_3 = conv2_3 + vec4(.18048573,.29945347,-.09256438,-.12685265)*s_2_0.x + vec4(-.1973591,-.88182956,-.0070828176,-.733129)*s_2_0.y + vec4(-.08849726,-.011827867,.036284883,.11630919)*s_2_0.z + vec4(.1175583,.09143816,-.02383332,.0074905613)*s_2_0.w;
+            conv2_3 = conv2_3 + vec4(.19794717,.19197194,-.04347965,.12010234)*s_2_1.x + vec4(-.14864667,1.0226518,-.0011994671,-.20590025)*s_2_1.y + vec4(.64823234,.49133545,-.12081833,-.20766164)*s_2_1.z + vec4(.108049646,-.13584818,-.13620529,-.05342699)*s_2_1.w;
+            conv2_3 = conv2_3 + vec4(.0039025755,.21033722,-.021504957,.041937254)*s_2_2.x + vec4(-.012674533,-.41676518,-.14522575,-.20153262)*s_2_2.y + vec4(-.3207762,.779523,.33890864,.52835757)*s_2_2.z + vec4(-.2678851,-1.032028,.05601628,.0083038155)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1091,15 +1123,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_3 += mat4(-.08976745,-.03759934,.073082134,.16772792,-.0992817,-.047186125,-.08928552,.044955198,.13447063,-.11357029,-.019540899,.061063834,-.16316432,.29030022,-.07262093,.07970097) * s_0_0;
-            conv2_3 += mat4(-.052519713,-.15810433,.054174557,.03452884,.11150363,-.061854515,.030207753,.15113917,.3964364,-.53418374,.23188232,.010661271,.2669859,.28651676,.15915546,.33433202) * s_0_1;
-            conv2_3 += mat4(.13582431,-.439377,-.084486105,.24141772,.11007246,-.18282911,.04922914,.05569025,.22493257,.16585316,.95412713,-.13383223,-.050433915,.35844555,.03362953,.036982954) * s_0_2;
-            conv2_3 += mat4(-.27063534,-.288458,.03811041,-.072658524,.08042179,.14862598,.0100387,.30881196,-.07684871,.21585275,-.07929981,-.024104737,.26132923,-.5683293,.09083318,-.049486548) * s_1_0;
-            conv2_3 += mat4(.31821704,.08304234,-.17228779,.13563445,-.09415904,.22548193,.56563383,-.26224986,-.35782585,.40934163,.26989186,-.34644327,.051066708,-.52991045,-.20596918,.01249606) * s_1_1;
-            conv2_3 += mat4(-.0021861852,.60388166,.13875723,.2418725,.34833336,.039480157,-.23686633,.34795576,.13201465,-.33104637,-2.3476956,.7589347,.1249914,-.12390301,-.049128104,-.03303381) * s_1_2;
-            conv2_3 += mat4(.09964463,.3864716,.051523115,.3286103,.28987968,.1492461,.018796695,.1306411,.010277401,-.15041424,.026633926,.0734804,.15153442,-.10564715,-.0037861855,.07567596) * s_2_0;
-            conv2_3 += mat4(.030760454,-.7064147,.015178702,-.057796393,-.034050502,.042855956,-.08303315,.24752966,-.23270349,-.14381705,.06765855,.06469268,-.23091377,.31314504,.03580798,.22677195) * s_2_1;
-            conv2_3 += mat4(.15050001,.07122079,-.048160724,.21793045,-.024454428,-.18080676,.15939745,.11783257,.22177336,.74037206,.38503397,-.17319362,-.019124355,.37146315,.1301324,.17180467) * s_2_2;
+            conv2_3 = conv2_3 + vec4(-.08976745,-.03759934,.073082134,.16772792)*s_0_0.x + vec4(-.0992817,-.047186125,-.08928552,.044955198)*s_0_0.y + vec4(.13447063,-.11357029,-.019540899,.061063834)*s_0_0.z + vec4(-.16316432,.29030022,-.07262093,.07970097)*s_0_0.w;
+            conv2_3 = conv2_3 + vec4(-.052519713,-.15810433,.054174557,.03452884)*s_0_1.x + vec4(.11150363,-.061854515,.030207753,.15113917)*s_0_1.y + vec4(.3964364,-.53418374,.23188232,.010661271)*s_0_1.z + vec4(.2669859,.28651676,.15915546,.33433202)*s_0_1.w;
+            conv2_3 = conv2_3 + vec4(.13582431,-.439377,-.084486105,.24141772)*s_0_2.x + vec4(.11007246,-.18282911,.04922914,.05569025)*s_0_2.y + vec4(.22493257,.16585316,.95412713,-.13383223)*s_0_2.z + vec4(-.050433915,.35844555,.03362953,.036982954)*s_0_2.w;
+            conv2_3 = conv2_3 + vec4(-.27063534,-.288458,.03811041,-.072658524)*s_1_0.x + vec4(.08042179,.14862598,.0100387,.30881196)*s_1_0.y + vec4(-.07684871,.21585275,-.07929981,-.024104737)*s_1_0.z + vec4(.26132923,-.5683293,.09083318,-.049486548)*s_1_0.w;
+            conv2_3 = conv2_3 + vec4(.31821704,.08304234,-.17228779,.13563445)*s_1_1.x + vec4(-.09415904,.22548193,.56563383,-.26224986)*s_1_1.y + vec4(-.35782585,.40934163,.26989186,-.34644327)*s_1_1.z + vec4(.051066708,-.52991045,-.20596918,.01249606)*s_1_1.w;
+            conv2_3 = conv2_3 + vec4(-.0021861852,.60388166,.13875723,.2418725)*s_1_2.x + vec4(.34833336,.039480157,-.23686633,.34795576)*s_1_2.y + vec4(.13201465,-.33104637,-2.3476956,.7589347)*s_1_2.z + vec4(.1249914,-.12390301,-.049128104,-.03303381)*s_1_2.w;
+            conv2_3 = conv2_3 + vec4(.09964463,.3864716,.051523115,.3286103)*s_2_0.x + vec4(.28987968,.1492461,.018796695,.1306411)*s_2_0.y + vec4(.010277401,-.15041424,.026633926,.0734804)*s_2_0.z + vec4(.15153442,-.10564715,-.0037861855,.07567596)*s_2_0.w;
+            conv2_3 = conv2_3 + vec4(.030760454,-.7064147,.015178702,-.057796393)*s_2_1.x + vec4(-.034050502,.042855956,-.08303315,.24752966)*s_2_1.y + vec4(-.23270349,-.14381705,.06765855,.06469268)*s_2_1.z + vec4(-.23091377,.31314504,.03580798,.22677195)*s_2_1.w;
+            conv2_3 = conv2_3 + vec4(.15050001,.07122079,-.048160724,.21793045)*s_2_2.x + vec4(-.024454428,-.18080676,.15939745,.11783257)*s_2_2.y + vec4(.22177336,.74037206,.38503397,-.17319362)*s_2_2.z + vec4(-.019124355,.37146315,.1301324,.17180467)*s_2_2.w;
         }
     }
 
@@ -1155,15 +1187,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_0 += mat4(-.09021463,.09672909,.011437572,.052544072,.06606918,-.13974208,-.027434167,.15773974,.03569384,-.21948797,-.059505403,-.04397936,-.08968791,-.032399528,-.022232778,-.036035564) * s_0_0;
-            conv3_0 += mat4(-.19564602,-.08765243,-.08121052,.12523822,-.03703804,-.29130584,-.051684454,.051410075,.033255693,-.09502547,-.006774442,-.16554843,.093216926,.059535455,.0037295548,.09193624) * s_0_1;
-            conv3_0 += mat4(-.24552862,-.04602083,.06235035,-.043172307,.03606735,.074774496,.006614267,.05767749,.09811633,.0022703728,.009412889,-.0744186,.048774675,.0504612,-.061318643,-.016118344) * s_0_2;
-            conv3_0 += mat4(-.14676046,-.31980065,-.113561876,-.0792619,.15542243,-.07101458,-.1132135,.29666078,.08711012,-.14412287,-.011104745,-.013381055,-.051832635,-.010970883,-.22213113,-.06623269) * s_1_0;
-            conv3_0 += mat4(.36085767,.63474923,-.014179692,-.32419455,-.012641559,.24853946,.06060954,-.47718698,.08647284,-.39442977,.3243835,-.20231152,-.04665289,-1.1211244,-.23452783,.37307143) * s_1_1;
-            conv3_0 += mat4(-.097571015,.072498135,.018152164,-.12949468,.13027036,.16192465,-.10341927,.036648434,.09251418,-.07830475,.03387225,-.08549985,-.12566237,.044561308,.16009523,-.017542552) * s_1_2;
-            conv3_0 += mat4(.029889945,.054005384,.009590403,-.0031170598,-.04321782,.09105498,-.2057547,.08903835,.08353194,-.11771369,-.030493954,.13258356,.015364781,-.10314489,.027830765,-.0019215278) * s_2_0;
-            conv3_0 += mat4(-.046528388,.0006755053,-.084936365,.044523407,-.036931552,.13169503,-.20750086,.18012048,-.23407544,-.04157002,-.074320965,-.062598504,.07744688,.046345204,-.05699768,-.23039001) * s_2_1;
-            conv3_0 += mat4(-.14680271,-.085387655,.015121545,-.0857807,-.04970322,.04646393,-.11702089,.07830186,.08175534,.012449362,.022672607,-.019394033,.0074461997,.18625042,.031761073,-.007062827) * s_2_2;
+            conv3_0 = conv3_0 + vec4(-.09021463,.09672909,.011437572,.052544072)*s_0_0.x + vec4(.06606918,-.13974208,-.027434167,.15773974)*s_0_0.y + vec4(.03569384,-.21948797,-.059505403,-.04397936)*s_0_0.z + vec4(-.08968791,-.032399528,-.022232778,-.036035564)*s_0_0.w;
+            conv3_0 = conv3_0 + vec4(-.19564602,-.08765243,-.08121052,.12523822)*s_0_1.x + vec4(-.03703804,-.29130584,-.051684454,.051410075)*s_0_1.y + vec4(.033255693,-.09502547,-.006774442,-.16554843)*s_0_1.z + vec4(.093216926,.059535455,.0037295548,.09193624)*s_0_1.w;
+            conv3_0 = conv3_0 + vec4(-.24552862,-.04602083,.06235035,-.043172307)*s_0_2.x + vec4(.03606735,.074774496,.006614267,.05767749)*s_0_2.y + vec4(.09811633,.0022703728,.009412889,-.0744186)*s_0_2.z + vec4(.048774675,.0504612,-.061318643,-.016118344)*s_0_2.w;
+            conv3_0 = conv3_0 + vec4(-.14676046,-.31980065,-.113561876,-.0792619)*s_1_0.x + vec4(.15542243,-.07101458,-.1132135,.29666078)*s_1_0.y + vec4(.08711012,-.14412287,-.011104745,-.013381055)*s_1_0.z + vec4(-.051832635,-.010970883,-.22213113,-.06623269)*s_1_0.w;
+            conv3_0 = conv3_0 + vec4(.36085767,.63474923,-.014179692,-.32419455)*s_1_1.x + vec4(-.012641559,.24853946,.06060954,-.47718698)*s_1_1.y + vec4(.08647284,-.39442977,.3243835,-.20231152)*s_1_1.z + vec4(-.04665289,-1.1211244,-.23452783,.37307143)*s_1_1.w;
+            conv3_0 = conv3_0 + vec4(-.097571015,.072498135,.018152164,-.12949468)*s_1_2.x + vec4(.13027036,.16192465,-.10341927,.036648434)*s_1_2.y + vec4(.09251418,-.07830475,.03387225,-.08549985)*s_1_2.z + vec4(-.12566237,.044561308,.16009523,-.017542552)*s_1_2.w;
+            conv3_0 = conv3_0 + vec4(.029889945,.054005384,.009590403,-.0031170598)*s_2_0.x + vec4(-.04321782,.09105498,-.2057547,.08903835)*s_2_0.y + vec4(.08353194,-.11771369,-.030493954,.13258356)*s_2_0.z + vec4(.015364781,-.10314489,.027830765,-.0019215278)*s_2_0.w;
+            conv3_0 = conv3_0 + vec4(-.046528388,.0006755053,-.084936365,.044523407)*s_2_1.x + vec4(-.036931552,.13169503,-.20750086,.18012048)*s_2_1.y + vec4(-.23407544,-.04157002,-.074320965,-.062598504)*s_2_1.z + vec4(.07744688,.046345204,-.05699768,-.23039001)*s_2_1.w;
+            conv3_0 = conv3_0 + vec4(-.14680271,-.085387655,.015121545,-.0857807)*s_2_2.x + vec4(-.04970322,.04646393,-.11702089,.07830186)*s_2_2.y + vec4(.08175534,.012449362,.022672607,-.019394033)*s_2_2.z + vec4(.0074461997,.18625042,.031761073,-.007062827)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1176,15 +1208,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_0 += mat4(-.09998774,-.13450372,-.06607911,.11100229,-.0011745304,-.16505627,.0027583598,-.038145952,.04798506,.16199237,.043504212,.24176016,-.019419951,-.04552512,-.050487958,.00043222425) * s_0_0;
-            conv3_0 += mat4(.12251656,.16213275,-.38281715,.03671685,.010076225,-.23428716,-.1969096,.05127808,.09545082,-.9306458,.07014727,.35627,-.013972942,.12701434,-.030825388,.004966022) * s_0_1;
-            conv3_0 += mat4(.09226844,.25685695,.03766986,-.0058668754,-.08736578,-.23430973,.0820118,.052294705,-.018099828,.21021147,-.026285099,.15561701,.045640774,.09050864,.031177407,.055914298) * s_0_2;
-            conv3_0 += mat4(-.03489599,.22207788,-.21951719,-.1418478,.06326771,.01372242,-.19181846,-.13262388,-.12338372,-.21743713,.19588958,.049162287,.00306807,.27370688,-.14145693,.03977325) * s_1_0;
-            conv3_0 += mat4(-.28506303,-.42023304,.058811724,.13122036,.084025964,-.34797692,.1350364,.011889578,.14633635,-.51159334,.3960962,-.4322042,-.030530509,.20593965,-.032698277,-.012985192) * s_1_1;
-            conv3_0 += mat4(.03784808,-.081573576,.12953138,.044817988,.038575493,-.10338397,.0720372,.12668611,.25289276,-.06483958,-.030114686,-.06607364,.0605712,.029443044,.058353852,.06136811) * s_1_2;
-            conv3_0 += mat4(.05710518,-.019658314,-.23236987,-.014198718,.10194718,-.46107134,-.1880898,.032560963,.060023934,.23309004,-.1132859,.23469949,-.006720884,.06018324,.030160608,.053032067) * s_2_0;
-            conv3_0 += mat4(.064013496,-.020357301,-.21548627,-.060550835,.20301157,-.12662879,-.0606158,.040148843,-.10979494,-.20985639,.06778925,.16787781,-.0058092833,.07249247,.060650554,.034577128) * s_2_1;
-            conv3_0 += mat4(.026630469,.11085959,-.10109624,.013784052,-.03957171,.08165777,.04474374,.012848402,.035813574,.00080904894,.11836743,.16501208,.024888484,.05251956,.022202972,.001200124) * s_2_2;
+            conv3_0 = conv3_0 + vec4(-.09998774,-.13450372,-.06607911,.11100229)*s_0_0.x + vec4(-.0011745304,-.16505627,.0027583598,-.038145952)*s_0_0.y + vec4(.04798506,.16199237,.043504212,.24176016)*s_0_0.z + vec4(-.019419951,-.04552512,-.050487958,.00043222425)*s_0_0.w;
+            conv3_0 = conv3_0 + vec4(.12251656,.16213275,-.38281715,.03671685)*s_0_1.x + vec4(.010076225,-.23428716,-.1969096,.05127808)*s_0_1.y + vec4(.09545082,-.9306458,.07014727,.35627)*s_0_1.z + vec4(-.013972942,.12701434,-.030825388,.004966022)*s_0_1.w;
+            conv3_0 = conv3_0 + vec4(.09226844,.25685695,.03766986,-.0058668754)*s_0_2.x + vec4(-.08736578,-.23430973,.0820118,.052294705)*s_0_2.y + vec4(-.018099828,.21021147,-.026285099,.15561701)*s_0_2.z + vec4(.045640774,.09050864,.031177407,.055914298)*s_0_2.w;
+            conv3_0 = conv3_0 + vec4(-.03489599,.22207788,-.21951719,-.1418478)*s_1_0.x + vec4(.06326771,.01372242,-.19181846,-.13262388)*s_1_0.y + vec4(-.12338372,-.21743713,.19588958,.049162287)*s_1_0.z + vec4(.00306807,.27370688,-.14145693,.03977325)*s_1_0.w;
+            conv3_0 = conv3_0 + vec4(-.28506303,-.42023304,.058811724,.13122036)*s_1_1.x + vec4(.084025964,-.34797692,.1350364,.011889578)*s_1_1.y + vec4(.14633635,-.51159334,.3960962,-.4322042)*s_1_1.z + vec4(-.030530509,.20593965,-.032698277,-.012985192)*s_1_1.w;
+            conv3_0 = conv3_0 + vec4(.03784808,-.081573576,.12953138,.044817988)*s_1_2.x + vec4(.038575493,-.10338397,.0720372,.12668611)*s_1_2.y + vec4(.25289276,-.06483958,-.030114686,-.06607364)*s_1_2.z + vec4(.0605712,.029443044,.058353852,.06136811)*s_1_2.w;
+            conv3_0 = conv3_0 + vec4(.05710518,-.019658314,-.23236987,-.014198718)*s_2_0.x + vec4(.10194718,-.46107134,-.1880898,.032560963)*s_2_0.y + vec4(.060023934,.23309004,-.1132859,.23469949)*s_2_0.z + vec4(-.006720884,.06018324,.030160608,.053032067)*s_2_0.w;
+            conv3_0 = conv3_0 + vec4(.064013496,-.020357301,-.21548627,-.060550835)*s_2_1.x + vec4(.20301157,-.12662879,-.0606158,.040148843)*s_2_1.y + vec4(-.10979494,-.20985639,.06778925,.16787781)*s_2_1.z + vec4(-.0058092833,.07249247,.060650554,.034577128)*s_2_1.w;
+            conv3_0 = conv3_0 + vec4(.026630469,.11085959,-.10109624,.013784052)*s_2_2.x + vec4(-.03957171,.08165777,.04474374,.012848402)*s_2_2.y + vec4(.035813574,.00080904894,.11836743,.16501208)*s_2_2.z + vec4(.024888484,.05251956,.022202972,.001200124)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1197,15 +1229,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_0 += mat4(.0814914,.029638736,-.039461132,-.04216058,.025035199,.42680198,.15221076,-.054722358,-.05022648,.032888588,.0034873702,.013469554,-.21213633,-.23355827,.25290287,.4229762) * s_0_0;
-            conv3_0 += mat4(.16526662,-.086868666,.1582678,.07445277,-.0728379,-.16083777,-.071271755,.0056665796,.07309271,.077286825,.010009578,-.007974877,.0053444006,.0059207985,-.09622067,.4407164) * s_0_1;
-            conv3_0 += mat4(.07501194,.09924776,.13069561,-.06443823,.25520095,-.077215694,-.08449371,-.06864437,-.0352076,.04175473,.08137705,.0864194,-.043278906,-.050375067,-.114388056,.13413896) * s_0_2;
-            conv3_0 += mat4(.13785177,.0960662,-.0031930758,.0034146647,.15307364,-.3663901,.3185604,-.057941146,-.14607985,-.051131368,.22528577,.045969773,.0949976,.021892441,.41258055,.20567837) * s_1_0;
-            conv3_0 += mat4(.032898746,-.05416344,.09935568,-.03891495,-.116640694,-.19914953,-.04285642,-.5229221,-.07840207,-.11302034,-.14804024,.017236136,-.025109392,.105777234,.36157328,.36142698) * s_1_1;
-            conv3_0 += mat4(.04351168,-.36536103,.007865897,-.1137554,.025321307,-.0015081497,-.02365641,-.010622304,.06025375,.02338952,.13810907,-.032203916,.1104675,-.05649985,.0789705,.056701284) * s_1_2;
-            conv3_0 += mat4(-.002493736,-.072486155,.11753453,-.00410283,-.023504328,-.1079481,.1540306,-.21476045,.024662469,-.074864484,-.007360434,-.002581665,-.13466182,.021955034,.07279267,.20805807) * s_2_0;
-            conv3_0 += mat4(.068412274,-.14267612,.15999994,.07306047,.100707546,-.19223969,-.07872809,.0658006,-.115538396,-.10459477,.108121,.03526604,.029275458,-.36322215,.18183059,.19991396) * s_2_1;
-            conv3_0 += mat4(-.2938534,-.12216223,.09583816,.00089152454,.044783637,-.15939645,-.13030091,-.10277255,.05310765,-.061099667,-.069163784,.035687596,.010259379,.0055733426,-.06354336,.036061388) * s_2_2;
+            conv3_0 = conv3_0 + vec4(.0814914,.029638736,-.039461132,-.04216058)*s_0_0.x + vec4(.025035199,.42680198,.15221076,-.054722358)*s_0_0.y + vec4(-.05022648,.032888588,.0034873702,.013469554)*s_0_0.z + vec4(-.21213633,-.23355827,.25290287,.4229762)*s_0_0.w;
+            conv3_0 = conv3_0 + vec4(.16526662,-.086868666,.1582678,.07445277)*s_0_1.x + vec4(-.0728379,-.16083777,-.071271755,.0056665796)*s_0_1.y + vec4(.07309271,.077286825,.010009578,-.007974877)*s_0_1.z + vec4(.0053444006,.0059207985,-.09622067,.4407164)*s_0_1.w;
+            conv3_0 = conv3_0 + vec4(.07501194,.09924776,.13069561,-.06443823)*s_0_2.x + vec4(.25520095,-.077215694,-.08449371,-.06864437)*s_0_2.y + vec4(-.0352076,.04175473,.08137705,.0864194)*s_0_2.z + vec4(-.043278906,-.050375067,-.114388056,.13413896)*s_0_2.w;
+            conv3_0 = conv3_0 + vec4(.13785177,.0960662,-.0031930758,.0034146647)*s_1_0.x + vec4(.15307364,-.3663901,.3185604,-.057941146)*s_1_0.y + vec4(-.14607985,-.051131368,.22528577,.045969773)*s_1_0.z + vec4(.0949976,.021892441,.41258055,.20567837)*s_1_0.w;
+            conv3_0 = conv3_0 + vec4(.032898746,-.05416344,.09935568,-.03891495)*s_1_1.x + vec4(-.116640694,-.19914953,-.04285642,-.5229221)*s_1_1.y + vec4(-.07840207,-.11302034,-.14804024,.017236136)*s_1_1.z + vec4(-.025109392,.105777234,.36157328,.36142698)*s_1_1.w;
+            conv3_0 = conv3_0 + vec4(.04351168,-.36536103,.007865897,-.1137554)*s_1_2.x + vec4(.025321307,-.0015081497,-.02365641,-.010622304)*s_1_2.y + vec4(.06025375,.02338952,.13810907,-.032203916)*s_1_2.z + vec4(.1104675,-.05649985,.0789705,.056701284)*s_1_2.w;
+            conv3_0 = conv3_0 + vec4(-.002493736,-.072486155,.11753453,-.00410283)*s_2_0.x + vec4(-.023504328,-.1079481,.1540306,-.21476045)*s_2_0.y + vec4(.024662469,-.074864484,-.007360434,-.002581665)*s_2_0.z + vec4(-.13466182,.021955034,.07279267,.20805807)*s_2_0.w;
+            conv3_0 = conv3_0 + vec4(.068412274,-.14267612,.15999994,.07306047)*s_2_1.x + vec4(.100707546,-.19223969,-.07872809,.0658006)*s_2_1.y + vec4(-.115538396,-.10459477,.108121,.03526604)*s_2_1.z + vec4(.029275458,-.36322215,.18183059,.19991396)*s_2_1.w;
+            conv3_0 = conv3_0 + vec4(-.2938534,-.12216223,.09583816,.00089152454)*s_2_2.x + vec4(.044783637,-.15939645,-.13030091,-.10277255)*s_2_2.y + vec4(.05310765,-.061099667,-.069163784,.035687596)*s_2_2.z + vec4(.010259379,.0055733426,-.06354336,.036061388)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1218,15 +1250,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_0 += mat4(.02995248,-.063709885,-.023911472,.0142958015,.06512164,-.081557,.04296999,-.27140796,.012458326,-.36518526,.058432087,.122158766,.10785132,.15820013,-.005123331,.026742648) * s_0_0;
-            conv3_0 += mat4(.10778901,-.13599384,-.15876028,-.076662935,.016092489,-.059701245,.08537966,-.32495052,-.14307578,-.13868748,.035167977,-.1807093,-.18532994,.1027853,-.109471254,.21442762) * s_0_1;
-            conv3_0 += mat4(-.04882085,.06986719,-.016506925,.04349762,-.0050396635,-.08880711,.014657206,-.35287762,-.0376303,-.046658583,-.018534014,-.017853707,-.111037284,.06476028,.104416825,.07419394) * s_0_2;
-            conv3_0 += mat4(.09583123,-.06274239,.10084877,-.22141309,.07583056,-.032334,-.26741904,-.1324271,-.28929546,-.23845893,-.4413202,.017536042,-.0023808258,.12741913,-.14849696,-.045651518) * s_1_0;
-            conv3_0 += mat4(.15783,-.41693375,.07112695,-.30129108,-.0035653065,.061308283,.042398438,-.17394212,.049336515,.020958932,-.11686073,-.4728262,-.485018,-.06502222,.26654053,.37355793) * s_1_1;
-            conv3_0 += mat4(.029755127,.13471387,-.03983141,-.18998575,.04260359,-.028383473,.08574142,-.19598512,.050532077,.11702641,.01736218,-.12150598,-.21562123,-.09140149,.020686006,.01789352) * s_1_2;
-            conv3_0 += mat4(-.016050277,-.0053561614,.0053074034,-.21894522,.06572672,.024750654,.1286081,-.18379645,-.032002535,.2141952,-.14856485,-.008626105,-.03961373,.1107255,.031861085,-.037951276) * s_2_0;
-            conv3_0 += mat4(.10945384,.050036952,.39302418,-.10397861,.042050943,.017788203,-.005658515,-.03684367,.0028939063,.11835484,.1286694,-.3473222,.04973325,-.20002882,-.07322363,-.05232116) * s_2_1;
-            conv3_0 += mat4(.06815519,.11883998,-.1478181,-.11127782,.06126996,.07502722,.031611353,-.15043871,.0052505294,.018036678,-.00054948474,-.060236823,.119380504,.02590923,-.02477469,.0048322952) * s_2_2;
+            conv3_0 = conv3_0 + vec4(.02995248,-.063709885,-.023911472,.0142958015)*s_0_0.x + vec4(.06512164,-.081557,.04296999,-.27140796)*s_0_0.y + vec4(.012458326,-.36518526,.058432087,.122158766)*s_0_0.z + vec4(.10785132,.15820013,-.005123331,.026742648)*s_0_0.w;
+            conv3_0 = conv3_0 + vec4(.10778901,-.13599384,-.15876028,-.076662935)*s_0_1.x + vec4(.016092489,-.059701245,.08537966,-.32495052)*s_0_1.y + vec4(-.14307578,-.13868748,.035167977,-.1807093)*s_0_1.z + vec4(-.18532994,.1027853,-.109471254,.21442762)*s_0_1.w;
+            conv3_0 = conv3_0 + vec4(-.04882085,.06986719,-.016506925,.04349762)*s_0_2.x + vec4(-.0050396635,-.08880711,.014657206,-.35287762)*s_0_2.y + vec4(-.0376303,-.046658583,-.018534014,-.017853707)*s_0_2.z + vec4(-.111037284,.06476028,.104416825,.07419394)*s_0_2.w;
+            conv3_0 = conv3_0 + vec4(.09583123,-.06274239,.10084877,-.22141309)*s_1_0.x + vec4(.07583056,-.032334,-.26741904,-.1324271)*s_1_0.y + vec4(-.28929546,-.23845893,-.4413202,.017536042)*s_1_0.z + vec4(-.0023808258,.12741913,-.14849696,-.045651518)*s_1_0.w;
+            conv3_0 = conv3_0 + vec4(.15783,-.41693375,.07112695,-.30129108)*s_1_1.x + vec4(-.0035653065,.061308283,.042398438,-.17394212)*s_1_1.y + vec4(.049336515,.020958932,-.11686073,-.4728262)*s_1_1.z + vec4(-.485018,-.06502222,.26654053,.37355793)*s_1_1.w;
+            conv3_0 = conv3_0 + vec4(.029755127,.13471387,-.03983141,-.18998575)*s_1_2.x + vec4(.04260359,-.028383473,.08574142,-.19598512)*s_1_2.y + vec4(.050532077,.11702641,.01736218,-.12150598)*s_1_2.z + vec4(-.21562123,-.09140149,.020686006,.01789352)*s_1_2.w;
+            conv3_0 = conv3_0 + vec4(-.016050277,-.0053561614,.0053074034,-.21894522)*s_2_0.x + vec4(.06572672,.024750654,.1286081,-.18379645)*s_2_0.y + vec4(-.032002535,.2141952,-.14856485,-.008626105)*s_2_0.z + vec4(-.03961373,.1107255,.031861085,-.037951276)*s_2_0.w;
+            conv3_0 = conv3_0 + vec4(.10945384,.050036952,.39302418,-.10397861)*s_2_1.x + vec4(.042050943,.017788203,-.005658515,-.03684367)*s_2_1.y + vec4(.0028939063,.11835484,.1286694,-.3473222)*s_2_1.z + vec4(.04973325,-.20002882,-.07322363,-.05232116)*s_2_1.w;
+            conv3_0 = conv3_0 + vec4(.06815519,.11883998,-.1478181,-.11127782)*s_2_2.x + vec4(.06126996,.07502722,.031611353,-.15043871)*s_2_2.y + vec4(.0052505294,.018036678,-.00054948474,-.060236823)*s_2_2.z + vec4(.119380504,.02590923,-.02477469,.0048322952)*s_2_2.w;
         }
     }
 
@@ -1282,15 +1314,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_1 += mat4(-.092731506,.11998414,-.022152128,-.0812218,.011921643,-.07261327,.0063512092,.018237278,-.009110086,.015219495,.02634805,.08335129,-.00075597677,.1768224,-.057222564,-.0058788755) * s_0_0;
-            conv3_1 += mat4(-.02925402,-.07020529,-.11143298,-.018694732,-.08448253,-.022888782,.043004446,.14301574,.24750216,.037005544,.015246508,-.141495,.024717331,.06480469,.17296591,.11381474) * s_0_1;
-            conv3_1 += mat4(-.12021748,-.1006452,-.08192534,-.34506416,-.05036786,.1657978,.047120612,-.22377545,.0111842435,.048303615,-.042673673,.23993647,.034051295,-.119351976,-.05568696,-.01419649) * s_0_2;
-            conv3_1 += mat4(-.22213636,-.06235394,.0010276394,-.048460636,.1612332,.12924044,.055443633,.16145056,-.1284464,-.007575214,.004272313,.039703846,-.030785417,-.119365245,-.101914674,-.30623737) * s_1_0;
-            conv3_1 += mat4(.18385734,-.11797601,-.07343518,.023442507,-.16757967,.5981762,-.04238582,-.03948042,.26415384,-.124364436,.08011336,.12679581,.023017107,-.36714354,-.33100465,-.66020113) * s_1_1;
-            conv3_1 += mat4(.088765614,-.12872031,.042740174,.16517414,-.021041919,-.25623837,.058618575,-.28563198,-.08759859,-.07138336,-.13722967,-.17199469,-.10927676,.2615458,-.12353698,.015041124) * s_1_2;
-            conv3_1 += mat4(.12234898,-.0024918856,-.028633816,-.010136649,-.08520562,.013615703,-.2898534,-.16939484,.091455124,-.09700359,.039718613,.042575803,-.16499892,-.027085714,-.009790364,-.010443194) * s_2_0;
-            conv3_1 += mat4(-.12703198,.1612284,-.034020916,-.014435505,-.25240314,-.08848806,-.10312419,.08806955,-.026169058,-.024718856,.060006287,-.7643564,.30923367,-.11632138,-.019336622,.018047133) * s_2_1;
-            conv3_1 += mat4(-.018649725,.1776678,-.06994048,-.2910759,.02934874,.013167326,.07331641,-.37164402,.057736896,.054564007,.028758412,-.30800954,-.2741588,.15977503,.03698942,.2215906) * s_2_2;
+            conv3_1 = conv3_1 + vec4(-.092731506,.11998414,-.022152128,-.0812218)*s_0_0.x + vec4(.011921643,-.07261327,.0063512092,.018237278)*s_0_0.y + vec4(-.009110086,.015219495,.02634805,.08335129)*s_0_0.z + vec4(-.00075597677,.1768224,-.057222564,-.0058788755)*s_0_0.w;
+            conv3_1 = conv3_1 + vec4(-.02925402,-.07020529,-.11143298,-.018694732)*s_0_1.x + vec4(-.08448253,-.022888782,.043004446,.14301574)*s_0_1.y + vec4(.24750216,.037005544,.015246508,-.141495)*s_0_1.z + vec4(.024717331,.06480469,.17296591,.11381474)*s_0_1.w;
+            conv3_1 = conv3_1 + vec4(-.12021748,-.1006452,-.08192534,-.34506416)*s_0_2.x + vec4(-.05036786,.1657978,.047120612,-.22377545)*s_0_2.y + vec4(.0111842435,.048303615,-.042673673,.23993647)*s_0_2.z + vec4(.034051295,-.119351976,-.05568696,-.01419649)*s_0_2.w;
+            conv3_1 = conv3_1 + vec4(-.22213636,-.06235394,.0010276394,-.048460636)*s_1_0.x + vec4(.1612332,.12924044,.055443633,.16145056)*s_1_0.y + vec4(-.1284464,-.007575214,.004272313,.039703846)*s_1_0.z + vec4(-.030785417,-.119365245,-.101914674,-.30623737)*s_1_0.w;
+            conv3_1 = conv3_1 + vec4(.18385734,-.11797601,-.07343518,.023442507)*s_1_1.x + vec4(-.16757967,.5981762,-.04238582,-.03948042)*s_1_1.y + vec4(.26415384,-.124364436,.08011336,.12679581)*s_1_1.z + vec4(.023017107,-.36714354,-.33100465,-.66020113)*s_1_1.w;
+            conv3_1 = conv3_1 + vec4(.088765614,-.12872031,.042740174,.16517414)*s_1_2.x + vec4(-.021041919,-.25623837,.058618575,-.28563198)*s_1_2.y + vec4(-.08759859,-.07138336,-.13722967,-.17199469)*s_1_2.z + vec4(-.10927676,.2615458,-.12353698,.015041124)*s_1_2.w;
+            conv3_1 = conv3_1 + vec4(.12234898,-.0024918856,-.028633816,-.010136649)*s_2_0.x + vec4(-.08520562,.013615703,-.2898534,-.16939484)*s_2_0.y + vec4(.091455124,-.09700359,.039718613,.042575803)*s_2_0.z + vec4(-.16499892,-.027085714,-.009790364,-.010443194)*s_2_0.w;
+            conv3_1 = conv3_1 + vec4(-.12703198,.1612284,-.034020916,-.014435505)*s_2_1.x + vec4(-.25240314,-.08848806,-.10312419,.08806955)*s_2_1.y + vec4(-.026169058,-.024718856,.060006287,-.7643564)*s_2_1.z + vec4(.30923367,-.11632138,-.019336622,.018047133)*s_2_1.w;
+            conv3_1 = conv3_1 + vec4(-.018649725,.1776678,-.06994048,-.2910759)*s_2_2.x + vec4(.02934874,.013167326,.07331641,-.37164402)*s_2_2.y + vec4(.057736896,.054564007,.028758412,-.30800954)*s_2_2.z + vec4(-.2741588,.15977503,.03698942,.2215906)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1303,15 +1335,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_1 += mat4(-.29715943,-.17178929,.11090286,.10538546,-.020213975,-.062160477,.07831882,.14489625,.08045043,.1891211,-.08029547,-.21180545,.050859615,.06716803,-.063785665,-.1192754) * s_0_0;
-            conv3_1 += mat4(-.017679702,-.10171992,-.0762426,-.016910695,-.11215764,.02318787,.10114238,.1552716,.17311645,-.23571923,-.010710728,-.013440243,.041744232,.08494293,-.06416301,.09772711) * s_0_1;
-            conv3_1 += mat4(-.033073828,.24181561,-.02855029,-.10096773,.07651117,.14004612,.030586893,-.081117846,-.21600293,.38621342,-.015601253,-.12508458,-.059698112,.014323549,.027654497,.16085187) * s_0_2;
-            conv3_1 += mat4(-.13713634,-.38076267,.00826927,-.04745036,.065055795,.00957285,.06386704,-.16572456,-.44510925,.11386293,-.12900658,.0740793,.044481948,.028341236,-.14032462,-.124329396) * s_1_0;
-            conv3_1 += mat4(-.36299676,-.3297108,-.11171261,.08027879,-.1195196,.025290836,-.34933358,-.0626662,-.34508207,-.6186655,.55958056,.004295439,.12128899,.09032596,-.079975136,.105050616) * s_1_1;
-            conv3_1 += mat4(-.47010943,-.050683852,.06778904,-.35808736,-.06161284,-.008076886,.11943341,-.57953244,.18645953,-.20813152,.019446211,.59691566,-.05241687,.05050419,.007362898,.04568848) * s_1_2;
-            conv3_1 += mat4(.063184135,-.39981878,-.10361523,.011981758,.04683146,-.09713384,-.0967402,.091130026,.32069692,-.22752367,.001625852,-.31867093,.00015495169,-.0060565653,.08386806,.0025295862) * s_2_0;
-            conv3_1 += mat4(-.27810362,-.22348303,.016431108,-.13283363,-.04370217,-.004309975,.033988692,-.13390152,-.30615744,.21071577,.19821265,.3819771,.08165772,-.0023219157,.021040123,.16555169) * s_2_1;
-            conv3_1 += mat4(-.021979509,-.2088989,-.0071772262,-.041940905,.00021082726,.05379381,-.10562268,.08007421,.2754085,.10019503,-.06375174,-.12270534,-.021675676,-.012246979,-.04767562,.04214968) * s_2_2;
+            conv3_1 = conv3_1 + vec4(-.29715943,-.17178929,.11090286,.10538546)*s_0_0.x + vec4(-.020213975,-.062160477,.07831882,.14489625)*s_0_0.y + vec4(.08045043,.1891211,-.08029547,-.21180545)*s_0_0.z + vec4(.050859615,.06716803,-.063785665,-.1192754)*s_0_0.w;
+            conv3_1 = conv3_1 + vec4(-.017679702,-.10171992,-.0762426,-.016910695)*s_0_1.x + vec4(-.11215764,.02318787,.10114238,.1552716)*s_0_1.y + vec4(.17311645,-.23571923,-.010710728,-.013440243)*s_0_1.z + vec4(.041744232,.08494293,-.06416301,.09772711)*s_0_1.w;
+            conv3_1 = conv3_1 + vec4(-.033073828,.24181561,-.02855029,-.10096773)*s_0_2.x + vec4(.07651117,.14004612,.030586893,-.081117846)*s_0_2.y + vec4(-.21600293,.38621342,-.015601253,-.12508458)*s_0_2.z + vec4(-.059698112,.014323549,.027654497,.16085187)*s_0_2.w;
+            conv3_1 = conv3_1 + vec4(-.13713634,-.38076267,.00826927,-.04745036)*s_1_0.x + vec4(.065055795,.00957285,.06386704,-.16572456)*s_1_0.y + vec4(-.44510925,.11386293,-.12900658,.0740793)*s_1_0.z + vec4(.044481948,.028341236,-.14032462,-.124329396)*s_1_0.w;
+            conv3_1 = conv3_1 + vec4(-.36299676,-.3297108,-.11171261,.08027879)*s_1_1.x + vec4(-.1195196,.025290836,-.34933358,-.0626662)*s_1_1.y + vec4(-.34508207,-.6186655,.55958056,.004295439)*s_1_1.z + vec4(.12128899,.09032596,-.079975136,.105050616)*s_1_1.w;
+            conv3_1 = conv3_1 + vec4(-.47010943,-.050683852,.06778904,-.35808736)*s_1_2.x + vec4(-.06161284,-.008076886,.11943341,-.57953244)*s_1_2.y + vec4(.18645953,-.20813152,.019446211,.59691566)*s_1_2.z + vec4(-.05241687,.05050419,.007362898,.04568848)*s_1_2.w;
+            conv3_1 = conv3_1 + vec4(.063184135,-.39981878,-.10361523,.011981758)*s_2_0.x + vec4(.04683146,-.09713384,-.0967402,.091130026)*s_2_0.y + vec4(.32069692,-.22752367,.001625852,-.31867093)*s_2_0.z + vec4(.00015495169,-.0060565653,.08386806,.0025295862)*s_2_0.w;
+            conv3_1 = conv3_1 + vec4(-.27810362,-.22348303,.016431108,-.13283363)*s_2_1.x + vec4(-.04370217,-.004309975,.033988692,-.13390152)*s_2_1.y + vec4(-.30615744,.21071577,.19821265,.3819771)*s_2_1.z + vec4(.08165772,-.0023219157,.021040123,.16555169)*s_2_1.w;
+            conv3_1 = conv3_1 + vec4(-.021979509,-.2088989,-.0071772262,-.041940905)*s_2_2.x + vec4(.00021082726,.05379381,-.10562268,.08007421)*s_2_2.y + vec4(.2754085,.10019503,-.06375174,-.12270534)*s_2_2.z + vec4(-.021675676,-.012246979,-.04767562,.04214968)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1324,15 +1356,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_1 += mat4(.2513331,.10820989,.1075922,.17444769,-.04526175,.051159196,.044791937,-.2443531,-.022851184,.07800253,-.07819666,.18386959,-.2460686,-.18400492,.35789016,.45011377) * s_0_0;
-            conv3_1 += mat4(.15002108,.1580505,.050855633,-.18517572,-.12476233,-.25620377,.2222694,.17539519,-.0072646243,.035260618,.09892428,.035166048,.031952653,-.0810885,.18279366,.25631315) * s_0_1;
-            conv3_1 += mat4(.05218575,.06527735,-.14422263,.3939495,.23455398,-.37319815,.099945165,.10636988,.08887856,.017591592,-.011426365,.104289815,.006437621,.156489,.008374076,-.03468194) * s_0_2;
-            conv3_1 += mat4(.060435396,-.13017808,.044735417,-.25868636,-.42503613,-.07948474,.3490124,.36521375,-.14342423,-.06893974,.18710388,.19520077,.24181822,-.10406897,.1133188,-.07487502) * s_1_0;
-            conv3_1 += mat4(-.15062009,.06345347,-.12691061,-.011633228,-.3822996,-.55979496,.29597884,.12552388,.20957658,-.12577882,-.069649585,.06863124,.03586563,-.02477248,.33983633,-.43450725) * s_1_1;
-            conv3_1 += mat4(.06386729,.1787724,.06463604,.0026529804,.11049785,-.4872509,.16636917,.26002324,.05704919,.097475916,-.05280391,-.22654861,.112619415,-.045573205,.00495247,.051380415) * s_1_2;
-            conv3_1 += mat4(.054865345,-.029617887,.03093547,.24765529,-.503364,.035894282,.18770249,-.6301227,.13188133,.09966378,-.15542312,.012799045,-.07736803,.1714165,.07643193,.6410529) * s_2_0;
-            conv3_1 += mat4(-.22599308,.032415476,.014745502,.12893261,-.27070054,-.0364614,-.007199287,.43443918,-.23019761,.027731799,-.052118994,.19106884,-.35015592,-.03403022,.012820285,-.3131208) * s_2_1;
-            conv3_1 += mat4(.14734071,-.060252115,.06904155,.07510223,.09407883,.05123308,-.02433035,-.34377453,.059019536,-.1723416,.16750497,-.35788816,.16830811,.045377936,.040266935,-.23284364) * s_2_2;
+            conv3_1 = conv3_1 + vec4(.2513331,.10820989,.1075922,.17444769)*s_0_0.x + vec4(-.04526175,.051159196,.044791937,-.2443531)*s_0_0.y + vec4(-.022851184,.07800253,-.07819666,.18386959)*s_0_0.z + vec4(-.2460686,-.18400492,.35789016,.45011377)*s_0_0.w;
+            conv3_1 = conv3_1 + vec4(.15002108,.1580505,.050855633,-.18517572)*s_0_1.x + vec4(-.12476233,-.25620377,.2222694,.17539519)*s_0_1.y + vec4(-.0072646243,.035260618,.09892428,.035166048)*s_0_1.z + vec4(.031952653,-.0810885,.18279366,.25631315)*s_0_1.w;
+            conv3_1 = conv3_1 + vec4(.05218575,.06527735,-.14422263,.3939495)*s_0_2.x + vec4(.23455398,-.37319815,.099945165,.10636988)*s_0_2.y + vec4(.08887856,.017591592,-.011426365,.104289815)*s_0_2.z + vec4(.006437621,.156489,.008374076,-.03468194)*s_0_2.w;
+            conv3_1 = conv3_1 + vec4(.060435396,-.13017808,.044735417,-.25868636)*s_1_0.x + vec4(-.42503613,-.07948474,.3490124,.36521375)*s_1_0.y + vec4(-.14342423,-.06893974,.18710388,.19520077)*s_1_0.z + vec4(.24181822,-.10406897,.1133188,-.07487502)*s_1_0.w;
+            conv3_1 = conv3_1 + vec4(-.15062009,.06345347,-.12691061,-.011633228)*s_1_1.x + vec4(-.3822996,-.55979496,.29597884,.12552388)*s_1_1.y + vec4(.20957658,-.12577882,-.069649585,.06863124)*s_1_1.z + vec4(.03586563,-.02477248,.33983633,-.43450725)*s_1_1.w;
+            conv3_1 = conv3_1 + vec4(.06386729,.1787724,.06463604,.0026529804)*s_1_2.x + vec4(.11049785,-.4872509,.16636917,.26002324)*s_1_2.y + vec4(.05704919,.097475916,-.05280391,-.22654861)*s_1_2.z + vec4(.112619415,-.045573205,.00495247,.051380415)*s_1_2.w;
+            conv3_1 = conv3_1 + vec4(.054865345,-.029617887,.03093547,.24765529)*s_2_0.x + vec4(-.503364,.035894282,.18770249,-.6301227)*s_2_0.y + vec4(.13188133,.09966378,-.15542312,.012799045)*s_2_0.z + vec4(-.07736803,.1714165,.07643193,.6410529)*s_2_0.w;
+            conv3_1 = conv3_1 + vec4(-.22599308,.032415476,.014745502,.12893261)*s_2_1.x + vec4(-.27070054,-.0364614,-.007199287,.43443918)*s_2_1.y + vec4(-.23019761,.027731799,-.052118994,.19106884)*s_2_1.z + vec4(-.35015592,-.03403022,.012820285,-.3131208)*s_2_1.w;
+            conv3_1 = conv3_1 + vec4(.14734071,-.060252115,.06904155,.07510223)*s_2_2.x + vec4(.09407883,.05123308,-.02433035,-.34377453)*s_2_2.y + vec4(.059019536,-.1723416,.16750497,-.35788816)*s_2_2.z + vec4(.16830811,.045377936,.040266935,-.23284364)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1345,15 +1377,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_1 += mat4(.07602221,-.09606141,.0903176,.06445473,.035924517,.12620012,.04302049,.03654613,.07949986,.012100344,-.23349011,-.92721033,.1628947,-.118057676,-.08611071,-.16413791) * s_0_0;
-            conv3_1 += mat4(.124618575,.08622133,.034796853,.06579226,.03418439,.0920973,.043206207,-.097000696,-.04312581,-.201731,.027225433,.25961176,.009985312,-.07307921,.05580514,-.35721457) * s_0_1;
-            conv3_1 += mat4(-.104975075,.08681934,-.010715184,-.2530796,-.20619196,-.034565374,.029256957,.13382182,-.018083347,-.024706746,.03806551,.22939993,-.114038095,.20084906,.010842095,.04471443) * s_0_2;
-            conv3_1 += mat4(.0319295,.11691209,.043499045,.040623706,-.03994234,.002414118,-.022492556,-.11241363,.01555164,.1799693,-.9773194,-1.6040242,.14281638,.051641718,-.077058345,-.014374849) * s_1_0;
-            conv3_1 += mat4(-.016740007,-.027666302,.018214755,.35166565,.08809182,.016061986,.08673632,-.0033990426,.079948574,.18240266,.21246676,.1140433,-.7018431,-.25738472,-.2575468,-.389621) * s_1_1;
-            conv3_1 += mat4(-.07791779,.014830095,-.18025425,-.121653125,.032294095,.0994554,-.019650033,.26659682,-.021816498,.0707599,-.03899433,-.15445596,.112702,-.06118305,-.0180743,.007567645) * s_1_2;
-            conv3_1 += mat4(-.19508031,-.00467944,.16052882,-.1566785,.01655565,-.008725336,.03912012,.19912454,.05058187,-.04878656,.020041287,-.49558705,-.053662084,.09025834,-.011648255,.004695541) * s_2_0;
-            conv3_1 += mat4(-.14223692,.10491259,.06000409,-.10814204,-.083702296,-.04345084,.013014616,.08734749,.047118813,.0020238224,-.17054936,-.02835561,.16412584,.06574953,-.118683994,.02464865) * s_2_1;
-            conv3_1 += mat4(.2160351,-.10660408,.08277079,.015355731,-.009454769,.03300762,.08063041,.07642555,.028600827,-.0054225023,.028416377,-.0009842834,.08833395,-.01616473,.10680268,-.17318946) * s_2_2;
+            conv3_1 = conv3_1 + vec4(.07602221,-.09606141,.0903176,.06445473)*s_0_0.x + vec4(.035924517,.12620012,.04302049,.03654613)*s_0_0.y + vec4(.07949986,.012100344,-.23349011,-.92721033)*s_0_0.z + vec4(.1628947,-.118057676,-.08611071,-.16413791)*s_0_0.w;
+            conv3_1 = conv3_1 + vec4(.124618575,.08622133,.034796853,.06579226)*s_0_1.x + vec4(.03418439,.0920973,.043206207,-.097000696)*s_0_1.y + vec4(-.04312581,-.201731,.027225433,.25961176)*s_0_1.z + vec4(.009985312,-.07307921,.05580514,-.35721457)*s_0_1.w;
+            conv3_1 = conv3_1 + vec4(-.104975075,.08681934,-.010715184,-.2530796)*s_0_2.x + vec4(-.20619196,-.034565374,.029256957,.13382182)*s_0_2.y + vec4(-.018083347,-.024706746,.03806551,.22939993)*s_0_2.z + vec4(-.114038095,.20084906,.010842095,.04471443)*s_0_2.w;
+            conv3_1 = conv3_1 + vec4(.0319295,.11691209,.043499045,.040623706)*s_1_0.x + vec4(-.03994234,.002414118,-.022492556,-.11241363)*s_1_0.y + vec4(.01555164,.1799693,-.9773194,-1.6040242)*s_1_0.z + vec4(.14281638,.051641718,-.077058345,-.014374849)*s_1_0.w;
+            conv3_1 = conv3_1 + vec4(-.016740007,-.027666302,.018214755,.35166565)*s_1_1.x + vec4(.08809182,.016061986,.08673632,-.0033990426)*s_1_1.y + vec4(.079948574,.18240266,.21246676,.1140433)*s_1_1.z + vec4(-.7018431,-.25738472,-.2575468,-.389621)*s_1_1.w;
+            conv3_1 = conv3_1 + vec4(-.07791779,.014830095,-.18025425,-.121653125)*s_1_2.x + vec4(.032294095,.0994554,-.019650033,.26659682)*s_1_2.y + vec4(-.021816498,.0707599,-.03899433,-.15445596)*s_1_2.z + vec4(.112702,-.06118305,-.0180743,.007567645)*s_1_2.w;
+            conv3_1 = conv3_1 + vec4(-.19508031,-.00467944,.16052882,-.1566785)*s_2_0.x + vec4(.01655565,-.008725336,.03912012,.19912454)*s_2_0.y + vec4(.05058187,-.04878656,.020041287,-.49558705)*s_2_0.z + vec4(-.053662084,.09025834,-.011648255,.004695541)*s_2_0.w;
+            conv3_1 = conv3_1 + vec4(-.14223692,.10491259,.06000409,-.10814204)*s_2_1.x + vec4(-.083702296,-.04345084,.013014616,.08734749)*s_2_1.y + vec4(.047118813,.0020238224,-.17054936,-.02835561)*s_2_1.z + vec4(.16412584,.06574953,-.118683994,.02464865)*s_2_1.w;
+            conv3_1 = conv3_1 + vec4(.2160351,-.10660408,.08277079,.015355731)*s_2_2.x + vec4(-.009454769,.03300762,.08063041,.07642555)*s_2_2.y + vec4(.028600827,-.0054225023,.028416377,-.0009842834)*s_2_2.z + vec4(.08833395,-.01616473,.10680268,-.17318946)*s_2_2.w;
         }
     }
 
@@ -1409,15 +1441,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_2 += mat4(.09471422,.019791482,-.025450272,-.03016691,.016450046,.00050133554,.035005927,-.0300054,-.09798032,-.027920518,.014927443,-.036137924,-.120972335,-.004773629,-.0344635,-.00073868927) * s_0_0;
-            conv3_2 += mat4(.3317955,.102401204,-.06760578,.019073451,-.016895667,-.03929732,-.03647768,-.018017465,.006274523,.0055384696,.054166313,.018268688,-.096508585,.056654017,.042603265,.010723259) * s_0_1;
-            conv3_2 += mat4(.12492291,-.049217556,.09795324,.07158893,-.06289729,.039360296,.070434935,.054480307,-.13832848,-.02178835,-.054519508,.0053552133,-.03297609,-.0016658435,-.06381586,-.1250299) * s_0_2;
-            conv3_2 += mat4(.07693095,.021576166,.066942714,-.12626588,.06610252,.08056832,-.07559871,.07541779,-.00787537,-.10247671,-.021795563,-.015172674,.04626737,-.048115052,-.015260014,-.016012048) * s_1_0;
-            conv3_2 += mat4(-.06845537,.35001284,-.099653415,-.097569816,-.036660276,.056022387,-.20723765,.30029324,-.07555819,.13547593,.062327113,.21766704,-.039424818,-.12495226,.05427889,-.03236838) * s_1_1;
-            conv3_2 += mat4(.19863813,-.03280398,.06657984,-.07147596,.022009464,.0045913155,.016256817,-.06618564,-.0014152915,-.12459776,.13469224,.05625398,-.02459888,.035738196,-.4772361,.026275024) * s_1_2;
-            conv3_2 += mat4(.024891635,-.0054619275,-.028110407,.05979748,.13457683,-.07336339,-.009132208,-.10857401,-.05937326,-.149497,.059030227,-.012764137,.118924566,.096180186,.01749659,.08485369) * s_2_0;
-            conv3_2 += mat4(.104216725,-.023923282,.014483838,-.004296435,.16402552,-.0845895,-.080835894,.084214464,-.2015926,-.14400965,.110617794,-.11653892,-.054737188,.09834473,-.06235622,.2521764) * s_2_1;
-            conv3_2 += mat4(.095845416,-.04201687,-.06246289,.01880064,.09973552,.019184045,-.388672,-.08535843,-.1907536,-.037758857,.015523533,.08687986,-.050199367,.05880381,-.2791282,.048274156) * s_2_2;
+            conv3_2 = conv3_2 + vec4(.09471422,.019791482,-.025450272,-.03016691)*s_0_0.x + vec4(.016450046,.00050133554,.035005927,-.0300054)*s_0_0.y + vec4(-.09798032,-.027920518,.014927443,-.036137924)*s_0_0.z + vec4(-.120972335,-.004773629,-.0344635,-.00073868927)*s_0_0.w;
+            conv3_2 = conv3_2 + vec4(.3317955,.102401204,-.06760578,.019073451)*s_0_1.x + vec4(-.016895667,-.03929732,-.03647768,-.018017465)*s_0_1.y + vec4(.006274523,.0055384696,.054166313,.018268688)*s_0_1.z + vec4(-.096508585,.056654017,.042603265,.010723259)*s_0_1.w;
+            conv3_2 = conv3_2 + vec4(.12492291,-.049217556,.09795324,.07158893)*s_0_2.x + vec4(-.06289729,.039360296,.070434935,.054480307)*s_0_2.y + vec4(-.13832848,-.02178835,-.054519508,.0053552133)*s_0_2.z + vec4(-.03297609,-.0016658435,-.06381586,-.1250299)*s_0_2.w;
+            conv3_2 = conv3_2 + vec4(.07693095,.021576166,.066942714,-.12626588)*s_1_0.x + vec4(.06610252,.08056832,-.07559871,.07541779)*s_1_0.y + vec4(-.00787537,-.10247671,-.021795563,-.015172674)*s_1_0.z + vec4(.04626737,-.048115052,-.015260014,-.016012048)*s_1_0.w;
+            conv3_2 = conv3_2 + vec4(-.06845537,.35001284,-.099653415,-.097569816)*s_1_1.x + vec4(-.036660276,.056022387,-.20723765,.30029324)*s_1_1.y + vec4(-.07555819,.13547593,.062327113,.21766704)*s_1_1.z + vec4(-.039424818,-.12495226,.05427889,-.03236838)*s_1_1.w;
+            conv3_2 = conv3_2 + vec4(.19863813,-.03280398,.06657984,-.07147596)*s_1_2.x + vec4(.022009464,.0045913155,.016256817,-.06618564)*s_1_2.y + vec4(-.0014152915,-.12459776,.13469224,.05625398)*s_1_2.z + vec4(-.02459888,.035738196,-.4772361,.026275024)*s_1_2.w;
+            conv3_2 = conv3_2 + vec4(.024891635,-.0054619275,-.028110407,.05979748)*s_2_0.x + vec4(.13457683,-.07336339,-.009132208,-.10857401)*s_2_0.y + vec4(-.05937326,-.149497,.059030227,-.012764137)*s_2_0.z + vec4(.118924566,.096180186,.01749659,.08485369)*s_2_0.w;
+            conv3_2 = conv3_2 + vec4(.104216725,-.023923282,.014483838,-.004296435)*s_2_1.x + vec4(.16402552,-.0845895,-.080835894,.084214464)*s_2_1.y + vec4(-.2015926,-.14400965,.110617794,-.11653892)*s_2_1.z + vec4(-.054737188,.09834473,-.06235622,.2521764)*s_2_1.w;
+            conv3_2 = conv3_2 + vec4(.095845416,-.04201687,-.06246289,.01880064)*s_2_2.x + vec4(.09973552,.019184045,-.388672,-.08535843)*s_2_2.y + vec4(-.1907536,-.037758857,.015523533,.08687986)*s_2_2.z + vec4(-.050199367,.05880381,-.2791282,.048274156)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1430,15 +1462,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_2 += mat4(-.10348181,-.015286972,.11375251,-.09340474,.096004725,-.063924015,-.3123284,-.20138152,-.10891102,-.029803982,-.04085022,-.12750164,-.03434801,.020110568,.025037594,.035004146) * s_0_0;
-            conv3_2 += mat4(.06091506,-.039997537,-.032442506,.07627265,.003239967,-.026358824,.035598963,-.18243878,-.18733096,-.09716847,.01047595,.096481845,-.03799935,-.064816564,-.010361236,.067926265) * s_0_1;
-            conv3_2 += mat4(-.22582227,.09913386,.009428352,.050683945,-.2047894,.07780509,.076744355,-.073629744,-.09119802,.053889852,.06257765,.17800505,-.02481805,.0055417,-.028845955,.0066611883) * s_0_2;
-            conv3_2 += mat4(-.19196671,.028136991,-.09854018,.0714802,-.2565752,.04902004,-.028236436,-.08169151,-.22561577,.017756674,-.10047022,-.11954497,.01899388,-.044792306,-.04809237,-.019252714) * s_1_0;
-            conv3_2 += mat4(-.097874984,-.064149596,.10682012,-.27269357,-.021697192,.10668195,-.1525183,-.2062916,-.24360633,.1940786,-.54492164,-.24344791,-.0690425,-.020661246,-.14354712,.014116017) * s_1_1;
-            conv3_2 += mat4(-.022856737,-.039914854,-.12649319,.20847139,-.08055872,.04067296,-.04012984,.12498992,-.38951024,.0368761,.3138805,-.08153096,-.008927079,.020584472,-.052584726,.0015222739) * s_1_2;
-            conv3_2 += mat4(.016571695,.019535951,-.07085105,.15063746,-.08798744,.076582,-.016503379,.03736823,-.27842358,.052512974,-.05061761,.0055781943,.040439732,.02112034,.0028200403,.04718134) * s_2_0;
-            conv3_2 += mat4(-.03475108,.0075935167,.104706235,.06164763,-.15629293,.06824136,-.052136917,-.03577231,-.082277305,-.017324235,.09692979,-.028179474,-.027579531,-.02412522,-.08339593,.013018921) * s_2_1;
-            conv3_2 += mat4(-.004302033,-.0792138,.06608898,-.10747936,-.2804811,-.023511577,-.044193864,-.08051551,-.2861258,.05339587,.26861498,.12846206,-.02418124,.0003557933,.06500659,-.04744928) * s_2_2;
+            conv3_2 = conv3_2 + vec4(-.10348181,-.015286972,.11375251,-.09340474)*s_0_0.x + vec4(.096004725,-.063924015,-.3123284,-.20138152)*s_0_0.y + vec4(-.10891102,-.029803982,-.04085022,-.12750164)*s_0_0.z + vec4(-.03434801,.020110568,.025037594,.035004146)*s_0_0.w;
+            conv3_2 = conv3_2 + vec4(.06091506,-.039997537,-.032442506,.07627265)*s_0_1.x + vec4(.003239967,-.026358824,.035598963,-.18243878)*s_0_1.y + vec4(-.18733096,-.09716847,.01047595,.096481845)*s_0_1.z + vec4(-.03799935,-.064816564,-.010361236,.067926265)*s_0_1.w;
+            conv3_2 = conv3_2 + vec4(-.22582227,.09913386,.009428352,.050683945)*s_0_2.x + vec4(-.2047894,.07780509,.076744355,-.073629744)*s_0_2.y + vec4(-.09119802,.053889852,.06257765,.17800505)*s_0_2.z + vec4(-.02481805,.0055417,-.028845955,.0066611883)*s_0_2.w;
+            conv3_2 = conv3_2 + vec4(-.19196671,.028136991,-.09854018,.0714802)*s_1_0.x + vec4(-.2565752,.04902004,-.028236436,-.08169151)*s_1_0.y + vec4(-.22561577,.017756674,-.10047022,-.11954497)*s_1_0.z + vec4(.01899388,-.044792306,-.04809237,-.019252714)*s_1_0.w;
+            conv3_2 = conv3_2 + vec4(-.097874984,-.064149596,.10682012,-.27269357)*s_1_1.x + vec4(-.021697192,.10668195,-.1525183,-.2062916)*s_1_1.y + vec4(-.24360633,.1940786,-.54492164,-.24344791)*s_1_1.z + vec4(-.0690425,-.020661246,-.14354712,.014116017)*s_1_1.w;
+            conv3_2 = conv3_2 + vec4(-.022856737,-.039914854,-.12649319,.20847139)*s_1_2.x + vec4(-.08055872,.04067296,-.04012984,.12498992)*s_1_2.y + vec4(-.38951024,.0368761,.3138805,-.08153096)*s_1_2.z + vec4(-.008927079,.020584472,-.052584726,.0015222739)*s_1_2.w;
+            conv3_2 = conv3_2 + vec4(.016571695,.019535951,-.07085105,.15063746)*s_2_0.x + vec4(-.08798744,.076582,-.016503379,.03736823)*s_2_0.y + vec4(-.27842358,.052512974,-.05061761,.0055781943)*s_2_0.z + vec4(.040439732,.02112034,.0028200403,.04718134)*s_2_0.w;
+            conv3_2 = conv3_2 + vec4(-.03475108,.0075935167,.104706235,.06164763)*s_2_1.x + vec4(-.15629293,.06824136,-.052136917,-.03577231)*s_2_1.y + vec4(-.082277305,-.017324235,.09692979,-.028179474)*s_2_1.z + vec4(-.027579531,-.02412522,-.08339593,.013018921)*s_2_1.w;
+            conv3_2 = conv3_2 + vec4(-.004302033,-.0792138,.06608898,-.10747936)*s_2_2.x + vec4(-.2804811,-.023511577,-.044193864,-.08051551)*s_2_2.y + vec4(-.2861258,.05339587,.26861498,.12846206)*s_2_2.z + vec4(-.02418124,.0003557933,.06500659,-.04744928)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1451,15 +1483,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_2 += mat4(-.07601324,.0029494439,.023280628,.082432516,-.17446423,.007876462,.016938172,.10678019,-.32099983,-.049212594,.0055261278,-.10762753,.0056347833,.06660858,.046964623,-.020637536) * s_0_0;
-            conv3_2 += mat4(-.03218799,.05339605,.073954865,-.0491039,.07412227,.059302833,.1409596,-.05015335,.087080315,.017253412,.01258968,-.12951934,-.043202598,.031752717,-.061322127,-.030322967) * s_0_1;
-            conv3_2 += mat4(-.4096499,.06399305,.017524278,-.009009213,-.17433637,-.027883459,.16856302,-.02079902,-.07049198,-.024853101,-.060503267,-.029384397,-.2374492,.018745115,.0758314,-.16163261) * s_0_2;
-            conv3_2 += mat4(-.069107056,.0256602,-.031349983,.06889338,-.23784815,.09883466,.020232243,.022027068,-.26688442,.016498098,.016007459,-.050982054,-.19947031,.014923998,-.335437,-.07090696) * s_1_0;
-            conv3_2 += mat4(.04184196,.11065787,.013681478,-.088621765,.081307285,-.021116344,-.30926546,-.17015025,.10856745,.07889029,-.094880335,-.22102389,-.26270664,.13038479,-.14728287,-.10957429) * s_1_1;
-            conv3_2 += mat4(-.15533902,.09312358,.016118336,.017840808,.08878065,4.755791e-05,.09682511,.06492564,.03280026,-.004912664,.018593848,-.13446493,-.07913234,-.034482714,.28346443,.00928948) * s_1_2;
-            conv3_2 += mat4(.109278314,.007425605,.09985641,-.012762274,-.2394131,.031021642,.17264485,-.035984844,.03496481,-.07022301,-.041747127,.033984467,-.38575423,.040237818,.035208687,.0019339744) * s_2_0;
-            conv3_2 += mat4(-.1774422,.011609933,.038892206,-.016983338,.044689268,.1143125,.1472185,-.021539941,-.061467875,-.0013691969,-.10545778,.07726885,-.073094174,-.06747381,.1104559,.07057989) * s_2_1;
-            conv3_2 += mat4(.110760935,-.027311528,-.09986229,.03777622,-.0907496,.009529664,.065276146,.17544462,.10132898,.0007147651,-.06991807,-.07212078,-.32467222,.07105663,.10806685,.20596129) * s_2_2;
+            conv3_2 = conv3_2 + vec4(-.07601324,.0029494439,.023280628,.082432516)*s_0_0.x + vec4(-.17446423,.007876462,.016938172,.10678019)*s_0_0.y + vec4(-.32099983,-.049212594,.0055261278,-.10762753)*s_0_0.z + vec4(.0056347833,.06660858,.046964623,-.020637536)*s_0_0.w;
+            conv3_2 = conv3_2 + vec4(-.03218799,.05339605,.073954865,-.0491039)*s_0_1.x + vec4(.07412227,.059302833,.1409596,-.05015335)*s_0_1.y + vec4(.087080315,.017253412,.01258968,-.12951934)*s_0_1.z + vec4(-.043202598,.031752717,-.061322127,-.030322967)*s_0_1.w;
+            conv3_2 = conv3_2 + vec4(-.4096499,.06399305,.017524278,-.009009213)*s_0_2.x + vec4(-.17433637,-.027883459,.16856302,-.02079902)*s_0_2.y + vec4(-.07049198,-.024853101,-.060503267,-.029384397)*s_0_2.z + vec4(-.2374492,.018745115,.0758314,-.16163261)*s_0_2.w;
+            conv3_2 = conv3_2 + vec4(-.069107056,.0256602,-.031349983,.06889338)*s_1_0.x + vec4(-.23784815,.09883466,.020232243,.022027068)*s_1_0.y + vec4(-.26688442,.016498098,.016007459,-.050982054)*s_1_0.z + vec4(-.19947031,.014923998,-.335437,-.07090696)*s_1_0.w;
+            conv3_2 = conv3_2 + vec4(.04184196,.11065787,.013681478,-.088621765)*s_1_1.x + vec4(.081307285,-.021116344,-.30926546,-.17015025)*s_1_1.y + vec4(.10856745,.07889029,-.094880335,-.22102389)*s_1_1.z + vec4(-.26270664,.13038479,-.14728287,-.10957429)*s_1_1.w;
+            conv3_2 = conv3_2 + vec4(-.15533902,.09312358,.016118336,.017840808)*s_1_2.x + vec4(.08878065,4.755791e-05,.09682511,.06492564)*s_1_2.y + vec4(.03280026,-.004912664,.018593848,-.13446493)*s_1_2.z + vec4(-.07913234,-.034482714,.28346443,.00928948)*s_1_2.w;
+            conv3_2 = conv3_2 + vec4(.109278314,.007425605,.09985641,-.012762274)*s_2_0.x + vec4(-.2394131,.031021642,.17264485,-.035984844)*s_2_0.y + vec4(.03496481,-.07022301,-.041747127,.033984467)*s_2_0.z + vec4(-.38575423,.040237818,.035208687,.0019339744)*s_2_0.w;
+            conv3_2 = conv3_2 + vec4(-.1774422,.011609933,.038892206,-.016983338)*s_2_1.x + vec4(.044689268,.1143125,.1472185,-.021539941)*s_2_1.y + vec4(-.061467875,-.0013691969,-.10545778,.07726885)*s_2_1.z + vec4(-.073094174,-.06747381,.1104559,.07057989)*s_2_1.w;
+            conv3_2 = conv3_2 + vec4(.110760935,-.027311528,-.09986229,.03777622)*s_2_2.x + vec4(-.0907496,.009529664,.065276146,.17544462)*s_2_2.y + vec4(.10132898,.0007147651,-.06991807,-.07212078)*s_2_2.z + vec4(-.32467222,.07105663,.10806685,.20596129)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1472,15 +1504,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_2 += mat4(-.00773556,-.05538636,.12517953,.07282147,.11650973,.010350218,.021338053,-.032394804,.1891517,.09947839,-.041602127,-.02272963,.10581887,-.06960372,-.054691054,.029246254) * s_0_0;
-            conv3_2 += mat4(.016411012,-.033190373,.16011654,-.02786663,.093131244,.04737698,.10500262,.02492625,.08781711,-.015414233,-.24545655,.24085577,.046869542,-.092079826,.16334242,-.13346961) * s_0_1;
-            conv3_2 += mat4(-.084634036,.0036961338,.033424985,.031175263,.07338325,.0056583015,-.009637274,.052758835,-.030027388,-.014427611,-.05908868,.0047604498,-.0019054988,-.011428064,-.07518626,-.20090652) * s_0_2;
-            conv3_2 += mat4(-.120719,.07427772,.00056658883,-.0046579074,.07829784,.030545283,.010586867,.0011588479,.26497805,-.031785265,.065969065,-.009724053,.02018918,-.035023868,-.075696446,-.014048164) * s_1_0;
-            conv3_2 += mat4(-.15967801,.23863989,.021099407,-.19820027,.14275528,.017000478,.079019316,.057514854,-.022870475,.14064385,.12313355,.43697464,-.07793004,-.14662679,.02921802,-.26659384) * s_1_1;
-            conv3_2 += mat4(.009132907,-.046595797,.32384613,-.12552124,.039518595,.0023862063,.0697505,.026517,-.00023667897,.013626503,.0039200713,.034712423,-.049964953,-.052730996,-.6361977,.07428254) * s_1_2;
-            conv3_2 += mat4(.020755997,.06609718,.057095997,.0023278957,.0647902,.033037957,.007647254,.052117057,.14519185,.10507376,.07996755,-.05964248,.049729377,-.062753335,-.054902356,.08964171) * s_2_0;
-            conv3_2 += mat4(.25822142,-.045637954,.076714836,.046817694,.03989314,.041484397,.013331758,-.015542252,.04578565,.017364306,-.39627054,.08111663,.05999551,.033413935,-.075991295,.1359829) * s_2_1;
-            conv3_2 += mat4(-.14218439,.0020634998,.15894113,.045949023,.03650037,.032654565,.01692316,-.007695361,-.006268133,.0126242265,-.045935914,-.04567484,-.046033535,.019316835,.053246584,-.037706263) * s_2_2;
+            conv3_2 = conv3_2 + vec4(-.00773556,-.05538636,.12517953,.07282147)*s_0_0.x + vec4(.11650973,.010350218,.021338053,-.032394804)*s_0_0.y + vec4(.1891517,.09947839,-.041602127,-.02272963)*s_0_0.z + vec4(.10581887,-.06960372,-.054691054,.029246254)*s_0_0.w;
+            conv3_2 = conv3_2 + vec4(.016411012,-.033190373,.16011654,-.02786663)*s_0_1.x + vec4(.093131244,.04737698,.10500262,.02492625)*s_0_1.y + vec4(.08781711,-.015414233,-.24545655,.24085577)*s_0_1.z + vec4(.046869542,-.092079826,.16334242,-.13346961)*s_0_1.w;
+            conv3_2 = conv3_2 + vec4(-.084634036,.0036961338,.033424985,.031175263)*s_0_2.x + vec4(.07338325,.0056583015,-.009637274,.052758835)*s_0_2.y + vec4(-.030027388,-.014427611,-.05908868,.0047604498)*s_0_2.z + vec4(-.0019054988,-.011428064,-.07518626,-.20090652)*s_0_2.w;
+            conv3_2 = conv3_2 + vec4(-.120719,.07427772,.00056658883,-.0046579074)*s_1_0.x + vec4(.07829784,.030545283,.010586867,.0011588479)*s_1_0.y + vec4(.26497805,-.031785265,.065969065,-.009724053)*s_1_0.z + vec4(.02018918,-.035023868,-.075696446,-.014048164)*s_1_0.w;
+            conv3_2 = conv3_2 + vec4(-.15967801,.23863989,.021099407,-.19820027)*s_1_1.x + vec4(.14275528,.017000478,.079019316,.057514854)*s_1_1.y + vec4(-.022870475,.14064385,.12313355,.43697464)*s_1_1.z + vec4(-.07793004,-.14662679,.02921802,-.26659384)*s_1_1.w;
+            conv3_2 = conv3_2 + vec4(.009132907,-.046595797,.32384613,-.12552124)*s_1_2.x + vec4(.039518595,.0023862063,.0697505,.026517)*s_1_2.y + vec4(-.00023667897,.013626503,.0039200713,.034712423)*s_1_2.z + vec4(-.049964953,-.052730996,-.6361977,.07428254)*s_1_2.w;
+            conv3_2 = conv3_2 + vec4(.020755997,.06609718,.057095997,.0023278957)*s_2_0.x + vec4(.0647902,.033037957,.007647254,.052117057)*s_2_0.y + vec4(.14519185,.10507376,.07996755,-.05964248)*s_2_0.z + vec4(.049729377,-.062753335,-.054902356,.08964171)*s_2_0.w;
+            conv3_2 = conv3_2 + vec4(.25822142,-.045637954,.076714836,.046817694)*s_2_1.x + vec4(.03989314,.041484397,.013331758,-.015542252)*s_2_1.y + vec4(.04578565,.017364306,-.39627054,.08111663)*s_2_1.z + vec4(.05999551,.033413935,-.075991295,.1359829)*s_2_1.w;
+            conv3_2 = conv3_2 + vec4(-.14218439,.0020634998,.15894113,.045949023)*s_2_2.x + vec4(.03650037,.032654565,.01692316,-.007695361)*s_2_2.y + vec4(-.006268133,.0126242265,-.045935914,-.04567484)*s_2_2.z + vec4(-.046033535,.019316835,.053246584,-.037706263)*s_2_2.w;
         }
     }
 
@@ -1536,15 +1568,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_3 += mat4(-.03348356,-.049768396,.10436874,-.11785841,-.0056236982,-.019693267,-.2053115,.12401116,.058692846,.075296685,.065214954,-.009623159,.14770871,.058462784,-.11510405,.07087658) * s_0_0;
-            conv3_3 += mat4(-.13432223,-.120281294,.106869325,.067518815,-.07877352,.014502331,-.24081856,.08310422,.04828043,-.12663901,.29663062,.039550897,.101731405,.0897189,.042958803,-.0049849) * s_0_1;
-            conv3_3 += mat4(-.028826691,-.14215231,-.18598965,.003029178,-.021897756,-.047319647,-.021615334,-.046691846,.03571272,.25468844,.043661013,.0016943318,-.017718833,.08149982,-.009102989,.09488534) * s_0_2;
-            conv3_3 += mat4(.060769998,-.26412636,-.15001337,-.26942155,.22440192,-.10597801,-.05829364,-.09907255,-.14805995,.05741061,-.24562706,-.03557857,.11654869,.19579971,-.15970415,.19981071) * s_1_0;
-            conv3_3 += mat4(-.21136619,.25724342,.28707588,.35207763,.09608068,.06258799,.3989978,-.2301118,-.075131334,-.39764655,.1953205,-.05550495,.2555606,-.11327153,-.12264968,.13400145) * s_1_1;
-            conv3_3 += mat4(.11087164,.28252402,-.18174376,-.03343724,.014824257,.095621,.02525464,.14896078,-.02797104,.05524137,.09537863,.1285686,.03336131,-.34442112,.10170977,-.1709595) * s_1_2;
-            conv3_3 += mat4(-.06969156,-.1364737,.024003955,.23175663,-.06611176,-.051204104,-.033708375,-.0405991,-.06890933,.2296744,-.30506015,.015039534,-.016056605,.28589895,.45562375,.02194962) * s_2_0;
-            conv3_3 += mat4(-.27615172,-.0149109885,-.045301404,-.028831622,-.17545418,.041787546,.12156976,.03302565,-.1775627,.19548084,.072251275,-.26858562,-.27068,-.5491573,.23929806,.40038303) * s_2_1;
-            conv3_3 += mat4(.011078275,-.037992723,-.22980581,-.0932207,-.186737,-.11517742,.1884748,-.020138938,.04760135,.039013106,-.022135941,-.014807673,.04036485,-.043071177,.062937245,.20492637) * s_2_2;
+            conv3_3 = conv3_3 + vec4(-.03348356,-.049768396,.10436874,-.11785841)*s_0_0.x + vec4(-.0056236982,-.019693267,-.2053115,.12401116)*s_0_0.y + vec4(.058692846,.075296685,.065214954,-.009623159)*s_0_0.z + vec4(.14770871,.058462784,-.11510405,.07087658)*s_0_0.w;
+            conv3_3 = conv3_3 + vec4(-.13432223,-.120281294,.106869325,.067518815)*s_0_1.x + vec4(-.07877352,.014502331,-.24081856,.08310422)*s_0_1.y + vec4(.04828043,-.12663901,.29663062,.039550897)*s_0_1.z + vec4(.101731405,.0897189,.042958803,-.0049849)*s_0_1.w;
+            conv3_3 = conv3_3 + vec4(-.028826691,-.14215231,-.18598965,.003029178)*s_0_2.x + vec4(-.021897756,-.047319647,-.021615334,-.046691846)*s_0_2.y + vec4(.03571272,.25468844,.043661013,.0016943318)*s_0_2.z + vec4(-.017718833,.08149982,-.009102989,.09488534)*s_0_2.w;
+            conv3_3 = conv3_3 + vec4(.060769998,-.26412636,-.15001337,-.26942155)*s_1_0.x + vec4(.22440192,-.10597801,-.05829364,-.09907255)*s_1_0.y + vec4(-.14805995,.05741061,-.24562706,-.03557857)*s_1_0.z + vec4(.11654869,.19579971,-.15970415,.19981071)*s_1_0.w;
+            conv3_3 = conv3_3 + vec4(-.21136619,.25724342,.28707588,.35207763)*s_1_1.x + vec4(.09608068,.06258799,.3989978,-.2301118)*s_1_1.y + vec4(-.075131334,-.39764655,.1953205,-.05550495)*s_1_1.z + vec4(.2555606,-.11327153,-.12264968,.13400145)*s_1_1.w;
+            conv3_3 = conv3_3 + vec4(.11087164,.28252402,-.18174376,-.03343724)*s_1_2.x + vec4(.014824257,.095621,.02525464,.14896078)*s_1_2.y + vec4(-.02797104,.05524137,.09537863,.1285686)*s_1_2.z + vec4(.03336131,-.34442112,.10170977,-.1709595)*s_1_2.w;
+            conv3_3 = conv3_3 + vec4(-.06969156,-.1364737,.024003955,.23175663)*s_2_0.x + vec4(-.06611176,-.051204104,-.033708375,-.0405991)*s_2_0.y + vec4(-.06890933,.2296744,-.30506015,.015039534)*s_2_0.z + vec4(-.016056605,.28589895,.45562375,.02194962)*s_2_0.w;
+            conv3_3 = conv3_3 + vec4(-.27615172,-.0149109885,-.045301404,-.028831622)*s_2_1.x + vec4(-.17545418,.041787546,.12156976,.03302565)*s_2_1.y + vec4(-.1775627,.19548084,.072251275,-.26858562)*s_2_1.z + vec4(-.27068,-.5491573,.23929806,.40038303)*s_2_1.w;
+            conv3_3 = conv3_3 + vec4(.011078275,-.037992723,-.22980581,-.0932207)*s_2_2.x + vec4(-.186737,-.11517742,.1884748,-.020138938)*s_2_2.y + vec4(.04760135,.039013106,-.022135941,-.014807673)*s_2_2.z + vec4(.04036485,-.043071177,.062937245,.20492637)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1557,15 +1589,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_3 += mat4(-.1139108,-.076547,-.010034793,-.026861714,-.043557163,-.08833578,-.35009843,.018584795,-.11011573,.11376703,.026224002,.22270134,.0038769254,-.048206437,.114183426,.011489086) * s_0_0;
-            conv3_3 += mat4(.018585594,-.013907181,-.38628763,-.21810037,.047044076,-.19321941,-.19889553,.021645734,.111119725,-.73518854,.122153334,.24017696,.14811882,-.058321662,-.025639683,.066896535) * s_0_1;
-            conv3_3 += mat4(-.028120933,-.06763356,.3868449,-.27366054,.003293993,-.041219372,.20510253,-.11575035,-.060285937,-.21094286,.5487361,-.28987977,.0044823466,.05643063,.05124655,-.007317399) * s_0_2;
-            conv3_3 += mat4(.023452131,-.064566426,.19400884,-.22168536,.20474885,.13529854,-.015800763,-.11825588,.012645546,-.37677836,-.81234306,-.36958772,-.17097513,.050318494,.17830722,.16026528) * s_1_0;
-            conv3_3 += mat4(.1411196,-.06595832,-.3920629,-.27944413,.18761186,-.3357265,-.2122025,-.07194534,-.07667695,-.9456344,-.8070961,-.68369305,-.07365803,-.074198045,-.1480365,.13809423) * s_1_1;
-            conv3_3 += mat4(-.07133988,-.1982368,.2665646,-.18187132,-.03720618,-.080340676,.28852704,.084739596,.16917105,.24603394,-.2799562,.20368628,.014933097,-.06553406,.056009382,-.0010570501) * s_1_2;
-            conv3_3 += mat4(-.085246354,-.027776027,-.37690076,.15815239,-.29401898,.09407079,.10262267,-.004987065,-.21391837,-.17753977,.139958,.19057542,.0663472,.111422785,.11098893,-.07110757) * s_2_0;
-            conv3_3 += mat4(.10066193,-.13256499,.2745822,-.015895661,.0026591853,-.26259723,.3079764,.22876802,.32648122,.37103316,-.11021334,-.14679955,-.011319248,-.01980077,-.121129744,.07040302) * s_2_1;
-            conv3_3 += mat4(.022075528,.19580379,-.29537046,-.09028765,-.046314776,-.28302008,.27764446,.22600636,.25214055,-.038690988,.09810942,.015702862,-.023890717,-.02174296,-.13070406,.029308425) * s_2_2;
+            conv3_3 = conv3_3 + vec4(-.1139108,-.076547,-.010034793,-.026861714)*s_0_0.x + vec4(-.043557163,-.08833578,-.35009843,.018584795)*s_0_0.y + vec4(-.11011573,.11376703,.026224002,.22270134)*s_0_0.z + vec4(.0038769254,-.048206437,.114183426,.011489086)*s_0_0.w;
+            conv3_3 = conv3_3 + vec4(.018585594,-.013907181,-.38628763,-.21810037)*s_0_1.x + vec4(.047044076,-.19321941,-.19889553,.021645734)*s_0_1.y + vec4(.111119725,-.73518854,.122153334,.24017696)*s_0_1.z + vec4(.14811882,-.058321662,-.025639683,.066896535)*s_0_1.w;
+            conv3_3 = conv3_3 + vec4(-.028120933,-.06763356,.3868449,-.27366054)*s_0_2.x + vec4(.003293993,-.041219372,.20510253,-.11575035)*s_0_2.y + vec4(-.060285937,-.21094286,.5487361,-.28987977)*s_0_2.z + vec4(.0044823466,.05643063,.05124655,-.007317399)*s_0_2.w;
+            conv3_3 = conv3_3 + vec4(.023452131,-.064566426,.19400884,-.22168536)*s_1_0.x + vec4(.20474885,.13529854,-.015800763,-.11825588)*s_1_0.y + vec4(.012645546,-.37677836,-.81234306,-.36958772)*s_1_0.z + vec4(-.17097513,.050318494,.17830722,.16026528)*s_1_0.w;
+            conv3_3 = conv3_3 + vec4(.1411196,-.06595832,-.3920629,-.27944413)*s_1_1.x + vec4(.18761186,-.3357265,-.2122025,-.07194534)*s_1_1.y + vec4(-.07667695,-.9456344,-.8070961,-.68369305)*s_1_1.z + vec4(-.07365803,-.074198045,-.1480365,.13809423)*s_1_1.w;
+            conv3_3 = conv3_3 + vec4(-.07133988,-.1982368,.2665646,-.18187132)*s_1_2.x + vec4(-.03720618,-.080340676,.28852704,.084739596)*s_1_2.y + vec4(.16917105,.24603394,-.2799562,.20368628)*s_1_2.z + vec4(.014933097,-.06553406,.056009382,-.0010570501)*s_1_2.w;
+            conv3_3 = conv3_3 + vec4(-.085246354,-.027776027,-.37690076,.15815239)*s_2_0.x + vec4(-.29401898,.09407079,.10262267,-.004987065)*s_2_0.y + vec4(-.21391837,-.17753977,.139958,.19057542)*s_2_0.z + vec4(.0663472,.111422785,.11098893,-.07110757)*s_2_0.w;
+            conv3_3 = conv3_3 + vec4(.10066193,-.13256499,.2745822,-.015895661)*s_2_1.x + vec4(.0026591853,-.26259723,.3079764,.22876802)*s_2_1.y + vec4(.32648122,.37103316,-.11021334,-.14679955)*s_2_1.z + vec4(-.011319248,-.01980077,-.121129744,.07040302)*s_2_1.w;
+            conv3_3 = conv3_3 + vec4(.022075528,.19580379,-.29537046,-.09028765)*s_2_2.x + vec4(-.046314776,-.28302008,.27764446,.22600636)*s_2_2.y + vec4(.25214055,-.038690988,.09810942,.015702862)*s_2_2.z + vec4(-.023890717,-.02174296,-.13070406,.029308425)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1578,15 +1610,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_3 += mat4(-.08104594,.12708907,.049884047,-.021445941,-.13565032,.062434252,-.24165289,-.029970927,.072950676,-.03957253,-.29316074,.011164592,.10317431,-.15268508,.21693075,-.28533834) * s_0_0;
-            conv3_3 += mat4(.029037813,.13071576,.092706114,-.060482908,.0016586541,.031151464,-.11733126,-.11006384,-.08076261,-.090840444,-.067749314,.017402805,.17511508,-.11719456,-.37024522,-.16789898) * s_0_1;
-            conv3_3 += mat4(.065327324,.2585585,-.0038119652,-.15786201,-.08440174,.31479666,.10719338,.18007639,.008352461,-.10073699,.14859313,.039352197,-.019814441,.12194576,.13199879,.13571338) * s_0_2;
-            conv3_3 += mat4(.072195984,.20229363,.13395746,.029412525,-.037380885,-.1460856,-.85983574,-.08172165,.10159395,-.4561885,-.756297,-.16772075,.35555592,-.3514372,.37730885,-.36662102) * s_1_0;
-            conv3_3 += mat4(-.07941419,.17450963,.04424578,.004692509,-.0033576002,-.5634479,-.086741194,-.3826154,-.06798427,-.1333861,.11996596,-.1602117,.42964745,-.55201626,-.29957828,-.1902729) * s_1_1;
-            conv3_3 += mat4(-.0001931467,-.17314151,.31911942,.055023666,.07094966,.3085548,-.20674671,-.21270093,.028789626,-.07597512,.070357904,.09868913,.09388752,.16648929,.109630056,.061709173) * s_1_2;
-            conv3_3 += mat4(.2020028,-.07710458,.12542875,-.2059309,.23021932,.34440327,-.3840277,-.08780771,.06912003,-.32095987,-.07421794,.16762486,.28665018,.22821833,-.14742073,.19953889) * s_2_0;
-            conv3_3 += mat4(.08800599,-.04910493,.32444122,-.122135915,.2912622,.08906818,-.7003902,-.23366722,.2240108,-.2479786,-.100950934,-.067769244,.10696924,.43328622,.27988243,-.100617975) * s_2_1;
-            conv3_3 += mat4(.11800495,-.7379224,-.3039685,-.15568165,-.1309129,-.046201594,.20104466,.0032859633,-.12427283,.15058501,-.39019093,-.0039072013,.13873468,-.022004316,.33620778,-.060729504) * s_2_2;
+            conv3_3 = conv3_3 + vec4(-.08104594,.12708907,.049884047,-.021445941)*s_0_0.x + vec4(-.13565032,.062434252,-.24165289,-.029970927)*s_0_0.y + vec4(.072950676,-.03957253,-.29316074,.011164592)*s_0_0.z + vec4(.10317431,-.15268508,.21693075,-.28533834)*s_0_0.w;
+            conv3_3 = conv3_3 + vec4(.029037813,.13071576,.092706114,-.060482908)*s_0_1.x + vec4(.0016586541,.031151464,-.11733126,-.11006384)*s_0_1.y + vec4(-.08076261,-.090840444,-.067749314,.017402805)*s_0_1.z + vec4(.17511508,-.11719456,-.37024522,-.16789898)*s_0_1.w;
+            conv3_3 = conv3_3 + vec4(.065327324,.2585585,-.0038119652,-.15786201)*s_0_2.x + vec4(-.08440174,.31479666,.10719338,.18007639)*s_0_2.y + vec4(.008352461,-.10073699,.14859313,.039352197)*s_0_2.z + vec4(-.019814441,.12194576,.13199879,.13571338)*s_0_2.w;
+            conv3_3 = conv3_3 + vec4(.072195984,.20229363,.13395746,.029412525)*s_1_0.x + vec4(-.037380885,-.1460856,-.85983574,-.08172165)*s_1_0.y + vec4(.10159395,-.4561885,-.756297,-.16772075)*s_1_0.z + vec4(.35555592,-.3514372,.37730885,-.36662102)*s_1_0.w;
+            conv3_3 = conv3_3 + vec4(-.07941419,.17450963,.04424578,.004692509)*s_1_1.x + vec4(-.0033576002,-.5634479,-.086741194,-.3826154)*s_1_1.y + vec4(-.06798427,-.1333861,.11996596,-.1602117)*s_1_1.z + vec4(.42964745,-.55201626,-.29957828,-.1902729)*s_1_1.w;
+            conv3_3 = conv3_3 + vec4(-.0001931467,-.17314151,.31911942,.055023666)*s_1_2.x + vec4(.07094966,.3085548,-.20674671,-.21270093)*s_1_2.y + vec4(.028789626,-.07597512,.070357904,.09868913)*s_1_2.z + vec4(.09388752,.16648929,.109630056,.061709173)*s_1_2.w;
+            conv3_3 = conv3_3 + vec4(.2020028,-.07710458,.12542875,-.2059309)*s_2_0.x + vec4(.23021932,.34440327,-.3840277,-.08780771)*s_2_0.y + vec4(.06912003,-.32095987,-.07421794,.16762486)*s_2_0.z + vec4(.28665018,.22821833,-.14742073,.19953889)*s_2_0.w;
+            conv3_3 = conv3_3 + vec4(.08800599,-.04910493,.32444122,-.122135915)*s_2_1.x + vec4(.2912622,.08906818,-.7003902,-.23366722)*s_2_1.y + vec4(.2240108,-.2479786,-.100950934,-.067769244)*s_2_1.z + vec4(.10696924,.43328622,.27988243,-.100617975)*s_2_1.w;
+            conv3_3 = conv3_3 + vec4(.11800495,-.7379224,-.3039685,-.15568165)*s_2_2.x + vec4(-.1309129,-.046201594,.20104466,.0032859633)*s_2_2.y + vec4(-.12427283,.15058501,-.39019093,-.0039072013)*s_2_2.z + vec4(.13873468,-.022004316,.33620778,-.060729504)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1599,15 +1631,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_3 += mat4(-.023930542,.044479378,-.15294163,.08317081,.15199438,.064482376,-.16241007,.03900216,-.019052088,.094586484,-.08695877,-.17932442,-.053123984,.055627245,.1764453,.048067883) * s_0_0;
-            conv3_3 += mat4(-.23535249,.012007946,-.037101783,.07669701,-.14158894,.238073,.14106773,-.005177405,-.030421002,.20395236,-.0064669386,-.15863913,-.12033504,-.26542324,-.099441774,-.067833304) * s_0_1;
-            conv3_3 += mat4(.12329,.07503231,.24021378,-.15396501,.046328854,-.015488124,-.026828986,-.19867858,.008683911,.063520215,-.035221074,-.097665265,.0056997426,-.117563814,-.15272641,.010907826) * s_0_2;
-            conv3_3 += mat4(.11519609,.06147758,-.058026005,.21176836,.16275251,.20806512,-.121238686,.18213186,-.34785053,.063599594,-.06172574,.018571384,-.161494,.07987711,.017138598,.16055462) * s_1_0;
-            conv3_3 += mat4(-.04632191,-.24347945,-.7515618,-.5410252,-.12722296,.2153988,.21538378,.16280451,.028719794,.12773891,-.10311278,.0094281,.26578346,-.43590128,-.59598434,-.2624431) * s_1_1;
-            conv3_3 += mat4(-.032882757,-.12256277,-.080334686,.13748981,.012827142,.1252721,-.042897474,.08166493,-.0023558247,-.12994222,-.1365048,.027570361,-.050736006,.14184794,.07199171,-.19419548) * s_1_2;
-            conv3_3 += mat4(.12292416,.20422234,.23193282,-.16268413,.107900426,-.042304385,.0934643,.07082232,-.36336666,.12616095,.1348671,-.02143832,-.0021544811,-.038124155,-.13876472,-.13424109) * s_2_0;
-            conv3_3 += mat4(.22182633,.066946276,-.08526718,.15392092,-.03282933,.077147506,.08746898,.054068606,-.4077713,-.066450104,.023025485,.13813977,-.05814385,.22722745,.0051851333,.045515623) * s_2_1;
-            conv3_3 += mat4(.06312709,.11715151,-.14498755,.11412261,-.023823937,-.06538416,.009755629,.03865904,-.041205514,.024057636,.012922991,.07011063,-.029942445,-.056581713,-.0030076054,.04726294) * s_2_2;
+            conv3_3 = conv3_3 + vec4(-.023930542,.044479378,-.15294163,.08317081)*s_0_0.x + vec4(.15199438,.064482376,-.16241007,.03900216)*s_0_0.y + vec4(-.019052088,.094586484,-.08695877,-.17932442)*s_0_0.z + vec4(-.053123984,.055627245,.1764453,.048067883)*s_0_0.w;
+            conv3_3 = conv3_3 + vec4(-.23535249,.012007946,-.037101783,.07669701)*s_0_1.x + vec4(-.14158894,.238073,.14106773,-.005177405)*s_0_1.y + vec4(-.030421002,.20395236,-.0064669386,-.15863913)*s_0_1.z + vec4(-.12033504,-.26542324,-.099441774,-.067833304)*s_0_1.w;
+            conv3_3 = conv3_3 + vec4(.12329,.07503231,.24021378,-.15396501)*s_0_2.x + vec4(.046328854,-.015488124,-.026828986,-.19867858)*s_0_2.y + vec4(.008683911,.063520215,-.035221074,-.097665265)*s_0_2.z + vec4(.0056997426,-.117563814,-.15272641,.010907826)*s_0_2.w;
+            conv3_3 = conv3_3 + vec4(.11519609,.06147758,-.058026005,.21176836)*s_1_0.x + vec4(.16275251,.20806512,-.121238686,.18213186)*s_1_0.y + vec4(-.34785053,.063599594,-.06172574,.018571384)*s_1_0.z + vec4(-.161494,.07987711,.017138598,.16055462)*s_1_0.w;
+            conv3_3 = conv3_3 + vec4(-.04632191,-.24347945,-.7515618,-.5410252)*s_1_1.x + vec4(-.12722296,.2153988,.21538378,.16280451)*s_1_1.y + vec4(.028719794,.12773891,-.10311278,.0094281)*s_1_1.z + vec4(.26578346,-.43590128,-.59598434,-.2624431)*s_1_1.w;
+            conv3_3 = conv3_3 + vec4(-.032882757,-.12256277,-.080334686,.13748981)*s_1_2.x + vec4(.012827142,.1252721,-.042897474,.08166493)*s_1_2.y + vec4(-.0023558247,-.12994222,-.1365048,.027570361)*s_1_2.z + vec4(-.050736006,.14184794,.07199171,-.19419548)*s_1_2.w;
+            conv3_3 = conv3_3 + vec4(.12292416,.20422234,.23193282,-.16268413)*s_2_0.x + vec4(.107900426,-.042304385,.0934643,.07082232)*s_2_0.y + vec4(-.36336666,.12616095,.1348671,-.02143832)*s_2_0.z + vec4(-.0021544811,-.038124155,-.13876472,-.13424109)*s_2_0.w;
+            conv3_3 = conv3_3 + vec4(.22182633,.066946276,-.08526718,.15392092)*s_2_1.x + vec4(-.03282933,.077147506,.08746898,.054068606)*s_2_1.y + vec4(-.4077713,-.066450104,.023025485,.13813977)*s_2_1.z + vec4(-.05814385,.22722745,.0051851333,.045515623)*s_2_1.w;
+            conv3_3 = conv3_3 + vec4(.06312709,.11715151,-.14498755,.11412261)*s_2_2.x + vec4(-.023823937,-.06538416,.009755629,.03865904)*s_2_2.y + vec4(-.041205514,.024057636,.012922991,.07011063)*s_2_2.z + vec4(-.029942445,-.056581713,-.0030076054,.04726294)*s_2_2.w;
         }
     }
 
@@ -1663,15 +1695,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_0 += mat4(.2824842,.008089082,.0056243585,.030399198,.09076407,.023529077,.021270443,.010391347,.050334,-.019910093,.13385138,-.010280736,.018203208,-.01044333,.021255903,-.023199284) * s_0_0;
-            conv4_0 += mat4(-.17811196,-.004607082,-.13668334,-.038534127,-.17833205,-.01966026,-.031589128,-.025436632,-.99321324,.05962142,-.033502214,.052930783,.15160316,.012983884,.026787467,-.06511188) * s_0_1;
-            conv4_0 += mat4(.12515596,.010356522,.052832715,-.04558201,.1349019,-.0082134055,.009745143,-.054306746,-.06976546,.0013966386,-.116320364,-.06311603,-.05273186,.018899024,-.019762576,.060713578) * s_0_2;
-            conv4_0 += mat4(-.2407611,.033045415,-.18976215,.044993296,-.056020647,.005357532,-.036874566,-.041616727,-.01119366,-.058192536,.07717126,-.0020662341,.03063323,.01247858,.09775883,.04008661) * s_1_0;
-            conv4_0 += mat4(.09491449,.03751619,.09767125,-.19674973,.13497275,.14545217,.031284813,.07303304,-.4092785,-.1427688,-.2958679,.08165144,-.2882704,-.38666496,-.12079933,-.398815) * s_1_1;
-            conv4_0 += mat4(-.06910398,.023136012,.0837354,-.15704161,-.14832056,.07151738,-.06415014,.02022317,.36661628,-.08165511,-.009926513,-.1925711,-.23300569,-.1968216,-.038356286,.1356781) * s_1_2;
-            conv4_0 += mat4(.02175922,.0534928,-.5060372,-.0021432412,.006154882,-.034927934,-.2219892,.0030549539,.076690346,.10112555,.07431891,.05143994,-.085594274,.037812687,.08424177,-.020534508) * s_2_0;
-            conv4_0 += mat4(-.0031115036,-.8397825,-.48473257,-.21888587,-.008282506,-.059814125,.17990218,.021823289,-.010975524,-.20043674,-.2684009,.030642986,.039383568,.08346297,-.19256124,-.17184347) * s_2_1;
-            conv4_0 += mat4(.07232777,.12914221,.039502,-.10407139,-.005856382,-.007745275,-.2181019,-.008707022,-.159502,-.24294452,.1868399,-.098922476,-.012489833,.040263314,-.21676518,.040440127) * s_2_2;
+            conv4_0 = conv4_0 + vec4(.2824842,.008089082,.0056243585,.030399198)*s_0_0.x + vec4(.09076407,.023529077,.021270443,.010391347)*s_0_0.y + vec4(.050334,-.019910093,.13385138,-.010280736)*s_0_0.z + vec4(.018203208,-.01044333,.021255903,-.023199284)*s_0_0.w;
+            conv4_0 = conv4_0 + vec4(-.17811196,-.004607082,-.13668334,-.038534127)*s_0_1.x + vec4(-.17833205,-.01966026,-.031589128,-.025436632)*s_0_1.y + vec4(-.99321324,.05962142,-.033502214,.052930783)*s_0_1.z + vec4(.15160316,.012983884,.026787467,-.06511188)*s_0_1.w;
+            conv4_0 = conv4_0 + vec4(.12515596,.010356522,.052832715,-.04558201)*s_0_2.x + vec4(.1349019,-.0082134055,.009745143,-.054306746)*s_0_2.y + vec4(-.06976546,.0013966386,-.116320364,-.06311603)*s_0_2.z + vec4(-.05273186,.018899024,-.019762576,.060713578)*s_0_2.w;
+            conv4_0 = conv4_0 + vec4(-.2407611,.033045415,-.18976215,.044993296)*s_1_0.x + vec4(-.056020647,.005357532,-.036874566,-.041616727)*s_1_0.y + vec4(-.01119366,-.058192536,.07717126,-.0020662341)*s_1_0.z + vec4(.03063323,.01247858,.09775883,.04008661)*s_1_0.w;
+            conv4_0 = conv4_0 + vec4(.09491449,.03751619,.09767125,-.19674973)*s_1_1.x + vec4(.13497275,.14545217,.031284813,.07303304)*s_1_1.y + vec4(-.4092785,-.1427688,-.2958679,.08165144)*s_1_1.z + vec4(-.2882704,-.38666496,-.12079933,-.398815)*s_1_1.w;
+            conv4_0 = conv4_0 + vec4(-.06910398,.023136012,.0837354,-.15704161)*s_1_2.x + vec4(-.14832056,.07151738,-.06415014,.02022317)*s_1_2.y + vec4(.36661628,-.08165511,-.009926513,-.1925711)*s_1_2.z + vec4(-.23300569,-.1968216,-.038356286,.1356781)*s_1_2.w;
+            conv4_0 = conv4_0 + vec4(.02175922,.0534928,-.5060372,-.0021432412)*s_2_0.x + vec4(.006154882,-.034927934,-.2219892,.0030549539)*s_2_0.y + vec4(.076690346,.10112555,.07431891,.05143994)*s_2_0.z + vec4(-.085594274,.037812687,.08424177,-.020534508)*s_2_0.w;
+            conv4_0 = conv4_0 + vec4(-.0031115036,-.8397825,-.48473257,-.21888587)*s_2_1.x + vec4(-.008282506,-.059814125,.17990218,.021823289)*s_2_1.y + vec4(-.010975524,-.20043674,-.2684009,.030642986)*s_2_1.z + vec4(.039383568,.08346297,-.19256124,-.17184347)*s_2_1.w;
+            conv4_0 = conv4_0 + vec4(.07232777,.12914221,.039502,-.10407139)*s_2_2.x + vec4(-.005856382,-.007745275,-.2181019,-.008707022)*s_2_2.y + vec4(-.159502,-.24294452,.1868399,-.098922476)*s_2_2.z + vec4(-.012489833,.040263314,-.21676518,.040440127)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1684,15 +1716,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_0 += mat4(-.006362567,-.0067387437,-.10430523,-.042217657,-.033096064,-.035601012,-.0017063282,-.065778725,.19716156,.060167678,-.0019016076,.031127656,-.07842406,-.07907984,.10142132,-.054552186) * s_0_0;
-            conv4_0 += mat4(-.27043828,.0012886965,.081244476,.14098482,-.12579286,-.01241715,-.0059518265,.05689362,-.39928105,-.031283226,.084830195,-.069343194,-.33337954,-.096753806,-.22222306,-.016325183) * s_0_1;
-            conv4_0 += mat4(-.041826595,.04452861,.0833034,.09527382,.026709026,-.023021286,.016144868,-.066706605,-.19761114,.032804795,.0590435,-.088219434,-.13741878,-.026065858,.061306614,.069400355) * s_0_2;
-            conv4_0 += mat4(.024378398,-.0913679,-.009673737,.0066187815,.03415773,.061626982,-.0007756535,.023476778,-.10597272,-.13237038,.072716445,-.112711534,-.17373462,.06811616,-.42206064,.062345516) * s_1_0;
-            conv4_0 += mat4(.022123287,.16210659,.39030927,.15056774,-.024984395,.14735971,-.070401035,.040770363,-.15625985,.14392169,-.30158788,.10628697,-.06311762,.015110475,-.06376996,-.029433368) * s_1_1;
-            conv4_0 += mat4(.019636754,-.11775248,-.054456748,.23252529,-.04525338,-.011032622,.042951617,-.17683004,-.042685427,-.14386094,-.07408288,-.48621827,.028709287,.01925385,.011866205,-.12826367) * s_1_2;
-            conv4_0 += mat4(.05236267,.02916989,.10203187,.07336755,-.039815105,-.063975066,-.080386676,-.030266495,-.015475019,-.013164405,-.475439,-.033402745,-.07829532,-.032922674,.06319424,.052281454) * s_2_0;
-            conv4_0 += mat4(.12156323,-.09027016,.12717783,.042430066,-.1095807,.15856116,-.20848486,-.14238617,-.019618254,-.48533332,-.79404867,-.04897757,-.008898977,-.28607488,-.33138752,.0045498707) * s_2_1;
-            conv4_0 += mat4(.03116915,.05072567,-.18564983,.03406462,.07284394,.040788956,.1620981,-.009830901,-.0671133,-.43026203,.12421369,-.3218406,.0064254813,-.037023835,.12237707,-.033221703) * s_2_2;
+            conv4_0 = conv4_0 + vec4(-.006362567,-.0067387437,-.10430523,-.042217657)*s_0_0.x + vec4(-.033096064,-.035601012,-.0017063282,-.065778725)*s_0_0.y + vec4(.19716156,.060167678,-.0019016076,.031127656)*s_0_0.z + vec4(-.07842406,-.07907984,.10142132,-.054552186)*s_0_0.w;
+            conv4_0 = conv4_0 + vec4(-.27043828,.0012886965,.081244476,.14098482)*s_0_1.x + vec4(-.12579286,-.01241715,-.0059518265,.05689362)*s_0_1.y + vec4(-.39928105,-.031283226,.084830195,-.069343194)*s_0_1.z + vec4(-.33337954,-.096753806,-.22222306,-.016325183)*s_0_1.w;
+            conv4_0 = conv4_0 + vec4(-.041826595,.04452861,.0833034,.09527382)*s_0_2.x + vec4(.026709026,-.023021286,.016144868,-.066706605)*s_0_2.y + vec4(-.19761114,.032804795,.0590435,-.088219434)*s_0_2.z + vec4(-.13741878,-.026065858,.061306614,.069400355)*s_0_2.w;
+            conv4_0 = conv4_0 + vec4(.024378398,-.0913679,-.009673737,.0066187815)*s_1_0.x + vec4(.03415773,.061626982,-.0007756535,.023476778)*s_1_0.y + vec4(-.10597272,-.13237038,.072716445,-.112711534)*s_1_0.z + vec4(-.17373462,.06811616,-.42206064,.062345516)*s_1_0.w;
+            conv4_0 = conv4_0 + vec4(.022123287,.16210659,.39030927,.15056774)*s_1_1.x + vec4(-.024984395,.14735971,-.070401035,.040770363)*s_1_1.y + vec4(-.15625985,.14392169,-.30158788,.10628697)*s_1_1.z + vec4(-.06311762,.015110475,-.06376996,-.029433368)*s_1_1.w;
+            conv4_0 = conv4_0 + vec4(.019636754,-.11775248,-.054456748,.23252529)*s_1_2.x + vec4(-.04525338,-.011032622,.042951617,-.17683004)*s_1_2.y + vec4(-.042685427,-.14386094,-.07408288,-.48621827)*s_1_2.z + vec4(.028709287,.01925385,.011866205,-.12826367)*s_1_2.w;
+            conv4_0 = conv4_0 + vec4(.05236267,.02916989,.10203187,.07336755)*s_2_0.x + vec4(-.039815105,-.063975066,-.080386676,-.030266495)*s_2_0.y + vec4(-.015475019,-.013164405,-.475439,-.033402745)*s_2_0.z + vec4(-.07829532,-.032922674,.06319424,.052281454)*s_2_0.w;
+            conv4_0 = conv4_0 + vec4(.12156323,-.09027016,.12717783,.042430066)*s_2_1.x + vec4(-.1095807,.15856116,-.20848486,-.14238617)*s_2_1.y + vec4(-.019618254,-.48533332,-.79404867,-.04897757)*s_2_1.z + vec4(-.008898977,-.28607488,-.33138752,.0045498707)*s_2_1.w;
+            conv4_0 = conv4_0 + vec4(.03116915,.05072567,-.18564983,.03406462)*s_2_2.x + vec4(.07284394,.040788956,.1620981,-.009830901)*s_2_2.y + vec4(-.0671133,-.43026203,.12421369,-.3218406)*s_2_2.z + vec4(.0064254813,-.037023835,.12237707,-.033221703)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1705,15 +1737,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_0 += mat4(-.05093736,-.074684806,-.11415697,-.0730798,-.013953596,.020480298,.034249343,.008773202,-.7481406,-.012545486,.14707422,-.019152006,-.120141506,-.049411032,-.0483395,-.055437297) * s_0_0;
-            conv4_0 += mat4(-.06788644,-.056573734,-.09426905,-.014044988,-.358871,-.074387364,-.12811303,-.077780224,.036290072,-.07540944,.09701682,.14174624,-.035339676,.06105593,.042669684,.06959083) * s_0_1;
-            conv4_0 += mat4(-.031763326,-.06361953,-.033065304,-.10571147,-.045326553,.055268966,.09436268,-.0315487,.061590787,-.035745136,-.077905305,-.014835822,.08295643,.010155506,.031085866,-.03290862) * s_0_2;
-            conv4_0 += mat4(-.06366637,-.027249381,-.09857409,-.03145978,.033456586,.053683817,-.02496424,-.08830081,-.002428379,-.09992446,-.060245097,-.013258604,.076389834,-.21818417,.057320703,-.070591904) * s_1_0;
-            conv4_0 += mat4(-.11144953,-.03717329,.11207829,.087933525,-.14358272,.26727933,-.22671612,.3300015,.010709845,-.09978694,.12141045,-.46099526,.23891664,.033041563,-.12097182,.22381935) * s_1_1;
-            conv4_0 += mat4(-.08013564,-.050937243,-.05751401,-.14719766,.05405325,.06805839,.030595608,-.45240736,-.0821905,-.11937813,-.40794292,.08472546,-.060382847,.033771798,-.06996148,-.06880725) * s_1_2;
-            conv4_0 += mat4(-.08257041,-.024709886,-.18615183,-.047397606,-.06813174,-.07037261,.09256668,.05360545,.0701058,-.36566833,-.09471257,.066705845,.07044643,.09796484,.115663625,-.19705306) * s_2_0;
-            conv4_0 += mat4(-4.636812e-05,-.13738377,.05788921,.0082462905,.10664037,-.28098208,.067279816,.08884059,-.17860405,-.059660822,.24759728,-.009057336,-.09943317,-.0692386,.25585422,.1587167) * s_2_1;
-            conv4_0 += mat4(-.06608977,-.08179216,-.06674887,-.12401593,-.053157296,-.042834323,-.12541902,-.12012713,.03872429,-.066917114,-.012000999,-.061987467,.012629939,-.04217765,-.17538549,.046078645) * s_2_2;
+            conv4_0 = conv4_0 + vec4(-.05093736,-.074684806,-.11415697,-.0730798)*s_0_0.x + vec4(-.013953596,.020480298,.034249343,.008773202)*s_0_0.y + vec4(-.7481406,-.012545486,.14707422,-.019152006)*s_0_0.z + vec4(-.120141506,-.049411032,-.0483395,-.055437297)*s_0_0.w;
+            conv4_0 = conv4_0 + vec4(-.06788644,-.056573734,-.09426905,-.014044988)*s_0_1.x + vec4(-.358871,-.074387364,-.12811303,-.077780224)*s_0_1.y + vec4(.036290072,-.07540944,.09701682,.14174624)*s_0_1.z + vec4(-.035339676,.06105593,.042669684,.06959083)*s_0_1.w;
+            conv4_0 = conv4_0 + vec4(-.031763326,-.06361953,-.033065304,-.10571147)*s_0_2.x + vec4(-.045326553,.055268966,.09436268,-.0315487)*s_0_2.y + vec4(.061590787,-.035745136,-.077905305,-.014835822)*s_0_2.z + vec4(.08295643,.010155506,.031085866,-.03290862)*s_0_2.w;
+            conv4_0 = conv4_0 + vec4(-.06366637,-.027249381,-.09857409,-.03145978)*s_1_0.x + vec4(.033456586,.053683817,-.02496424,-.08830081)*s_1_0.y + vec4(-.002428379,-.09992446,-.060245097,-.013258604)*s_1_0.z + vec4(.076389834,-.21818417,.057320703,-.070591904)*s_1_0.w;
+            conv4_0 = conv4_0 + vec4(-.11144953,-.03717329,.11207829,.087933525)*s_1_1.x + vec4(-.14358272,.26727933,-.22671612,.3300015)*s_1_1.y + vec4(.010709845,-.09978694,.12141045,-.46099526)*s_1_1.z + vec4(.23891664,.033041563,-.12097182,.22381935)*s_1_1.w;
+            conv4_0 = conv4_0 + vec4(-.08013564,-.050937243,-.05751401,-.14719766)*s_1_2.x + vec4(.05405325,.06805839,.030595608,-.45240736)*s_1_2.y + vec4(-.0821905,-.11937813,-.40794292,.08472546)*s_1_2.z + vec4(-.060382847,.033771798,-.06996148,-.06880725)*s_1_2.w;
+            conv4_0 = conv4_0 + vec4(-.08257041,-.024709886,-.18615183,-.047397606)*s_2_0.x + vec4(-.06813174,-.07037261,.09256668,.05360545)*s_2_0.y + vec4(.0701058,-.36566833,-.09471257,.066705845)*s_2_0.z + vec4(.07044643,.09796484,.115663625,-.19705306)*s_2_0.w;
+            conv4_0 = conv4_0 + vec4(-4.636812e-05,-.13738377,.05788921,.0082462905)*s_2_1.x + vec4(.10664037,-.28098208,.067279816,.08884059)*s_2_1.y + vec4(-.17860405,-.059660822,.24759728,-.009057336)*s_2_1.z + vec4(-.09943317,-.0692386,.25585422,.1587167)*s_2_1.w;
+            conv4_0 = conv4_0 + vec4(-.06608977,-.08179216,-.06674887,-.12401593)*s_2_2.x + vec4(-.053157296,-.042834323,-.12541902,-.12012713)*s_2_2.y + vec4(.03872429,-.066917114,-.012000999,-.061987467)*s_2_2.z + vec4(.012629939,-.04217765,-.17538549,.046078645)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1726,15 +1758,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_0 += mat4(-.14112903,.039291628,-.09477724,.045432683,.036999337,.053407956,.06674361,.044005007,-.051730506,-.008797423,.022329228,.01614986,-.02616907,.03464633,.015460505,-.04814798) * s_0_0;
-            conv4_0 += mat4(-.1431835,-.11885703,.046397917,-.04907717,-.27694532,.0063334145,.068483196,.0061482443,.17721964,-.06810887,.09035035,-.066679254,-.064692885,-.008352867,-.014618484,-.0644215) * s_0_1;
-            conv4_0 += mat4(-.10828627,-.01671553,-.037831195,-.06729903,.17162107,-.013995502,.031363234,.12874143,-.0027045512,-.08780721,.017000478,.14096777,-.026202053,.031209003,-.057232484,-.08411642) * s_0_2;
-            conv4_0 += mat4(.11998811,-.01369865,.092901796,.012344775,-.00516879,-.063137904,.031413324,.019322919,.07930395,.036310807,.038744375,.022347594,-.2303498,.039141733,-.19329566,-.09619392) * s_1_0;
-            conv4_0 += mat4(-.1085111,-.3986429,-.49354848,-.21266598,.19664644,.10656141,.062532395,.119613275,.02983597,-.08595412,.09264251,-.15942542,.19451272,.085896626,.049848408,.18767853) * s_1_1;
-            conv4_0 += mat4(-.17771214,-.2137541,.013599441,-.124345,-.20698527,-.022496536,-.13427584,.1131522,.036324333,-.027256902,.13075294,.054743744,-.054230075,-.06969359,-.10050628,-.0065864967) * s_1_2;
-            conv4_0 += mat4(.012221753,.008494533,.11973997,.024711825,.066616215,.06286364,-.15399031,-.007537505,.006969732,-.03318036,.05982462,-.030526966,-.059146058,-.034297653,-.12898193,-.030403402) * s_2_0;
-            conv4_0 += mat4(.010577125,.049006764,-.33593774,.004613461,-.030695496,.10288653,.20994353,-.028834255,.07409635,.07264845,.08317611,-.0030281965,-.012904418,-.1511751,.27871364,.012371103) * s_2_1;
-            conv4_0 += mat4(.095286444,.00069356477,-.14757568,-.047379043,.095368885,.052648354,-.09630416,.051499363,-.019392373,.035409577,.19151293,.08813343,-.015022767,.106184185,-.12298702,.006906526) * s_2_2;
+            conv4_0 = conv4_0 + vec4(-.14112903,.039291628,-.09477724,.045432683)*s_0_0.x + vec4(.036999337,.053407956,.06674361,.044005007)*s_0_0.y + vec4(-.051730506,-.008797423,.022329228,.01614986)*s_0_0.z + vec4(-.02616907,.03464633,.015460505,-.04814798)*s_0_0.w;
+            conv4_0 = conv4_0 + vec4(-.1431835,-.11885703,.046397917,-.04907717)*s_0_1.x + vec4(-.27694532,.0063334145,.068483196,.0061482443)*s_0_1.y + vec4(.17721964,-.06810887,.09035035,-.066679254)*s_0_1.z + vec4(-.064692885,-.008352867,-.014618484,-.0644215)*s_0_1.w;
+            conv4_0 = conv4_0 + vec4(-.10828627,-.01671553,-.037831195,-.06729903)*s_0_2.x + vec4(.17162107,-.013995502,.031363234,.12874143)*s_0_2.y + vec4(-.0027045512,-.08780721,.017000478,.14096777)*s_0_2.z + vec4(-.026202053,.031209003,-.057232484,-.08411642)*s_0_2.w;
+            conv4_0 = conv4_0 + vec4(.11998811,-.01369865,.092901796,.012344775)*s_1_0.x + vec4(-.00516879,-.063137904,.031413324,.019322919)*s_1_0.y + vec4(.07930395,.036310807,.038744375,.022347594)*s_1_0.z + vec4(-.2303498,.039141733,-.19329566,-.09619392)*s_1_0.w;
+            conv4_0 = conv4_0 + vec4(-.1085111,-.3986429,-.49354848,-.21266598)*s_1_1.x + vec4(.19664644,.10656141,.062532395,.119613275)*s_1_1.y + vec4(.02983597,-.08595412,.09264251,-.15942542)*s_1_1.z + vec4(.19451272,.085896626,.049848408,.18767853)*s_1_1.w;
+            conv4_0 = conv4_0 + vec4(-.17771214,-.2137541,.013599441,-.124345)*s_1_2.x + vec4(-.20698527,-.022496536,-.13427584,.1131522)*s_1_2.y + vec4(.036324333,-.027256902,.13075294,.054743744)*s_1_2.z + vec4(-.054230075,-.06969359,-.10050628,-.0065864967)*s_1_2.w;
+            conv4_0 = conv4_0 + vec4(.012221753,.008494533,.11973997,.024711825)*s_2_0.x + vec4(.066616215,.06286364,-.15399031,-.007537505)*s_2_0.y + vec4(.006969732,-.03318036,.05982462,-.030526966)*s_2_0.z + vec4(-.059146058,-.034297653,-.12898193,-.030403402)*s_2_0.w;
+            conv4_0 = conv4_0 + vec4(.010577125,.049006764,-.33593774,.004613461)*s_2_1.x + vec4(-.030695496,.10288653,.20994353,-.028834255)*s_2_1.y + vec4(.07409635,.07264845,.08317611,-.0030281965)*s_2_1.z + vec4(-.012904418,-.1511751,.27871364,.012371103)*s_2_1.w;
+            conv4_0 = conv4_0 + vec4(.095286444,.00069356477,-.14757568,-.047379043)*s_2_2.x + vec4(.095368885,.052648354,-.09630416,.051499363)*s_2_2.y + vec4(-.019392373,.035409577,.19151293,.08813343)*s_2_2.z + vec4(-.015022767,.106184185,-.12298702,.006906526)*s_2_2.w;
         }
     }
 
@@ -1790,15 +1822,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_1 += mat4(.04818698,.12067424,.0071022143,-.016481703,-.073270895,-.07023306,.022948867,-.087707885,-.006160294,-.24804741,.046342377,-.11787248,.004414184,.08642376,-.0038178759,.018358849) * s_0_0;
-            conv4_1 += mat4(.017503493,.07148665,.10557252,-.005012738,.009061601,-.14444406,-.08409608,-.043441817,-.010003333,-.12217953,-.3283622,-3.9802258,-.011197465,.11119973,.05711081,.102932796) * s_0_1;
-            conv4_1 += mat4(-.0025399385,-.07631267,-.039071746,.0013963834,-.03886211,-.12231544,.0095975,.022143189,.027128395,-.043363385,-.089551285,-.042988148,-.0066136024,.028734867,.07961043,.0070880256) * s_0_2;
-            conv4_1 += mat4(-.114717424,.06691149,.08374164,.16974667,-.026243415,.07924798,-.06408368,.005509545,-.0055784467,-.02740319,.08235277,.067042224,-.008892741,-.08664022,.030899365,-.08259392) * s_1_0;
-            conv4_1 += mat4(-.045078866,.0056511248,-.26761317,.21273182,.05222281,.20255819,.1706095,-.13349672,-.08237217,-.42149004,-.2143045,.07234405,-.15002412,-.5006879,-.2802925,-.47233593) * s_1_1;
-            conv4_1 += mat4(.02236113,.10377307,.085183084,.13050336,-.011473503,-.010640211,-.013130938,-.12561896,.013290905,-.19358258,.06153378,-.058099456,.011673036,.007088113,-.07140765,.007303865) * s_1_2;
-            conv4_1 += mat4(-.507279,.20179708,.09447778,-.03193251,-.96621156,-.13130869,.01830655,-.008252118,-1.8250724,-.02073027,-.009399323,.0532902,-1.6202486,-.045391705,-.030850371,-.014602595) * s_2_0;
-            conv4_1 += mat4(.018843172,.09856235,.09190574,-.09231992,.018298265,-.20567195,-.030854758,-.029946018,.07417448,.2677169,.050358254,-.029259158,.0031222,-.09971543,.040671915,-.021006597) * s_2_1;
-            conv4_1 += mat4(.014455582,.1686003,.06725709,.008314748,-.024838049,-.10123752,.0006178571,-.02460613,-.03159873,.13752082,.09115265,.04499911,-.01519701,.08721592,-.041441053,-.018769419) * s_2_2;
+            conv4_1 = conv4_1 + vec4(.04818698,.12067424,.0071022143,-.016481703)*s_0_0.x + vec4(-.073270895,-.07023306,.022948867,-.087707885)*s_0_0.y + vec4(-.006160294,-.24804741,.046342377,-.11787248)*s_0_0.z + vec4(.004414184,.08642376,-.0038178759,.018358849)*s_0_0.w;
+            conv4_1 = conv4_1 + vec4(.017503493,.07148665,.10557252,-.005012738)*s_0_1.x + vec4(.009061601,-.14444406,-.08409608,-.043441817)*s_0_1.y + vec4(-.010003333,-.12217953,-.3283622,-3.9802258)*s_0_1.z + vec4(-.011197465,.11119973,.05711081,.102932796)*s_0_1.w;
+            conv4_1 = conv4_1 + vec4(-.0025399385,-.07631267,-.039071746,.0013963834)*s_0_2.x + vec4(-.03886211,-.12231544,.0095975,.022143189)*s_0_2.y + vec4(.027128395,-.043363385,-.089551285,-.042988148)*s_0_2.z + vec4(-.0066136024,.028734867,.07961043,.0070880256)*s_0_2.w;
+            conv4_1 = conv4_1 + vec4(-.114717424,.06691149,.08374164,.16974667)*s_1_0.x + vec4(-.026243415,.07924798,-.06408368,.005509545)*s_1_0.y + vec4(-.0055784467,-.02740319,.08235277,.067042224)*s_1_0.z + vec4(-.008892741,-.08664022,.030899365,-.08259392)*s_1_0.w;
+            conv4_1 = conv4_1 + vec4(-.045078866,.0056511248,-.26761317,.21273182)*s_1_1.x + vec4(.05222281,.20255819,.1706095,-.13349672)*s_1_1.y + vec4(-.08237217,-.42149004,-.2143045,.07234405)*s_1_1.z + vec4(-.15002412,-.5006879,-.2802925,-.47233593)*s_1_1.w;
+            conv4_1 = conv4_1 + vec4(.02236113,.10377307,.085183084,.13050336)*s_1_2.x + vec4(-.011473503,-.010640211,-.013130938,-.12561896)*s_1_2.y + vec4(.013290905,-.19358258,.06153378,-.058099456)*s_1_2.z + vec4(.011673036,.007088113,-.07140765,.007303865)*s_1_2.w;
+            conv4_1 = conv4_1 + vec4(-.507279,.20179708,.09447778,-.03193251)*s_2_0.x + vec4(-.96621156,-.13130869,.01830655,-.008252118)*s_2_0.y + vec4(-1.8250724,-.02073027,-.009399323,.0532902)*s_2_0.z + vec4(-1.6202486,-.045391705,-.030850371,-.014602595)*s_2_0.w;
+            conv4_1 = conv4_1 + vec4(.018843172,.09856235,.09190574,-.09231992)*s_2_1.x + vec4(.018298265,-.20567195,-.030854758,-.029946018)*s_2_1.y + vec4(.07417448,.2677169,.050358254,-.029259158)*s_2_1.z + vec4(.0031222,-.09971543,.040671915,-.021006597)*s_2_1.w;
+            conv4_1 = conv4_1 + vec4(.014455582,.1686003,.06725709,.008314748)*s_2_2.x + vec4(-.024838049,-.10123752,.0006178571,-.02460613)*s_2_2.y + vec4(-.03159873,.13752082,.09115265,.04499911)*s_2_2.z + vec4(-.01519701,.08721592,-.041441053,-.018769419)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1811,15 +1843,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_1 += mat4(-.045205463,-.21972793,.053269934,-.11662606,-.026999835,-.1290591,.07246038,.07203194,.03743063,.070264414,-.036148548,-.033547115,.03489108,-.046838988,.0022091954,-.1392539) * s_0_0;
-            conv4_1 += mat4(-.023793241,-.0069522094,-.046992324,-.13072203,-.055288944,-.08888116,-.18399917,-.13158213,-.023138806,-.25055927,.09316783,-.4555132,.007219808,-.0632171,-.027953392,-.10201419) * s_0_1;
-            conv4_1 += mat4(.031011997,-.011963885,.04428469,-.07979446,.016859312,.060405437,-.00025395228,-.051748853,.01112011,-.0049197157,-.19558108,-.11303362,.004732302,.027745096,-.012634636,-.01867112) * s_0_2;
-            conv4_1 += mat4(.12909706,-.050572854,-.11674221,-.09296045,-.004009492,.2084378,-.10216745,-.07572337,-.03737993,-.25552806,.06781409,.005904948,.027285812,-.14719033,-.2619567,-.13440107) * s_1_0;
-            conv4_1 += mat4(.0107541075,.07674453,.11708025,-.015350431,.028065529,.18036756,.27248156,.057868045,-.037143465,-.5132448,-.5190822,-.10420263,-.061536424,-.00044401555,-.13273843,-.0591943) * s_1_1;
-            conv4_1 += mat4(.07535941,-.164348,.014122922,-.066647865,-.04217988,.095465496,-.040882543,.07883506,.026632259,-.18155247,-.32388526,.053110175,-.010814661,.0016160408,.009420947,-.047723226) * s_1_2;
-            conv4_1 += mat4(-.7367547,-.10047872,.03429852,.003868748,-1.3299594,-.10263177,.020608883,-.008829741,-.5068966,.113509715,-.024986181,-.014438664,-.78922755,-.12470141,-.030446999,.052735753) * s_2_0;
-            conv4_1 += mat4(.0042523625,-.08898497,-.06187907,-.002371014,.043811083,-.106835455,-.20828983,-.01841428,-.04089716,.08889866,-.033806857,-.024992904,-.06935635,-.008033375,.036730707,.015302607) * s_2_1;
-            conv4_1 += mat4(.012376441,-.06404174,-.003074645,-.0059204604,-.014810002,.062595,.07905066,.0009559155,.0052340375,.20393962,.071285926,-.0014517597,.010884767,-.09112973,-.00463319,.015962176) * s_2_2;
+            conv4_1 = conv4_1 + vec4(-.045205463,-.21972793,.053269934,-.11662606)*s_0_0.x + vec4(-.026999835,-.1290591,.07246038,.07203194)*s_0_0.y + vec4(.03743063,.070264414,-.036148548,-.033547115)*s_0_0.z + vec4(.03489108,-.046838988,.0022091954,-.1392539)*s_0_0.w;
+            conv4_1 = conv4_1 + vec4(-.023793241,-.0069522094,-.046992324,-.13072203)*s_0_1.x + vec4(-.055288944,-.08888116,-.18399917,-.13158213)*s_0_1.y + vec4(-.023138806,-.25055927,.09316783,-.4555132)*s_0_1.z + vec4(.007219808,-.0632171,-.027953392,-.10201419)*s_0_1.w;
+            conv4_1 = conv4_1 + vec4(.031011997,-.011963885,.04428469,-.07979446)*s_0_2.x + vec4(.016859312,.060405437,-.00025395228,-.051748853)*s_0_2.y + vec4(.01112011,-.0049197157,-.19558108,-.11303362)*s_0_2.z + vec4(.004732302,.027745096,-.012634636,-.01867112)*s_0_2.w;
+            conv4_1 = conv4_1 + vec4(.12909706,-.050572854,-.11674221,-.09296045)*s_1_0.x + vec4(-.004009492,.2084378,-.10216745,-.07572337)*s_1_0.y + vec4(-.03737993,-.25552806,.06781409,.005904948)*s_1_0.z + vec4(.027285812,-.14719033,-.2619567,-.13440107)*s_1_0.w;
+            conv4_1 = conv4_1 + vec4(.0107541075,.07674453,.11708025,-.015350431)*s_1_1.x + vec4(.028065529,.18036756,.27248156,.057868045)*s_1_1.y + vec4(-.037143465,-.5132448,-.5190822,-.10420263)*s_1_1.z + vec4(-.061536424,-.00044401555,-.13273843,-.0591943)*s_1_1.w;
+            conv4_1 = conv4_1 + vec4(.07535941,-.164348,.014122922,-.066647865)*s_1_2.x + vec4(-.04217988,.095465496,-.040882543,.07883506)*s_1_2.y + vec4(.026632259,-.18155247,-.32388526,.053110175)*s_1_2.z + vec4(-.010814661,.0016160408,.009420947,-.047723226)*s_1_2.w;
+            conv4_1 = conv4_1 + vec4(-.7367547,-.10047872,.03429852,.003868748)*s_2_0.x + vec4(-1.3299594,-.10263177,.020608883,-.008829741)*s_2_0.y + vec4(-.5068966,.113509715,-.024986181,-.014438664)*s_2_0.z + vec4(-.78922755,-.12470141,-.030446999,.052735753)*s_2_0.w;
+            conv4_1 = conv4_1 + vec4(.0042523625,-.08898497,-.06187907,-.002371014)*s_2_1.x + vec4(.043811083,-.106835455,-.20828983,-.01841428)*s_2_1.y + vec4(-.04089716,.08889866,-.033806857,-.024992904)*s_2_1.z + vec4(-.06935635,-.008033375,.036730707,.015302607)*s_2_1.w;
+            conv4_1 = conv4_1 + vec4(.012376441,-.06404174,-.003074645,-.0059204604)*s_2_2.x + vec4(-.014810002,.062595,.07905066,.0009559155)*s_2_2.y + vec4(.0052340375,.20393962,.071285926,-.0014517597)*s_2_2.z + vec4(.010884767,-.09112973,-.00463319,.015962176)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1832,15 +1864,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_1 += mat4(-.004376833,-.098556496,-.040631257,-.13102135,-.11258476,.060401242,-.001881347,-.031424426,-.050916955,-.20693898,-.040245105,-.2963741,.06590068,-.04473934,-.06269199,-.05052302) * s_0_0;
-            conv4_1 += mat4(.00071705994,-.021921283,-.12032616,-.1407235,.056225654,.036182072,.06640158,-.32903722,.0014022753,-.024639688,-.048978347,.07214512,-.056511328,.01681126,.029713923,-.0050691175) * s_0_1;
-            conv4_1 += mat4(.023144988,-.06130189,-.025232239,-.09123988,-.077740625,.048563078,-.07075486,.038438953,-.023177695,.059081268,.09432529,.016936924,.024151275,-.03342719,.0056724157,-.03381758) * s_0_2;
-            conv4_1 += mat4(-.011517112,-.039495006,-.054659188,-.0077838534,.23989889,.06836999,-.02058843,-.05120527,-.089027315,-.14290364,-.32054317,.17100738,-.19150595,-.08783237,.10845121,.14466399) * s_1_0;
-            conv4_1 += mat4(.07744909,-.08648058,-.11245385,.054565053,.40753636,-.3845238,.11622449,.05247983,-.12042488,.02582213,.30596745,-.3122967,.050862078,-.013823297,-.12834015,.18197331) * s_1_1;
-            conv4_1 += mat4(.0030929868,-.1413766,-.10200948,-.03145788,.058195807,.017764784,-.031378783,-.04782668,.00090945483,-.11237018,-.13739532,-.057180826,-.00257252,.029915724,.10289063,.047850214) * s_1_2;
-            conv4_1 += mat4(-2.7967386,-.091326006,-.034332704,-.06745569,-1.7681676,-.13365291,-.035189796,-.0038790356,-2.1597903,-.28929928,.11964124,-.024681453,-.8233269,.1990514,-.0030794262,-.043159593) * s_2_0;
-            conv4_1 += mat4(-.0032500036,.011922935,-.052315347,-.03208628,.107034095,-.030802771,-.06089158,.04138394,.039019957,-.32035807,-.29584804,.01691847,-.10898918,.025016721,.10259699,-.027902987) * s_2_1;
-            conv4_1 += mat4(.0024434251,-.06527095,-.0724955,-.023811799,.014860883,-.08613838,-.034314748,-.024413828,.0091218,.014601006,-.014282549,.028498147,-.028104158,.034516092,-.026056021,.034503162) * s_2_2;
+            conv4_1 = conv4_1 + vec4(-.004376833,-.098556496,-.040631257,-.13102135)*s_0_0.x + vec4(-.11258476,.060401242,-.001881347,-.031424426)*s_0_0.y + vec4(-.050916955,-.20693898,-.040245105,-.2963741)*s_0_0.z + vec4(.06590068,-.04473934,-.06269199,-.05052302)*s_0_0.w;
+            conv4_1 = conv4_1 + vec4(.00071705994,-.021921283,-.12032616,-.1407235)*s_0_1.x + vec4(.056225654,.036182072,.06640158,-.32903722)*s_0_1.y + vec4(.0014022753,-.024639688,-.048978347,.07214512)*s_0_1.z + vec4(-.056511328,.01681126,.029713923,-.0050691175)*s_0_1.w;
+            conv4_1 = conv4_1 + vec4(.023144988,-.06130189,-.025232239,-.09123988)*s_0_2.x + vec4(-.077740625,.048563078,-.07075486,.038438953)*s_0_2.y + vec4(-.023177695,.059081268,.09432529,.016936924)*s_0_2.z + vec4(.024151275,-.03342719,.0056724157,-.03381758)*s_0_2.w;
+            conv4_1 = conv4_1 + vec4(-.011517112,-.039495006,-.054659188,-.0077838534)*s_1_0.x + vec4(.23989889,.06836999,-.02058843,-.05120527)*s_1_0.y + vec4(-.089027315,-.14290364,-.32054317,.17100738)*s_1_0.z + vec4(-.19150595,-.08783237,.10845121,.14466399)*s_1_0.w;
+            conv4_1 = conv4_1 + vec4(.07744909,-.08648058,-.11245385,.054565053)*s_1_1.x + vec4(.40753636,-.3845238,.11622449,.05247983)*s_1_1.y + vec4(-.12042488,.02582213,.30596745,-.3122967)*s_1_1.z + vec4(.050862078,-.013823297,-.12834015,.18197331)*s_1_1.w;
+            conv4_1 = conv4_1 + vec4(.0030929868,-.1413766,-.10200948,-.03145788)*s_1_2.x + vec4(.058195807,.017764784,-.031378783,-.04782668)*s_1_2.y + vec4(.00090945483,-.11237018,-.13739532,-.057180826)*s_1_2.z + vec4(-.00257252,.029915724,.10289063,.047850214)*s_1_2.w;
+            conv4_1 = conv4_1 + vec4(-2.7967386,-.091326006,-.034332704,-.06745569)*s_2_0.x + vec4(-1.7681676,-.13365291,-.035189796,-.0038790356)*s_2_0.y + vec4(-2.1597903,-.28929928,.11964124,-.024681453)*s_2_0.z + vec4(-.8233269,.1990514,-.0030794262,-.043159593)*s_2_0.w;
+            conv4_1 = conv4_1 + vec4(-.0032500036,.011922935,-.052315347,-.03208628)*s_2_1.x + vec4(.107034095,-.030802771,-.06089158,.04138394)*s_2_1.y + vec4(.039019957,-.32035807,-.29584804,.01691847)*s_2_1.z + vec4(-.10898918,.025016721,.10259699,-.027902987)*s_2_1.w;
+            conv4_1 = conv4_1 + vec4(.0024434251,-.06527095,-.0724955,-.023811799)*s_2_2.x + vec4(.014860883,-.08613838,-.034314748,-.024413828)*s_2_2.y + vec4(.0091218,.014601006,-.014282549,.028498147)*s_2_2.z + vec4(-.028104158,.034516092,-.026056021,.034503162)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1853,15 +1885,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_1 += mat4(-.050987262,-.090770505,-.115084685,-.07692693,-.02089427,-.014905709,-.05401914,-.13090631,-.070665896,.022528904,.008100375,.0291813,.019546295,.094670154,.00090126944,.06816038) * s_0_0;
-            conv4_1 += mat4(-.017202793,-.21679002,-.06074033,-.29047918,-.019544294,-.104077436,-.10284229,-.08921048,.008136188,-.036980446,2.4674577e-05,-.015211324,.037942473,.0102012325,.0931968,.097533725) * s_0_1;
-            conv4_1 += mat4(-.009430394,-.04958311,-.30023593,-.11245419,.008735322,-.071940765,.054847006,.0017091444,.01846984,.025842099,.016431315,.052469056,-.011682552,.009941649,-.059355967,-.012159764) * s_0_2;
-            conv4_1 += mat4(.05753079,-.12241052,.07165248,-.023549065,.05776541,.15201624,.009646766,.080921404,.08988113,.017256115,-.009988066,-.023198513,-.07937511,.011193838,.034320667,.05501977) * s_1_0;
-            conv4_1 += mat4(.06148657,-.45679244,-.28504494,-.017329784,.010777138,.1746588,.11285154,-.011746616,.06861679,.24493647,-.005695686,.028122606,-.16483822,-.19135734,-.13390344,.18672183) * s_1_1;
-            conv4_1 += mat4(-.0065176147,-.04935025,-.09327293,.0020570417,.04996862,.08114113,-.0035204422,.067753844,.010778884,.0010088163,.08113713,-.010167151,-.019313501,.038900428,.057616103,.035730362) * s_1_2;
-            conv4_1 += mat4(-2.3693657,.024776962,.020007772,-.013299576,-.88387185,-.045365084,.033012196,-.023924444,-.24469449,-.041441306,.03773728,-.014412821,-1.6371312,-.005049845,-.059936736,.0032730785) * s_2_0;
-            conv4_1 += mat4(-.04034811,-.14085762,-.025674565,-.020049317,-.0115332585,-.19266114,-.014410142,.032561056,-.010938376,.020148294,.022546804,-.014532636,-.006320316,.26756063,.045234635,-.015620099) * s_2_1;
-            conv4_1 += mat4(-.035247985,-.04074946,.02769561,-.019827701,.017859079,.051867176,-.00057508907,-.035513658,.0401964,-.03499215,-.05542404,-.015373553,-.032925136,.11335455,.054233644,-.0006404488) * s_2_2;
+            conv4_1 = conv4_1 + vec4(-.050987262,-.090770505,-.115084685,-.07692693)*s_0_0.x + vec4(-.02089427,-.014905709,-.05401914,-.13090631)*s_0_0.y + vec4(-.070665896,.022528904,.008100375,.0291813)*s_0_0.z + vec4(.019546295,.094670154,.00090126944,.06816038)*s_0_0.w;
+            conv4_1 = conv4_1 + vec4(-.017202793,-.21679002,-.06074033,-.29047918)*s_0_1.x + vec4(-.019544294,-.104077436,-.10284229,-.08921048)*s_0_1.y + vec4(.008136188,-.036980446,2.4674577e-05,-.015211324)*s_0_1.z + vec4(.037942473,.0102012325,.0931968,.097533725)*s_0_1.w;
+            conv4_1 = conv4_1 + vec4(-.009430394,-.04958311,-.30023593,-.11245419)*s_0_2.x + vec4(.008735322,-.071940765,.054847006,.0017091444)*s_0_2.y + vec4(.01846984,.025842099,.016431315,.052469056)*s_0_2.z + vec4(-.011682552,.009941649,-.059355967,-.012159764)*s_0_2.w;
+            conv4_1 = conv4_1 + vec4(.05753079,-.12241052,.07165248,-.023549065)*s_1_0.x + vec4(.05776541,.15201624,.009646766,.080921404)*s_1_0.y + vec4(.08988113,.017256115,-.009988066,-.023198513)*s_1_0.z + vec4(-.07937511,.011193838,.034320667,.05501977)*s_1_0.w;
+            conv4_1 = conv4_1 + vec4(.06148657,-.45679244,-.28504494,-.017329784)*s_1_1.x + vec4(.010777138,.1746588,.11285154,-.011746616)*s_1_1.y + vec4(.06861679,.24493647,-.005695686,.028122606)*s_1_1.z + vec4(-.16483822,-.19135734,-.13390344,.18672183)*s_1_1.w;
+            conv4_1 = conv4_1 + vec4(-.0065176147,-.04935025,-.09327293,.0020570417)*s_1_2.x + vec4(.04996862,.08114113,-.0035204422,.067753844)*s_1_2.y + vec4(.010778884,.0010088163,.08113713,-.010167151)*s_1_2.z + vec4(-.019313501,.038900428,.057616103,.035730362)*s_1_2.w;
+            conv4_1 = conv4_1 + vec4(-2.3693657,.024776962,.020007772,-.013299576)*s_2_0.x + vec4(-.88387185,-.045365084,.033012196,-.023924444)*s_2_0.y + vec4(-.24469449,-.041441306,.03773728,-.014412821)*s_2_0.z + vec4(-1.6371312,-.005049845,-.059936736,.0032730785)*s_2_0.w;
+            conv4_1 = conv4_1 + vec4(-.04034811,-.14085762,-.025674565,-.020049317)*s_2_1.x + vec4(-.0115332585,-.19266114,-.014410142,.032561056)*s_2_1.y + vec4(-.010938376,.020148294,.022546804,-.014532636)*s_2_1.z + vec4(-.006320316,.26756063,.045234635,-.015620099)*s_2_1.w;
+            conv4_1 = conv4_1 + vec4(-.035247985,-.04074946,.02769561,-.019827701)*s_2_2.x + vec4(.017859079,.051867176,-.00057508907,-.035513658)*s_2_2.y + vec4(.0401964,-.03499215,-.05542404,-.015373553)*s_2_2.z + vec4(-.032925136,.11335455,.054233644,-.0006404488)*s_2_2.w;
         }
     }
 
@@ -1917,15 +1949,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_2 += mat4(.041988544,.024624757,-.058885694,-.08339638,-.015147602,-.009412761,.013854134,.03492002,.034711305,.03477996,.14009717,.017494377,.014211839,.04101293,-.01902969,-.0067050504) * s_0_0;
-            conv4_2 += mat4(-.3318383,.038122904,.08338108,-.0039497907,-.081464805,-.026086435,.1108424,.0038725624,-.39084345,.016601745,-.074252136,-.009688207,.05188858,.039437793,-.13271025,-.051570624) * s_0_1;
-            conv4_2 += mat4(.087354064,.028022217,.06267446,.05586012,-.062360443,-.014425367,.11136283,-.0035743625,-.034405608,-.010904241,-.033225168,.034486994,-.45867604,.040105578,.05597715,.025904544) * s_0_2;
-            conv4_2 += mat4(-.08658769,-.12476207,-.070952184,.049424626,-.04174341,.105223514,.022356536,-.014340099,-.070253015,-.021828026,-.17780757,-.044519506,.02403101,-.10640431,-.10201163,.0024278227) * s_1_0;
-            conv4_2 += mat4(-.26469365,.050063595,.03291812,.048230536,.07494529,.06843492,-.044823926,.05398009,.07951097,-.05012608,-.2668283,-.08444352,-.007198751,-.20573539,-.48000202,-.15506792) * s_1_1;
-            conv4_2 += mat4(.041752815,.045843672,-.037868634,.04964032,-.09682878,-.035168916,-.005662682,.1090843,.01892761,.023896744,-.07750145,-.20508927,-.13891062,.12282433,-.029357187,-.619368) * s_1_2;
-            conv4_2 += mat4(-.008726729,-.23682015,.26662603,.06893377,-.035753507,.09784805,-.065301724,.0056610126,.007342959,.019993277,.12860197,.040887225,.0077696126,-.104721144,.061926093,.029979253) * s_2_0;
-            conv4_2 += mat4(-.06488364,-.039410356,.15508577,-.12917338,.05852724,-.047120746,.03060974,-.07219194,-.010351357,.0031552117,-.32880345,.005088954,-.014549935,-.16507775,.09185076,-.009478056) * s_2_1;
-            conv4_2 += mat4(-.0065012127,-.002683325,.05911078,-.18528284,-.042549912,-.043030247,-.025053091,.043427877,-.1962493,-.0310965,-.009773743,-.9139252,.0034814803,.035038225,.0050707343,.11749278) * s_2_2;
+            conv4_2 = conv4_2 + vec4(.041988544,.024624757,-.058885694,-.08339638)*s_0_0.x + vec4(-.015147602,-.009412761,.013854134,.03492002)*s_0_0.y + vec4(.034711305,.03477996,.14009717,.017494377)*s_0_0.z + vec4(.014211839,.04101293,-.01902969,-.0067050504)*s_0_0.w;
+            conv4_2 = conv4_2 + vec4(-.3318383,.038122904,.08338108,-.0039497907)*s_0_1.x + vec4(-.081464805,-.026086435,.1108424,.0038725624)*s_0_1.y + vec4(-.39084345,.016601745,-.074252136,-.009688207)*s_0_1.z + vec4(.05188858,.039437793,-.13271025,-.051570624)*s_0_1.w;
+            conv4_2 = conv4_2 + vec4(.087354064,.028022217,.06267446,.05586012)*s_0_2.x + vec4(-.062360443,-.014425367,.11136283,-.0035743625)*s_0_2.y + vec4(-.034405608,-.010904241,-.033225168,.034486994)*s_0_2.z + vec4(-.45867604,.040105578,.05597715,.025904544)*s_0_2.w;
+            conv4_2 = conv4_2 + vec4(-.08658769,-.12476207,-.070952184,.049424626)*s_1_0.x + vec4(-.04174341,.105223514,.022356536,-.014340099)*s_1_0.y + vec4(-.070253015,-.021828026,-.17780757,-.044519506)*s_1_0.z + vec4(.02403101,-.10640431,-.10201163,.0024278227)*s_1_0.w;
+            conv4_2 = conv4_2 + vec4(-.26469365,.050063595,.03291812,.048230536)*s_1_1.x + vec4(.07494529,.06843492,-.044823926,.05398009)*s_1_1.y + vec4(.07951097,-.05012608,-.2668283,-.08444352)*s_1_1.z + vec4(-.007198751,-.20573539,-.48000202,-.15506792)*s_1_1.w;
+            conv4_2 = conv4_2 + vec4(.041752815,.045843672,-.037868634,.04964032)*s_1_2.x + vec4(-.09682878,-.035168916,-.005662682,.1090843)*s_1_2.y + vec4(.01892761,.023896744,-.07750145,-.20508927)*s_1_2.z + vec4(-.13891062,.12282433,-.029357187,-.619368)*s_1_2.w;
+            conv4_2 = conv4_2 + vec4(-.008726729,-.23682015,.26662603,.06893377)*s_2_0.x + vec4(-.035753507,.09784805,-.065301724,.0056610126)*s_2_0.y + vec4(.007342959,.019993277,.12860197,.040887225)*s_2_0.z + vec4(.0077696126,-.104721144,.061926093,.029979253)*s_2_0.w;
+            conv4_2 = conv4_2 + vec4(-.06488364,-.039410356,.15508577,-.12917338)*s_2_1.x + vec4(.05852724,-.047120746,.03060974,-.07219194)*s_2_1.y + vec4(-.010351357,.0031552117,-.32880345,.005088954)*s_2_1.z + vec4(-.014549935,-.16507775,.09185076,-.009478056)*s_2_1.w;
+            conv4_2 = conv4_2 + vec4(-.0065012127,-.002683325,.05911078,-.18528284)*s_2_2.x + vec4(-.042549912,-.043030247,-.025053091,.043427877)*s_2_2.y + vec4(-.1962493,-.0310965,-.009773743,-.9139252)*s_2_2.z + vec4(.0034814803,.035038225,.0050707343,.11749278)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1938,15 +1970,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_2 += mat4(.18937866,.0013992046,.1275259,.033994015,-.061757457,-.053838354,.15732369,-.004555057,.03650494,-.009256673,-.06657431,.054245763,.15081379,.04719698,.092878796,-.05493445) * s_0_0;
-            conv4_2 += mat4(-.057171766,-.009518994,-.23698474,.02581362,.06710027,-.041981723,.08581662,-.027873926,-.5898894,-.0016336308,.1848187,.0025953264,-1.007248,-.07118036,.16721098,-.030716835) * s_0_1;
-            conv4_2 += mat4(.1372065,.03238612,.03264765,-.02049754,.039698843,-.026905078,-.02076733,-.01094043,-.28686228,-.0034572813,.042553287,.057311926,-.030160265,-.025831344,.106647104,-.06770705) * s_0_2;
-            conv4_2 += mat4(.013433037,.15484343,-.087145925,-.07576209,.01391042,.06531928,-.01172474,.038803075,.11520936,-.026879633,.08661723,-.16180278,.039167777,-.013651043,-.19396183,.06540218) * s_1_0;
-            conv4_2 += mat4(-.121715106,-.06671489,.18339299,-.08040581,.047640502,.07045635,-.13387875,.06408068,-.30502275,-.0049023894,-1.0875237,.023428373,-.27959675,-.010344444,-.12710753,.039995722) * s_1_1;
-            conv4_2 += mat4(.16010359,.14793679,.05578735,.09421595,.06118079,-.02892616,-.018637354,.10494416,-.03531451,.016313616,-.08157971,-.12655605,.04430169,.03550154,-.03890923,.031731047) * s_1_2;
-            conv4_2 += mat4(.035074778,.0124664875,-.009875941,-.00078588043,.009288021,-.08266596,-.028091954,-.009981166,-.01855271,.01421514,-.186928,.054305248,.004693476,-.075599805,-.14739156,-.019857125) * s_2_0;
-            conv4_2 += mat4(-.027909992,.02250274,-.07359647,.040186312,-.021208113,.054886706,.10356844,.0008872258,-.039930105,-.046662424,-.31292364,-.12351678,.032601006,-.055384837,-.0703642,-.3654334) * s_2_1;
-            conv4_2 += mat4(.05084379,.07748746,.015690327,.017467638,-.052337926,-.0006911925,.06981479,.090681195,-.0030045945,.036395192,.035045568,-.84940153,.019195559,.0063098446,-.017751899,.08172091) * s_2_2;
+            conv4_2 = conv4_2 + vec4(.18937866,.0013992046,.1275259,.033994015)*s_0_0.x + vec4(-.061757457,-.053838354,.15732369,-.004555057)*s_0_0.y + vec4(.03650494,-.009256673,-.06657431,.054245763)*s_0_0.z + vec4(.15081379,.04719698,.092878796,-.05493445)*s_0_0.w;
+            conv4_2 = conv4_2 + vec4(-.057171766,-.009518994,-.23698474,.02581362)*s_0_1.x + vec4(.06710027,-.041981723,.08581662,-.027873926)*s_0_1.y + vec4(-.5898894,-.0016336308,.1848187,.0025953264)*s_0_1.z + vec4(-1.007248,-.07118036,.16721098,-.030716835)*s_0_1.w;
+            conv4_2 = conv4_2 + vec4(.1372065,.03238612,.03264765,-.02049754)*s_0_2.x + vec4(.039698843,-.026905078,-.02076733,-.01094043)*s_0_2.y + vec4(-.28686228,-.0034572813,.042553287,.057311926)*s_0_2.z + vec4(-.030160265,-.025831344,.106647104,-.06770705)*s_0_2.w;
+            conv4_2 = conv4_2 + vec4(.013433037,.15484343,-.087145925,-.07576209)*s_1_0.x + vec4(.01391042,.06531928,-.01172474,.038803075)*s_1_0.y + vec4(.11520936,-.026879633,.08661723,-.16180278)*s_1_0.z + vec4(.039167777,-.013651043,-.19396183,.06540218)*s_1_0.w;
+            conv4_2 = conv4_2 + vec4(-.121715106,-.06671489,.18339299,-.08040581)*s_1_1.x + vec4(.047640502,.07045635,-.13387875,.06408068)*s_1_1.y + vec4(-.30502275,-.0049023894,-1.0875237,.023428373)*s_1_1.z + vec4(-.27959675,-.010344444,-.12710753,.039995722)*s_1_1.w;
+            conv4_2 = conv4_2 + vec4(.16010359,.14793679,.05578735,.09421595)*s_1_2.x + vec4(.06118079,-.02892616,-.018637354,.10494416)*s_1_2.y + vec4(-.03531451,.016313616,-.08157971,-.12655605)*s_1_2.z + vec4(.04430169,.03550154,-.03890923,.031731047)*s_1_2.w;
+            conv4_2 = conv4_2 + vec4(.035074778,.0124664875,-.009875941,-.00078588043)*s_2_0.x + vec4(.009288021,-.08266596,-.028091954,-.009981166)*s_2_0.y + vec4(-.01855271,.01421514,-.186928,.054305248)*s_2_0.z + vec4(.004693476,-.075599805,-.14739156,-.019857125)*s_2_0.w;
+            conv4_2 = conv4_2 + vec4(-.027909992,.02250274,-.07359647,.040186312)*s_2_1.x + vec4(-.021208113,.054886706,.10356844,.0008872258)*s_2_1.y + vec4(-.039930105,-.046662424,-.31292364,-.12351678)*s_2_1.z + vec4(.032601006,-.055384837,-.0703642,-.3654334)*s_2_1.w;
+            conv4_2 = conv4_2 + vec4(.05084379,.07748746,.015690327,.017467638)*s_2_2.x + vec4(-.052337926,-.0006911925,.06981479,.090681195)*s_2_2.y + vec4(-.0030045945,.036395192,.035045568,-.84940153)*s_2_2.z + vec4(.019195559,.0063098446,-.017751899,.08172091)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1959,15 +1991,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_2 += mat4(-.041439958,.036830686,-.062556975,-.01372416,-.07888045,-.05696714,-.01275994,.041353974,-.6841846,.012940298,-.08807737,-.006373196,-.050835803,-.009328497,-.099804446,.01866623) * s_0_0;
-            conv4_2 += mat4(-.07880835,.050244737,-.014766684,-.04062509,-.2698574,-.06661601,.16724323,-.009467543,.29776907,-.023744835,-.32209602,-.019844823,-.007932373,-.04840302,-.10840881,.020575885) * s_0_1;
-            conv4_2 += mat4(-.10738855,.025555186,-.03524341,-.0937486,.21852581,-.06140124,.056793567,-.066363215,-.41142818,.007947792,-.039891213,-.055339,.007002316,-.0028393676,.013676146,.047074378) * s_0_2;
-            conv4_2 += mat4(-.07078586,-.00088333566,-.025225379,-.012210615,.030792715,.14378081,.124874726,.013250273,-.075084575,.1121042,-.16690204,-.09520096,.053696506,-.042749554,.30359533,-.069496155) * s_1_0;
-            conv4_2 += mat4(-.04336304,.0006799216,-.22017619,-.069753945,-.049706556,.10835295,-.16644028,.13648856,.15314774,-.05307018,-.015074918,.1643043,.09408603,.016738653,.05038511,-.18212776) * s_1_1;
-            conv4_2 += mat4(-.0021233566,.048426848,-.086036764,-.028082794,.041610647,-.07913401,.027651064,.25621566,-.015457939,-.0004437206,-.04310938,-.23098093,-.17238025,.0023774938,-.09198401,-.007670848) * s_1_2;
-            conv4_2 += mat4(-.052317012,.11293264,-.09151837,-.029233748,-.006310476,.15906227,-.06904022,-.08322979,-.05070572,.047799338,-.09819515,-.113348104,.05514055,.24414861,-.11156645,.13512133) * s_2_0;
-            conv4_2 += mat4(.00083114795,.051383544,-.020071227,-.08097299,-.00017382066,.2038472,-.051372357,.0004390408,.06409262,-.07337459,-.040411692,-.16547087,.08579021,-.022260686,-.03329885,.06301719) * s_2_1;
-            conv4_2 += mat4(-.018044867,.025140343,-.11970836,-.20745851,-.009319369,-.056524165,-.09718136,-.27217326,.022771724,-.032970656,-.022042222,-.029953621,.013976892,.030898599,.035994977,-.16780235) * s_2_2;
+            conv4_2 = conv4_2 + vec4(-.041439958,.036830686,-.062556975,-.01372416)*s_0_0.x + vec4(-.07888045,-.05696714,-.01275994,.041353974)*s_0_0.y + vec4(-.6841846,.012940298,-.08807737,-.006373196)*s_0_0.z + vec4(-.050835803,-.009328497,-.099804446,.01866623)*s_0_0.w;
+            conv4_2 = conv4_2 + vec4(-.07880835,.050244737,-.014766684,-.04062509)*s_0_1.x + vec4(-.2698574,-.06661601,.16724323,-.009467543)*s_0_1.y + vec4(.29776907,-.023744835,-.32209602,-.019844823)*s_0_1.z + vec4(-.007932373,-.04840302,-.10840881,.020575885)*s_0_1.w;
+            conv4_2 = conv4_2 + vec4(-.10738855,.025555186,-.03524341,-.0937486)*s_0_2.x + vec4(.21852581,-.06140124,.056793567,-.066363215)*s_0_2.y + vec4(-.41142818,.007947792,-.039891213,-.055339)*s_0_2.z + vec4(.007002316,-.0028393676,.013676146,.047074378)*s_0_2.w;
+            conv4_2 = conv4_2 + vec4(-.07078586,-.00088333566,-.025225379,-.012210615)*s_1_0.x + vec4(.030792715,.14378081,.124874726,.013250273)*s_1_0.y + vec4(-.075084575,.1121042,-.16690204,-.09520096)*s_1_0.z + vec4(.053696506,-.042749554,.30359533,-.069496155)*s_1_0.w;
+            conv4_2 = conv4_2 + vec4(-.04336304,.0006799216,-.22017619,-.069753945)*s_1_1.x + vec4(-.049706556,.10835295,-.16644028,.13648856)*s_1_1.y + vec4(.15314774,-.05307018,-.015074918,.1643043)*s_1_1.z + vec4(.09408603,.016738653,.05038511,-.18212776)*s_1_1.w;
+            conv4_2 = conv4_2 + vec4(-.0021233566,.048426848,-.086036764,-.028082794)*s_1_2.x + vec4(.041610647,-.07913401,.027651064,.25621566)*s_1_2.y + vec4(-.015457939,-.0004437206,-.04310938,-.23098093)*s_1_2.z + vec4(-.17238025,.0023774938,-.09198401,-.007670848)*s_1_2.w;
+            conv4_2 = conv4_2 + vec4(-.052317012,.11293264,-.09151837,-.029233748)*s_2_0.x + vec4(-.006310476,.15906227,-.06904022,-.08322979)*s_2_0.y + vec4(-.05070572,.047799338,-.09819515,-.113348104)*s_2_0.z + vec4(.05514055,.24414861,-.11156645,.13512133)*s_2_0.w;
+            conv4_2 = conv4_2 + vec4(.00083114795,.051383544,-.020071227,-.08097299)*s_2_1.x + vec4(-.00017382066,.2038472,-.051372357,.0004390408)*s_2_1.y + vec4(.06409262,-.07337459,-.040411692,-.16547087)*s_2_1.z + vec4(.08579021,-.022260686,-.03329885,.06301719)*s_2_1.w;
+            conv4_2 = conv4_2 + vec4(-.018044867,.025140343,-.11970836,-.20745851)*s_2_2.x + vec4(-.009319369,-.056524165,-.09718136,-.27217326)*s_2_2.y + vec4(.022771724,-.032970656,-.022042222,-.029953621)*s_2_2.z + vec4(.013976892,.030898599,.035994977,-.16780235)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1980,15 +2012,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_2 += mat4(-.08089752,.045151673,-.18826841,.0451612,.053148508,-.008010346,-.051597275,.042139456,.015098485,-.039786495,-.036312602,-.028319413,-.040484987,.008377218,-.051612347,.011028337) * s_0_0;
-            conv4_2 += mat4(.18783297,-.031055082,-.34070906,-.010626494,-.1258868,-.0037238782,.06645074,.03059148,.11529755,.0030916154,-.10928999,-.04757722,-.12711793,.011457058,-.07982238,-.05597045) * s_0_1;
-            conv4_2 += mat4(-.37079254,-.075811386,-.011461811,-.0861893,.13639255,.02451431,-.03551876,-.010253388,.15278636,-.03115891,-.0730754,-.09786137,-.114771254,-.028314942,.05414443,.050529435) * s_0_2;
-            conv4_2 += mat4(.026463179,-.043695785,.033191815,.020620933,-.04268239,.07017303,-.04854601,-.03739462,.005426272,-.04333212,-.0034802118,.052445687,.021196673,.06338478,.10570896,.023546379) * s_1_0;
-            conv4_2 += mat4(.09636412,-.04216565,-.34921536,-.16996525,.03486185,.09308047,-.06384732,-.120189615,-.023536291,-.0063376315,.2066661,-.015495093,-.032687653,-.07658611,.33901387,.15418462) * s_1_1;
-            conv4_2 += mat4(-.15937231,-.0067493417,-.0066960896,-.48066312,-.025820117,.060262542,.041117333,.04714831,.12890896,-.048913267,.05579463,-.027618626,-.011470873,.0011828392,.0077953693,-.09131483) * s_1_2;
-            conv4_2 += mat4(.014162649,-.02535986,.030953955,-.031351842,.047673635,.02494734,.1554812,.010609968,.02170594,-.059241638,.007214084,-.03171926,-.024924694,.14757553,-.025647229,-.031198738) * s_2_0;
-            conv4_2 += mat4(.04116081,-.009194474,.09694274,.0281695,-.02274399,-.038800575,.067898996,.08859124,-.060488153,-.013903693,-.019386444,.04216518,-.0052251844,-.008025577,-.10625153,-.13114333) * s_2_1;
-            conv4_2 += mat4(-.002488181,.017647868,-.043315325,-.056049813,-.018123437,.049639713,.03226112,.18866797,.07464924,-.056813214,-.03917146,-.04953694,-.003124187,-.016355362,.010253499,.06710155) * s_2_2;
+            conv4_2 = conv4_2 + vec4(-.08089752,.045151673,-.18826841,.0451612)*s_0_0.x + vec4(.053148508,-.008010346,-.051597275,.042139456)*s_0_0.y + vec4(.015098485,-.039786495,-.036312602,-.028319413)*s_0_0.z + vec4(-.040484987,.008377218,-.051612347,.011028337)*s_0_0.w;
+            conv4_2 = conv4_2 + vec4(.18783297,-.031055082,-.34070906,-.010626494)*s_0_1.x + vec4(-.1258868,-.0037238782,.06645074,.03059148)*s_0_1.y + vec4(.11529755,.0030916154,-.10928999,-.04757722)*s_0_1.z + vec4(-.12711793,.011457058,-.07982238,-.05597045)*s_0_1.w;
+            conv4_2 = conv4_2 + vec4(-.37079254,-.075811386,-.011461811,-.0861893)*s_0_2.x + vec4(.13639255,.02451431,-.03551876,-.010253388)*s_0_2.y + vec4(.15278636,-.03115891,-.0730754,-.09786137)*s_0_2.z + vec4(-.114771254,-.028314942,.05414443,.050529435)*s_0_2.w;
+            conv4_2 = conv4_2 + vec4(.026463179,-.043695785,.033191815,.020620933)*s_1_0.x + vec4(-.04268239,.07017303,-.04854601,-.03739462)*s_1_0.y + vec4(.005426272,-.04333212,-.0034802118,.052445687)*s_1_0.z + vec4(.021196673,.06338478,.10570896,.023546379)*s_1_0.w;
+            conv4_2 = conv4_2 + vec4(.09636412,-.04216565,-.34921536,-.16996525)*s_1_1.x + vec4(.03486185,.09308047,-.06384732,-.120189615)*s_1_1.y + vec4(-.023536291,-.0063376315,.2066661,-.015495093)*s_1_1.z + vec4(-.032687653,-.07658611,.33901387,.15418462)*s_1_1.w;
+            conv4_2 = conv4_2 + vec4(-.15937231,-.0067493417,-.0066960896,-.48066312)*s_1_2.x + vec4(-.025820117,.060262542,.041117333,.04714831)*s_1_2.y + vec4(.12890896,-.048913267,.05579463,-.027618626)*s_1_2.z + vec4(-.011470873,.0011828392,.0077953693,-.09131483)*s_1_2.w;
+            conv4_2 = conv4_2 + vec4(.014162649,-.02535986,.030953955,-.031351842)*s_2_0.x + vec4(.047673635,.02494734,.1554812,.010609968)*s_2_0.y + vec4(.02170594,-.059241638,.007214084,-.03171926)*s_2_0.z + vec4(-.024924694,.14757553,-.025647229,-.031198738)*s_2_0.w;
+            conv4_2 = conv4_2 + vec4(.04116081,-.009194474,.09694274,.0281695)*s_2_1.x + vec4(-.02274399,-.038800575,.067898996,.08859124)*s_2_1.y + vec4(-.060488153,-.013903693,-.019386444,.04216518)*s_2_1.z + vec4(-.0052251844,-.008025577,-.10625153,-.13114333)*s_2_1.w;
+            conv4_2 = conv4_2 + vec4(-.002488181,.017647868,-.043315325,-.056049813)*s_2_2.x + vec4(-.018123437,.049639713,.03226112,.18866797)*s_2_2.y + vec4(.07464924,-.056813214,-.03917146,-.04953694)*s_2_2.z + vec4(-.003124187,-.016355362,.010253499,.06710155)*s_2_2.w;
         }
     }
 
@@ -2044,15 +2076,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_3 += mat4(.119954266,-.045868695,-.0038560112,-.09013625,-.036611557,-.056222316,-.0066878446,.016162641,.052664153,.24162205,.047311988,.027411582,.01568198,-.030819312,.028666997,-.034794584) * s_0_0;
-            conv4_3 += mat4(-.19674477,-.11505875,.023194078,-.08550158,.05862017,-.03370848,.056444295,.048001,.0006387293,-.32669806,-.020027697,-.005258647,-.2520824,-.19995815,.11041201,-.0780216) * s_0_1;
-            conv4_3 += mat4(-.030240992,.09651795,.07741541,.016017016,-.011756695,-.060045525,.04594069,.05266567,-.04893848,-.15355742,-.032561988,.01897256,.15688501,.19729064,-.019800305,.011610863) * s_0_2;
-            conv4_3 += mat4(.057409905,-.023668945,.056500386,.0019222398,-.049258996,.022486983,.034077052,.047534253,.0317733,-.1205995,.06254977,-.07041165,.04953433,-.07784498,.025539955,-.05500733) * s_1_0;
-            conv4_3 += mat4(.11564048,-.43179184,-.24410295,-.12863226,.11151511,-.025315125,-.029324125,-.02567475,.08467062,-.29942673,-.5670585,-.071722955,-.27828297,-.60339785,-.34341514,-.20503056) * s_1_1;
-            conv4_3 += mat4(-.21617158,-.012555474,.079968885,-.040035374,-.033750195,-.052921437,-.071690135,.18377641,-.18365975,-.23632875,-.10768861,.020875579,-.22110473,.11288721,.015398417,.08467956) * s_1_2;
-            conv4_3 += mat4(-.06194649,-.15688427,.081871405,-.06485016,-.031781666,.06978607,-.057254907,.05953633,.051494334,.0035509553,-.07663461,-.071092226,-.0035961831,-.05348835,.0068631447,-.035088312) * s_2_0;
-            conv4_3 += mat4(-.0344714,-.19838136,.28159025,.048141446,-.07090415,.0044435556,.009692344,.16287138,-.31973937,.13176203,.19090708,-.095858715,.0130766295,.042501178,.07615449,-.021889752) * s_2_1;
-            conv4_3 += mat4(-.1586838,-.13561302,-.035517782,.11611432,-.06302501,-.04689835,-.030347236,.06016859,.1893465,-.053764675,-.22728296,-.1421884,-.09217378,.009335697,-.005746909,-.028429829) * s_2_2;
+            conv4_3 = conv4_3 + vec4(.119954266,-.045868695,-.0038560112,-.09013625)*s_0_0.x + vec4(-.036611557,-.056222316,-.0066878446,.016162641)*s_0_0.y + vec4(.052664153,.24162205,.047311988,.027411582)*s_0_0.z + vec4(.01568198,-.030819312,.028666997,-.034794584)*s_0_0.w;
+            conv4_3 = conv4_3 + vec4(-.19674477,-.11505875,.023194078,-.08550158)*s_0_1.x + vec4(.05862017,-.03370848,.056444295,.048001)*s_0_1.y + vec4(.0006387293,-.32669806,-.020027697,-.005258647)*s_0_1.z + vec4(-.2520824,-.19995815,.11041201,-.0780216)*s_0_1.w;
+            conv4_3 = conv4_3 + vec4(-.030240992,.09651795,.07741541,.016017016)*s_0_2.x + vec4(-.011756695,-.060045525,.04594069,.05266567)*s_0_2.y + vec4(-.04893848,-.15355742,-.032561988,.01897256)*s_0_2.z + vec4(.15688501,.19729064,-.019800305,.011610863)*s_0_2.w;
+            conv4_3 = conv4_3 + vec4(.057409905,-.023668945,.056500386,.0019222398)*s_1_0.x + vec4(-.049258996,.022486983,.034077052,.047534253)*s_1_0.y + vec4(.0317733,-.1205995,.06254977,-.07041165)*s_1_0.z + vec4(.04953433,-.07784498,.025539955,-.05500733)*s_1_0.w;
+            conv4_3 = conv4_3 + vec4(.11564048,-.43179184,-.24410295,-.12863226)*s_1_1.x + vec4(.11151511,-.025315125,-.029324125,-.02567475)*s_1_1.y + vec4(.08467062,-.29942673,-.5670585,-.071722955)*s_1_1.z + vec4(-.27828297,-.60339785,-.34341514,-.20503056)*s_1_1.w;
+            conv4_3 = conv4_3 + vec4(-.21617158,-.012555474,.079968885,-.040035374)*s_1_2.x + vec4(-.033750195,-.052921437,-.071690135,.18377641)*s_1_2.y + vec4(-.18365975,-.23632875,-.10768861,.020875579)*s_1_2.z + vec4(-.22110473,.11288721,.015398417,.08467956)*s_1_2.w;
+            conv4_3 = conv4_3 + vec4(-.06194649,-.15688427,.081871405,-.06485016)*s_2_0.x + vec4(-.031781666,.06978607,-.057254907,.05953633)*s_2_0.y + vec4(.051494334,.0035509553,-.07663461,-.071092226)*s_2_0.z + vec4(-.0035961831,-.05348835,.0068631447,-.035088312)*s_2_0.w;
+            conv4_3 = conv4_3 + vec4(-.0344714,-.19838136,.28159025,.048141446)*s_2_1.x + vec4(-.07090415,.0044435556,.009692344,.16287138)*s_2_1.y + vec4(-.31973937,.13176203,.19090708,-.095858715)*s_2_1.z + vec4(.0130766295,.042501178,.07615449,-.021889752)*s_2_1.w;
+            conv4_3 = conv4_3 + vec4(-.1586838,-.13561302,-.035517782,.11611432)*s_2_2.x + vec4(-.06302501,-.04689835,-.030347236,.06016859)*s_2_2.y + vec4(.1893465,-.053764675,-.22728296,-.1421884)*s_2_2.z + vec4(-.09217378,.009335697,-.005746909,-.028429829)*s_2_2.w;
         }
         // Pack 1
         {
@@ -2065,15 +2097,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_3 += mat4(-.09746351,.24365701,.05630192,.017075874,-.0684626,-.03709629,.04680334,-.011263134,-.01926551,-.09760511,-.099107906,-.064276494,-.16686809,.20963046,.09807355,.08928667) * s_0_0;
-            conv4_3 += mat4(.25332648,.021010717,.12481807,-.16703181,.1579369,.09040987,.088292666,.07753987,-.0011343174,-.12603703,.10707147,.038009223,.0881284,-.1683424,.07004865,-.023900637) * s_0_1;
-            conv4_3 += mat4(.09557701,.042568654,-.038431194,-.12351629,-.04620433,-.024432492,-.023835506,-.02791996,-.22447677,-.13382418,.0779978,.00039910572,.026183713,.08757066,.07261142,-.013543313) * s_0_2;
-            conv4_3 += mat4(.03147575,-.015372557,.033287875,-.026703913,.088268876,-.2609039,.055731885,-.03797371,-.015210514,.21906745,.02852972,.029967377,-.1861496,.2522485,-.080250435,.112815596) * s_1_0;
-            conv4_3 += mat4(.0889437,.23338018,-.1609146,-.05825524,-.16586417,.4212201,-.14498898,.058344424,.019191865,-.6414744,-.29427075,-.2686723,.08318172,-.10819482,-.21146911,-.06856293) * s_1_1;
-            conv4_3 += mat4(.09768261,.08510031,.11078695,.0025192474,.08366305,-.3269688,.016886877,-.062065944,-.7473193,-.64847505,-.29265204,-.102040365,.044359986,.019733299,-.04522799,.05475489) * s_1_2;
-            conv4_3 += mat4(.079254,.048473503,-.043714833,-.012419065,-.03186513,-.10246447,-.030485138,-.024827152,-.017695531,.122265525,.046885442,.05250748,-.029750483,.123631485,-.056625996,.14954185) * s_2_0;
-            conv4_3 += mat4(.08972975,.1449253,-.0058102263,-.058406748,.049251314,.04326773,.06655598,.148332,.1519248,-.25259188,-.304518,-.13814476,.081285655,-.1172266,-.023849474,-.05424644) * s_2_1;
-            conv4_3 += mat4(.09134249,.06748001,.019229116,-.026289511,.12372219,-.25654843,.03739343,.037257303,-.14794631,.006362694,-.1317293,-.078242965,.014586863,.09256382,-.0058766427,-.012337209) * s_2_2;
+            conv4_3 = conv4_3 + vec4(-.09746351,.24365701,.05630192,.017075874)*s_0_0.x + vec4(-.0684626,-.03709629,.04680334,-.011263134)*s_0_0.y + vec4(-.01926551,-.09760511,-.099107906,-.064276494)*s_0_0.z + vec4(-.16686809,.20963046,.09807355,.08928667)*s_0_0.w;
+            conv4_3 = conv4_3 + vec4(.25332648,.021010717,.12481807,-.16703181)*s_0_1.x + vec4(.1579369,.09040987,.088292666,.07753987)*s_0_1.y + vec4(-.0011343174,-.12603703,.10707147,.038009223)*s_0_1.z + vec4(.0881284,-.1683424,.07004865,-.023900637)*s_0_1.w;
+            conv4_3 = conv4_3 + vec4(.09557701,.042568654,-.038431194,-.12351629)*s_0_2.x + vec4(-.04620433,-.024432492,-.023835506,-.02791996)*s_0_2.y + vec4(-.22447677,-.13382418,.0779978,.00039910572)*s_0_2.z + vec4(.026183713,.08757066,.07261142,-.013543313)*s_0_2.w;
+            conv4_3 = conv4_3 + vec4(.03147575,-.015372557,.033287875,-.026703913)*s_1_0.x + vec4(.088268876,-.2609039,.055731885,-.03797371)*s_1_0.y + vec4(-.015210514,.21906745,.02852972,.029967377)*s_1_0.z + vec4(-.1861496,.2522485,-.080250435,.112815596)*s_1_0.w;
+            conv4_3 = conv4_3 + vec4(.0889437,.23338018,-.1609146,-.05825524)*s_1_1.x + vec4(-.16586417,.4212201,-.14498898,.058344424)*s_1_1.y + vec4(.019191865,-.6414744,-.29427075,-.2686723)*s_1_1.z + vec4(.08318172,-.10819482,-.21146911,-.06856293)*s_1_1.w;
+            conv4_3 = conv4_3 + vec4(.09768261,.08510031,.11078695,.0025192474)*s_1_2.x + vec4(.08366305,-.3269688,.016886877,-.062065944)*s_1_2.y + vec4(-.7473193,-.64847505,-.29265204,-.102040365)*s_1_2.z + vec4(.044359986,.019733299,-.04522799,.05475489)*s_1_2.w;
+            conv4_3 = conv4_3 + vec4(.079254,.048473503,-.043714833,-.012419065)*s_2_0.x + vec4(-.03186513,-.10246447,-.030485138,-.024827152)*s_2_0.y + vec4(-.017695531,.122265525,.046885442,.05250748)*s_2_0.z + vec4(-.029750483,.123631485,-.056625996,.14954185)*s_2_0.w;
+            conv4_3 = conv4_3 + vec4(.08972975,.1449253,-.0058102263,-.058406748)*s_2_1.x + vec4(.049251314,.04326773,.06655598,.148332)*s_2_1.y + vec4(.1519248,-.25259188,-.304518,-.13814476)*s_2_1.z + vec4(.081285655,-.1172266,-.023849474,-.05424644)*s_2_1.w;
+            conv4_3 = conv4_3 + vec4(.09134249,.06748001,.019229116,-.026289511)*s_2_2.x + vec4(.12372219,-.25654843,.03739343,.037257303)*s_2_2.y + vec4(-.14794631,.006362694,-.1317293,-.078242965)*s_2_2.z + vec4(.014586863,.09256382,-.0058766427,-.012337209)*s_2_2.w;
         }
         // Pack 2
         {
@@ -2086,15 +2118,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_3 += mat4(-.032768607,-.04352027,-.07284949,-.013353122,-.03300329,-.12804835,-.041410036,.0038827565,-.105566144,-.015988545,.004476103,.033169866,-.009779589,.08366766,-.015896719,.0336938) * s_0_0;
-            conv4_3 += mat4(-.015367926,-.12975456,-.03917248,-.05353299,.1356736,.18561894,.054454472,.19747166,.008968822,.052536096,-.2426723,-.13543583,-.05842245,-.010310764,-.11726381,.0012639179) * s_0_1;
-            conv4_3 += mat4(.049643073,-.13915871,-.029282624,.014818164,-.098915756,-.18349533,.045707293,.073707506,.100317,-.02069192,-.05350724,.011555905,.0013187161,-.12927912,.0109023815,-.0042524016) * s_0_2;
-            conv4_3 += mat4(-.0017898178,-.010818408,-.010268479,-.024603767,-.036371082,-.0016900116,.100892566,.16665527,-.07502304,-.09713421,-.38633466,-.095545284,-.066216,.21006824,-.09341798,.09014364) * s_1_0;
-            conv4_3 += mat4(.016601363,-.14264849,-.13570303,.037930913,.21152422,-.030962368,.0025119488,-.03697021,-.08532261,.05254088,.11853821,.026559196,.059166674,-.15455885,.2927251,.19323565) * s_1_1;
-            conv4_3 += mat4(-.029409872,.025759416,-.13351767,.076969706,-.21696636,.047595743,-.03540026,-.11818394,-.06796946,-.06119903,-.082366,.062747665,-.026526976,-.012363555,-.017375104,.00907894) * s_1_2;
-            conv4_3 += mat4(-.09014782,-.010841899,-.06915937,-.0133366035,-.004112019,.16997258,-.05520557,.01368108,.08251316,-.038061876,-.038149763,-.12363224,-.11062839,.15427846,.036093716,.108106405) * s_2_0;
-            conv4_3 += mat4(-.023645736,-.11191042,-.06582963,-.03341235,-.10057163,-.012806152,.011876495,-.24571681,.03163061,.16012324,-.030918395,.04720567,.048706073,-.0046720305,-.1611001,-.030162504) * s_2_1;
-            conv4_3 += mat4(.009925702,-.13968004,-.07184189,.026302245,.121981494,.003101504,-.08192072,-.060060047,-.14953212,.048137102,-.02343812,-.008964249,.027209878,.052775476,.027565634,.06658185) * s_2_2;
+            conv4_3 = conv4_3 + vec4(-.032768607,-.04352027,-.07284949,-.013353122)*s_0_0.x + vec4(-.03300329,-.12804835,-.041410036,.0038827565)*s_0_0.y + vec4(-.105566144,-.015988545,.004476103,.033169866)*s_0_0.z + vec4(-.009779589,.08366766,-.015896719,.0336938)*s_0_0.w;
+            conv4_3 = conv4_3 + vec4(-.015367926,-.12975456,-.03917248,-.05353299)*s_0_1.x + vec4(.1356736,.18561894,.054454472,.19747166)*s_0_1.y + vec4(.008968822,.052536096,-.2426723,-.13543583)*s_0_1.z + vec4(-.05842245,-.010310764,-.11726381,.0012639179)*s_0_1.w;
+            conv4_3 = conv4_3 + vec4(.049643073,-.13915871,-.029282624,.014818164)*s_0_2.x + vec4(-.098915756,-.18349533,.045707293,.073707506)*s_0_2.y + vec4(.100317,-.02069192,-.05350724,.011555905)*s_0_2.z + vec4(.0013187161,-.12927912,.0109023815,-.0042524016)*s_0_2.w;
+            conv4_3 = conv4_3 + vec4(-.0017898178,-.010818408,-.010268479,-.024603767)*s_1_0.x + vec4(-.036371082,-.0016900116,.100892566,.16665527)*s_1_0.y + vec4(-.07502304,-.09713421,-.38633466,-.095545284)*s_1_0.z + vec4(-.066216,.21006824,-.09341798,.09014364)*s_1_0.w;
+            conv4_3 = conv4_3 + vec4(.016601363,-.14264849,-.13570303,.037930913)*s_1_1.x + vec4(.21152422,-.030962368,.0025119488,-.03697021)*s_1_1.y + vec4(-.08532261,.05254088,.11853821,.026559196)*s_1_1.z + vec4(.059166674,-.15455885,.2927251,.19323565)*s_1_1.w;
+            conv4_3 = conv4_3 + vec4(-.029409872,.025759416,-.13351767,.076969706)*s_1_2.x + vec4(-.21696636,.047595743,-.03540026,-.11818394)*s_1_2.y + vec4(-.06796946,-.06119903,-.082366,.062747665)*s_1_2.z + vec4(-.026526976,-.012363555,-.017375104,.00907894)*s_1_2.w;
+            conv4_3 = conv4_3 + vec4(-.09014782,-.010841899,-.06915937,-.0133366035)*s_2_0.x + vec4(-.004112019,.16997258,-.05520557,.01368108)*s_2_0.y + vec4(.08251316,-.038061876,-.038149763,-.12363224)*s_2_0.z + vec4(-.11062839,.15427846,.036093716,.108106405)*s_2_0.w;
+            conv4_3 = conv4_3 + vec4(-.023645736,-.11191042,-.06582963,-.03341235)*s_2_1.x + vec4(-.10057163,-.012806152,.011876495,-.24571681)*s_2_1.y + vec4(.03163061,.16012324,-.030918395,.04720567)*s_2_1.z + vec4(.048706073,-.0046720305,-.1611001,-.030162504)*s_2_1.w;
+            conv4_3 = conv4_3 + vec4(.009925702,-.13968004,-.07184189,.026302245)*s_2_2.x + vec4(.121981494,.003101504,-.08192072,-.060060047)*s_2_2.y + vec4(-.14953212,.048137102,-.02343812,-.008964249)*s_2_2.z + vec4(.027209878,.052775476,.027565634,.06658185)*s_2_2.w;
         }
         // Pack 3
         {
@@ -2107,15 +2139,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_3 += mat4(.028050758,-.2904537,-.0025768122,.05092318,-.011134527,-.005146687,-.007595722,-.016996725,-.012562383,-.069373816,.009598127,-.02236573,-.0033218598,-.06154268,.033266854,-.047898807) * s_0_0;
-            conv4_3 += mat4(-.18156569,-.435319,-.23488663,.14221892,.004815901,.07600649,.06772493,.009902666,-.06732975,.1408247,-.087725915,-.017648743,-.07386407,-.09446184,-.10462735,-.043769322) * s_0_1;
-            conv4_3 += mat4(-.1949355,-.021782171,-.062297374,-.12663898,.018458134,.21600893,-.04636353,.03535713,.003286928,.13823846,-.055523958,-.00042038542,.08183669,.01575201,.036698144,.008941712) * s_0_2;
-            conv4_3 += mat4(.033473723,-.024943791,.017320305,-.08602239,-.003218572,.074717484,-.004966117,.03699696,-.0407918,-.08791676,-.029021317,-.036616195,-.11668647,.097340584,-.0032701788,.09606137) * s_1_0;
-            conv4_3 += mat4(-.046541978,-.22434056,-.47211447,.11694715,.0509918,-.14954333,-.25716224,-.11320557,-.12646939,.2735358,.076224305,.091619246,.06964968,-.17788836,.27207917,.12899013) * s_1_1;
-            conv4_3 += mat4(.02462376,-.00682735,-.32096386,-.04720804,-.049103606,.034505405,.14632906,.11098002,.108814605,.055943187,.09752246,.06142725,.009085672,.08985831,.046017148,.10137643) * s_1_2;
-            conv4_3 += mat4(-.0047806925,-.018580109,.0029022163,.012872791,-.070003375,.055266846,.11249838,.04890052,.010711433,-.04436442,.0026406148,-.025562977,.017200194,-.029678702,-.024862347,-.0029052051) * s_2_0;
-            conv4_3 += mat4(.07963312,-.035576276,.028315032,.103064656,.011955377,.023651438,.12431964,.06628043,-.06938524,.04721429,-.008624846,.01821581,-.078764014,-.0119203115,-.06880095,-.09117955) * s_2_1;
-            conv4_3 += mat4(-.06214988,-.037252612,.00478896,.0180735,.0033944438,.010093456,-.037048284,.041886173,.029703984,.011464968,.014075232,.038907196,.064604335,.054364383,.0071114036,.010298821) * s_2_2;
+            conv4_3 = conv4_3 + vec4(.028050758,-.2904537,-.0025768122,.05092318)*s_0_0.x + vec4(-.011134527,-.005146687,-.007595722,-.016996725)*s_0_0.y + vec4(-.012562383,-.069373816,.009598127,-.02236573)*s_0_0.z + vec4(-.0033218598,-.06154268,.033266854,-.047898807)*s_0_0.w;
+            conv4_3 = conv4_3 + vec4(-.18156569,-.435319,-.23488663,.14221892)*s_0_1.x + vec4(.004815901,.07600649,.06772493,.009902666)*s_0_1.y + vec4(-.06732975,.1408247,-.087725915,-.017648743)*s_0_1.z + vec4(-.07386407,-.09446184,-.10462735,-.043769322)*s_0_1.w;
+            conv4_3 = conv4_3 + vec4(-.1949355,-.021782171,-.062297374,-.12663898)*s_0_2.x + vec4(.018458134,.21600893,-.04636353,.03535713)*s_0_2.y + vec4(.003286928,.13823846,-.055523958,-.00042038542)*s_0_2.z + vec4(.08183669,.01575201,.036698144,.008941712)*s_0_2.w;
+            conv4_3 = conv4_3 + vec4(.033473723,-.024943791,.017320305,-.08602239)*s_1_0.x + vec4(-.003218572,.074717484,-.004966117,.03699696)*s_1_0.y + vec4(-.0407918,-.08791676,-.029021317,-.036616195)*s_1_0.z + vec4(-.11668647,.097340584,-.0032701788,.09606137)*s_1_0.w;
+            conv4_3 = conv4_3 + vec4(-.046541978,-.22434056,-.47211447,.11694715)*s_1_1.x + vec4(.0509918,-.14954333,-.25716224,-.11320557)*s_1_1.y + vec4(-.12646939,.2735358,.076224305,.091619246)*s_1_1.z + vec4(.06964968,-.17788836,.27207917,.12899013)*s_1_1.w;
+            conv4_3 = conv4_3 + vec4(.02462376,-.00682735,-.32096386,-.04720804)*s_1_2.x + vec4(-.049103606,.034505405,.14632906,.11098002)*s_1_2.y + vec4(.108814605,.055943187,.09752246,.06142725)*s_1_2.z + vec4(.009085672,.08985831,.046017148,.10137643)*s_1_2.w;
+            conv4_3 = conv4_3 + vec4(-.0047806925,-.018580109,.0029022163,.012872791)*s_2_0.x + vec4(-.070003375,.055266846,.11249838,.04890052)*s_2_0.y + vec4(.010711433,-.04436442,.0026406148,-.025562977)*s_2_0.z + vec4(.017200194,-.029678702,-.024862347,-.0029052051)*s_2_0.w;
+            conv4_3 = conv4_3 + vec4(.07963312,-.035576276,.028315032,.103064656)*s_2_1.x + vec4(.011955377,.023651438,.12431964,.06628043)*s_2_1.y + vec4(-.06938524,.04721429,-.008624846,.01821581)*s_2_1.z + vec4(-.078764014,-.0119203115,-.06880095,-.09117955)*s_2_1.w;
+            conv4_3 = conv4_3 + vec4(-.06214988,-.037252612,.00478896,.0180735)*s_2_2.x + vec4(.0033944438,.010093456,-.037048284,.041886173)*s_2_2.y + vec4(.029703984,.011464968,.014075232,.038907196)*s_2_2.z + vec4(.064604335,.054364383,.0071114036,.010298821)*s_2_2.w;
         }
     }
 
@@ -2125,16 +2157,16 @@ vec4 hook() {
     return relu4_3;
 }
 
-//!TEXTURE C4F16_conv6_relu4_rim_0w
-//!SIZE 17 32
-//!FORMAT rgba32f
+//!TEXTURE C4F16_conv6_sum2_0w
+//!SIZE 51 32
+//!FORMAT rgba8
 //!FILTER NEAREST
-00000000000000c7000000410000504153f9a63c098d4c3c17eacf3c49354e3c000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000c70000504100009041378e2ebb4705eb3c86dfd2ba9ff2e03c000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c700000000000090410000b8415686c53c3117c53c81118a3b9fe7943b00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000b8410000c0419d50a9bbbb7942bbadb76cbaf6b63dbb000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000000000c0410000c841f02f46b9f55acbbbfb49bc3a728d57bb000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c7000080bf0000c8410000f04159a0df3b11fc2f3cfba6c93c1ebaba3c00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf0000f0410000f8411664a9bbec160aba567eeebbe47c6ebb000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000080bf0000f84100000042359e253b7dd82ebb9ba2e5bae99631bc00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c00000000000000000b6eb05bb52c2cfb91d633e3bb106573a0707033b42215bbab41c423a9f6cb1b9446187bb89c688ba34b7233a4a922d3b83ebb03b5d3f73bad22a9e396a1428bb515456bce77583bb38174639e84f78b9ac72ea3a64cfd1b96d05e6b99d5084b90521733bdeeea1b9741aac3a49e72aba1ff2363af4f7c9393bdab8390aaec0b8583cab3bc89b35b93b0788bac4b1a1baab36bb3bd4865cb90b4f29bb508273ba2f0f4abbc3950e3badcc9439e688a4b881791a3c48c118bb94b5debaf9e41abb55581dbb65269a3a6f10a43ac69d013a1897ddbb8e39163b1a1e27b9c906823b7933d13a63a58bba96184e39d5badc383eb595bb33952a39b99882ba70c8563b00000000000080bf000000000000000054ef78bbdd13993bcae45abbbf03e23b3076eabbedd787bbac3f48bb84c4fb3a7a5110bc1ac70f3c18448c39d16d043c40f7e439ea6219bb26a24b3b60d0c13a7019a63da1f103bd2c1d07bce58294bc90acb13caf6738bc8b26dcba58e31abc00530abc48758b3b7ca59d3a140af93abd6ecbba66eb003c7b9f1b3bcae5323b558792bb1eb1ecba797a043c6ccc22bb4d5303bc5e0d433b14eb143c817163ba4ad5c4bc3dfe3d3c307e1abb6132383c4c02d83bdbf8eebba49e063c145604bcc98404bbfa268e3bc0b377bb4212363b7f4ec83b93b335bbcad89cbbc5e68bbb400dc73b8ac02bbb245a123bff9310bbb021a3b9e778e2b97d4a0bbb503baeba00000000000000000000000000000000c5e433bd09ecc23c0bcdfcbb5622ec3cb674a5bb09090abc6360183cc7d7e7b90a2001bca96dd33bfb8270bceef10f3cf4dfbcbb737b24bad26f96badfef013b57cdfa3d6f4300bec024273e15e108be5c2782bbef481ebc788fab3cac042ebb674f00bc794f043c55506dbcbcc7f43b440ac3bc5e61223c4c6c2abbd318133c8ec5aa3b85fadc3adc55aabbbb9e8aba73e800bccf6fd43b42e28fbcc43f403c2bfb843c4bd65c3b55b6eebc2a6407bb98e6d4bb57fc923a424d023c4920e13ac8797a3b2d080a3b57c198bb7e088eb8e2c7803c410afebb343efd3a019c25bc5cd9b2bcd35cde3bd302dd3b5e99ff3b8f9d923c7b4a59bbbf4b8e3b3f5527bc000000000000803f0000000000000000ec8da9bc6978b33c40d915bd386dd73c696f9f3ac03174bb17e641b96a7e8abab67bafbbf04def3a59a2e0bb1b14683bc7a52fb8647dc7b9afd796398072bebaf958e4bcf4d5523b5438973c4cd1f63beab002bb764dcc3b07f610bc7566a43bb3855c3a917be4ba7386b7390c2419bb43e695bc356d213cfbf4f3bbcc98633c174d6d3be96409bbe1a8e63a37670cbba4380dbb2b9926bb3571da3bbff4023b649b723b38f9b0bbdfde263c37ef02bc4c9b84bbb9f1ea3a17b066bb52baae3b3063acba18481abaf619873bf41a82b9b8b0edb9c061f1baa85b273c69dd94bb463b3cbc7276c83b7e3612bc8e67573cd385a63b04a9b2bbee36f33b77c1d5bb00000000000000400000000000000000d79b6b3bed7b4f3b67e70ebca3bed93ac9b92a3b0ca42ab96fec36bad63c4639a8751a3b9edbb1ba369b28bac92606ba7642083bad600ebb07d4463bf85ffcba2a0386bb6f439dbbbc98d03a1c068e3b071058b93770e03acabb49bb9572643a05332a3b8b3dc83a2b8dc6ba19a02ebb049aa83b8a47073b334d2bbcf24ddcba390a5dbbe1462039feb7603bb991b33ad895693ae26fdc3a22417dbb9a3049b9ed28de3afbe40fbbad66c83b7e7798ba27d5babaf2136339da2709ba763f483a08d5f5b9d059fa37744ff939ad3283b95f13bc3ab758ef3ae4cd013b7ea38c39f49210b9f882afba4b0919bb4cf8c53a4184e6ba4bf7223a0f65d43afc8d913a00000000000000c0000000000000000025b7303aa596af3942690f3929048e3957f54db96df026bb4ec120b9343e2f3b08d798ba744d883ae0af38b909fce3bab291b4bbc6edc0bbd6860d3939d4903b482081bb011eedbb36d72cbb70185f3c535fb4bab15d93ba0b57f2b9d787113b7bf3d4ba4017e3ba1381dc39bfe6ea3a1c87803aa470da3a91cd83b98e0fdeba4556f0b9880a513913d44eb90c00df3937e5e1392f75ebbac086c23895799f39b3ccb93a714e533b21adf039c5621dbbff3ebfbb9e7e3bbcd96f9b3b206a753b78f3223ab3fe933b74184ebb5db930bbad2c84ba9b130338c90cddba7b59623b220fe93907b14cbab4fcefb8cb5407ba7b669fba5d786a3adcc0c4ba42d6b73a00000000000080bf0000000000000000818f8cbb42c9053c21ad77bb20b6c03aa529b5ba91aeb7bae927d33af439e9b82d4832bc044d9d3ce81a30bc6f60593b9dc526baeb16afb9907c5b3ba2023e3beb22993a9d0ac23cc091b93c6a980cbd47da58bb4eeee23a6ac8e3ba72b4983a6225cdbbc4ab7f3c544909bcc230183be4ea483b239c0bbbe9f66a3b15b006bbca9c283c660b06bc48ecaa3b5f0f96bb208a50bbf35bcd3bf1842bbb104d85bae1f05b3aaad3333b680642396c390e3aab8c08bc3e0854bce68b7f3b1be5acbc88b1d33b1fc387bc3336cf3a5fc5e63baa2c243c8aea51bc8e991b3cec1287bbb15d1c3c06f0c8bc33fd1a3c02e27cba6a87853b7d9436bb8182963b34fdfeba00000000000000000000000000000000911b9bbbe7bb1cbc62ff00bb64d20e3c00fd7dbb4422f73b4946febb59668f3b8cfd2cbc038d81ba8b6d2bbc99a1c03c6d069fbbb1722c3ce60c09bc04fc23bc198efcbc08f4f63ba21b2bbd432b173d3b020dbb789ffdbb6a02fd39f8aec03bf2c1b73aa32e93bc8e87173b8b0dc93c9fe5c2bb5a98a93ce790e3bba2ebcbbb38cba33b2fe5d13b12f40dbadbe148bc8589a3bb6561563b2e4430bb59a6df3b19566fbb9231303c960a9abb6b7c783bc491543b8b4148bca4f8a13c5ee0c0bcf633193c24a3febbd40d933cb3b59ebca66b473cfdfc17bc08b6433c940983bc8fcf343c6caeab3b957a173ce51d0ebdab03cb3bb6c4fdba9e56d13ac9061abc000000000000803f00000000000000002f6d8a3b5eace03ac31c1e3c48afa1bc8658193bff72153b1ed530bacd9986ba169d5a3a5c0d233bf085fbbab8abe7ba209b4ebc2c81383c8adedabbbc59933cca368a3cb46135bc343afdb99cf8f03ba97203ba9798503b44b1e3baa4d1fdbada5d933b71348a3b8965803bcd8082bcfd4f21bcd58671bb57153dbb490e6e3c00efb7ba9f74f5bb4ad4ca3b0357233ce6592bbbdfc089bad612b3bad173973bcc8479bb3df51fba830550bb1c51173c22c71539689104bc2659a5398e47e7bbd3d985b9eba70abca96fa63a1fc0303bcd1edb3a17d62fba1b0d0d3b8c3fdbbbb06d45bbfd57353b072c82ba5a8e923b42b68c3bc04b85bbb121593b467dccbb00000000000000400000000000000000ff4b33ba82fb07bcbda1663be68a463a49f4f139e1aef63a46a5deba79fe0cbb9a5ad1b9c046d9ba89be0d3bd5ebac392b39f53aedcaf6b97a8044bb8dadef3aff0682ba808cc73bddd0b23ba00190bba3e005ba056fd7398475f9393ff0aaba692c1ebbea1ee13b282c16bb2a73183b8ded1cbb975eddba83a60cbbeb79a63b4704663b797991bbbedaff3a1c3f13bc859f8bba452adb3aeeefdaba4d6f073a52984abac29573b98c5df0b91482833b19190437d245143b2f0c393a73eba6bb16f40c3bbb91bf3bd43d35ba88fb83bb758f40bbb1609e3b5df43dbbdab5af3bbee0ef3aca2cf4ba53a71637bee57d3a3929863a836f4a3b0b8900bbf8b543b9000000c00000000000000000000000000b811c3b7a4756bbad8ce03a37f024bb6566023bbbe4d83ab15efbb81ab07fba8e5c883bd80439ba70df8139c8320abb517a8ebb86dce339884a89b96c55103b0046efba1b9eb5bb1b8d623ba933ac39beafc63a882cf4399e938cb8026062bab74539bbc783b9b8aa9f39bbc375553ba2a89bbb5c92583ac389833a0e3f313a0dda13ba667d37baa88f373ba4c8bcb8d608be3afd274a3a81b135b92c8e6dba9e2e63bbaa60063a781b5d3aad9fdc3a2a042c3bcd262d3a6354183a15d4ccba924706bcf5f3663b3a05343b651b593bc7e3d9bb45bd8a3a7586ba3a2d974c3bc6db4c3a5bd56c3a6c490d3a609ed9b8891d49bbc15483b9878cf139ab57ce3a000080bf000000000000000000000000706ba1bb09a3b03aea0e933b8d3672bb673f363cce003d3b6b64debb8682f0bbd6b57b3b08d2ee39042906bb815932bb4587833b079e83ba3eb179bbce640cba424a0abadeabb6bafe1bdb3bcb0416ba204c2ebb40fe9f3be10ff737fec28db9adc034ba35ceabbb2e5905bb1ff7a53b67783abc16e5cd3a83ea40babc21e33b908a1bbd1c55d53b2fae053cc4e1713c5a03f13a579ca23b37a04bbb5e7b99baf52c0eba9f781bbc3462463b38e2463b584f613ca49434bbca1286bb3d7388bbd4e0923c64f632bcd2e9033baf8bdb3add1184bcf02b4ebb6ba9f03bb600de3b256e513b26a2173b720f533af3fcd8ba7dab4e3cc24d2bbb2dc3d1b95a28a4bb0000000000000000000000000000000016ea0abd8d11ef3c251c87bb45ba01ba5f85d7bb9bd3963c3b5e12bca871debb8eab02bc7951413cf6b2ebbbfe15dd3adbe6e53a53519a3c232515bcac1a28bc2bec1b3dd070813c87b637bd8456c2bcc10145bc0129bcbbbc96c23b6aae183ca16907bcba50b2baecb8593b0832c53b11541f3b0686d8baee414cbb6ceaf8b9ff5140bc09e8bdbcae1af93cc3621f3c9485133b462039bba9ad9539faca953afa52673c9267dd3874e3dfbbc4def3bb0e12a73aae3d213c649ef4bb1854a8baa4ac6d3b3db8713c9f1f11bc05ea8abb05b500ba3e3f26bce428dc3bce33bfba20ce6fbcff4e033c96fb6e3be925fe3a75b3963cabc4353c917146bcab8980bc0000803f000000000000000000000000464ba5bb662a2abd0f79c83cd373983c9f073b3b75a7d6bb67c2823b43f1d3ba5d40fcba0316f0bb640e923b641f963bb7b8c7ba655da43bf24b5dbbe8252dba1a2f0c3bd34a603c357e333c217d3cbc6757dcba562052bcd471123c682bb73b44c9c438199fc8bbbf5e2a3b7c4b87390c6a7ebc63045abc29ba4b3c8264363c43c6143cd39b78bc4312d53ba274eeba2d3ad1baf41ecc3b420671bbf320f6ba272d573b0da8373c3b8922bceedcdcbbdf961bbb2f7c3e3bef26313b2b0d3d3bb8ac18bbac6ea63b88dc3abb379481b90ab53e3bc9896fbab8e9303a2fcf00bc9825c3bb32e526bca68e083c7ac9f93baf357b3a3a3c883ccf5e18bc1a23e4bb0000004000000000000000000000000009c2b5bac1b1c9bb7336953a58200c3bb13f1339e17250b971b5d7b9a6841cb9d85945ba26580bbbad49a83a498e833ab62ba43af59421bb08d6fc3a2539333ae96bf7ba17893a3ca61588bb759b8e3ba1812e3ac92bd439eaaf49b91e1a2838459b393bb85b33bb0f87533ad58719bb860e3a3b96a762bc9647893b309522bb258350b962b88c3b8b53caba08f51db9ba6d603ac0cadeb82de72d3a2b0968b9bf36f0ba3d603d3b07a0e93a57fbcd3abf883139c25c073ab035a5b9d1462c38f1c3a63a4f0b03bb8728303a84f9173a65fc8b3a500b983a72211439c78caaba7a76853a656393bb8b08f7b9a5e2073b0ba683bab4cad83a0f9b3bb95d098aba0000000000000000000000000000000069a7d23c3767c5bb0bacacbb2bf632bccffbc13b01b413bb77c947ba018639bbc14ef73b84dd32ba3b56933ab1ba68bb4c2f993b1b2d11bb5652aa3ac7adbaba1482f83bc25016bc9bd7fbbb3bab313bae171f3c2551d2ba45a214bbc26495bba995aa3b3dd380bad467c9393b3919bb727a953cd769d1b96095f3ba9b709bbb9f3fc1bb97b4fbb9b2ed07bb936b0e3bc75e803848e9c33ac343453a1d0f163a253864bcfb15af3ad70e6d3b5517963bdc97003befaa7eb8534a52ba144021ba44a5f0b94ce543ba671ed9b963f9893aaa49f1bb45209eba99deb1ba0468293b2409603cecb45cbbd52d65bba94674bbf02252bcf1984a3b1dbbd33a2ed3913b00000000000000000000000000000000eb9cb53a3f48b43b885677b71aec75ba1202cab72587b3ba39801d3a60d7523a0be39339a43c47bb5da9953a9b4de6ba369898ba75a7d2ba349b0fbbbd519f3b2d0711bc3146cc3cf64c0f3c8b940abc80eea1b9c4af8f3b823a423a867b49bb69b71d392b86bf3af7f981ba331c4dbb219d0d3acf7633bb51739cba2b0f383b3d9fe9ba1f70653bf231e1b90acb053bc0c7823adf2306bb7958c239122b58b87cc9f7b9e07c43bb2bb4edb95e4b923a5bfa8d3a867211bb648edf3a111415bb6fa520397ff6b7bb44322a3b02a2cfba6d6784bb45cc0e3cfa7706bb6fcc98b92e33123937e4a0bba6a796b9cd23523bbe0f4cbb16aa623afbe8a7baba3c403b000000c0000000000000000000000000b1508439c49c68b9e166513bd53a09ba7c0d4ebbcfd360bb8532043a1683413bb400aeb94d1dd6ba8788af3b891ee53927d2b8b96583af3b3a0bd6bbab4f6c3b21bfc73bd64aa5bb244a653b5eb251bb82451fbb8468113bcf2483398595693ac0a37dbaa5fd62ba21e22c3becda8eb9bebb28baf570d5ba53bb983a73c7c739b7411bbb3f8dff3a7745cdbb4bbcff3a6acc773a97b3453a337d1ebabb8fa3ba6b143e3b1934d4ba872c2c3bc0f8fabaab7fa0bb891d183cd8b26cbcf5a71b3ceb10043b793ae13b38ea96bbe83df0ba9e18663aec1b513b8de7a2bb949c4f39a8ca04ba6a59183b6bd9f8bb4eb5723ba74ae3ba7aee31bb1f70b5b86f61fb3a000080bf000000000000000000000000772002bce197a2bb94541e3ca101413bcd1f6fbc3b24e7bb08c9e83b432cb7ba368278bc87090c3b78a98fb9b4d46b3c574e983c2847603c4f28b7bb4af9babc0d83fc3bf4ad053b5967653c98439cbcf7f9b9bab4b5b1babbe5aa3b9d72e4bab90a20bcabf957bc5e1fa33c505ae23ac7aa663bbbf6ae3a5c1674bb47ef54bbc7f24e3cdd5fd8b9c4352fbb786111bc02ee92bbbb36babb177d3a3cd0fbf53a12db413bf7fd9d3b1a713dbc02e1453bdd7f463c16103e3c4652a43b2e10b9bcc3e5d8bbd66cc1bb2ab94c3ce602253b36d44e3ccbd90a3cf6697ebc91470dbc12a1653c8e5f613c4dca76bca68735bc426d803b60aeaf3b23f95ebce11504bb000000000000000000000000000000007ad0d4bc9ab51abcb44d4f3c7b3f9a3c92a48cbc9513bbbc6c351e3c2382d93ce452c3bb29e37d3c41d9e2ba619ce1388b1e62bad9543bbc39fcab3c87762ebc963b6ebdd1874dbd1fa2a93dbc6c3c3d57098ebcfe3f75bc4f569c3c41a74e3c71806cbcce2c79bca855fd3b6512a83c68b88c3b66dadc3b4dc8ccbbd1579ebb5f8d4c3c623fd338712667ba8ba794bcad59c6ba6ca0a7bb9e7b2a38fd2e2c3c69c58f3cab167d3c7c22a2bc1603ebbbc6c05a3c1000b23baf50e5bbac6c12bc62d89dbb9e9d2ebc02e4f23bc454433cc7bfd33b2d3f87bbafe4553c74f47fbc32fa463ca87b443c4a364bbb5895ddbca3199f3cfa08463c68da14bc1cc2a5bc0000803f000000000000000000000000d5293ebb59b9b4bbfebeabbb2c20773c170d92bb61495ebc2e407c3b0227c33a81a4d73bdc74093cc79bd6ba81c862b9e088c0bb894cdaba4152883be2c3473cfdb005bdbab78ebc2e47cc3a69cc833d4f92e5bab7b8d5bbfb9ffdba5124463c9a660abb279167bb87c428bbae81013c59b2de394d3b6cb8f20c2b3be3e1a8badcf9a7ba514d5b3a5d5d383acc896ebbb0a2a33a2856c03a8e9fab3a97ee8bbbe864133c3016593c1d0caabb721081bce29794ba2d8ea83befb6643bb89d05bc49c3893acb74e6b7d11f28bb574a813b0868b1bac4edabba52ade7baaaca273b9b444cba75ed34bb36818f3b131ee5b9024c6d3b9942833a817beb3a8d395fbc0000004000000000000000000000000076b2403bb0a7aaba0b6ce5b9164839bbb40ec8babec358b99aa120bb46a5f53b6bdad53a3e667b3bbb78a63a110c16b947c7723a8dc892bacc658b3a4487b3ba41123b3c7831f7bccbad153db21f52bc8be5f23a1cdf9c39f186eabafd05b2bba7e86939fd4305b7cfaf903a7d1857b960034d39f95fa5ba8128253b3b13cb3a40782abad4cfd1baa020b03a105dff3accd52bbb9534793b9a419ebbbdc4bb3b32eea2374d73303b55532d3b045aaebbfc0ba13a7d4061bb2604d33afc4478baf57eec399b19913a484030381772efba5e1d91bab68def39812cd1b964d71a3bdd66a7baf19de7ba3e305c390ea9c93bb18885babfc7c8b9d69e243bbe56823b00000000000000000000000000000000e9e2193c11404d3a19b10dbb595059bbdfa8793b08310b3bb38f9dbbe37c4ebad06e4ebbe449aabbd3f7053c074084bb34dd8e3afda5623a393fd1b9668406bbb43bd0bc81e537bc94ed703c55d87e3cec20bd3bcdce083b750513bbc660f0ba25d9973a59b3f4ba4982feb8937bc8b9e106a1bb8d4739bb639e473b4df9373a7b3de2ba5829a139cb975abbb9ba9b3a72e207ba78929e3a1da149bb502b8cbad7a705bc2cc926bbebb5ea3ba9bdbc3a24cf213b32d7cc3881db84bb8eacba39708b35ba4b64cdba5f9f583b607439ba2061edba4a229d3a6c4582bbb0db263b4d82cc3a96d51b3a0db790bb0332393ac6a9b3bbd399ceba389715ba88865b3b000000000000000000000000000000004d12333b57172339b72b273acefdffbb83fb153b0bc412bc0450ae3b87f6c53a69048f3b9dad463b07f7f23ace4277bc667f11bcc935ea3b354b17bc20e3903c0d76dab8fd9530bb883301bcf72a883c48d123ba10a86f3b965021bb558ba7bafee8493beb95813b49c01738e7c1f5bbf4b603ba6d999cbb32f70f3b7527073bc8b1cabb10079d3acd3520bb6cd26c3c5bfa2b3b6330ee3a2a03a9b8ab92aebb01a88c3a5fc914bb1568b13a346958bb16697f3962209c3bd8350ebb0c25dc38d7bbefb97cebb83b45ccb1bbcd3987bb2ddcdabbd401d4392295d3bbfa618a3c34ccd1bb1eb285bb44230dbaacf3783c6c4308bb79e179bb09c0d73943f90b3c
-//!TEXTURE C4F16_conv6_input_rim_0w
-//!SIZE 2 32
-//!FORMAT rgba32f
+807f80808a868c86808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080008000006f64fe710000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080d9568a1aa0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000007f7f80807e8e7f8e808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080ff800000a2b02d0f000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000ff000d12e454202a0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000007f8080808c8c82828080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808000000058512853000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000012176573469e000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000808080807d7e7f7e808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080000000005a7b898400000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000001718be0da4920000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000007f8080807f7c807e808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080ff000000e7d2bc50000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000ff0018193a944ae50000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000007f7f808083858c8b80808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080ff00007e7f9aab00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000ff191e81e170a2000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000807f80807d7f7c7e80808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808000ff00005aba462300000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000ff1e1f70f507060000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000007f7f8080817e7f7a808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080ffff00004ba21a73000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000ffff1f203c4f5d49000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000807f80807e7f8180817f807f7d7f8081827f807e797d807f807f7f7f817f807f8080807f827f7f7f827f7e7f7e81807f847e7f7e7e8080807c817f82807f80807d807f8100ff0000f4cc7c6b069261d3e277515bc38627af4df218e0eacbc6dee6d7acaa5b322ef3ace9775eece4ad866b1d25f5d3ce21cac59aa440892ceb08d174190da9157dad00fe0000290fc6830e6f0ea57b39dc25ae608bd75d28c3f6738c7fec42841a8c797e37f5f14df94edb6f623fe22c33b7cc7d4a364f2610cfa4731c1b335bc3cc2b536791807f80807e827e837c7d7e807b848084807e8180a96f7b768b7a7f7b7b8280807f8481817d7f847e7b81847f73857e85837c847b7e827e81837e7d7d837e817e7f7f7e7f00ff00000e644a8856e06ffb7d7e232339cd97c18681c7b71a3c2328ad2d9df934073765b51323bae586a78eb2efcbc1604434ddf638106c21948cd01ca824ded7c7e95100ff0000214f360f27a081c57439116f3e3a44d05ccc17d2c9c3d9e568d5a50a915b3fcce34fd467661b5947abf20493091df54ff69c98253a999d65357fb4d838626bc580808080698c7c8e7d7b847f7b8378847d7f7f81be3fd33b7d7b8a7e7b84788373857e8482807d7f7b8377868881717e7c80848081817d7f887c807a74838383897e827a00000000832e0cc26aafc3c6f74d7b7f0cad6903b3de928ff70db8a3fd2295d3cf13ab98abdc5675f85101014fb914f1ac9212e1f4149cf70c07fdd3d27974fe294d39c50000000067c1cc252db8030a00b7e88f80c290e05648607663b9f8f7857c7d1f5c0b27c716fba961bcbfdcfeb3ad9b3866fc6a20f410fb1f7ed73e206a730b65d96b2f5680808080758b6d8d807e7f7f7d807c817f7f807f718189837e837b82807f807e76857c87817e807e7e7e8381817d857b7d807e827f7f827f7f7f857d7a837b86827d837c00000000673744769f17e77542ef7dd0face2541baa573dbfa3178916e1b2dcda10b301cdaede6e7e5b26905e53c36e8edea32ba53b21cdfc40e3aac1e216ebb9a35cca8000100002187d8d46f9cc382114e77288321b68e70ac85459e36509a4384e2b89c6a2cc69a36a9328fcec5e9371bf78693f2a0e99ddc6879949edd8a26da4c3c175cdcfa8080808081817b80817f7f80817f7f7f817e817f7d7d80827f807e8081807f7e82817a7f7e80818080807e7f807e837f7f807f807f80807f808081807f7f7e807f80808000000000d79e88d955eaa418344eabbc10e38d03e78ad038e4e06c7254c839a2a20ea5234514c1b374dc05e6dee02167451cbb64c2033edfbcef0323ed50cdc51951d4910002000038f8c5bf74ab8ac8eb24b2ed853fa8a0f3f29918fe708839663e73c0688f96b2ec097092cb707eda29369b892b626c208be9543313599c29ee7dedf87c7c658e807f8080808080807f7e7f817f807f7f7d7c80827d7c7e867f7f7f817f7f808080807f7f7f807f80807f80808081807e7d7a828180827e7e7f807f81807f7f7f7f807f8000ff0000582b1123e6b2eb5e6788e81c2dfc1143fb4ba6f84b6cc3232b1c37ea80dadf21c31ae63738140c27b9a63cc503246dea514f639e7b0422c43a99f1bc60753bb700fe00005ce6ed81411fe87c294dea04b949b1517f8852c4a1a26a100de920e787710df0ea2125c0798b28decd9d2b3a040bbfd47afbcf8dd319f3b344a700569a3c3fd6807f80807d847e807f7f807f7a897a817f7f8181808c8b6e7e807f807c877b81817e817e857b827d7e837e7f808180807b798175837780838579847d8473847f827e827f00ff0000cd2e10c04a48d3f16dd47fb2acd4b67c9920996c4ee21c98cbfdb53091e8d5f244cfaba75e35a87a6d671847bb5fff314e83cf9b2170dce3e271d78116925a0100ff0000c24aa6b6d651286cbfd029c19d3af90523aa1cf34bee38b46a5eb562d6c8eea0e6a5b1c3ec70f6b3f8a7411d9bbe18aec6ce361565acccb4ee00ea8f1ed70a03808080807d7b7e847e837c827a7f7a8c7d857b7a70836a927e7c80838076818c7c8a7c7c82837f797d817e837e857d8181798a73847c8976867b86778582846e837f807b00000000931afe7604dc063d987ea40a8363b7e037db9ce5e5093f02b7cd2f90f49971d08f47b9b871ac9f7e218197f0a9bd1ff1c90530143b401dcfa6aebb3c2c02d12f00000000922101930689e7991473941ae69699201ed08c68fc8241bcc2160fd96a86bc512d9506f1dac37899548dd6f924f48afaa073dda55d18b0677cbad5430f3b57ca808080808280847581817f7f80817f7f79857c89887a7f837f817f7f828282777a7e7e877f7c83857e7f7f827e7f7e84807b807c7f7b8081807f817c7e817f82827d817c0000000029e0f0e5322aa7796d4604188bc49435a354c0c3bea11c024d2801d7f51c8570482a2b1aa9764c5d0cb05fba12db2962deaaa661dba81a93756a7d4a32eab2ce00010000b5ace60cb1e695664f1b7a542709869c6df2b1e247314f2e77d296f380f2d572112e51b84c3fedcff605f589b97556e28ac170801f151a0225b0d439d9d1430b808080807f7b818080807f7e7f7f8180807f7e807f83827d7f80807f7e837e817e7f7e82817d807b7f807f807f7f7f828081807d81827f7d7e827e82807f808080817e7f00000000a6c0cd633cf621e6cb261b2bf5c276ef7d1ecbbfbd353e55c384d330c622e699ccbaff6674db25439ae1c30e01285c6419fea5f07e7984beef0b017e8694fee7000200005a2443457daf5b03a9b97d3b394dffaef93243fa10dc5d10a77ca8e625a1b3e8091adb07602a10b8b48de908088c8652e8476112e18317d7e1d32df329dfee897f808080817e807e81807f7f827f807e7d807f817f7d818080807f7f7e7f7e817d8080807f7f817f80807f7f7e8080808180807f7b8181817c8080818080807f7e7f8080ff0000003953e0b604d8f08021a320ebc638dd201029c52bc63df78e8df48caa916c8358b6a46ff4be65e98939436edc58564c33cdcd68b2988aba99667646f26ddf3ccefe00000002718d20cde54a28727e789a17f7adabba881a0db00b37d07568c1ec5d498aa013411f3309144a39a3308ea008932a2cc3e80a3771bd862e6e6ba566c52b63587f8080807d80827e85817c7c81807e7e827f7e7f7f7f837f7e82807f7f7d7e827a807f836c83848780827e7f7f7b8181877e7d7d897a8180777e83838181807f867e7f7dff0000007ab04c1bb17a863df73bf39b0e7c0cb9ba496cb4a37f03dca550f5972ccd9f8c8e552d8ff18a6866b8248c8d0a96e7de2e6807dbbe63c278a22f692775a9cb6fff00000052a33c93fb026ef66cb5ae4d1d629ecedb5470fe68f9dc8fa0c74edc3de58b87ae54710e0371c085ea3bc4c47bd7b5330d4dd48ce2a8a603dc4488035c648f5f808080806e8e7d7f7c897b7c7b867c8080897b7a93886973797d83847b7f8183817f7e7f79748f84817e808087807c7c80857c7f81877b7d7f7a837f788481808985797700000000a2f1e3bfa16d6d86ea0a51dde5a556bf7d1709dad70f0ac5c44db3143e2767c1fd2191fb278d25953a0d8030a7092d57db8d77d4bfce7040811addfe6baeccf700000000bd198f23eb3a0e39a48c3416e715d72b850d2f98f25c5b73b3af72c8a87a7cc5707fab160bbf6bcb98d6728512ed86ac59c20358a506a4cc8f78f72637257365808080807d6a8c89817c827f7f7c82827f827e7f8187857a7f798482807c8180787986858478837f7f837e7f81857a7c7e8181817e827e7f817f807b7c7a848380887b7c000000006aba878776a50b2c033f4858389145a918029b1c236e93dc0cdd54210c2f5db3a63b54112e301d09aebdeb8cc87c627ace998adf7d8858f9f3c844e77d833d6f01000000d3b3913d0f620a0fc0a83a7e4776686d5e57f217a9fd8fae4d84bdd3b0ddd1243221498bc67cf3df5a40b68cd2f84e1aa7bb479b6a3b75876ad675269bc40a74808080807f7c8081807f7f7f7f7e8080807e80807f857d8280807f80817e807e8178827e7f827f7f807f807f7f81808080807f80807e80808080807f807d7f817f807f7f000000004ad9951812e5caec9de9a883a4bcfc5908d4df3a5735e605739969cc74ea25bae53235ec70f256e20f7ae9cd1643d605a6f9584b8b98125585b2c20f7cd8e875020000003e39364168f2136f53504a8e2cd6d69d9449a96e410bca413749c4f01dc31ed6f0e2ac413713f4ffc9c0a0fb31aeb362c4e914fdfc0b847376723ec55acb8df7808080808d7c7d7a837e7f7e837f807e827e807f837b7c81847f7e7d827f807e897f7f7d7c7f7e818080808078808182817f7f7f7f7f7f807c7f7f81877e7e7e79818082000000002aea4d6807d89c8cdda6932e64ddaa45e24d1063f82dd6aaaa7f32cd57cb0c92fbc1f01c08c3624bdeafda5801f896afc39ec9893a614e52004635176e95d347000000007763504fef981bf43b91568bbda65252087aa256bdafbb6d572d5a8ea7a66b3e021325d706e9a2083f161e5d300bdb60d70db8f9d9e021d04996a473e832bb4d8080808080827f7f7f7f8080807e807f7f7f7e827b8c847b7f82807e80807f7e807e7f817f817f81807e807f7f7e7f80807e807e807d817f7d847e7f807d7f817e807f8100000000b5d1fe85fc4c4e6924719519672de07d77c47aabd73e616d13bf7e654699637016cac70b82f330f9c279c4928ddddfd514205430ee76f3d9127cdaa467715880000000009d21110ad879c06cf987a9b26859ca47c763685c84bf1d09b78606c8cf128d1e61e0b496c8b8963f0e06934bfa1b8ed81526655e626210cd466f5648e15517797f808080807f817f7e7e80817f7f82807f827c81837d817e7e8180807f7f817f7f7f80807e807c8080807f7f817f817f7d84788481837d7f80817d807f817c817f7e7f80ff00000021e2a2bb633e4283d429be39d1bea7d81e6aca5cc1222074818e59dcab2a9831c9ffcaff7b62b05c7c2b58057ec09add0884a40f73a27419bd301ce51c9cf4fbfe00000014ecce63e558190680e32248cb0ed39ffdd5949b75d1c9cb2e81c449a28fbbf27d8deabce6dac17029cc590701ec694022ea57c20c3862f49bb39a6bb523a9617f8080807b7d8481787c837f78817f8789877d74838187767f7f827f7a798a8081807e7e867f7e7b7d7d858081827a81868582747c7c86818684787b8787787a8282797eff000000ee75f2828763a3483b18dc5e84022350f20b2b3b464eab1bff4031e2cdae175677c9a174b417d3f58377148b33f0916e9cfa654a76560c952d0a495301be08f7ff000000fca0a503026f24d4ee1316a6e5395f6b0c5c3bc6064a978daa33f65a56f7d32196e894f44825e9fcb6f877c2ff8149fd694dc906a2ceb0c309fcaec3b5ba37d480808080727b86897774848d7c877f807f7a8a7a6266aa97777889867878838a82837c7d86807f767f7d80858887757c86827c7b7d7a8386837d867886867e7289867b7500000000b22a7aa3354ef198f2ef1d0e8e25bf8c384f688d1f56c5759b36f5813273cc86640d8cb539610561fce8dd53d6c86a6c888bcb1a4ee3af0037236926f13059a300000000f8536ef8b7c7ab22b419271af159c44c8d0688986b00653afc9a5726e26adfa16b346d87a67e547857b5d8f40600bd9b9e1390a6ff03255cd2dd93aa9a482dde808080807e7d7d877d79818083847f7f7c7f82866f7780a07f7c7f867e7e7e84807f817f7f80807e8080807d84867d777f82817b807f7e827f7f7f817f7e827f8180807900000000832d51b9b70df8c35e4b29e3fd25213e4914ccf31aa90231eb30ae0c37f85657586d5c22a3c0abd09bc857ee6ba2c9d389fcaf054e54184f99963ec6da83eb0601000000ac1b0401ccb5802792a764a7dcb3491fe084471a6e1d602333de770dad9e1a1e06a72feca356a04627b2d0f968396e12c366c02998125395de2505b898437c3480808080817f7f7e7f7f7e838081807f807f807f8570927980807f7d807f807f807f81807f7f80807e817d828081817d807e807f8080807f7f807f817f7f80837f7f8182000000008155c68d37e4bed6d5f6a6ed796d8b4cd88cb56ff22715371dfe90e5195a4acbaa2eb0ffa8f286ef02605a46a13dd3833b9105106e3bcb3558181b267acd4909020000006558a570f1e8bd95dacc793e6437667992e8b902e63879e83df5b01da0a05113c430215d5469fa138ce7a7980c7f04de201a828ee3e3b5af996286a477ce3e5b8080808084807e7e81817d7f7e7d847d80807f7e727a878782817e7f807f7f7f7d7e81807f807e807f807e7f7b7e838081807d807f7f817f7f807d8180807d807d7f7f8100000000cf66e44df316899863562fef8e71cbf2fc4087f6f411d90f970bf0cd7b8d8f5b1d284a9bbc9e6c73d2b2aabc430cec2ea532b1a3129df64dcc4dbd5c3131b5b70000000017a09e5f5262c1c222d8bf00dd53b0f745d46dc3849ef59fd94d18e1e4713dfdc34ad0bb0f92bed5c16ed8be9ecd92ab3a9c3f469f22eab782eb24995966340d808080808180807c817b8280828180787b837b897f7e7b887f817e7f8182807c7f7d81817c807e8781807f7d807e807e80827e807f827d7d7c807c887c7d7f877e7e808400000000661453002b69b9c53c8df24574a8450ef29ef682aedfbd5893060428be8d1f0ed59dbf6657eef5458cd6b14f1f70e30dc4e338e39435b1a6b8e9b9c7ef0c355f0000000025639609f7e040f7125bf7ea05d7a63259d464af17505f75d258bef8259aee4f39079493f53070b5a86d682eed8294c211aecf198f00ab20cf386e9d793df0ca
+//!TEXTURE C4F16_conv6_0w
+//!SIZE 6 32
+//!FORMAT rgba8
 //!FILTER NEAREST
-00000000000000c70000004100005041ee10abbcf03446bc0976d3bc76c548bc000080bf000000c70000504100009041830d2cba376bd2bc9102b6ba3accc6bc000000c700000000000090410000b841ffd4bdbc7cbbbdbc132eb4bb3c3bbcbb00000000000000000000b8410000c0418fe45b3c1b9d3c3b51f64c3bfdd9313a000080bf000000000000c0410000c8414ba2cb3a38653f3caa40e6b9e0b6003b000000c7000080bf0000c8410000f041b2eed9bb64092cbc3092ccbc7fcdbebc00000000000080bf0000f0410000f841cb5de83b6ddc943ab390393c0dcea93b000080bf000080bf0000f841000000428d16e3ba11c4083bf5f7873be77c8b3c00000000000000c000000000000000008db5493ca000993b5f8aa03a4deffbba00000000000080bf0000000000000000ec8c883bbf8d9cbc30b44d3bf8f824bc00000000000000000000000000000000718d8d3df59446bd1561503d45e046bd000000000000803f00000000000000007f49763cb83e8abc0fabdc3c6beb0abd000000000000004000000000000000004d10c8bb7b9ed7bb396a683c3cfea13b00000000000000c0000000000000000023cb3d3b6cb5f53b0e6001bb4374e7ba00000000000080bf00000000000000009a707fbc571b6f3c543d36bccab96a3b0000000000000000000000000000000015fc12bd7e56493df92a00bd2f842c3d000000000000803f00000000000000009e5055bcea39cfbb7ac4a5bca108cc3c00000000000000400000000000000000c76fa63a29e3ce396878af3a91e4efba000000c00000000000000000000000008286683bff09b8b93472163b470538bb000080bf00000000000000000000000023bbb83ccf2015ba17649cbc0e653cbc000000000000000000000000000000008b035e3d801d413d84961fbd34d43cbd0000803f000000000000000000000000bc274d3cf175023dd29f92bcd22cb9bc000000400000000000000000000000009f5179bae2e6693caec2cabbe2fbe7b900000000000000000000000000000000f8cc07bdda3ee93af849e039bea25a3c00000000000000000000000000000000d712e7ba75881cbcdde35a3bd26df03a000000c00000000000000000000000005a656fb9be0691bb7a7f393c13eca9ba000080bf000000000000000000000000ad380fbde5ecb6bc0807093d0a5e363c0000000000000000000000000000000025f55abd9f0e5bbdcf3a703dbeef7d3d0000803f000000000000000000000000e117a1bc39adefbc5f40673ce1070f3d0000004000000000000000000000000055dad7bbf37936bbb08ee6bac4368f3c000000000000000000000000000000009aeb67bb069bb23bfd1c99bc7a9c9cb900000000000000000000000000000000950ada3bbff5053b631dea3ab544b6bc
+807f80806a736573008000009d9c91730000080de2b13fa97f7f80807f657e67ff80000053b29326ff000d12f299fb797f80808068687a7a8000000045485e1e0000121760908f26808080808d82838000000000bef233b1000017184974d9da7f808080818b7f82ff00000097f68c02ff0018194554e0dc7f7f80807975666880ff0000303f6d2600ff191e8a6aba50807f808087818b8500ff00004229994e00ff1e1feeb90b707f7f80807e828491ffff000039233f6fffff1f20d310c09d807f80808c84817e00ff00009bc8410800fe000059051521807f8080846c837500ff0000446e36b000ff00006748d17080808080c64eb44e00000000c65a184700000000b8c345ef808080808f6e9b5d0000000064b8954500010000982962258080808079798e8500000000bf43860f000200007e0ca4f2807f808082877d7e00ff0000f7adfa3100fe00002dab8017807f8080708e748300ff000008f19caa00ff0000f6b52be7808080805bb25fab000000004055f52100000000fba0420c8080808072796b9900000000aa86478100010000f6317114808080808180817e000000004c675e2000020000e072f1377f808080837f827dff000000a2a3591ffe0000001afbc9eb7f808080977f6c74ff000000176a7339ff00000064df7daf80808080b7b058500000000080471aca00000000e3605ff3808080808ca06d6800000000d29dacda010000007c7c0666808080807f8e797f00000000069ea98c02000000ae6eeb02808080805e81808d000000000cd270aa00000000c27e252c808080807e7683810000000031376be000000000da798fdc7f8080807f7b8b7eff000000c47797acfe00000027caf8287f8080805c69a28bff00000031224165ff000000d563c2e1808080804949bcbf00000000423c0e7b00000000b758b4f0808080806b628ea300000000dd0a74c101000000045906f880808080797d7e9100000000412632e6020000002d18e3d8808080807c856c7f000000006094dcb10000000052d860b2808080808682816900000000d017d4370000000055d73b69
 //!DESC C4F16 conv6_relu4_whole 4x5x5x16 + conv6_input_whole 4x5x5x1 + Clip
 //!HOOK LUMA
 //!BIND HOOKED
@@ -2142,8 +2174,8 @@ vec4 hook() {
 //!BIND C4F16_relu4_1
 //!BIND C4F16_relu4_2
 //!BIND C4F16_relu4_3
-//!BIND C4F16_conv6_relu4_rim_0w
-//!BIND C4F16_conv6_input_rim_0w
+//!BIND C4F16_conv6_sum2_0w
+//!BIND C4F16_conv6_0w
 //!SAVE C4F16_output_phases
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -2162,9 +2194,25 @@ vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
 }
 
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// 24 bits of fixed point from their bytes. The first one counts for so much that a texel read in half precision, as
+// OpenGL ES may, has to be rounded to the whole number that it was.
+vec4 number(vec4 first, vec4 second, vec4 third, float unit) {
+    return 65536.0 * unit * (round(255.0 * first) - 128.0) + 65280.0 * unit * second + 255.0 * unit * third;
+}
+
+// Four numbers of a table
+vec4 C4F16_conv6_sum2_0w_at(int column, int row) {
+    return number(texelFetch(C4F16_conv6_sum2_0w, ivec2(column, row), 0), texelFetch(C4F16_conv6_sum2_0w, ivec2(column + 17, row), 0), texelFetch(C4F16_conv6_sum2_0w, ivec2(column + 34, row), 0), 2.9802322e-08);
+}
+
+// Four numbers of a table
+vec4 C4F16_conv6_0w_at(int column, int row) {
+    return number(texelFetch(C4F16_conv6_0w, ivec2(column, row), 0), texelFetch(C4F16_conv6_0w, ivec2(column + 2, row), 0), texelFetch(C4F16_conv6_0w, ivec2(column + 4, row), 0), 1.4901161e-08);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 vec4 hook() {
@@ -2221,31 +2269,31 @@ vec4 hook() {
             vec4 s_4_2 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_relu4_0_raw, ivec2(x4, y4), 0), y4_in && x4_in);
-            conv6_relu4_whole_0 += mat4(-.00018463441,8.449876e-05,-.0001347624,-.0009173695,-.00089011906,2.2095946e-05,.0008907595,.0004514108,-.0010571495,.0004371367,.0002150695,-.0001230597,-.002381041,.0008659449,5.776808e-05,.0010970539) * s_0_0;
-            conv6_relu4_whole_0 += mat4(.0010994106,-1.2436525e-05,.00010161625,-.00021462647,-.005483014,-.0021958114,-.00049126183,.0035747588,.0068568336,-.003999133,-.0016266003,-.00042183013,.005115372,-.0022866295,-.004647111,-.000531771) * s_0_1;
-            conv6_relu4_whole_0 += mat4(-.00058515527,-.002390681,.0020718314,.00093177194,.0028574863,.025495214,-.013189541,-.011805165,.0026134702,.0007667749,.0031300879,-.005495961,.0025189316,.00213091,-.0018940902,-.0005822313) * s_0_2;
-            conv6_relu4_whole_0 += mat4(-.0003948722,.003719565,-.0024787649,.0001430675,9.907064e-05,.00079124304,.0023604992,-.0056938576,.0077572623,-.008825067,.0011605413,-.0013109107,-.0007279166,.005097221,-.00080504926,-.0030831757) * s_0_3;
-            conv6_relu4_whole_0 += mat4(.0005473711,-.0031094265,.0025513638,-.00044742608,-.0022068114,-.00075168896,.00081688806,.0007726551,-.0014096373,.0022524598,-.0015705641,.0006834478,.0012259595,-.0016032419,.0009260861,-.0010757445) * s_0_4;
-            conv6_relu4_whole_0 += mat4(-.00097314,.001338038,-.00086250616,-.00021871988,-8.3190476e-05,.0004539372,.0013858452,-.0016600766,.0016295665,4.058961e-06,-.00035383977,2.9777302e-06,.00836412,-.005590386,-.0030227487,-.0013429138) * s_1_0;
-            conv6_relu4_whole_0 += mat4(-.00045512978,-.0013746953,-.0012409581,.0025790907,-.00046116722,.0032376377,.0017169055,.0013227265,-.005998597,-.0043990645,.011592347,-.0038406656,-.04599477,.033579566,.009610432,.0021515978) * s_1_1;
-            conv6_relu4_whole_0 += mat4(.0081630405,-.0065147537,-.00081411714,-.0015038823,.011315605,-.092067994,.037240747,.028249756,-.09594667,.091640025,-.04372013,.046941854,-.026792018,.026107544,.007252425,-.0066897185) * s_1_2;
-            conv6_relu4_whole_0 += mat4(.0044311243,-.0037872917,-.0020234296,.0023041596,-.0034428025,.008549311,-.009878556,.011296738,.0069003515,-.0031908986,.008815504,-.0121901175,.0058107506,-.01127363,.00088677544,.004050773) * s_1_3;
-            conv6_relu4_whole_0 += mat4(.00024744772,.001383446,-.0008982055,-.0003850837,.00061814167,.001407953,.000971194,-.0036703332,-.0013938542,.0010953182,-.00173135,.0010107243,-.00032836958,-.00081123284,.0009810423,-3.9391507e-05) * s_1_4;
-            conv6_relu4_whole_0 += mat4(-.0023057766,.0027058811,-.0026602605,.00255116,-.0007543761,-.00012268404,.0019101446,-.0013586772,.0009791871,-.0007129753,.0011100959,-.00030391276,.018588299,-.016795749,.019524895,-.017631367) * s_2_0;
-            conv6_relu4_whole_0 += mat4(.027920187,-.016795034,-.009315243,-.0047460604,-.010325328,-.0086147385,.018790087,-.0036527822,.014839938,-.0025372226,-.002161947,-.009998907,-.04790088,.04658205,-.08595354,.074932605) * s_2_1;
-            conv6_relu4_whole_0 += mat4(-.087500714,.08217596,.008608239,.005282879,-.04777038,-.047946226,-.0033072154,.11291434,-.011727071,.018473733,-.0714353,.0648039,-.06516722,.0618462,-.082201436,.09785557) * s_2_2;
-            conv6_relu4_whole_0 += mat4(.009603681,-.011868796,.007109339,-.009742881,.0067360965,-.016661247,.009409677,-.0039753206,.0037940412,-.008412939,.00869483,-.0046555363,.021884685,-.0218995,.019909035,-.022320068) * s_2_3;
-            conv6_relu4_whole_0 += mat4(-.0013435717,.0021971792,-.0024686684,.0023045691,-.0004313598,.0025579222,-.0017832324,-.00021911999,-.00037106365,.0006955303,-.0005935776,-.0003989417,-.002236132,.00429181,-.0021546755,.00088262244) * s_2_4;
-            conv6_relu4_whole_0 += mat4(-.0025991471,.002207162,-.001561292,.00085391675,-.002973367,-.0008428156,-.00056363485,.0019779785,-.0005549799,-.0003000484,.0008916523,-.0006708527,-.008251332,.0025017092,.002152906,.0012837494) * s_3_0;
-            conv6_relu4_whole_0 += mat4(-.030319206,-.008433636,.0390601,.0063490984,.001961237,.005634392,-.009065964,.0022520502,-.005279948,.00014957954,.0023990097,.0042382125,.0111651635,-.0036292563,.0013484962,-.0032911596) * s_3_1;
-            conv6_relu4_whole_0 += mat4(.0421821,.007717693,.010136025,-.0670698,.013806288,.010994643,.00079797057,-.02741566,-.0029348277,.00037763792,.0010088448,.0029205969,.0024867142,.0019608336,-.010644916,.00045678538) * s_3_2;
-            conv6_relu4_whole_0 += mat4(-.0024482699,.006959959,-.005509638,.0015185813,-.0028164308,.007812633,-.00037706803,-.0022664797,-.0007114415,.0019271681,-.0010095284,-.0009385839,.0014342335,.0014565564,.006164332,-.0069446913) * s_3_3;
-            conv6_relu4_whole_0 += mat4(.00024931005,-.00015743334,.00023859873,.000345271,-.00069989555,-.00266992,5.371494e-05,.0024119841,-.0006847529,-.00015818815,-.0001623097,.0017721263,.0012402462,-.0030152344,.00026587083,.0014261396) * s_3_4;
-            conv6_relu4_whole_0 += mat4(.0039372407,.0011494636,-.0015797545,-.0015848672,-8.324743e-06,.0014385671,-.0014898845,-.00091979245,-.0004903819,1.0896799e-05,-.0005664945,.0005353853,.0026767978,-7.819245e-05,4.18491e-05,-.0018460298) * s_4_0;
-            conv6_relu4_whole_0 += mat4(.004062016,.006104902,-.013124753,-.00011352941,.0009955494,-.0011821003,.0026528712,-.0012383935,.00073247834,-.00021599187,-4.2887327e-06,-.0013682095,-.0017156157,.0012549872,-.0020015573,.0007254172) * s_4_1;
-            conv6_relu4_whole_0 += mat4(-.00796721,-.0060053263,.006606284,.010495744,-.0017312407,.001063601,.0009293827,.00056696986,-.0020493974,.0013670273,-.0016708142,.0024231272,-.0018109734,.00019062833,-.00035046568,.0029683392) * s_4_2;
-            conv6_relu4_whole_0 += mat4(.0007548683,-.003630813,-.0029958463,.0038562177,-.0018443546,-.0011234916,.0013292397,.0022692075,.0017214334,-.0015758479,.0006503324,-.00019929952,.0004981028,-.0024265472,.001753,-.0008585773) * s_4_3;
-            conv6_relu4_whole_0 += mat4(.00045688276,-.00040475233,-.0006496461,-.0008453299,-.00026697147,-4.6811714e-05,-.00052656943,.00045262492,.0004494259,-.00021865136,-.0004385857,-.0004585917,.00050127064,.00054724154,.00038645492,-.0015121297) * s_4_4;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00018463441,8.449876e-05,-.0001347624,-.0009173695)*s_0_0.x + vec4(-.00089011906,2.2095946e-05,.0008907595,.0004514108)*s_0_0.y + vec4(-.0010571495,.0004371367,.0002150695,-.0001230597)*s_0_0.z + vec4(-.002381041,.0008659449,5.776808e-05,.0010970539)*s_0_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0010994106,-1.2436525e-05,.00010161625,-.00021462647)*s_0_1.x + vec4(-.005483014,-.0021958114,-.00049126183,.0035747588)*s_0_1.y + vec4(.0068568336,-.003999133,-.0016266003,-.00042183013)*s_0_1.z + vec4(.005115372,-.0022866295,-.004647111,-.000531771)*s_0_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00058515527,-.002390681,.0020718314,.00093177194)*s_0_2.x + vec4(.0028574863,.025495214,-.013189541,-.011805165)*s_0_2.y + vec4(.0026134702,.0007667749,.0031300879,-.005495961)*s_0_2.z + vec4(.0025189316,.00213091,-.0018940902,-.0005822313)*s_0_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0003948722,.003719565,-.0024787649,.0001430675)*s_0_3.x + vec4(9.907064e-05,.00079124304,.0023604992,-.0056938576)*s_0_3.y + vec4(.0077572623,-.008825067,.0011605413,-.0013109107)*s_0_3.z + vec4(-.0007279166,.005097221,-.00080504926,-.0030831757)*s_0_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0005473711,-.0031094265,.0025513638,-.00044742608)*s_0_4.x + vec4(-.0022068114,-.00075168896,.00081688806,.0007726551)*s_0_4.y + vec4(-.0014096373,.0022524598,-.0015705641,.0006834478)*s_0_4.z + vec4(.0012259595,-.0016032419,.0009260861,-.0010757445)*s_0_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00097314,.001338038,-.00086250616,-.00021871988)*s_1_0.x + vec4(-8.3190476e-05,.0004539372,.0013858452,-.0016600766)*s_1_0.y + vec4(.0016295665,4.058961e-06,-.00035383977,2.9777302e-06)*s_1_0.z + vec4(.00836412,-.005590386,-.0030227487,-.0013429138)*s_1_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00045512978,-.0013746953,-.0012409581,.0025790907)*s_1_1.x + vec4(-.00046116722,.0032376377,.0017169055,.0013227265)*s_1_1.y + vec4(-.005998597,-.0043990645,.011592347,-.0038406656)*s_1_1.z + vec4(-.04599477,.033579566,.009610432,.0021515978)*s_1_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0081630405,-.0065147537,-.00081411714,-.0015038823)*s_1_2.x + vec4(.011315605,-.092067994,.037240747,.028249756)*s_1_2.y + vec4(-.09594667,.091640025,-.04372013,.046941854)*s_1_2.z + vec4(-.026792018,.026107544,.007252425,-.0066897185)*s_1_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0044311243,-.0037872917,-.0020234296,.0023041596)*s_1_3.x + vec4(-.0034428025,.008549311,-.009878556,.011296738)*s_1_3.y + vec4(.0069003515,-.0031908986,.008815504,-.0121901175)*s_1_3.z + vec4(.0058107506,-.01127363,.00088677544,.004050773)*s_1_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.00024744772,.001383446,-.0008982055,-.0003850837)*s_1_4.x + vec4(.00061814167,.001407953,.000971194,-.0036703332)*s_1_4.y + vec4(-.0013938542,.0010953182,-.00173135,.0010107243)*s_1_4.z + vec4(-.00032836958,-.00081123284,.0009810423,-3.9391507e-05)*s_1_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0023057766,.0027058811,-.0026602605,.00255116)*s_2_0.x + vec4(-.0007543761,-.00012268404,.0019101446,-.0013586772)*s_2_0.y + vec4(.0009791871,-.0007129753,.0011100959,-.00030391276)*s_2_0.z + vec4(.018588299,-.016795749,.019524895,-.017631367)*s_2_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.027920187,-.016795034,-.009315243,-.0047460604)*s_2_1.x + vec4(-.010325328,-.0086147385,.018790087,-.0036527822)*s_2_1.y + vec4(.014839938,-.0025372226,-.002161947,-.009998907)*s_2_1.z + vec4(-.04790088,.04658205,-.08595354,.074932605)*s_2_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.087500714,.08217596,.008608239,.005282879)*s_2_2.x + vec4(-.04777038,-.047946226,-.0033072154,.11291434)*s_2_2.y + vec4(-.011727071,.018473733,-.0714353,.0648039)*s_2_2.z + vec4(-.06516722,.0618462,-.082201436,.09785557)*s_2_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.009603681,-.011868796,.007109339,-.009742881)*s_2_3.x + vec4(.0067360965,-.016661247,.009409677,-.0039753206)*s_2_3.y + vec4(.0037940412,-.008412939,.00869483,-.0046555363)*s_2_3.z + vec4(.021884685,-.0218995,.019909035,-.022320068)*s_2_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0013435717,.0021971792,-.0024686684,.0023045691)*s_2_4.x + vec4(-.0004313598,.0025579222,-.0017832324,-.00021911999)*s_2_4.y + vec4(-.00037106365,.0006955303,-.0005935776,-.0003989417)*s_2_4.z + vec4(-.002236132,.00429181,-.0021546755,.00088262244)*s_2_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0025991471,.002207162,-.001561292,.00085391675)*s_3_0.x + vec4(-.002973367,-.0008428156,-.00056363485,.0019779785)*s_3_0.y + vec4(-.0005549799,-.0003000484,.0008916523,-.0006708527)*s_3_0.z + vec4(-.008251332,.0025017092,.002152906,.0012837494)*s_3_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.030319206,-.008433636,.0390601,.0063490984)*s_3_1.x + vec4(.001961237,.005634392,-.009065964,.0022520502)*s_3_1.y + vec4(-.005279948,.00014957954,.0023990097,.0042382125)*s_3_1.z + vec4(.0111651635,-.0036292563,.0013484962,-.0032911596)*s_3_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0421821,.007717693,.010136025,-.0670698)*s_3_2.x + vec4(.013806288,.010994643,.00079797057,-.02741566)*s_3_2.y + vec4(-.0029348277,.00037763792,.0010088448,.0029205969)*s_3_2.z + vec4(.0024867142,.0019608336,-.010644916,.00045678538)*s_3_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0024482699,.006959959,-.005509638,.0015185813)*s_3_3.x + vec4(-.0028164308,.007812633,-.00037706803,-.0022664797)*s_3_3.y + vec4(-.0007114415,.0019271681,-.0010095284,-.0009385839)*s_3_3.z + vec4(.0014342335,.0014565564,.006164332,-.0069446913)*s_3_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.00024931005,-.00015743334,.00023859873,.000345271)*s_3_4.x + vec4(-.00069989555,-.00266992,5.371494e-05,.0024119841)*s_3_4.y + vec4(-.0006847529,-.00015818815,-.0001623097,.0017721263)*s_3_4.z + vec4(.0012402462,-.0030152344,.00026587083,.0014261396)*s_3_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0039372407,.0011494636,-.0015797545,-.0015848672)*s_4_0.x + vec4(-8.324743e-06,.0014385671,-.0014898845,-.00091979245)*s_4_0.y + vec4(-.0004903819,1.0896799e-05,-.0005664945,.0005353853)*s_4_0.z + vec4(.0026767978,-7.819245e-05,4.18491e-05,-.0018460298)*s_4_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.004062016,.006104902,-.013124753,-.00011352941)*s_4_1.x + vec4(.0009955494,-.0011821003,.0026528712,-.0012383935)*s_4_1.y + vec4(.00073247834,-.00021599187,-4.2887327e-06,-.0013682095)*s_4_1.z + vec4(-.0017156157,.0012549872,-.0020015573,.0007254172)*s_4_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00796721,-.0060053263,.006606284,.010495744)*s_4_2.x + vec4(-.0017312407,.001063601,.0009293827,.00056696986)*s_4_2.y + vec4(-.0020493974,.0013670273,-.0016708142,.0024231272)*s_4_2.z + vec4(-.0018109734,.00019062833,-.00035046568,.0029683392)*s_4_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0007548683,-.003630813,-.0029958463,.0038562177)*s_4_3.x + vec4(-.0018443546,-.0011234916,.0013292397,.0022692075)*s_4_3.y + vec4(.0017214334,-.0015758479,.0006503324,-.00019929952)*s_4_3.z + vec4(.0004981028,-.0024265472,.001753,-.0008585773)*s_4_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.00045688276,-.00040475233,-.0006496461,-.0008453299)*s_4_4.x + vec4(-.00026697147,-4.6811714e-05,-.00052656943,.00045262492)*s_4_4.y + vec4(.0004494259,-.00021865136,-.0004385857,-.0004585917)*s_4_4.z + vec4(.00050127064,.00054724154,.00038645492,-.0015121297)*s_4_4.w;
         }
         // Pack 1
         {
@@ -2274,31 +2322,31 @@ vec4 hook() {
             vec4 s_4_2 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_relu4_1_raw, ivec2(x4, y4), 0), y4_in && x4_in);
-            conv6_relu4_whole_0 += mat4(.0004639366,-.00225985,.0020079724,.0007732094,.00050650706,.0008844996,-.0005036206,-.0013957405,.0018083325,-.00025151006,-2.2731914e-05,-.0012692991,-.001011363,.00034907175,.0005434177,.00033894746) * s_0_0;
-            conv6_relu4_whole_0 += mat4(-.003280515,.011577039,-.006343719,-8.472821e-06,-.00052250957,.0020737702,-.00087212585,-.0003510833,.0024078768,-.00072335755,-.0005732431,-.0012480031,-.00087827747,-.0021525738,.00094287447,.0012685587) * s_0_1;
-            conv6_relu4_whole_0 += mat4(.00799935,-.01501811,.010057997,-.0023145261,.0014473888,-.0048008254,.0022488388,.0017793702,-.0013432584,.0086032245,-.004245929,-.0025186737,.0029025848,.0013507426,-.0021074652,-.0009711643) * s_0_2;
-            conv6_relu4_whole_0 += mat4(-.003822804,.014265795,-.01521322,.014938967,-.0024196522,.0007048374,.000588971,.0008273492,8.441038e-05,.0045729615,-.0035181239,-.0018959645,-.0010006884,.0011100722,.0009593921,-.0009053223) * s_0_3;
-            conv6_relu4_whole_0 += mat4(-.0029023027,-.0033728525,.009779589,-.012273177,.0016473277,-.0021806972,.00055971136,.00042044526,-.00039804264,.0006109041,.0008246743,-.0018538631,-5.1033694e-05,-.00072219595,-.00027800602,.00030347667) * s_0_4;
-            conv6_relu4_whole_0 += mat4(.003569596,.0009542081,-.0028264343,-.00349051,.00050689885,-.0004908864,.0006375889,-.0004461098,-.0030917625,.0007353121,.0019214941,.00081145833,-.0021582337,-.0005892357,.00108666,.0009169595) * s_1_0;
-            conv6_relu4_whole_0 += mat4(-.03672284,.023037933,-.009480132,.02174519,.0029266025,-.0005634728,-.0033838393,-.00017042953,-.007950529,-.0024993762,.006107063,.0058411793,.001146092,.0028796084,.0011430839,-.0007784184) * s_1_1;
-            conv6_relu4_whole_0 += mat4(-.040320087,-.013663158,.003526373,.033445682,.013514893,.017994514,-.016058836,-.014522846,.0016942893,-.010432705,.015485894,-.0061785635,-.029390343,-.018898245,.02276015,.018566972) * s_1_2;
-            conv6_relu4_whole_0 += mat4(.016488746,-.018334113,.013690297,5.8918395e-05,.003989359,.0032642866,-.0040762983,-.0045532715,-.0010813061,-.004508475,.0022880859,.0026282975,.00039639327,-.0111799715,.004197111,.009046316) * s_1_3;
-            conv6_relu4_whole_0 += mat4(-.01577459,-.023417413,.017332716,.0044722813,.0002432933,.004782833,-.0022680736,-.0015479573,-.00010012306,.0013551611,.00011096702,-.0010531149,.00045895463,-.00175688,-.00013159987,.0016130791) * s_1_4;
-            conv6_relu4_whole_0 += mat4(-.0071158716,-.0045282436,.007301413,.0056716604,-.0018758225,-.0017320797,.0012002025,.0017791947,-.003113364,.0025815568,.0009860786,-.00026419703,.004097973,.0010329456,-.0031654094,-.001346464) * s_2_0;
-            conv6_relu4_whole_0 += mat4(-.04050983,.031872146,-.04041962,.042333525,-.008604385,-.0050967163,.0125961155,.0039025946,.015312934,.005459148,.00024929497,-.022379357,-.008422865,.0017069854,-.009452935,.008650737) * s_2_1;
-            conv6_relu4_whole_0 += mat4(-.011082614,-.008485556,.020459188,-.004989217,-.12801176,-.061570924,.12247703,.06254312,.038352616,-.12270945,-.03619064,.12048593,.114081785,.049610637,-.068941996,-.07343005) * s_2_2;
-            conv6_relu4_whole_0 += mat4(.0038816696,-.045705277,.033704266,-.007882641,-.002699014,-.028041098,-1.3160549e-05,.0331157,-.0018604443,.013370864,.0034316129,-.015309093,-.013780004,.047542635,-.012993676,-.025023967) * s_2_3;
-            conv6_relu4_whole_0 += mat4(-.006775534,-.009370634,-.017447852,.010531094,-.001135722,-.006785584,.0027976977,.0048305793,-.0013128284,.004723695,-.0018210423,-.00019427521,.0020574322,-.001796069,.000389116,-.00038990082) * s_2_4;
-            conv6_relu4_whole_0 += mat4(.002568836,.0050458927,-.0035913906,-.0058214003,.0004483903,.0009611791,-.0004964298,.00032284285,-.0012873979,-.0049531683,.008623481,-.0009975919,-.0016992236,.0031875258,-.0023067654,.00095360324) * s_3_0;
-            conv6_relu4_whole_0 += mat4(.013839559,.00227638,-.014570071,.00084048766,.0049721715,-.0007309327,-.006584343,-.00065681676,-.011742688,.004357215,-.0064971372,.012264816,.019994674,-.002195237,-.0046281833,-.006798961) * s_3_1;
-            conv6_relu4_whole_0 += mat4(.04271112,.036005937,-.052999526,-.033507667,.015843984,.005233087,-.007994923,-.010439169,-.017111707,.006998991,-.003564771,.014172225,.06709391,.060564067,-.09681206,-.05387318) * s_3_2;
-            conv6_relu4_whole_0 += mat4(.029863942,.032806285,-.020825928,-.044298343,.0024014337,.0049460316,-.0012306657,-.009124641,.0010691913,-.006685794,.004309652,.00063742994,-.0013054305,.021772457,.013815163,-.029943485) * s_3_3;
-            conv6_relu4_whole_0 += mat4(.0053677647,.018829519,-.006943542,-.014549471,.0010067254,.004571281,-.0020639242,-.0020804713,-.0011560669,-.0012753039,.0017452302,.0010825036,-.00040628234,-.000101974314,.00026054308,.0005839615) * s_3_4;
-            conv6_relu4_whole_0 += mat4(.0003805331,.001052274,-.0031486866,.0029982468,9.871689e-05,.00018664794,-.0010291762,.00069015654,-.0019277442,.003572038,-.0024891421,-.00090587727,.00088354974,.0017604546,-.00066044525,.00019288393) * s_4_0;
-            conv6_relu4_whole_0 += mat4(-.001611407,-.0003743618,.0017873652,6.125434e-05,.0008926212,-.0010000253,.0010915981,-.0013137494,.00046784943,-.000300293,.0015739573,-.0008687116,-.00629176,.0003035721,-.0020783884,.0026731254) * s_4_1;
-            conv6_relu4_whole_0 += mat4(.00096685765,-.003546552,.0010391043,-.005766901,-.0023731985,-.0017253751,.0015793311,.0010911605,.0027175127,-.0028749204,.0028088025,-.0026322056,-.017172733,-.021603173,.03492427,.0109887235) * s_4_2;
-            conv6_relu4_whole_0 += mat4(-.002352434,.0019211771,-.0021442503,.0036366368,-.00011206689,.0009198855,-.0014556848,.0011405807,-.0015523992,.0022885315,.00013119714,-.000687595,.001561114,8.625129e-05,-.014157427,.008308017) * s_4_3;
-            conv6_relu4_whole_0 += mat4(.0025268449,.00064497394,.002692223,-.0006353574,.00053565134,-.00035339806,.00012073036,-.001243764,-.000449758,-2.2134618e-06,.00045416053,.00033498582,.0022615432,.0027342746,.0008863972,-.0044316337) * s_4_4;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0004639366,-.00225985,.0020079724,.0007732094)*s_0_0.x + vec4(.00050650706,.0008844996,-.0005036206,-.0013957405)*s_0_0.y + vec4(.0018083325,-.00025151006,-2.2731914e-05,-.0012692991)*s_0_0.z + vec4(-.001011363,.00034907175,.0005434177,.00033894746)*s_0_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.003280515,.011577039,-.006343719,-8.472821e-06)*s_0_1.x + vec4(-.00052250957,.0020737702,-.00087212585,-.0003510833)*s_0_1.y + vec4(.0024078768,-.00072335755,-.0005732431,-.0012480031)*s_0_1.z + vec4(-.00087827747,-.0021525738,.00094287447,.0012685587)*s_0_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.00799935,-.01501811,.010057997,-.0023145261)*s_0_2.x + vec4(.0014473888,-.0048008254,.0022488388,.0017793702)*s_0_2.y + vec4(-.0013432584,.0086032245,-.004245929,-.0025186737)*s_0_2.z + vec4(.0029025848,.0013507426,-.0021074652,-.0009711643)*s_0_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.003822804,.014265795,-.01521322,.014938967)*s_0_3.x + vec4(-.0024196522,.0007048374,.000588971,.0008273492)*s_0_3.y + vec4(8.441038e-05,.0045729615,-.0035181239,-.0018959645)*s_0_3.z + vec4(-.0010006884,.0011100722,.0009593921,-.0009053223)*s_0_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0029023027,-.0033728525,.009779589,-.012273177)*s_0_4.x + vec4(.0016473277,-.0021806972,.00055971136,.00042044526)*s_0_4.y + vec4(-.00039804264,.0006109041,.0008246743,-.0018538631)*s_0_4.z + vec4(-5.1033694e-05,-.00072219595,-.00027800602,.00030347667)*s_0_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.003569596,.0009542081,-.0028264343,-.00349051)*s_1_0.x + vec4(.00050689885,-.0004908864,.0006375889,-.0004461098)*s_1_0.y + vec4(-.0030917625,.0007353121,.0019214941,.00081145833)*s_1_0.z + vec4(-.0021582337,-.0005892357,.00108666,.0009169595)*s_1_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.03672284,.023037933,-.009480132,.02174519)*s_1_1.x + vec4(.0029266025,-.0005634728,-.0033838393,-.00017042953)*s_1_1.y + vec4(-.007950529,-.0024993762,.006107063,.0058411793)*s_1_1.z + vec4(.001146092,.0028796084,.0011430839,-.0007784184)*s_1_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.040320087,-.013663158,.003526373,.033445682)*s_1_2.x + vec4(.013514893,.017994514,-.016058836,-.014522846)*s_1_2.y + vec4(.0016942893,-.010432705,.015485894,-.0061785635)*s_1_2.z + vec4(-.029390343,-.018898245,.02276015,.018566972)*s_1_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.016488746,-.018334113,.013690297,5.8918395e-05)*s_1_3.x + vec4(.003989359,.0032642866,-.0040762983,-.0045532715)*s_1_3.y + vec4(-.0010813061,-.004508475,.0022880859,.0026282975)*s_1_3.z + vec4(.00039639327,-.0111799715,.004197111,.009046316)*s_1_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.01577459,-.023417413,.017332716,.0044722813)*s_1_4.x + vec4(.0002432933,.004782833,-.0022680736,-.0015479573)*s_1_4.y + vec4(-.00010012306,.0013551611,.00011096702,-.0010531149)*s_1_4.z + vec4(.00045895463,-.00175688,-.00013159987,.0016130791)*s_1_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0071158716,-.0045282436,.007301413,.0056716604)*s_2_0.x + vec4(-.0018758225,-.0017320797,.0012002025,.0017791947)*s_2_0.y + vec4(-.003113364,.0025815568,.0009860786,-.00026419703)*s_2_0.z + vec4(.004097973,.0010329456,-.0031654094,-.001346464)*s_2_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.04050983,.031872146,-.04041962,.042333525)*s_2_1.x + vec4(-.008604385,-.0050967163,.0125961155,.0039025946)*s_2_1.y + vec4(.015312934,.005459148,.00024929497,-.022379357)*s_2_1.z + vec4(-.008422865,.0017069854,-.009452935,.008650737)*s_2_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.011082614,-.008485556,.020459188,-.004989217)*s_2_2.x + vec4(-.12801176,-.061570924,.12247703,.06254312)*s_2_2.y + vec4(.038352616,-.12270945,-.03619064,.12048593)*s_2_2.z + vec4(.114081785,.049610637,-.068941996,-.07343005)*s_2_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0038816696,-.045705277,.033704266,-.007882641)*s_2_3.x + vec4(-.002699014,-.028041098,-1.3160549e-05,.0331157)*s_2_3.y + vec4(-.0018604443,.013370864,.0034316129,-.015309093)*s_2_3.z + vec4(-.013780004,.047542635,-.012993676,-.025023967)*s_2_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.006775534,-.009370634,-.017447852,.010531094)*s_2_4.x + vec4(-.001135722,-.006785584,.0027976977,.0048305793)*s_2_4.y + vec4(-.0013128284,.004723695,-.0018210423,-.00019427521)*s_2_4.z + vec4(.0020574322,-.001796069,.000389116,-.00038990082)*s_2_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.002568836,.0050458927,-.0035913906,-.0058214003)*s_3_0.x + vec4(.0004483903,.0009611791,-.0004964298,.00032284285)*s_3_0.y + vec4(-.0012873979,-.0049531683,.008623481,-.0009975919)*s_3_0.z + vec4(-.0016992236,.0031875258,-.0023067654,.00095360324)*s_3_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.013839559,.00227638,-.014570071,.00084048766)*s_3_1.x + vec4(.0049721715,-.0007309327,-.006584343,-.00065681676)*s_3_1.y + vec4(-.011742688,.004357215,-.0064971372,.012264816)*s_3_1.z + vec4(.019994674,-.002195237,-.0046281833,-.006798961)*s_3_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.04271112,.036005937,-.052999526,-.033507667)*s_3_2.x + vec4(.015843984,.005233087,-.007994923,-.010439169)*s_3_2.y + vec4(-.017111707,.006998991,-.003564771,.014172225)*s_3_2.z + vec4(.06709391,.060564067,-.09681206,-.05387318)*s_3_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.029863942,.032806285,-.020825928,-.044298343)*s_3_3.x + vec4(.0024014337,.0049460316,-.0012306657,-.009124641)*s_3_3.y + vec4(.0010691913,-.006685794,.004309652,.00063742994)*s_3_3.z + vec4(-.0013054305,.021772457,.013815163,-.029943485)*s_3_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0053677647,.018829519,-.006943542,-.014549471)*s_3_4.x + vec4(.0010067254,.004571281,-.0020639242,-.0020804713)*s_3_4.y + vec4(-.0011560669,-.0012753039,.0017452302,.0010825036)*s_3_4.z + vec4(-.00040628234,-.000101974314,.00026054308,.0005839615)*s_3_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0003805331,.001052274,-.0031486866,.0029982468)*s_4_0.x + vec4(9.871689e-05,.00018664794,-.0010291762,.00069015654)*s_4_0.y + vec4(-.0019277442,.003572038,-.0024891421,-.00090587727)*s_4_0.z + vec4(.00088354974,.0017604546,-.00066044525,.00019288393)*s_4_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.001611407,-.0003743618,.0017873652,6.125434e-05)*s_4_1.x + vec4(.0008926212,-.0010000253,.0010915981,-.0013137494)*s_4_1.y + vec4(.00046784943,-.000300293,.0015739573,-.0008687116)*s_4_1.z + vec4(-.00629176,.0003035721,-.0020783884,.0026731254)*s_4_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.00096685765,-.003546552,.0010391043,-.005766901)*s_4_2.x + vec4(-.0023731985,-.0017253751,.0015793311,.0010911605)*s_4_2.y + vec4(.0027175127,-.0028749204,.0028088025,-.0026322056)*s_4_2.z + vec4(-.017172733,-.021603173,.03492427,.0109887235)*s_4_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.002352434,.0019211771,-.0021442503,.0036366368)*s_4_3.x + vec4(-.00011206689,.0009198855,-.0014556848,.0011405807)*s_4_3.y + vec4(-.0015523992,.0022885315,.00013119714,-.000687595)*s_4_3.z + vec4(.001561114,8.625129e-05,-.014157427,.008308017)*s_4_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0025268449,.00064497394,.002692223,-.0006353574)*s_4_4.x + vec4(.00053565134,-.00035339806,.00012073036,-.001243764)*s_4_4.y + vec4(-.000449758,-2.2134618e-06,.00045416053,.00033498582)*s_4_4.z + vec4(.0022615432,.0027342746,.0008863972,-.0044316337)*s_4_4.w;
         }
         // Pack 2
         {
@@ -2327,31 +2375,31 @@ vec4 hook() {
             vec4 s_4_2 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_relu4_2_raw, ivec2(x4, y4), 0), y4_in && x4_in);
-            conv6_relu4_whole_0 += mat4(.0007030869,-5.8508504e-05,-.00094315753,.0011441236,-.0002922576,.00080495776,-.00025050974,.00038780164,-.00043466574,-.00024983336,.0013060389,-.00047805646,.0042911074,.0017261816,-.0037649574,-.00035562858) * s_0_0;
-            conv6_relu4_whole_0 += mat4(-.00043813942,-.00026482713,-8.504466e-05,.0005063656,.00022197096,-1.1325332e-05,.00045051705,-.00020597888,-.0021058102,8.404059e-05,.0011698591,.0009251063,.021315446,-.006690127,-.003075669,-.008361539) * s_0_1;
-            conv6_relu4_whole_0 += mat4(-.0017770273,.0010321226,-.00020428465,.0011822183,-.011082953,-.0016405698,.0059194597,.0040649464,.0016596904,-.000694987,-.0017086576,.0006219146,-.0017849242,-6.9627706e-05,-.0026252922,.0033999437) * s_0_2;
-            conv6_relu4_whole_0 += mat4(.00026654336,.0012954015,-6.249415e-05,-.0010504269,-.0035888026,-.011977932,.0074252784,.0057360446,-.0011152665,.0015407965,-.0012532086,.0005588272,-.00019687696,.0049255197,-.00025080986,-.0024589468) * s_0_3;
-            conv6_relu4_whole_0 += mat4(.0002988037,8.318154e-05,-.00042223823,-.00078043784,.001089734,.002571467,-.002745993,.0023177816,.00044098232,.0027018394,-.00032033547,-.0024407245,.0015896943,-.0015558623,-.00038126917,-.0003010574) * s_0_4;
-            conv6_relu4_whole_0 += mat4(.0028104503,-.0022976617,.001402429,-.0016016307,.0028786766,-.00038908844,-.0004932998,-.001705992,-.0019453228,.00019108008,.0008201455,.00074150943,-.0012213299,-.0058132885,.009118281,-.0008853755) * s_1_0;
-            conv6_relu4_whole_0 += mat4(-.004487967,-.0011516191,.0024840184,.0031730998,-.014668423,.009698626,-.0046676206,.00473027,.0065795416,-.0024963997,-.003444211,-.0024830424,-.10727991,.0130340615,.04341783,.041895106) * s_1_1;
-            conv6_relu4_whole_0 += mat4(-3.419656e-05,.0013363931,.001088594,-.0016006167,.0594909,-.018052284,-.01147062,-.022154273,-.014772916,-.0070933904,.022184284,.001682423,.003907169,-.028512344,.012311788,.014554127) * s_1_2;
-            conv6_relu4_whole_0 += mat4(-.0007183228,-.0023674378,.000115839386,.0013285623,-.018422564,.055854417,-.026874164,-.01051322,.0011756731,-.012617268,.0047882167,.0049830335,-.00043188466,-.0048544174,-.00039771944,.0052078683) * s_1_3;
-            conv6_relu4_whole_0 += mat4(-.00051915785,5.1396153e-05,.00030616668,.00011359488,.0087399315,-.011447004,.0066494285,-.0050396062,-.0025862989,-.00047260337,.00049459917,.002975736,-8.226774e-06,-.00017241613,.00071942376,-.0002857205) * s_1_4;
-            conv6_relu4_whole_0 += mat4(-.00883676,.005259691,.002223097,.00195486,-.0006736501,-.0029011664,.0038905556,.00021492247,.0014524824,.0013092264,-.0028446314,-5.890713e-05,-.014324487,.00889025,-.009342605,.011338825) * s_2_0;
-            conv6_relu4_whole_0 += mat4(.03175976,-.017072141,-.011666738,-.003164176,-.006617276,.008484329,-.01625287,.0112723475,.00065233465,.0033703267,.00037817756,-.003335079,-.03363712,-.043940045,.10350755,-.011688981) * s_2_1;
-            conv6_relu4_whole_0 += mat4(.034590725,-.040402174,.0006784184,.004054658,-.015994867,-.02891795,.06405696,-.018021947,.12544955,.04553226,-.14306161,-.029045058,-.002153716,.0021400112,-.015479523,.010571315) * s_2_2;
-            conv6_relu4_whole_0 += mat4(-.006524084,.00913344,-.0021998028,-.00088481547,-.023895547,-.0125091765,-.015978336,.058788028,.0057551116,.017241066,.0006807055,-.024846153,.000120098324,-.0017422572,.0020644057,.0008991081) * s_2_3;
-            conv6_relu4_whole_0 += mat4(.0005913237,-.00038181362,-.0005815857,3.5425313e-05,.0047238353,-.010593902,.010469708,-.008994739,.00023279147,.002025349,-.0012234771,-.00210995,-.0016963264,-2.8071413e-06,-.0002799882,.0018129267) * s_2_4;
-            conv6_relu4_whole_0 += mat4(-.010674692,.012061983,-.015638098,.010577624,-.0009588391,.00021002791,-.00011126609,-.00023517862,.0009000968,-.00023086893,.0005804256,-.0011158463,.006095554,-.0039362186,.0050940467,-.0020368842) * s_3_0;
-            conv6_relu4_whole_0 += mat4(.049764227,-.049235504,.07467319,-.06342435,.0025687758,.00015636488,.00022321599,.0007136568,.0017850405,-.0011827523,.0008763762,-.0007092219,.011135715,.009715852,-.022914685,-.002742972) * s_3_1;
-            conv6_relu4_whole_0 += mat4(.046763442,-.046826348,.07317423,-.08555456,.013208813,.009445176,-.020005552,-.006110868,-.016510772,-.0066384966,.017502122,.006030058,-.0036854702,.002121493,.00092734187,.0038901218) * s_3_2;
-            conv6_relu4_whole_0 += mat4(-.012960968,.015146937,-.016133124,.015400741,.0059854668,.01157879,-.007464864,-.014677479,-.00595413,.0054832343,-.0036071718,.004837606,.0016063624,-.004811395,.0018065417,-.00056888926) * s_3_3;
-            conv6_relu4_whole_0 += mat4(.00070617953,-.001189298,.0012313696,-.00082261825,.000967985,.0047022253,.00017885077,-.0044429614,.0011933721,-.0030870433,.0011056574,.00034280994,-.0006305617,.0005851013,.0009008911,-.00016723375) * s_3_4;
-            conv6_relu4_whole_0 += mat4(.004974084,-.002593611,.0006546761,.00055023324,.00059940014,.0006093769,-.00065179047,-.00016836966,-.000610412,.00011793733,.00026893266,-3.6441812e-05,.00011382308,-.00053242996,.00045277592,.0009952843) * s_4_0;
-            conv6_relu4_whole_0 += mat4(-.011674786,.007754047,-.0009248225,.002974475,.0005058074,-8.9838366e-05,-.0002566687,-.00072103256,-.00057532743,-.00010304138,.0024506412,.00019436498,-.0011620852,-.0018199183,.0011467662,.001166896) * s_4_1;
-            conv6_relu4_whole_0 += mat4(-.00671511,.006799732,-.0019893423,.0043323115,-.0016869496,-.0039799744,.0069272923,-.00048420404,.0027428148,.0022764935,-.002614888,-.0020858722,.0021995676,-.00015627424,-.0026544218,.0013385027) * s_4_2;
-            conv6_relu4_whole_0 += mat4(.0020112325,-.0059089297,.0014903191,.0012530378,-.0022764944,-.0013195154,.0003316107,.004145836,-.0005361748,.00039104547,-.00088204903,.0016055247,.0010577817,.0018935328,-.0009251447,-.0029567676) * s_4_3;
-            conv6_relu4_whole_0 += mat4(-.0011042067,.0011235772,-.0004900286,.0011445546,-.00016542057,-.00036508305,-.00059319235,.001124292,.0011360311,-.00020455566,-.0002857714,-.0018636743,-.00014509234,-.00035786245,.00038399664,-.00035061195) * s_4_4;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0007030869,-5.8508504e-05,-.00094315753,.0011441236)*s_0_0.x + vec4(-.0002922576,.00080495776,-.00025050974,.00038780164)*s_0_0.y + vec4(-.00043466574,-.00024983336,.0013060389,-.00047805646)*s_0_0.z + vec4(.0042911074,.0017261816,-.0037649574,-.00035562858)*s_0_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00043813942,-.00026482713,-8.504466e-05,.0005063656)*s_0_1.x + vec4(.00022197096,-1.1325332e-05,.00045051705,-.00020597888)*s_0_1.y + vec4(-.0021058102,8.404059e-05,.0011698591,.0009251063)*s_0_1.z + vec4(.021315446,-.006690127,-.003075669,-.008361539)*s_0_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0017770273,.0010321226,-.00020428465,.0011822183)*s_0_2.x + vec4(-.011082953,-.0016405698,.0059194597,.0040649464)*s_0_2.y + vec4(.0016596904,-.000694987,-.0017086576,.0006219146)*s_0_2.z + vec4(-.0017849242,-6.9627706e-05,-.0026252922,.0033999437)*s_0_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.00026654336,.0012954015,-6.249415e-05,-.0010504269)*s_0_3.x + vec4(-.0035888026,-.011977932,.0074252784,.0057360446)*s_0_3.y + vec4(-.0011152665,.0015407965,-.0012532086,.0005588272)*s_0_3.z + vec4(-.00019687696,.0049255197,-.00025080986,-.0024589468)*s_0_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0002988037,8.318154e-05,-.00042223823,-.00078043784)*s_0_4.x + vec4(.001089734,.002571467,-.002745993,.0023177816)*s_0_4.y + vec4(.00044098232,.0027018394,-.00032033547,-.0024407245)*s_0_4.z + vec4(.0015896943,-.0015558623,-.00038126917,-.0003010574)*s_0_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0028104503,-.0022976617,.001402429,-.0016016307)*s_1_0.x + vec4(.0028786766,-.00038908844,-.0004932998,-.001705992)*s_1_0.y + vec4(-.0019453228,.00019108008,.0008201455,.00074150943)*s_1_0.z + vec4(-.0012213299,-.0058132885,.009118281,-.0008853755)*s_1_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.004487967,-.0011516191,.0024840184,.0031730998)*s_1_1.x + vec4(-.014668423,.009698626,-.0046676206,.00473027)*s_1_1.y + vec4(.0065795416,-.0024963997,-.003444211,-.0024830424)*s_1_1.z + vec4(-.10727991,.0130340615,.04341783,.041895106)*s_1_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-3.419656e-05,.0013363931,.001088594,-.0016006167)*s_1_2.x + vec4(.0594909,-.018052284,-.01147062,-.022154273)*s_1_2.y + vec4(-.014772916,-.0070933904,.022184284,.001682423)*s_1_2.z + vec4(.003907169,-.028512344,.012311788,.014554127)*s_1_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0007183228,-.0023674378,.000115839386,.0013285623)*s_1_3.x + vec4(-.018422564,.055854417,-.026874164,-.01051322)*s_1_3.y + vec4(.0011756731,-.012617268,.0047882167,.0049830335)*s_1_3.z + vec4(-.00043188466,-.0048544174,-.00039771944,.0052078683)*s_1_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00051915785,5.1396153e-05,.00030616668,.00011359488)*s_1_4.x + vec4(.0087399315,-.011447004,.0066494285,-.0050396062)*s_1_4.y + vec4(-.0025862989,-.00047260337,.00049459917,.002975736)*s_1_4.z + vec4(-8.226774e-06,-.00017241613,.00071942376,-.0002857205)*s_1_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00883676,.005259691,.002223097,.00195486)*s_2_0.x + vec4(-.0006736501,-.0029011664,.0038905556,.00021492247)*s_2_0.y + vec4(.0014524824,.0013092264,-.0028446314,-5.890713e-05)*s_2_0.z + vec4(-.014324487,.00889025,-.009342605,.011338825)*s_2_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.03175976,-.017072141,-.011666738,-.003164176)*s_2_1.x + vec4(-.006617276,.008484329,-.01625287,.0112723475)*s_2_1.y + vec4(.00065233465,.0033703267,.00037817756,-.003335079)*s_2_1.z + vec4(-.03363712,-.043940045,.10350755,-.011688981)*s_2_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.034590725,-.040402174,.0006784184,.004054658)*s_2_2.x + vec4(-.015994867,-.02891795,.06405696,-.018021947)*s_2_2.y + vec4(.12544955,.04553226,-.14306161,-.029045058)*s_2_2.z + vec4(-.002153716,.0021400112,-.015479523,.010571315)*s_2_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.006524084,.00913344,-.0021998028,-.00088481547)*s_2_3.x + vec4(-.023895547,-.0125091765,-.015978336,.058788028)*s_2_3.y + vec4(.0057551116,.017241066,.0006807055,-.024846153)*s_2_3.z + vec4(.000120098324,-.0017422572,.0020644057,.0008991081)*s_2_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0005913237,-.00038181362,-.0005815857,3.5425313e-05)*s_2_4.x + vec4(.0047238353,-.010593902,.010469708,-.008994739)*s_2_4.y + vec4(.00023279147,.002025349,-.0012234771,-.00210995)*s_2_4.z + vec4(-.0016963264,-2.8071413e-06,-.0002799882,.0018129267)*s_2_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.010674692,.012061983,-.015638098,.010577624)*s_3_0.x + vec4(-.0009588391,.00021002791,-.00011126609,-.00023517862)*s_3_0.y + vec4(.0009000968,-.00023086893,.0005804256,-.0011158463)*s_3_0.z + vec4(.006095554,-.0039362186,.0050940467,-.0020368842)*s_3_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.049764227,-.049235504,.07467319,-.06342435)*s_3_1.x + vec4(.0025687758,.00015636488,.00022321599,.0007136568)*s_3_1.y + vec4(.0017850405,-.0011827523,.0008763762,-.0007092219)*s_3_1.z + vec4(.011135715,.009715852,-.022914685,-.002742972)*s_3_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.046763442,-.046826348,.07317423,-.08555456)*s_3_2.x + vec4(.013208813,.009445176,-.020005552,-.006110868)*s_3_2.y + vec4(-.016510772,-.0066384966,.017502122,.006030058)*s_3_2.z + vec4(-.0036854702,.002121493,.00092734187,.0038901218)*s_3_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.012960968,.015146937,-.016133124,.015400741)*s_3_3.x + vec4(.0059854668,.01157879,-.007464864,-.014677479)*s_3_3.y + vec4(-.00595413,.0054832343,-.0036071718,.004837606)*s_3_3.z + vec4(.0016063624,-.004811395,.0018065417,-.00056888926)*s_3_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.00070617953,-.001189298,.0012313696,-.00082261825)*s_3_4.x + vec4(.000967985,.0047022253,.00017885077,-.0044429614)*s_3_4.y + vec4(.0011933721,-.0030870433,.0011056574,.00034280994)*s_3_4.z + vec4(-.0006305617,.0005851013,.0009008911,-.00016723375)*s_3_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.004974084,-.002593611,.0006546761,.00055023324)*s_4_0.x + vec4(.00059940014,.0006093769,-.00065179047,-.00016836966)*s_4_0.y + vec4(-.000610412,.00011793733,.00026893266,-3.6441812e-05)*s_4_0.z + vec4(.00011382308,-.00053242996,.00045277592,.0009952843)*s_4_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.011674786,.007754047,-.0009248225,.002974475)*s_4_1.x + vec4(.0005058074,-8.9838366e-05,-.0002566687,-.00072103256)*s_4_1.y + vec4(-.00057532743,-.00010304138,.0024506412,.00019436498)*s_4_1.z + vec4(-.0011620852,-.0018199183,.0011467662,.001166896)*s_4_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00671511,.006799732,-.0019893423,.0043323115)*s_4_2.x + vec4(-.0016869496,-.0039799744,.0069272923,-.00048420404)*s_4_2.y + vec4(.0027428148,.0022764935,-.002614888,-.0020858722)*s_4_2.z + vec4(.0021995676,-.00015627424,-.0026544218,.0013385027)*s_4_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0020112325,-.0059089297,.0014903191,.0012530378)*s_4_3.x + vec4(-.0022764944,-.0013195154,.0003316107,.004145836)*s_4_3.y + vec4(-.0005361748,.00039104547,-.00088204903,.0016055247)*s_4_3.z + vec4(.0010577817,.0018935328,-.0009251447,-.0029567676)*s_4_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0011042067,.0011235772,-.0004900286,.0011445546)*s_4_4.x + vec4(-.00016542057,-.00036508305,-.00059319235,.001124292)*s_4_4.y + vec4(.0011360311,-.00020455566,-.0002857714,-.0018636743)*s_4_4.z + vec4(-.00014509234,-.00035786245,.00038399664,-.00035061195)*s_4_4.w;
         }
         // Pack 3
         {
@@ -2380,31 +2428,31 @@ vec4 hook() {
             vec4 s_4_2 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_relu4_3_raw, ivec2(x4, y4), 0), y4_in && x4_in);
-            conv6_relu4_whole_0 += mat4(-.0008628883,.003497277,-.0011920037,-.0008941272,-.0006976297,.0004662309,-4.3435524e-05,3.185265e-05,.0013367552,-.001817331,-.0017485048,.0015022445,-.0011387623,-.00021596091,-.00016431512,.0014749856) * s_0_0;
-            conv6_relu4_whole_0 += mat4(-.0016541643,-.0073288586,.0048085265,.0034449117,-.0006455656,.0014229458,-.0018710538,.0014269237,.0021696596,-.001554068,.00047491424,-.0014143507,.0019296029,.00029590898,-.0033190742,-.0005204645) * s_0_1;
-            conv6_relu4_whole_0 += mat4(.0015230272,-.0023268268,.0004234489,.00080976967,.008122867,-.007834238,.0044008237,-.004471518,-.0009050201,.0008494073,.00027012307,-.0010837226,.0111861415,.0073999963,-.0052085975,-.010110746) * s_0_2;
-            conv6_relu4_whole_0 += mat4(-.0014714354,.0011094422,-.0007896501,.0001933191,-.0028093297,.0020007666,-.001138881,.0009112842,.0010113762,-.004528298,-.00024007399,.0023360904,.00055892166,.0038452237,-.0009839241,-.002900812) * s_0_3;
-            conv6_relu4_whole_0 += mat4(8.112167e-05,-.0005114864,.0002894551,-.0001679642,-.0004599584,.00093208975,-9.436593e-05,.0003967267,-.0008399277,-.0005805169,.0006690872,.00045021434,-.0015661934,.0013555721,-.000334428,-7.6502205e-05) * s_0_4;
-            conv6_relu4_whole_0 += mat4(-.016038649,.0067925234,-.00074659626,.0077434853,-8.545996e-05,.0001892047,-.0006656662,.00013080759,.002074977,-.001988028,.002296982,-.0004896034,.0031038853,-.0035694365,-.00041330975,-.001579852) * s_1_0;
-            conv6_relu4_whole_0 += mat4(.022185436,-.0013481269,-.0102586355,-.0045840116,-.0007255388,.000866036,.001569873,-.0034667635,-.0052176253,.0059424844,-.008560493,.004323557,-.017923227,.010985758,.009968129,.005514947) * s_1_1;
-            conv6_relu4_whole_0 += mat4(-.004992084,-.0063987537,.0060872007,.0011300296,-.00050779956,-.0021356426,-.0038136502,.007063355,-.0057267174,.013884831,-.011548434,.0032666433,-.015338379,-.043312546,.022541959,.02479665) * s_1_2;
-            conv6_relu4_whole_0 += mat4(.001082211,.0016280125,-.0039112014,.002817129,.0005445662,.00665209,-.00136585,-.004036896,.002866322,.0016605384,-.0014939958,-.002539123,-.0034051456,-.0026151787,.0011320076,.008040125) * s_1_3;
-            conv6_relu4_whole_0 += mat4(.00073890004,-.0007742394,.00064702885,-.0013316998,9.896249e-05,-.0019285652,.0010230545,-.00016458533,.001226595,-.00092231605,.00034913374,-.00043731532,-.0012722028,-.0021115458,-.0002593479,.0018219353) * s_1_4;
-            conv6_relu4_whole_0 += mat4(-.0020346944,.0071881018,-.01689157,.012923773,7.5302596e-06,-.0013427674,.00038507662,.00023213656,.0034249611,-.0004617744,-.0010213035,-.0013031773,.011203359,-.005267933,.0068331216,-.009154137) * s_2_0;
-            conv6_relu4_whole_0 += mat4(.017752973,-.050159913,.071941026,-.042941194,-.0034011677,.0025559799,-.0022488057,.005369854,.01650941,-.013765502,-.0016706379,.00011011337,-.018285222,.02520055,-.038448647,.02444086) * s_2_1;
-            conv6_relu4_whole_0 += mat4(-.036783192,.076173194,-.04012023,.004520295,.11339011,-.10741155,.06834475,-.07601471,-.022559,.119789384,.02477397,-.122138105,.056736585,.003781829,.005067645,-.06807768) * s_2_2;
-            conv6_relu4_whole_0 += mat4(.009661336,-.016356224,.011161475,-.005245153,.0010603528,-.01583628,.0015830566,.011768048,-.00040723511,-.004446512,-.001248059,.007232841,-.010363927,.02073576,-.011705488,.0057448386) * s_2_3;
-            conv6_relu4_whole_0 += mat4(-.0012941712,.0019328843,-.0012332345,.0005561026,-.0036062112,.008190083,-.0044924268,.001773943,.0006506374,.0017160666,-.0018955376,.00042613602,.0035021587,.00077986694,-.00025968364,-.0045858286) * s_2_4;
-            conv6_relu4_whole_0 += mat4(.006842392,-.009016943,.010047619,-.0043699252,.002275472,-.00088376296,-.0002241164,-.0009787183,-.0044276826,-.00028446692,-.00027772362,.00253709,-.0020427895,-.0016802168,.0044644633,-.0005417153) * s_3_0;
-            conv6_relu4_whole_0 += mat4(-.010464645,.02867035,-.03247009,.008280818,-.007276234,.0059851296,-.0076156724,.006022946,.0024911426,.0046102093,-.0027714653,-.0038221802,-.0072689094,.00051854335,-.0036446347,.009466903) * s_3_1;
-            conv6_relu4_whole_0 += mat4(.008172828,-.028608376,.0013824112,.021859447,-.009574571,.0050437273,.04484945,-.03706253,.009259793,-.019784674,.00067914824,.008165586,-.013856358,-.013809172,.022736583,.010605596) * s_3_2;
-            conv6_relu4_whole_0 += mat4(.0032508702,.0012722388,.0042438363,-.010441793,-.0007369524,.006682473,-.0011173757,-.0056567355,.002674739,.0010992948,-.0011850354,-.0035222827,-.0023647018,-.0077406783,-.0016113075,.009125658) * s_3_3;
-            conv6_relu4_whole_0 += mat4(.0002815094,.00033884868,-.00080199924,.0007289585,-.0013928141,-.001909466,-.0015151213,.0061109643,-.000500119,5.3865122e-05,-.0008596935,.0012024156,-.00028850767,-.00020974758,.0005472316,.00073023717) * s_3_4;
-            conv6_relu4_whole_0 += mat4(.00077212515,.0012088334,.0010998412,-.003601318,-.0018650198,-.00013944489,.0008924704,-.00032669457,.0006647673,.00044472725,-.0024514834,-.0010269589,.0005987566,-.00049638696,.0010295908,-.0007974088) * s_4_0;
-            conv6_relu4_whole_0 += mat4(-.003284526,-.0033646845,.00048732825,.0053652134,.0003831948,.0011300275,-.0028732794,.0011346644,5.281111e-05,-.00274835,.001763944,.00027653266,-.00083643163,.0012832315,-.004052664,.0030072418) * s_4_1;
-            conv6_relu4_whole_0 += mat4(.0025601042,.0011640445,-.0010510319,-.0038510193,.0052106623,-.0036246688,.0010431681,-.0022295774,-.0011408291,.00067169045,.0009182431,.0005443515,.0058142124,.0022095388,-.0024829907,-.0064414223) * s_4_2;
-            conv6_relu4_whole_0 += mat4(-.0011233768,-.0019744656,.0026663402,.0012682606,-.0014068368,.001579625,-.0012834338,.001333402,-.0023849744,-.00030282044,.000308966,.0028503041,.000585436,.0021596914,-1.6522818e-05,-.0025996536) * s_4_3;
-            conv6_relu4_whole_0 += mat4(-.0006791305,.00031429488,4.4088894e-05,.00089929276,.00010357528,.0010259668,-.00042772118,-.001540162,-.00014731893,-.001522881,.00033346223,.0010329891,-.00047486203,-.0004060613,.00019674178,.00052806444) * s_4_4;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0008628883,.003497277,-.0011920037,-.0008941272)*s_0_0.x + vec4(-.0006976297,.0004662309,-4.3435524e-05,3.185265e-05)*s_0_0.y + vec4(.0013367552,-.001817331,-.0017485048,.0015022445)*s_0_0.z + vec4(-.0011387623,-.00021596091,-.00016431512,.0014749856)*s_0_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0016541643,-.0073288586,.0048085265,.0034449117)*s_0_1.x + vec4(-.0006455656,.0014229458,-.0018710538,.0014269237)*s_0_1.y + vec4(.0021696596,-.001554068,.00047491424,-.0014143507)*s_0_1.z + vec4(.0019296029,.00029590898,-.0033190742,-.0005204645)*s_0_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0015230272,-.0023268268,.0004234489,.00080976967)*s_0_2.x + vec4(.008122867,-.007834238,.0044008237,-.004471518)*s_0_2.y + vec4(-.0009050201,.0008494073,.00027012307,-.0010837226)*s_0_2.z + vec4(.0111861415,.0073999963,-.0052085975,-.010110746)*s_0_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0014714354,.0011094422,-.0007896501,.0001933191)*s_0_3.x + vec4(-.0028093297,.0020007666,-.001138881,.0009112842)*s_0_3.y + vec4(.0010113762,-.004528298,-.00024007399,.0023360904)*s_0_3.z + vec4(.00055892166,.0038452237,-.0009839241,-.002900812)*s_0_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(8.112167e-05,-.0005114864,.0002894551,-.0001679642)*s_0_4.x + vec4(-.0004599584,.00093208975,-9.436593e-05,.0003967267)*s_0_4.y + vec4(-.0008399277,-.0005805169,.0006690872,.00045021434)*s_0_4.z + vec4(-.0015661934,.0013555721,-.000334428,-7.6502205e-05)*s_0_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.016038649,.0067925234,-.00074659626,.0077434853)*s_1_0.x + vec4(-8.545996e-05,.0001892047,-.0006656662,.00013080759)*s_1_0.y + vec4(.002074977,-.001988028,.002296982,-.0004896034)*s_1_0.z + vec4(.0031038853,-.0035694365,-.00041330975,-.001579852)*s_1_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.022185436,-.0013481269,-.0102586355,-.0045840116)*s_1_1.x + vec4(-.0007255388,.000866036,.001569873,-.0034667635)*s_1_1.y + vec4(-.0052176253,.0059424844,-.008560493,.004323557)*s_1_1.z + vec4(-.017923227,.010985758,.009968129,.005514947)*s_1_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.004992084,-.0063987537,.0060872007,.0011300296)*s_1_2.x + vec4(-.00050779956,-.0021356426,-.0038136502,.007063355)*s_1_2.y + vec4(-.0057267174,.013884831,-.011548434,.0032666433)*s_1_2.z + vec4(-.015338379,-.043312546,.022541959,.02479665)*s_1_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.001082211,.0016280125,-.0039112014,.002817129)*s_1_3.x + vec4(.0005445662,.00665209,-.00136585,-.004036896)*s_1_3.y + vec4(.002866322,.0016605384,-.0014939958,-.002539123)*s_1_3.z + vec4(-.0034051456,-.0026151787,.0011320076,.008040125)*s_1_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.00073890004,-.0007742394,.00064702885,-.0013316998)*s_1_4.x + vec4(9.896249e-05,-.0019285652,.0010230545,-.00016458533)*s_1_4.y + vec4(.001226595,-.00092231605,.00034913374,-.00043731532)*s_1_4.z + vec4(-.0012722028,-.0021115458,-.0002593479,.0018219353)*s_1_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0020346944,.0071881018,-.01689157,.012923773)*s_2_0.x + vec4(7.5302596e-06,-.0013427674,.00038507662,.00023213656)*s_2_0.y + vec4(.0034249611,-.0004617744,-.0010213035,-.0013031773)*s_2_0.z + vec4(.011203359,-.005267933,.0068331216,-.009154137)*s_2_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.017752973,-.050159913,.071941026,-.042941194)*s_2_1.x + vec4(-.0034011677,.0025559799,-.0022488057,.005369854)*s_2_1.y + vec4(.01650941,-.013765502,-.0016706379,.00011011337)*s_2_1.z + vec4(-.018285222,.02520055,-.038448647,.02444086)*s_2_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.036783192,.076173194,-.04012023,.004520295)*s_2_2.x + vec4(.11339011,-.10741155,.06834475,-.07601471)*s_2_2.y + vec4(-.022559,.119789384,.02477397,-.122138105)*s_2_2.z + vec4(.056736585,.003781829,.005067645,-.06807768)*s_2_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.009661336,-.016356224,.011161475,-.005245153)*s_2_3.x + vec4(.0010603528,-.01583628,.0015830566,.011768048)*s_2_3.y + vec4(-.00040723511,-.004446512,-.001248059,.007232841)*s_2_3.z + vec4(-.010363927,.02073576,-.011705488,.0057448386)*s_2_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0012941712,.0019328843,-.0012332345,.0005561026)*s_2_4.x + vec4(-.0036062112,.008190083,-.0044924268,.001773943)*s_2_4.y + vec4(.0006506374,.0017160666,-.0018955376,.00042613602)*s_2_4.z + vec4(.0035021587,.00077986694,-.00025968364,-.0045858286)*s_2_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.006842392,-.009016943,.010047619,-.0043699252)*s_3_0.x + vec4(.002275472,-.00088376296,-.0002241164,-.0009787183)*s_3_0.y + vec4(-.0044276826,-.00028446692,-.00027772362,.00253709)*s_3_0.z + vec4(-.0020427895,-.0016802168,.0044644633,-.0005417153)*s_3_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.010464645,.02867035,-.03247009,.008280818)*s_3_1.x + vec4(-.007276234,.0059851296,-.0076156724,.006022946)*s_3_1.y + vec4(.0024911426,.0046102093,-.0027714653,-.0038221802)*s_3_1.z + vec4(-.0072689094,.00051854335,-.0036446347,.009466903)*s_3_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.008172828,-.028608376,.0013824112,.021859447)*s_3_2.x + vec4(-.009574571,.0050437273,.04484945,-.03706253)*s_3_2.y + vec4(.009259793,-.019784674,.00067914824,.008165586)*s_3_2.z + vec4(-.013856358,-.013809172,.022736583,.010605596)*s_3_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0032508702,.0012722388,.0042438363,-.010441793)*s_3_3.x + vec4(-.0007369524,.006682473,-.0011173757,-.0056567355)*s_3_3.y + vec4(.002674739,.0010992948,-.0011850354,-.0035222827)*s_3_3.z + vec4(-.0023647018,-.0077406783,-.0016113075,.009125658)*s_3_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0002815094,.00033884868,-.00080199924,.0007289585)*s_3_4.x + vec4(-.0013928141,-.001909466,-.0015151213,.0061109643)*s_3_4.y + vec4(-.000500119,5.3865122e-05,-.0008596935,.0012024156)*s_3_4.z + vec4(-.00028850767,-.00020974758,.0005472316,.00073023717)*s_3_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.00077212515,.0012088334,.0010998412,-.003601318)*s_4_0.x + vec4(-.0018650198,-.00013944489,.0008924704,-.00032669457)*s_4_0.y + vec4(.0006647673,.00044472725,-.0024514834,-.0010269589)*s_4_0.z + vec4(.0005987566,-.00049638696,.0010295908,-.0007974088)*s_4_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.003284526,-.0033646845,.00048732825,.0053652134)*s_4_1.x + vec4(.0003831948,.0011300275,-.0028732794,.0011346644)*s_4_1.y + vec4(5.281111e-05,-.00274835,.001763944,.00027653266)*s_4_1.z + vec4(-.00083643163,.0012832315,-.004052664,.0030072418)*s_4_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0025601042,.0011640445,-.0010510319,-.0038510193)*s_4_2.x + vec4(.0052106623,-.0036246688,.0010431681,-.0022295774)*s_4_2.y + vec4(-.0011408291,.00067169045,.0009182431,.0005443515)*s_4_2.z + vec4(.0058142124,.0022095388,-.0024829907,-.0064414223)*s_4_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0011233768,-.0019744656,.0026663402,.0012682606)*s_4_3.x + vec4(-.0014068368,.001579625,-.0012834338,.001333402)*s_4_3.y + vec4(-.0023849744,-.00030282044,.000308966,.0028503041)*s_4_3.z + vec4(.000585436,.0021596914,-1.6522818e-05,-.0025996536)*s_4_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0006791305,.00031429488,4.4088894e-05,.00089929276)*s_4_4.x + vec4(.00010357528,.0010259668,-.00042772118,-.001540162)*s_4_4.y + vec4(-.00014731893,-.001522881,.00033346223,.0010329891)*s_4_4.z + vec4(-.00047486203,-.0004060613,.00019674178,.00052806444)*s_4_4.w;
         }
     }
 
@@ -2458,108 +2506,102 @@ vec4 hook() {
             float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
-            conv6_input_whole_0 += vec4(.0055432417,.00051784416,1.2724094e-05,-.0055595394) * s_0_0;
-            conv6_input_whole_0 += vec4(-.012515005,.003935643,.0032642242,.0060408413) * s_0_1;
-            conv6_input_whole_0 += vec4(-.022538146,-.022066303,.021332903,.018795986) * s_0_2;
-            conv6_input_whole_0 += vec4(.007159595,-.009017691,-.00063721766,.0049311696) * s_0_3;
-            conv6_input_whole_0 += vec4(-.0002234556,.003878779,-.0016936505,-.0017314267) * s_0_4;
-            conv6_input_whole_0 += vec4(-.017482122,.004401113,.0025163603,.009221285) * s_1_0;
-            conv6_input_whole_0 += vec4(.06156963,-.039278198,-.03068522,-.004609871) * s_1_1;
-            conv6_input_whole_0 += vec4(.15708223,.18418649,-.15571164,-.14131176) * s_1_2;
-            conv6_input_whole_0 += vec4(-.033208404,.030447185,.019439884,-.036160514) * s_1_3;
-            conv6_input_whole_0 += vec4(.0019600645,-.009278211,-.00019837162,.008050195) * s_1_4;
-            conv6_input_whole_0 += vec4(-.022275904,.020455912,-.019736663,.017441716) * s_2_0;
-            conv6_input_whole_0 += vec4(.16789086,-.15320599,.17893247,-.14487708) * s_2_1;
-            conv6_input_whole_0 += vec4(.98570555,.9706874,.9598568,.974935) * s_2_2;
-            conv6_input_whole_0 += vec4(-.14758909,.19131075,-.15681201,.15890177) * s_2_3;
-            conv6_input_whole_0 += vec4(.021277418,-.024369568,.022849761,-.023392675) * s_2_4;
-            conv6_input_whole_0 += vec4(.008473249,.00672861,-.017666059,.0048102387) * s_3_0;
-            conv6_input_whole_0 += vec4(-.037013043,.00823296,.04613827,-.038777813) * s_3_1;
-            conv6_input_whole_0 += vec4(-.15734905,-.1579563,.19001444,.17084505) * s_3_2;
-            conv6_input_whole_0 += vec4(.0018406918,-.0438062,-.034461487,.062396914) * s_3_3;
-            conv6_input_whole_0 += vec4(.0038156547,.0063692164,.0023787676,-.011161186) * s_3_4;
-            conv6_input_whole_0 += vec4(-.0010036277,-.005367897,.007684667,-.0006409789) * s_4_0;
-            conv6_input_whole_0 += vec4(.002071116,.0027024602,-.013623515,.008610444) * s_4_1;
-            conv6_input_whole_0 += vec4(.026785545,.026427492,-.02851693,-.025494318) * s_4_2;
-            conv6_input_whole_0 += vec4(.0027978614,.0060710465,.004466813,-.0151459705) * s_4_3;
-            conv6_input_whole_0 += vec4(-.0027402767,-.0019557225,.0008418079,.0038940401) * s_4_4;
-        }
-    }
-
-    // conv6_relu4_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv6_relu4_rim_0 = vec4(0.0);
-    {
-        ivec2 size = ivec2(HOOKED_size);
-        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
-            && all(lessThan(pixel + ivec2(0, 0), size - ivec2(1, 1)));
-        for (int i = interior ? 1 : 0; i < 1; i++) {
-            ivec2 p = pixel;
-            vec4 sum_0 = vec4(0.0);
-            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
-            for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(0, term), 0));
-                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(1, term), 0) : vec4(0.0);
-                for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(0, tap), 0).xy);
-                    bool inside = q == clamp(q, ivec2(0), size - 1);
-                    if (inside) {
-                        vec4 s = texelFetch(C4F16_relu4_0_raw, ivec2(q.x, q.y), 0);
-                        sum_0 += mat4(texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(1, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(2, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(3, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(4, tap), 0)) * s;
-                    }
-                    if (inside) {
-                        vec4 s = texelFetch(C4F16_relu4_1_raw, ivec2(q.x, q.y), 0);
-                        sum_0 += mat4(texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(5, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(6, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(7, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(8, tap), 0)) * s;
-                    }
-                    if (inside) {
-                        vec4 s = texelFetch(C4F16_relu4_2_raw, ivec2(q.x, q.y), 0);
-                        sum_0 += mat4(texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(9, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(10, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(11, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(12, tap), 0)) * s;
-                    }
-                    if (inside) {
-                        vec4 s = texelFetch(C4F16_relu4_3_raw, ivec2(q.x, q.y), 0);
-                        sum_0 += mat4(texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(13, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(14, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(15, tap), 0), texelFetch(C4F16_conv6_relu4_rim_0w, ivec2(16, tap), 0)) * s;
-                    }
-                }
-            }
-            conv6_relu4_rim_0 = sum_0;
-        }
-    }
-
-    // conv6_input_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv6_input_rim_0 = vec4(0.0);
-    {
-        ivec2 size = ivec2(HOOKED_size);
-        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
-            && all(lessThan(pixel + ivec2(0, 0), size - ivec2(1, 1)));
-        for (int i = interior ? 1 : 0; i < 1; i++) {
-            ivec2 p = pixel;
-            vec4 sum_0 = vec4(0.0);
-            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
-            for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_conv6_input_rim_0w, ivec2(0, term), 0));
-                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F16_conv6_input_rim_0w, ivec2(1, term), 0) : vec4(0.0);
-                for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_conv6_input_rim_0w, ivec2(0, tap), 0).xy);
-                    bool inside = q == clamp(q, ivec2(0), size - 1);
-                    if (inside) {
-                        float s = source(ivec2(q.x, q.y));
-                        sum_0 += texelFetch(C4F16_conv6_input_rim_0w, ivec2(1, tap), 0) * s;
-                    }
-                }
-            }
-            conv6_input_rim_0 = sum_0;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.0055432417,.00051784416,1.2724094e-05,-.0055595394)*s_0_0;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.012515005,.003935643,.0032642242,.0060408413)*s_0_1;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.022538146,-.022066303,.021332903,.018795986)*s_0_2;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.007159595,-.009017691,-.00063721766,.0049311696)*s_0_3;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.0002234556,.003878779,-.0016936505,-.0017314267)*s_0_4;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.017482122,.004401113,.0025163603,.009221285)*s_1_0;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.06156963,-.039278198,-.03068522,-.004609871)*s_1_1;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.15708223,.18418649,-.15571164,-.14131176)*s_1_2;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.033208404,.030447185,.019439884,-.036160514)*s_1_3;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.0019600645,-.009278211,-.00019837162,.008050195)*s_1_4;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.022275904,.020455912,-.019736663,.017441716)*s_2_0;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.16789086,-.15320599,.17893247,-.14487708)*s_2_1;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.98570555,.9706874,.9598568,.974935)*s_2_2;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.14758909,.19131075,-.15681201,.15890177)*s_2_3;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.021277418,-.024369568,.022849761,-.023392675)*s_2_4;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.008473249,.00672861,-.017666059,.0048102387)*s_3_0;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.037013043,.00823296,.04613827,-.038777813)*s_3_1;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.15734905,-.1579563,.19001444,.17084505)*s_3_2;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.0018406918,-.0438062,-.034461487,.062396914)*s_3_3;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.0038156547,.0063692164,.0023787676,-.011161186)*s_3_4;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.0010036277,-.005367897,.007684667,-.0006409789)*s_4_0;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.002071116,.0027024602,-.013623515,.008610444)*s_4_1;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.026785545,.026427492,-.02851693,-.025494318)*s_4_2;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.0027978614,.0060710465,.004466813,-.0151459705)*s_4_3;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.0027402767,-.0019557225,.0008418079,.0038940401)*s_4_4;
         }
     }
 
     // Add
     vec4 conv6_sum_0 = conv6_relu4_whole_0 + conv6_input_whole_0;
 
-    // Add
-    vec4 conv6_sum2_0 = conv6_sum_0 + conv6_relu4_rim_0;
+    // conv6_sum2: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_sum2_0 = conv6_sum_0;
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(0, 0), size - ivec2(1, 1)));
+        for (int i = interior ? 1 : 0; i < 1; i++) {
+            ivec2 p = pixel;
+            vec4 sum_0 = vec4(0.0);
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
+                ivec4 taps = ivec4(round(3.3554432e+07 * C4F16_conv6_sum2_0w_at(0, term)));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? C4F16_conv6_sum2_0w_at(1, term) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec4(round(3.3554432e+07 * C4F16_conv6_sum2_0w_at(0, tap))).xy;
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        vec4 s = texelFetch(C4F16_relu4_0_raw, ivec2(q.x, q.y), 0);
+                        sum_0 += mat4(C4F16_conv6_sum2_0w_at(1, tap), C4F16_conv6_sum2_0w_at(2, tap), C4F16_conv6_sum2_0w_at(3, tap), C4F16_conv6_sum2_0w_at(4, tap)) * s;
+                    }
+                    if (inside) {
+                        vec4 s = texelFetch(C4F16_relu4_1_raw, ivec2(q.x, q.y), 0);
+                        sum_0 += mat4(C4F16_conv6_sum2_0w_at(5, tap), C4F16_conv6_sum2_0w_at(6, tap), C4F16_conv6_sum2_0w_at(7, tap), C4F16_conv6_sum2_0w_at(8, tap)) * s;
+                    }
+                    if (inside) {
+                        vec4 s = texelFetch(C4F16_relu4_2_raw, ivec2(q.x, q.y), 0);
+                        sum_0 += mat4(C4F16_conv6_sum2_0w_at(9, tap), C4F16_conv6_sum2_0w_at(10, tap), C4F16_conv6_sum2_0w_at(11, tap), C4F16_conv6_sum2_0w_at(12, tap)) * s;
+                    }
+                    if (inside) {
+                        vec4 s = texelFetch(C4F16_relu4_3_raw, ivec2(q.x, q.y), 0);
+                        sum_0 += mat4(C4F16_conv6_sum2_0w_at(13, tap), C4F16_conv6_sum2_0w_at(14, tap), C4F16_conv6_sum2_0w_at(15, tap), C4F16_conv6_sum2_0w_at(16, tap)) * s;
+                    }
+                }
+            }
+            conv6_sum2_0 += sum_0;
+        }
+    }
 
-    // Add
-    vec4 conv6_0 = conv6_sum2_0 + conv6_input_rim_0;
+    // conv6: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_0 = conv6_sum2_0;
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(0, 0), size - ivec2(1, 1)));
+        for (int i = interior ? 1 : 0; i < 1; i++) {
+            ivec2 p = pixel;
+            vec4 sum_0 = vec4(0.0);
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
+                ivec4 taps = ivec4(round(6.7108864e+07 * C4F16_conv6_0w_at(0, term)));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? C4F16_conv6_0w_at(1, term) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec4(round(6.7108864e+07 * C4F16_conv6_0w_at(0, tap))).xy;
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        float s = source(ivec2(q.x, q.y));
+                        sum_0 += C4F16_conv6_0w_at(1, tap) * s;
+                    }
+                }
+            }
+            conv6_0 += sum_0;
+        }
+    }
 
     // Clip
     vec4 output_phases_0 = clamp(conv6_0, vec4(0.0), vec4(1.0));

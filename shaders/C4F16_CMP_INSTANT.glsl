@@ -24,7 +24,7 @@
 //!FORMAT rgba32f
 //!FILTER NEAREST
 38168e392d777cbb897a4cba21ddd43c034bd8bb062aae3c9908c43c06e48d3cf8dc8cbce9c3c8bd8a36edbcfd9b9b3db60ddf3cddc0a43c6e092bbce4f29d3bd28c1dbd7e48ea3c627015bd9b340fbd1a2d103d361316bd49ae0e3d640482bc848b38bbdbe16cbd518b413df4c900be591d2bbc487c053db62cb03d37ff88be7604b23bfe07acbdc5e19ec0dca40fc0f10e6640ab90b13eabdb793d32326a3e18fe95bd736c6cbd6a215c39080d683d96979e3cc0fd503d745a75bd4949f03d8ccedabb241e22beb17fe0bd4c974ebef48b823deba9a93faf36a14039a50a4069b666c0d91db9be08a68ebdcf18083f4649153d58d1a23cbec492bb73c49ebdfbc7483b71f5283e2dfda6bca0a28bbd545a0a3dc94dc2be9e92a33de5344a3e045568bd0dd156be4eddd2bd41ddddbdef893f3b2ebd64beb5e48c3d15bd4abe879b77bc7ad6873d92d110bdcc53863bc32a23bc120334bde3fc1e3cd8191c3c6b8274bcf49a41bcc140b0bc7ad6e4bc3766d23ca449f33d2c47053d10ab2f3d7a6609bce90036bd506df2bc9eeecabdddf47e3c5f0c9b3bd0f93f3c9288f53ca6b929bfc5e1df3babd6aabbb06c36bbc0f1243db0929abcb2e0583be63ec6be595e133d0c7002bcf6a2053d88c84ebdef388ebe732ad7baa13e43baeaefaf3d100d2e3ec505c9bc7c7b4fbc7880d23eaa51a3bc81a83f3d4c2da5bc9b68f1bd9ab9b53c0448aa3c4dc1df3bfd54823eb79cddbd8672b13d893493bcaecfe13f24087cbf4b28b8bd5868c63b8e970fc064e799bee8e1b63d82520fbd92de2e3f7b3446bdfbef87bd5de2433dbaccbebe6b8525beeb42423d28871bbcd0e4febde4e03e3cfb5c82beb6261ebc35a816c0171c19400b072840bb0cb0c02c683440ef22cabd6f0626c01defb140fcd568bf94b3abbc016ade3c876b51bd3605013fd88115bce7b2bebdd402833c0a71063f080a2e3df1d2093e4aa976bd6c38543f4ee78c3d26644cbce905ea3d479d84bfa3a1bcbd06cdda3d88c4b2bd31b269be44a126bb1e9726bd547fb23c3839afbd1458333d99dc563d87ce5cbb68158ebef163f4bc0ac5ccbbb00cb33c161b9dbe1960ae3dc3e17dbd7a70093d8192023f51de02be09c413bcf98630bdb07d63bda7a89a3dbb32363d9f5218bb43961d3e743a213ddaf965bd78979abf06e989bc59dd4dba25d59cbdc503343f74b10a3db5f4d83bcf9bb5bdf73987bf85fa0c3eda6e3dbd514df4bcdfb1433d7a7a1c3da258a23c3b82d03c8a8927bdddbe2fbe94fc4a3c7485633d327fe33c72ddd8bd2c82283eaa6eaf3da3d770bfd52612be95a225beb41c253e3926bc3e2e7c9c3c8830983e5bfe953d095c683f891bb93ff540eebbe80f95bd3a5058be17e2d1bca52821bb96fd47bdf26569bd97e8023e7e53e03d603d83bdd97819bf683208bea4488f3d6b567ebd43417d3eed36cdbf6b05efbd901cb43efb0a25bf4cbda53e4b07c53d3de2403e804e313c54aa4bbcbe0f363d1703dcbda372ac3cd31b693d4425013fa61bd83ccc06403f2299623e2f407bc0cc20a93d7cbda5be62bc09be3f9df83ec7e04c3e04471c3e502df1bd4f40483bc44337bc0f646d3eb4b3823da86ed9bd67d2403dbf51a33c1297c1bdc1f490bded12d33c2358f6bd2760273de155283fc85d8cbd25136d3d36cf6abd425028be85633cbed552a23e2620053dbe74273eea4cb63d1378c8bdc17a8a3d5e6fa9bcd7ca2bbc0efd5d3dd85826bcfcf214bc1d2dcd3c1571283d3a07e4bbc88bcebdbadfca3bd3b014bd23ccf2bc2eb88dbd7dc5003eacf09e3caddbc13d1b4335bdae565dbe7fad82b8cdaa1f3ed5bf3c3e688e503dadd262bc3e023bbdd4a2e63c21eb203b7ccf953cea5315bea7f7f13b4a5612bdfba2313cea43c0bb32221e3f9d5bcabdfe1c653dd8c2223fc2d59fbf46bd253f2fd61abdcaffacbfc7bc4bbf4e98383e4822633cf93731bf679ef03e170fa1bd0a42ccbc20c4d93e6c0bd63d73d2d1bd4c7680bc5cdb41bd60a5293e9b3f0e3f3ee321c0ba8abfbdcf27b33f524d09c0aa0a1f4098bcd5bfeb0154bf2366d63e0b0b3a3db713044004c730be56d2033d140745bce5d77a3e10fbf5bd8786903c0a14afbc106addbca12e62bf3c9eeebc74f29ebc4795a3bea171403fa6d1583fa1aa153dca1bf23e83ad673f22c0a9bd8493ed3c570a6d3fd2fda6be1c683f3a2a6422b8a0f310bff2c1f33d5e408c3b5a43c43c93dde43dfb097bbc6f3ce83d854b87bc70e26ebd6fd3ecbc150c6bbefedd7cbc7e7f483d360e2bbe462f99bcac1a843b1cba01be31a22d3d83578c3c10c9db3b9baa01bb
-//!TEXTURE C4F16_CMP_INSTANT_conv1_rim_0w
+//!TEXTURE C4F16_CMP_INSTANT_conv1_0w
 //!SIZE 5 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -33,7 +33,7 @@
 //!HOOK LUMA
 //!BIND HOOKED
 //!BIND C4F16_CMP_INSTANT_conv1_whole_0w
-//!BIND C4F16_CMP_INSTANT_conv1_rim_0w
+//!BIND C4F16_CMP_INSTANT_conv1_0w
 //!SAVE C4F16_CMP_INSTANT_relu1
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
@@ -50,14 +50,9 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// conv1_whole's weights for a tap, from its first column on
-vec4 conv1_whole_weights(int column, int row) {
-    return texelFetch(C4F16_CMP_INSTANT_conv1_whole_0w, ivec2(column, row), 0);
-}
-
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 void hook() {
@@ -116,63 +111,63 @@ void hook() {
                 float s_1_6 = padded(source(ivec2(x6, y1)), y1_in && x6_in);
                 float s_1_7 = padded(source(ivec2(x7, y1)), y1_in && x7_in);
                 vec4 w;
-                w = conv1_whole_weights(ky * 5 + 1, result);
-                conv1_whole_0a += w * s_0_0;
-                conv1_whole_0b += w * s_0_1;
-                conv1_whole_0c += w * s_0_2;
-                conv1_whole_0d += w * s_0_3;
-                conv1_whole_0e += w * s_1_0;
-                conv1_whole_0f += w * s_1_1;
-                conv1_whole_0g += w * s_1_2;
-                conv1_whole_0h += w * s_1_3;
-                w = conv1_whole_weights(ky * 5 + 2, result);
-                conv1_whole_0a += w * s_0_1;
-                conv1_whole_0b += w * s_0_2;
-                conv1_whole_0c += w * s_0_3;
-                conv1_whole_0d += w * s_0_4;
-                conv1_whole_0e += w * s_1_1;
-                conv1_whole_0f += w * s_1_2;
-                conv1_whole_0g += w * s_1_3;
-                conv1_whole_0h += w * s_1_4;
-                w = conv1_whole_weights(ky * 5 + 3, result);
-                conv1_whole_0a += w * s_0_2;
-                conv1_whole_0b += w * s_0_3;
-                conv1_whole_0c += w * s_0_4;
-                conv1_whole_0d += w * s_0_5;
-                conv1_whole_0e += w * s_1_2;
-                conv1_whole_0f += w * s_1_3;
-                conv1_whole_0g += w * s_1_4;
-                conv1_whole_0h += w * s_1_5;
-                w = conv1_whole_weights(ky * 5 + 4, result);
-                conv1_whole_0a += w * s_0_3;
-                conv1_whole_0b += w * s_0_4;
-                conv1_whole_0c += w * s_0_5;
-                conv1_whole_0d += w * s_0_6;
-                conv1_whole_0e += w * s_1_3;
-                conv1_whole_0f += w * s_1_4;
-                conv1_whole_0g += w * s_1_5;
-                conv1_whole_0h += w * s_1_6;
-                w = conv1_whole_weights(ky * 5 + 5, result);
-                conv1_whole_0a += w * s_0_4;
-                conv1_whole_0b += w * s_0_5;
-                conv1_whole_0c += w * s_0_6;
-                conv1_whole_0d += w * s_0_7;
-                conv1_whole_0e += w * s_1_4;
-                conv1_whole_0f += w * s_1_5;
-                conv1_whole_0g += w * s_1_6;
-                conv1_whole_0h += w * s_1_7;
+                w = texelFetch(C4F16_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 1, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_0;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_1;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_2;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_3;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_0;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_1;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_2;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_3;
+                w = texelFetch(C4F16_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 2, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_1;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_2;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_3;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_4;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_1;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_2;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_3;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_4;
+                w = texelFetch(C4F16_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 3, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_2;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_3;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_4;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_5;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_2;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_3;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_4;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_5;
+                w = texelFetch(C4F16_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 4, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_3;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_4;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_5;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_6;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_3;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_4;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_5;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_6;
+                w = texelFetch(C4F16_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 5, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_4;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_5;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_6;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_7;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_4;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_5;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_6;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_7;
             }
         }
 
-        // conv1_rim: near the borders, what zero padding between two convolutions takes away
-        vec4 conv1_rim_0a = vec4(0.0);
-        vec4 conv1_rim_0b = vec4(0.0);
-        vec4 conv1_rim_0c = vec4(0.0);
-        vec4 conv1_rim_0d = vec4(0.0);
-        vec4 conv1_rim_0e = vec4(0.0);
-        vec4 conv1_rim_0f = vec4(0.0);
-        vec4 conv1_rim_0g = vec4(0.0);
-        vec4 conv1_rim_0h = vec4(0.0);
+        // conv1: near the borders, what zero padding between two convolutions takes away
+        vec4 conv1_0a = conv1_whole_0a;
+        vec4 conv1_0b = conv1_whole_0b;
+        vec4 conv1_0c = conv1_whole_0c;
+        vec4 conv1_0d = conv1_whole_0d;
+        vec4 conv1_0e = conv1_whole_0e;
+        vec4 conv1_0f = conv1_whole_0f;
+        vec4 conv1_0g = conv1_whole_0g;
+        vec4 conv1_0h = conv1_whole_0h;
         {
             ivec2 size = ivec2(HOOKED_size);
             bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
@@ -182,54 +177,44 @@ void hook() {
                 vec4 sum_0 = vec4(0.0);
                 bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
                 for (int term = within ? 8 : 0; term < 8; term++) {
-                    ivec4 taps = ivec4(texelFetch(C4F16_CMP_INSTANT_conv1_rim_0w, ivec2(0, term), 0));
+                    ivec4 taps = ivec4(texelFetch(C4F16_CMP_INSTANT_conv1_0w, ivec2(0, term), 0));
                     bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                    sum_0 += here ? texelFetch(C4F16_CMP_INSTANT_conv1_rim_0w, ivec2(result + 1, term), 0) : vec4(0.0);
+                    sum_0 += here ? texelFetch(C4F16_CMP_INSTANT_conv1_0w, ivec2(result + 1, term), 0) : vec4(0.0);
                     for (int tap = taps.z; here && tap < taps.w; tap++) {
-                        ivec2 q = p + ivec2(texelFetch(C4F16_CMP_INSTANT_conv1_rim_0w, ivec2(0, tap), 0).xy);
+                        ivec2 q = p + ivec4(texelFetch(C4F16_CMP_INSTANT_conv1_0w, ivec2(0, tap), 0)).xy;
                         bool inside = q == clamp(q, ivec2(0), size - 1);
                         if (inside) {
                             float s = source(ivec2(q.x, q.y));
-                            sum_0 += texelFetch(C4F16_CMP_INSTANT_conv1_rim_0w, ivec2(1 + result, tap), 0) * s;
+                            sum_0 += texelFetch(C4F16_CMP_INSTANT_conv1_0w, ivec2(1 + result, tap), 0) * s;
                         }
                     }
                 }
                 if (i == 0) {
-                    conv1_rim_0a = sum_0;
+                    conv1_0a += sum_0;
                 }
                 if (i == 1) {
-                    conv1_rim_0b = sum_0;
+                    conv1_0b += sum_0;
                 }
                 if (i == 2) {
-                    conv1_rim_0c = sum_0;
+                    conv1_0c += sum_0;
                 }
                 if (i == 3) {
-                    conv1_rim_0d = sum_0;
+                    conv1_0d += sum_0;
                 }
                 if (i == 4) {
-                    conv1_rim_0e = sum_0;
+                    conv1_0e += sum_0;
                 }
                 if (i == 5) {
-                    conv1_rim_0f = sum_0;
+                    conv1_0f += sum_0;
                 }
                 if (i == 6) {
-                    conv1_rim_0g = sum_0;
+                    conv1_0g += sum_0;
                 }
                 if (i == 7) {
-                    conv1_rim_0h = sum_0;
+                    conv1_0h += sum_0;
                 }
             }
         }
-
-        // Add
-        vec4 conv1_0a = conv1_whole_0a + conv1_rim_0a;
-        vec4 conv1_0b = conv1_whole_0b + conv1_rim_0b;
-        vec4 conv1_0c = conv1_whole_0c + conv1_rim_0c;
-        vec4 conv1_0d = conv1_whole_0d + conv1_rim_0d;
-        vec4 conv1_0e = conv1_whole_0e + conv1_rim_0e;
-        vec4 conv1_0f = conv1_whole_0f + conv1_rim_0f;
-        vec4 conv1_0g = conv1_whole_0g + conv1_rim_0g;
-        vec4 conv1_0h = conv1_whole_0h + conv1_rim_0h;
 
         // Relu
         vec4 relu1_0a = max(conv1_0a, vec4(0.0));
@@ -270,11 +255,6 @@ void hook() {
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv2's weights for a tap, from its first column on
-mat4 conv2_weights(int column, int row) {
-    return mat4(texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(column, row), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(column + 1, row), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(column + 2, row), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -341,87 +321,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu1_raw, ivec2(2 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv2_weights(1, result * 4 + pack);
-                conv2_0a += w * s_0_0;
-                conv2_0b += w * s_0_1;
-                conv2_0c += w * s_0_2;
-                conv2_0d += w * s_0_3;
-                conv2_0e += w * s_1_0;
-                conv2_0f += w * s_1_1;
-                conv2_0g += w * s_1_2;
-                conv2_0h += w * s_1_3;
-                w = conv2_weights(5, result * 4 + pack);
-                conv2_0a += w * s_0_1;
-                conv2_0b += w * s_0_2;
-                conv2_0c += w * s_0_3;
-                conv2_0d += w * s_0_4;
-                conv2_0e += w * s_1_1;
-                conv2_0f += w * s_1_2;
-                conv2_0g += w * s_1_3;
-                conv2_0h += w * s_1_4;
-                w = conv2_weights(9, result * 4 + pack);
-                conv2_0a += w * s_0_2;
-                conv2_0b += w * s_0_3;
-                conv2_0c += w * s_0_4;
-                conv2_0d += w * s_0_5;
-                conv2_0e += w * s_1_2;
-                conv2_0f += w * s_1_3;
-                conv2_0g += w * s_1_4;
-                conv2_0h += w * s_1_5;
-                w = conv2_weights(13, result * 4 + pack);
-                conv2_0a += w * s_1_0;
-                conv2_0b += w * s_1_1;
-                conv2_0c += w * s_1_2;
-                conv2_0d += w * s_1_3;
-                conv2_0e += w * s_2_0;
-                conv2_0f += w * s_2_1;
-                conv2_0g += w * s_2_2;
-                conv2_0h += w * s_2_3;
-                w = conv2_weights(17, result * 4 + pack);
-                conv2_0a += w * s_1_1;
-                conv2_0b += w * s_1_2;
-                conv2_0c += w * s_1_3;
-                conv2_0d += w * s_1_4;
-                conv2_0e += w * s_2_1;
-                conv2_0f += w * s_2_2;
-                conv2_0g += w * s_2_3;
-                conv2_0h += w * s_2_4;
-                w = conv2_weights(21, result * 4 + pack);
-                conv2_0a += w * s_1_2;
-                conv2_0b += w * s_1_3;
-                conv2_0c += w * s_1_4;
-                conv2_0d += w * s_1_5;
-                conv2_0e += w * s_2_2;
-                conv2_0f += w * s_2_3;
-                conv2_0g += w * s_2_4;
-                conv2_0h += w * s_2_5;
-                w = conv2_weights(25, result * 4 + pack);
-                conv2_0a += w * s_2_0;
-                conv2_0b += w * s_2_1;
-                conv2_0c += w * s_2_2;
-                conv2_0d += w * s_2_3;
-                conv2_0e += w * s_3_0;
-                conv2_0f += w * s_3_1;
-                conv2_0g += w * s_3_2;
-                conv2_0h += w * s_3_3;
-                w = conv2_weights(29, result * 4 + pack);
-                conv2_0a += w * s_2_1;
-                conv2_0b += w * s_2_2;
-                conv2_0c += w * s_2_3;
-                conv2_0d += w * s_2_4;
-                conv2_0e += w * s_3_1;
-                conv2_0f += w * s_3_2;
-                conv2_0g += w * s_3_3;
-                conv2_0h += w * s_3_4;
-                w = conv2_weights(33, result * 4 + pack);
-                conv2_0a += w * s_2_2;
-                conv2_0b += w * s_2_3;
-                conv2_0c += w * s_2_4;
-                conv2_0d += w * s_2_5;
-                conv2_0e += w * s_3_2;
-                conv2_0f += w * s_3_3;
-                conv2_0g += w * s_3_4;
-                conv2_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(1, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(2, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(3, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(4, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv2_0b = conv2_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv2_0c = conv2_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0d = conv2_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0e = conv2_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv2_0f = conv2_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0g = conv2_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0h = conv2_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(5, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(6, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(7, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(8, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv2_0b = conv2_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0c = conv2_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0d = conv2_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv2_0e = conv2_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0f = conv2_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0g = conv2_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0h = conv2_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(9, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(10, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(11, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(12, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0b = conv2_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0c = conv2_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv2_0d = conv2_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv2_0e = conv2_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0f = conv2_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0g = conv2_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0h = conv2_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(13, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(14, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(15, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(16, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv2_0b = conv2_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0c = conv2_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0d = conv2_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0e = conv2_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv2_0f = conv2_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0g = conv2_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0h = conv2_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(17, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(18, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(19, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(20, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0b = conv2_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0c = conv2_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0d = conv2_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0e = conv2_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0f = conv2_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0g = conv2_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0h = conv2_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(21, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(22, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(23, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(24, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0b = conv2_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0c = conv2_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0d = conv2_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv2_0e = conv2_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0f = conv2_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0g = conv2_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0h = conv2_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(25, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(26, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(27, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(28, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv2_0b = conv2_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0c = conv2_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0d = conv2_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0e = conv2_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv2_0f = conv2_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv2_0g = conv2_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0h = conv2_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(29, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(30, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(31, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(32, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0b = conv2_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0c = conv2_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0d = conv2_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0e = conv2_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv2_0f = conv2_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0g = conv2_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv2_0h = conv2_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(33, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(34, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(35, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv2_0w, ivec2(36, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0b = conv2_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0c = conv2_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0d = conv2_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv2_0e = conv2_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0f = conv2_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv2_0g = conv2_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv2_0h = conv2_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -464,11 +444,6 @@ void hook() {
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv3's weights for a tap, from its first column on
-mat4 conv3_weights(int column, int row) {
-    return mat4(texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(column, row), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(column + 1, row), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(column + 2, row), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -535,87 +510,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu2_raw, ivec2(2 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv3_weights(1, result * 4 + pack);
-                conv3_0a += w * s_0_0;
-                conv3_0b += w * s_0_1;
-                conv3_0c += w * s_0_2;
-                conv3_0d += w * s_0_3;
-                conv3_0e += w * s_1_0;
-                conv3_0f += w * s_1_1;
-                conv3_0g += w * s_1_2;
-                conv3_0h += w * s_1_3;
-                w = conv3_weights(5, result * 4 + pack);
-                conv3_0a += w * s_0_1;
-                conv3_0b += w * s_0_2;
-                conv3_0c += w * s_0_3;
-                conv3_0d += w * s_0_4;
-                conv3_0e += w * s_1_1;
-                conv3_0f += w * s_1_2;
-                conv3_0g += w * s_1_3;
-                conv3_0h += w * s_1_4;
-                w = conv3_weights(9, result * 4 + pack);
-                conv3_0a += w * s_0_2;
-                conv3_0b += w * s_0_3;
-                conv3_0c += w * s_0_4;
-                conv3_0d += w * s_0_5;
-                conv3_0e += w * s_1_2;
-                conv3_0f += w * s_1_3;
-                conv3_0g += w * s_1_4;
-                conv3_0h += w * s_1_5;
-                w = conv3_weights(13, result * 4 + pack);
-                conv3_0a += w * s_1_0;
-                conv3_0b += w * s_1_1;
-                conv3_0c += w * s_1_2;
-                conv3_0d += w * s_1_3;
-                conv3_0e += w * s_2_0;
-                conv3_0f += w * s_2_1;
-                conv3_0g += w * s_2_2;
-                conv3_0h += w * s_2_3;
-                w = conv3_weights(17, result * 4 + pack);
-                conv3_0a += w * s_1_1;
-                conv3_0b += w * s_1_2;
-                conv3_0c += w * s_1_3;
-                conv3_0d += w * s_1_4;
-                conv3_0e += w * s_2_1;
-                conv3_0f += w * s_2_2;
-                conv3_0g += w * s_2_3;
-                conv3_0h += w * s_2_4;
-                w = conv3_weights(21, result * 4 + pack);
-                conv3_0a += w * s_1_2;
-                conv3_0b += w * s_1_3;
-                conv3_0c += w * s_1_4;
-                conv3_0d += w * s_1_5;
-                conv3_0e += w * s_2_2;
-                conv3_0f += w * s_2_3;
-                conv3_0g += w * s_2_4;
-                conv3_0h += w * s_2_5;
-                w = conv3_weights(25, result * 4 + pack);
-                conv3_0a += w * s_2_0;
-                conv3_0b += w * s_2_1;
-                conv3_0c += w * s_2_2;
-                conv3_0d += w * s_2_3;
-                conv3_0e += w * s_3_0;
-                conv3_0f += w * s_3_1;
-                conv3_0g += w * s_3_2;
-                conv3_0h += w * s_3_3;
-                w = conv3_weights(29, result * 4 + pack);
-                conv3_0a += w * s_2_1;
-                conv3_0b += w * s_2_2;
-                conv3_0c += w * s_2_3;
-                conv3_0d += w * s_2_4;
-                conv3_0e += w * s_3_1;
-                conv3_0f += w * s_3_2;
-                conv3_0g += w * s_3_3;
-                conv3_0h += w * s_3_4;
-                w = conv3_weights(33, result * 4 + pack);
-                conv3_0a += w * s_2_2;
-                conv3_0b += w * s_2_3;
-                conv3_0c += w * s_2_4;
-                conv3_0d += w * s_2_5;
-                conv3_0e += w * s_3_2;
-                conv3_0f += w * s_3_3;
-                conv3_0g += w * s_3_4;
-                conv3_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(1, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(2, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(3, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(4, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv3_0b = conv3_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv3_0c = conv3_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0d = conv3_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0e = conv3_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv3_0f = conv3_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0g = conv3_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0h = conv3_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(5, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(6, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(7, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(8, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv3_0b = conv3_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0c = conv3_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0d = conv3_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv3_0e = conv3_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0f = conv3_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0g = conv3_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0h = conv3_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(9, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(10, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(11, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(12, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0b = conv3_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0c = conv3_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv3_0d = conv3_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv3_0e = conv3_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0f = conv3_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0g = conv3_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0h = conv3_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(13, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(14, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(15, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(16, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv3_0b = conv3_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0c = conv3_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0d = conv3_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0e = conv3_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv3_0f = conv3_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0g = conv3_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0h = conv3_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(17, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(18, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(19, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(20, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0b = conv3_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0c = conv3_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0d = conv3_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0e = conv3_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0f = conv3_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0g = conv3_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0h = conv3_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(21, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(22, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(23, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(24, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0b = conv3_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0c = conv3_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0d = conv3_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv3_0e = conv3_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0f = conv3_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0g = conv3_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0h = conv3_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(25, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(26, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(27, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(28, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv3_0b = conv3_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0c = conv3_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0d = conv3_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0e = conv3_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv3_0f = conv3_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv3_0g = conv3_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0h = conv3_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(29, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(30, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(31, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(32, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0b = conv3_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0c = conv3_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0d = conv3_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0e = conv3_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv3_0f = conv3_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0g = conv3_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv3_0h = conv3_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(33, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(34, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(35, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv3_0w, ivec2(36, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0b = conv3_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0c = conv3_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0d = conv3_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv3_0e = conv3_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0f = conv3_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv3_0g = conv3_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv3_0h = conv3_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -658,11 +633,6 @@ void hook() {
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv4's weights for a tap, from its first column on
-mat4 conv4_weights(int column, int row) {
-    return mat4(texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(column, row), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(column + 1, row), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(column + 2, row), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -729,87 +699,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F16_CMP_INSTANT_relu3_raw, ivec2(2 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv4_weights(1, result * 4 + pack);
-                conv4_0a += w * s_0_0;
-                conv4_0b += w * s_0_1;
-                conv4_0c += w * s_0_2;
-                conv4_0d += w * s_0_3;
-                conv4_0e += w * s_1_0;
-                conv4_0f += w * s_1_1;
-                conv4_0g += w * s_1_2;
-                conv4_0h += w * s_1_3;
-                w = conv4_weights(5, result * 4 + pack);
-                conv4_0a += w * s_0_1;
-                conv4_0b += w * s_0_2;
-                conv4_0c += w * s_0_3;
-                conv4_0d += w * s_0_4;
-                conv4_0e += w * s_1_1;
-                conv4_0f += w * s_1_2;
-                conv4_0g += w * s_1_3;
-                conv4_0h += w * s_1_4;
-                w = conv4_weights(9, result * 4 + pack);
-                conv4_0a += w * s_0_2;
-                conv4_0b += w * s_0_3;
-                conv4_0c += w * s_0_4;
-                conv4_0d += w * s_0_5;
-                conv4_0e += w * s_1_2;
-                conv4_0f += w * s_1_3;
-                conv4_0g += w * s_1_4;
-                conv4_0h += w * s_1_5;
-                w = conv4_weights(13, result * 4 + pack);
-                conv4_0a += w * s_1_0;
-                conv4_0b += w * s_1_1;
-                conv4_0c += w * s_1_2;
-                conv4_0d += w * s_1_3;
-                conv4_0e += w * s_2_0;
-                conv4_0f += w * s_2_1;
-                conv4_0g += w * s_2_2;
-                conv4_0h += w * s_2_3;
-                w = conv4_weights(17, result * 4 + pack);
-                conv4_0a += w * s_1_1;
-                conv4_0b += w * s_1_2;
-                conv4_0c += w * s_1_3;
-                conv4_0d += w * s_1_4;
-                conv4_0e += w * s_2_1;
-                conv4_0f += w * s_2_2;
-                conv4_0g += w * s_2_3;
-                conv4_0h += w * s_2_4;
-                w = conv4_weights(21, result * 4 + pack);
-                conv4_0a += w * s_1_2;
-                conv4_0b += w * s_1_3;
-                conv4_0c += w * s_1_4;
-                conv4_0d += w * s_1_5;
-                conv4_0e += w * s_2_2;
-                conv4_0f += w * s_2_3;
-                conv4_0g += w * s_2_4;
-                conv4_0h += w * s_2_5;
-                w = conv4_weights(25, result * 4 + pack);
-                conv4_0a += w * s_2_0;
-                conv4_0b += w * s_2_1;
-                conv4_0c += w * s_2_2;
-                conv4_0d += w * s_2_3;
-                conv4_0e += w * s_3_0;
-                conv4_0f += w * s_3_1;
-                conv4_0g += w * s_3_2;
-                conv4_0h += w * s_3_3;
-                w = conv4_weights(29, result * 4 + pack);
-                conv4_0a += w * s_2_1;
-                conv4_0b += w * s_2_2;
-                conv4_0c += w * s_2_3;
-                conv4_0d += w * s_2_4;
-                conv4_0e += w * s_3_1;
-                conv4_0f += w * s_3_2;
-                conv4_0g += w * s_3_3;
-                conv4_0h += w * s_3_4;
-                w = conv4_weights(33, result * 4 + pack);
-                conv4_0a += w * s_2_2;
-                conv4_0b += w * s_2_3;
-                conv4_0c += w * s_2_4;
-                conv4_0d += w * s_2_5;
-                conv4_0e += w * s_3_2;
-                conv4_0f += w * s_3_3;
-                conv4_0g += w * s_3_4;
-                conv4_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(1, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(2, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(3, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(4, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv4_0b = conv4_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv4_0c = conv4_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0d = conv4_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0e = conv4_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv4_0f = conv4_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0g = conv4_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0h = conv4_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(5, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(6, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(7, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(8, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv4_0b = conv4_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0c = conv4_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0d = conv4_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv4_0e = conv4_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0f = conv4_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0g = conv4_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0h = conv4_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(9, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(10, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(11, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(12, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0b = conv4_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0c = conv4_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv4_0d = conv4_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv4_0e = conv4_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0f = conv4_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0g = conv4_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0h = conv4_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(13, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(14, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(15, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(16, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv4_0b = conv4_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0c = conv4_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0d = conv4_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0e = conv4_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv4_0f = conv4_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0g = conv4_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0h = conv4_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(17, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(18, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(19, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(20, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0b = conv4_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0c = conv4_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0d = conv4_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0e = conv4_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0f = conv4_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0g = conv4_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0h = conv4_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(21, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(22, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(23, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(24, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0b = conv4_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0c = conv4_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0d = conv4_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv4_0e = conv4_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0f = conv4_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0g = conv4_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0h = conv4_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(25, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(26, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(27, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(28, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv4_0b = conv4_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0c = conv4_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0d = conv4_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0e = conv4_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv4_0f = conv4_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv4_0g = conv4_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0h = conv4_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(29, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(30, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(31, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(32, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0b = conv4_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0c = conv4_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0d = conv4_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0e = conv4_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv4_0f = conv4_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0g = conv4_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv4_0h = conv4_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(33, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(34, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(35, result * 4 + pack), 0), texelFetch(C4F16_CMP_INSTANT_conv4_0w, ivec2(36, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0b = conv4_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0c = conv4_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0d = conv4_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv4_0e = conv4_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0f = conv4_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv4_0g = conv4_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv4_0h = conv4_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -844,12 +814,12 @@ void hook() {
 //!FORMAT rgba32f
 //!FILTER NEAREST
 4be2943c8be074bbc02a203d75bbc73c15a4b53befbf073a91795537cc2cb6bbbc0b4dbc91f6803b98ec553b40f2c53beba1b8bc64c4b4bc57c2ae3c0afa993c099bea3bf0be13bcf40a27baa695a13b684f6ab91d337e3b7bfdddba0af1e2baab368fbc3637903b85e9243bdf14173c70307c3d2de220bd925ffbbc670e97bb2ada203e629b3c3edf721fbe08b410be890508bd606cf93c64409f3c0c1d14bd6d74003ba30318bcfa0150b9f7e4033cf57bb6bc2893a73cc8aea1bceee18e3c95eb2b3e08e21cbe133a373ea85a14be33577c3ff87e783f2db9753f5795793f982117bef7e6433e549320be25b7223efb4dae3cb0a2c7bc6c2fbb3cffa1bfbc62d30a3cac7bdc3b69b890bc359f9d3bfd9a17bd89e3063c7cfb3c3d7cd51ebd1c2021be4cbf21be2593423e01f22e3e5e43f13a216e33bd7d270dbde8937f3d10107a3bdcb4d03b19e51b3b68dd36bc288c83ba2fe5afbba9cffb3b5e0728ba8fbb073bc21b313b2a355fbcd2120d3c5c6ddb3c787ed83c569ce9bc76d9d0bc535c373ba1efc63b585e923bce2678bc379633bb942b00bbc6ac5c3a27337f3b
-//!TEXTURE C4F16_CMP_INSTANT_conv6_relu4_rim_0w
+//!TEXTURE C4F16_CMP_INSTANT_conv6_sum2_0w
 //!SIZE 17 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
 00000000000000c7000000410000504153f9a63c098d4c3c17eacf3c49354e3c000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000c70000504100009041378e2ebb4705eb3c86dfd2ba9ff2e03c000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c700000000000090410000b8415686c53c3117c53c81118a3b9fe7943b00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000b8410000c0419d50a9bbbb7942bbadb76cbaf6b63dbb000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000000000c0410000c841f02f46b9f55acbbbfb49bc3a728d57bb000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c7000080bf0000c8410000f04159a0df3b11fc2f3cfba6c93c1ebaba3c00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf0000f0410000f8411664a9bbec160aba567eeebbe47c6ebb000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000080bf0000f84100000042359e253b7dd82ebb9ba2e5bae99631bc00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c00000000000000000b6eb05bb52c2cfb91d633e3bb106573a0707033b42215bbab41c423a9f6cb1b9446187bb89c688ba34b7233a4a922d3b83ebb03b5d3f73bad22a9e396a1428bb515456bce77583bb38174639e84f78b9ac72ea3a64cfd1b96d05e6b99d5084b90521733bdeeea1b9741aac3a49e72aba1ff2363af4f7c9393bdab8390aaec0b8583cab3bc89b35b93b0788bac4b1a1baab36bb3bd4865cb90b4f29bb508273ba2f0f4abbc3950e3badcc9439e688a4b881791a3c48c118bb94b5debaf9e41abb55581dbb65269a3a6f10a43ac69d013a1897ddbb8e39163b1a1e27b9c906823b7933d13a63a58bba96184e39d5badc383eb595bb33952a39b99882ba70c8563b00000000000080bf000000000000000054ef78bbdd13993bcae45abbbf03e23b3076eabbedd787bbac3f48bb84c4fb3a7a5110bc1ac70f3c18448c39d16d043c40f7e439ea6219bb26a24b3b60d0c13a7019a63da1f103bd2c1d07bce58294bc90acb13caf6738bc8b26dcba58e31abc00530abc48758b3b7ca59d3a140af93abd6ecbba66eb003c7b9f1b3bcae5323b558792bb1eb1ecba797a043c6ccc22bb4d5303bc5e0d433b14eb143c817163ba4ad5c4bc3dfe3d3c307e1abb6132383c4c02d83bdbf8eebba49e063c145604bcc98404bbfa268e3bc0b377bb4212363b7f4ec83b93b335bbcad89cbbc5e68bbb400dc73b8ac02bbb245a123bff9310bbb021a3b9e778e2b97d4a0bbb503baeba00000000000000000000000000000000c5e433bd09ecc23c0bcdfcbb5622ec3cb674a5bb09090abc6360183cc7d7e7b90a2001bca96dd33bfb8270bceef10f3cf4dfbcbb737b24bad26f96badfef013b57cdfa3d6f4300bec024273e15e108be5c2782bbef481ebc788fab3cac042ebb674f00bc794f043c55506dbcbcc7f43b440ac3bc5e61223c4c6c2abbd318133c8ec5aa3b85fadc3adc55aabbbb9e8aba73e800bccf6fd43b42e28fbcc43f403c2bfb843c4bd65c3b55b6eebc2a6407bb98e6d4bb57fc923a424d023c4920e13ac8797a3b2d080a3b57c198bb7e088eb8e2c7803c410afebb343efd3a019c25bc5cd9b2bcd35cde3bd302dd3b5e99ff3b8f9d923c7b4a59bbbf4b8e3b3f5527bc000000000000803f0000000000000000ec8da9bc6978b33c40d915bd386dd73c696f9f3ac03174bb17e641b96a7e8abab67bafbbf04def3a59a2e0bb1b14683bc7a52fb8647dc7b9afd796398072bebaf958e4bcf4d5523b5438973c4cd1f63beab002bb764dcc3b07f610bc7566a43bb3855c3a917be4ba7386b7390c2419bb43e695bc356d213cfbf4f3bbcc98633c174d6d3be96409bbe1a8e63a37670cbba4380dbb2b9926bb3571da3bbff4023b649b723b38f9b0bbdfde263c37ef02bc4c9b84bbb9f1ea3a17b066bb52baae3b3063acba18481abaf619873bf41a82b9b8b0edb9c061f1baa85b273c69dd94bb463b3cbc7276c83b7e3612bc8e67573cd385a63b04a9b2bbee36f33b77c1d5bb00000000000000400000000000000000d79b6b3bed7b4f3b67e70ebca3bed93ac9b92a3b0ca42ab96fec36bad63c4639a8751a3b9edbb1ba369b28bac92606ba7642083bad600ebb07d4463bf85ffcba2a0386bb6f439dbbbc98d03a1c068e3b071058b93770e03acabb49bb9572643a05332a3b8b3dc83a2b8dc6ba19a02ebb049aa83b8a47073b334d2bbcf24ddcba390a5dbbe1462039feb7603bb991b33ad895693ae26fdc3a22417dbb9a3049b9ed28de3afbe40fbbad66c83b7e7798ba27d5babaf2136339da2709ba763f483a08d5f5b9d059fa37744ff939ad3283b95f13bc3ab758ef3ae4cd013b7ea38c39f49210b9f882afba4b0919bb4cf8c53a4184e6ba4bf7223a0f65d43afc8d913a00000000000000c0000000000000000025b7303aa596af3942690f3929048e3957f54db96df026bb4ec120b9343e2f3b08d798ba744d883ae0af38b909fce3bab291b4bbc6edc0bbd6860d3939d4903b482081bb011eedbb36d72cbb70185f3c535fb4bab15d93ba0b57f2b9d787113b7bf3d4ba4017e3ba1381dc39bfe6ea3a1c87803aa470da3a91cd83b98e0fdeba4556f0b9880a513913d44eb90c00df3937e5e1392f75ebbac086c23895799f39b3ccb93a714e533b21adf039c5621dbbff3ebfbb9e7e3bbcd96f9b3b206a753b78f3223ab3fe933b74184ebb5db930bbad2c84ba9b130338c90cddba7b59623b220fe93907b14cbab4fcefb8cb5407ba7b669fba5d786a3adcc0c4ba42d6b73a00000000000080bf0000000000000000818f8cbb42c9053c21ad77bb20b6c03aa529b5ba91aeb7bae927d33af439e9b82d4832bc044d9d3ce81a30bc6f60593b9dc526baeb16afb9907c5b3ba2023e3beb22993a9d0ac23cc091b93c6a980cbd47da58bb4eeee23a6ac8e3ba72b4983a6225cdbbc4ab7f3c544909bcc230183be4ea483b239c0bbbe9f66a3b15b006bbca9c283c660b06bc48ecaa3b5f0f96bb208a50bbf35bcd3bf1842bbb104d85bae1f05b3aaad3333b680642396c390e3aab8c08bc3e0854bce68b7f3b1be5acbc88b1d33b1fc387bc3336cf3a5fc5e63baa2c243c8aea51bc8e991b3cec1287bbb15d1c3c06f0c8bc33fd1a3c02e27cba6a87853b7d9436bb8182963b34fdfeba00000000000000000000000000000000911b9bbbe7bb1cbc62ff00bb64d20e3c00fd7dbb4422f73b4946febb59668f3b8cfd2cbc038d81ba8b6d2bbc99a1c03c6d069fbbb1722c3ce60c09bc04fc23bc198efcbc08f4f63ba21b2bbd432b173d3b020dbb789ffdbb6a02fd39f8aec03bf2c1b73aa32e93bc8e87173b8b0dc93c9fe5c2bb5a98a93ce790e3bba2ebcbbb38cba33b2fe5d13b12f40dbadbe148bc8589a3bb6561563b2e4430bb59a6df3b19566fbb9231303c960a9abb6b7c783bc491543b8b4148bca4f8a13c5ee0c0bcf633193c24a3febbd40d933cb3b59ebca66b473cfdfc17bc08b6433c940983bc8fcf343c6caeab3b957a173ce51d0ebdab03cb3bb6c4fdba9e56d13ac9061abc000000000000803f00000000000000002f6d8a3b5eace03ac31c1e3c48afa1bc8658193bff72153b1ed530bacd9986ba169d5a3a5c0d233bf085fbbab8abe7ba209b4ebc2c81383c8adedabbbc59933cca368a3cb46135bc343afdb99cf8f03ba97203ba9798503b44b1e3baa4d1fdbada5d933b71348a3b8965803bcd8082bcfd4f21bcd58671bb57153dbb490e6e3c00efb7ba9f74f5bb4ad4ca3b0357233ce6592bbbdfc089bad612b3bad173973bcc8479bb3df51fba830550bb1c51173c22c71539689104bc2659a5398e47e7bbd3d985b9eba70abca96fa63a1fc0303bcd1edb3a17d62fba1b0d0d3b8c3fdbbbb06d45bbfd57353b072c82ba5a8e923b42b68c3bc04b85bbb121593b467dccbb00000000000000400000000000000000ff4b33ba82fb07bcbda1663be68a463a49f4f139e1aef63a46a5deba79fe0cbb9a5ad1b9c046d9ba89be0d3bd5ebac392b39f53aedcaf6b97a8044bb8dadef3aff0682ba808cc73bddd0b23ba00190bba3e005ba056fd7398475f9393ff0aaba692c1ebbea1ee13b282c16bb2a73183b8ded1cbb975eddba83a60cbbeb79a63b4704663b797991bbbedaff3a1c3f13bc859f8bba452adb3aeeefdaba4d6f073a52984abac29573b98c5df0b91482833b19190437d245143b2f0c393a73eba6bb16f40c3bbb91bf3bd43d35ba88fb83bb758f40bbb1609e3b5df43dbbdab5af3bbee0ef3aca2cf4ba53a71637bee57d3a3929863a836f4a3b0b8900bbf8b543b9000000c00000000000000000000000000b811c3b7a4756bbad8ce03a37f024bb6566023bbbe4d83ab15efbb81ab07fba8e5c883bd80439ba70df8139c8320abb517a8ebb86dce339884a89b96c55103b0046efba1b9eb5bb1b8d623ba933ac39beafc63a882cf4399e938cb8026062bab74539bbc783b9b8aa9f39bbc375553ba2a89bbb5c92583ac389833a0e3f313a0dda13ba667d37baa88f373ba4c8bcb8d608be3afd274a3a81b135b92c8e6dba9e2e63bbaa60063a781b5d3aad9fdc3a2a042c3bcd262d3a6354183a15d4ccba924706bcf5f3663b3a05343b651b593bc7e3d9bb45bd8a3a7586ba3a2d974c3bc6db4c3a5bd56c3a6c490d3a609ed9b8891d49bbc15483b9878cf139ab57ce3a000080bf000000000000000000000000706ba1bb09a3b03aea0e933b8d3672bb673f363cce003d3b6b64debb8682f0bbd6b57b3b08d2ee39042906bb815932bb4587833b079e83ba3eb179bbce640cba424a0abadeabb6bafe1bdb3bcb0416ba204c2ebb40fe9f3be10ff737fec28db9adc034ba35ceabbb2e5905bb1ff7a53b67783abc16e5cd3a83ea40babc21e33b908a1bbd1c55d53b2fae053cc4e1713c5a03f13a579ca23b37a04bbb5e7b99baf52c0eba9f781bbc3462463b38e2463b584f613ca49434bbca1286bb3d7388bbd4e0923c64f632bcd2e9033baf8bdb3add1184bcf02b4ebb6ba9f03bb600de3b256e513b26a2173b720f533af3fcd8ba7dab4e3cc24d2bbb2dc3d1b95a28a4bb0000000000000000000000000000000016ea0abd8d11ef3c251c87bb45ba01ba5f85d7bb9bd3963c3b5e12bca871debb8eab02bc7951413cf6b2ebbbfe15dd3adbe6e53a53519a3c232515bcac1a28bc2bec1b3dd070813c87b637bd8456c2bcc10145bc0129bcbbbc96c23b6aae183ca16907bcba50b2baecb8593b0832c53b11541f3b0686d8baee414cbb6ceaf8b9ff5140bc09e8bdbcae1af93cc3621f3c9485133b462039bba9ad9539faca953afa52673c9267dd3874e3dfbbc4def3bb0e12a73aae3d213c649ef4bb1854a8baa4ac6d3b3db8713c9f1f11bc05ea8abb05b500ba3e3f26bce428dc3bce33bfba20ce6fbcff4e033c96fb6e3be925fe3a75b3963cabc4353c917146bcab8980bc0000803f000000000000000000000000464ba5bb662a2abd0f79c83cd373983c9f073b3b75a7d6bb67c2823b43f1d3ba5d40fcba0316f0bb640e923b641f963bb7b8c7ba655da43bf24b5dbbe8252dba1a2f0c3bd34a603c357e333c217d3cbc6757dcba562052bcd471123c682bb73b44c9c438199fc8bbbf5e2a3b7c4b87390c6a7ebc63045abc29ba4b3c8264363c43c6143cd39b78bc4312d53ba274eeba2d3ad1baf41ecc3b420671bbf320f6ba272d573b0da8373c3b8922bceedcdcbbdf961bbb2f7c3e3bef26313b2b0d3d3bb8ac18bbac6ea63b88dc3abb379481b90ab53e3bc9896fbab8e9303a2fcf00bc9825c3bb32e526bca68e083c7ac9f93baf357b3a3a3c883ccf5e18bc1a23e4bb0000004000000000000000000000000009c2b5bac1b1c9bb7336953a58200c3bb13f1339e17250b971b5d7b9a6841cb9d85945ba26580bbbad49a83a498e833ab62ba43af59421bb08d6fc3a2539333ae96bf7ba17893a3ca61588bb759b8e3ba1812e3ac92bd439eaaf49b91e1a2838459b393bb85b33bb0f87533ad58719bb860e3a3b96a762bc9647893b309522bb258350b962b88c3b8b53caba08f51db9ba6d603ac0cadeb82de72d3a2b0968b9bf36f0ba3d603d3b07a0e93a57fbcd3abf883139c25c073ab035a5b9d1462c38f1c3a63a4f0b03bb8728303a84f9173a65fc8b3a500b983a72211439c78caaba7a76853a656393bb8b08f7b9a5e2073b0ba683bab4cad83a0f9b3bb95d098aba0000000000000000000000000000000069a7d23c3767c5bb0bacacbb2bf632bccffbc13b01b413bb77c947ba018639bbc14ef73b84dd32ba3b56933ab1ba68bb4c2f993b1b2d11bb5652aa3ac7adbaba1482f83bc25016bc9bd7fbbb3bab313bae171f3c2551d2ba45a214bbc26495bba995aa3b3dd380bad467c9393b3919bb727a953cd769d1b96095f3ba9b709bbb9f3fc1bb97b4fbb9b2ed07bb936b0e3bc75e803848e9c33ac343453a1d0f163a253864bcfb15af3ad70e6d3b5517963bdc97003befaa7eb8534a52ba144021ba44a5f0b94ce543ba671ed9b963f9893aaa49f1bb45209eba99deb1ba0468293b2409603cecb45cbbd52d65bba94674bbf02252bcf1984a3b1dbbd33a2ed3913b00000000000000000000000000000000eb9cb53a3f48b43b885677b71aec75ba1202cab72587b3ba39801d3a60d7523a0be39339a43c47bb5da9953a9b4de6ba369898ba75a7d2ba349b0fbbbd519f3b2d0711bc3146cc3cf64c0f3c8b940abc80eea1b9c4af8f3b823a423a867b49bb69b71d392b86bf3af7f981ba331c4dbb219d0d3acf7633bb51739cba2b0f383b3d9fe9ba1f70653bf231e1b90acb053bc0c7823adf2306bb7958c239122b58b87cc9f7b9e07c43bb2bb4edb95e4b923a5bfa8d3a867211bb648edf3a111415bb6fa520397ff6b7bb44322a3b02a2cfba6d6784bb45cc0e3cfa7706bb6fcc98b92e33123937e4a0bba6a796b9cd23523bbe0f4cbb16aa623afbe8a7baba3c403b000000c0000000000000000000000000b1508439c49c68b9e166513bd53a09ba7c0d4ebbcfd360bb8532043a1683413bb400aeb94d1dd6ba8788af3b891ee53927d2b8b96583af3b3a0bd6bbab4f6c3b21bfc73bd64aa5bb244a653b5eb251bb82451fbb8468113bcf2483398595693ac0a37dbaa5fd62ba21e22c3becda8eb9bebb28baf570d5ba53bb983a73c7c739b7411bbb3f8dff3a7745cdbb4bbcff3a6acc773a97b3453a337d1ebabb8fa3ba6b143e3b1934d4ba872c2c3bc0f8fabaab7fa0bb891d183cd8b26cbcf5a71b3ceb10043b793ae13b38ea96bbe83df0ba9e18663aec1b513b8de7a2bb949c4f39a8ca04ba6a59183b6bd9f8bb4eb5723ba74ae3ba7aee31bb1f70b5b86f61fb3a000080bf000000000000000000000000772002bce197a2bb94541e3ca101413bcd1f6fbc3b24e7bb08c9e83b432cb7ba368278bc87090c3b78a98fb9b4d46b3c574e983c2847603c4f28b7bb4af9babc0d83fc3bf4ad053b5967653c98439cbcf7f9b9bab4b5b1babbe5aa3b9d72e4bab90a20bcabf957bc5e1fa33c505ae23ac7aa663bbbf6ae3a5c1674bb47ef54bbc7f24e3cdd5fd8b9c4352fbb786111bc02ee92bbbb36babb177d3a3cd0fbf53a12db413bf7fd9d3b1a713dbc02e1453bdd7f463c16103e3c4652a43b2e10b9bcc3e5d8bbd66cc1bb2ab94c3ce602253b36d44e3ccbd90a3cf6697ebc91470dbc12a1653c8e5f613c4dca76bca68735bc426d803b60aeaf3b23f95ebce11504bb000000000000000000000000000000007ad0d4bc9ab51abcb44d4f3c7b3f9a3c92a48cbc9513bbbc6c351e3c2382d93ce452c3bb29e37d3c41d9e2ba619ce1388b1e62bad9543bbc39fcab3c87762ebc963b6ebdd1874dbd1fa2a93dbc6c3c3d57098ebcfe3f75bc4f569c3c41a74e3c71806cbcce2c79bca855fd3b6512a83c68b88c3b66dadc3b4dc8ccbbd1579ebb5f8d4c3c623fd338712667ba8ba794bcad59c6ba6ca0a7bb9e7b2a38fd2e2c3c69c58f3cab167d3c7c22a2bc1603ebbbc6c05a3c1000b23baf50e5bbac6c12bc62d89dbb9e9d2ebc02e4f23bc454433cc7bfd33b2d3f87bbafe4553c74f47fbc32fa463ca87b443c4a364bbb5895ddbca3199f3cfa08463c68da14bc1cc2a5bc0000803f000000000000000000000000d5293ebb59b9b4bbfebeabbb2c20773c170d92bb61495ebc2e407c3b0227c33a81a4d73bdc74093cc79bd6ba81c862b9e088c0bb894cdaba4152883be2c3473cfdb005bdbab78ebc2e47cc3a69cc833d4f92e5bab7b8d5bbfb9ffdba5124463c9a660abb279167bb87c428bbae81013c59b2de394d3b6cb8f20c2b3be3e1a8badcf9a7ba514d5b3a5d5d383acc896ebbb0a2a33a2856c03a8e9fab3a97ee8bbbe864133c3016593c1d0caabb721081bce29794ba2d8ea83befb6643bb89d05bc49c3893acb74e6b7d11f28bb574a813b0868b1bac4edabba52ade7baaaca273b9b444cba75ed34bb36818f3b131ee5b9024c6d3b9942833a817beb3a8d395fbc0000004000000000000000000000000076b2403bb0a7aaba0b6ce5b9164839bbb40ec8babec358b99aa120bb46a5f53b6bdad53a3e667b3bbb78a63a110c16b947c7723a8dc892bacc658b3a4487b3ba41123b3c7831f7bccbad153db21f52bc8be5f23a1cdf9c39f186eabafd05b2bba7e86939fd4305b7cfaf903a7d1857b960034d39f95fa5ba8128253b3b13cb3a40782abad4cfd1baa020b03a105dff3accd52bbb9534793b9a419ebbbdc4bb3b32eea2374d73303b55532d3b045aaebbfc0ba13a7d4061bb2604d33afc4478baf57eec399b19913a484030381772efba5e1d91bab68def39812cd1b964d71a3bdd66a7baf19de7ba3e305c390ea9c93bb18885babfc7c8b9d69e243bbe56823b00000000000000000000000000000000e9e2193c11404d3a19b10dbb595059bbdfa8793b08310b3bb38f9dbbe37c4ebad06e4ebbe449aabbd3f7053c074084bb34dd8e3afda5623a393fd1b9668406bbb43bd0bc81e537bc94ed703c55d87e3cec20bd3bcdce083b750513bbc660f0ba25d9973a59b3f4ba4982feb8937bc8b9e106a1bb8d4739bb639e473b4df9373a7b3de2ba5829a139cb975abbb9ba9b3a72e207ba78929e3a1da149bb502b8cbad7a705bc2cc926bbebb5ea3ba9bdbc3a24cf213b32d7cc3881db84bb8eacba39708b35ba4b64cdba5f9f583b607439ba2061edba4a229d3a6c4582bbb0db263b4d82cc3a96d51b3a0db790bb0332393ac6a9b3bbd399ceba389715ba88865b3b000000000000000000000000000000004d12333b57172339b72b273acefdffbb83fb153b0bc412bc0450ae3b87f6c53a69048f3b9dad463b07f7f23ace4277bc667f11bcc935ea3b354b17bc20e3903c0d76dab8fd9530bb883301bcf72a883c48d123ba10a86f3b965021bb558ba7bafee8493beb95813b49c01738e7c1f5bbf4b603ba6d999cbb32f70f3b7527073bc8b1cabb10079d3acd3520bb6cd26c3c5bfa2b3b6330ee3a2a03a9b8ab92aebb01a88c3a5fc914bb1568b13a346958bb16697f3962209c3bd8350ebb0c25dc38d7bbefb97cebb83b45ccb1bbcd3987bb2ddcdabbd401d4392295d3bbfa618a3c34ccd1bb1eb285bb44230dbaacf3783c6c4308bb79e179bb09c0d73943f90b3c
-//!TEXTURE C4F16_CMP_INSTANT_conv6_input_rim_0w
+//!TEXTURE C4F16_CMP_INSTANT_conv6_0w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -860,8 +830,8 @@ void hook() {
 //!BIND C4F16_CMP_INSTANT_relu4
 //!BIND C4F16_CMP_INSTANT_conv6_relu4_whole_0w
 //!BIND C4F16_CMP_INSTANT_conv6_input_whole_0w
-//!BIND C4F16_CMP_INSTANT_conv6_relu4_rim_0w
-//!BIND C4F16_CMP_INSTANT_conv6_input_rim_0w
+//!BIND C4F16_CMP_INSTANT_conv6_sum2_0w
+//!BIND C4F16_CMP_INSTANT_conv6_0w
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
@@ -880,19 +850,9 @@ vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
 }
 
-// conv6_relu4_whole's weights for a tap, from its first column on
-mat4 conv6_relu4_whole_weights(int column, int row) {
-    return mat4(texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column, row), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 1, row), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 2, row), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 3, row), 0));
-}
-
-// conv6_input_whole's weights for a tap, from its first column on
-vec4 conv6_input_whole_weights(int column, int row) {
-    return texelFetch(C4F16_CMP_INSTANT_conv6_input_whole_0w, ivec2(column, row), 0);
-}
-
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 void hook() {
@@ -949,51 +909,51 @@ void hook() {
             vec4 s_1_6 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x6, 2 * y1) + cell, 0), y1_in && x6_in);
             vec4 s_1_7 = padded(texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * x7, 2 * y1) + cell, 0), y1_in && x7_in);
             mat4 w;
-            w = conv6_relu4_whole_weights(ky * 20 + 1, pack);
-            conv6_relu4_whole_0a += w * s_0_0;
-            conv6_relu4_whole_0b += w * s_0_1;
-            conv6_relu4_whole_0c += w * s_0_2;
-            conv6_relu4_whole_0d += w * s_0_3;
-            conv6_relu4_whole_0e += w * s_1_0;
-            conv6_relu4_whole_0f += w * s_1_1;
-            conv6_relu4_whole_0g += w * s_1_2;
-            conv6_relu4_whole_0h += w * s_1_3;
-            w = conv6_relu4_whole_weights(ky * 20 + 5, pack);
-            conv6_relu4_whole_0a += w * s_0_1;
-            conv6_relu4_whole_0b += w * s_0_2;
-            conv6_relu4_whole_0c += w * s_0_3;
-            conv6_relu4_whole_0d += w * s_0_4;
-            conv6_relu4_whole_0e += w * s_1_1;
-            conv6_relu4_whole_0f += w * s_1_2;
-            conv6_relu4_whole_0g += w * s_1_3;
-            conv6_relu4_whole_0h += w * s_1_4;
-            w = conv6_relu4_whole_weights(ky * 20 + 9, pack);
-            conv6_relu4_whole_0a += w * s_0_2;
-            conv6_relu4_whole_0b += w * s_0_3;
-            conv6_relu4_whole_0c += w * s_0_4;
-            conv6_relu4_whole_0d += w * s_0_5;
-            conv6_relu4_whole_0e += w * s_1_2;
-            conv6_relu4_whole_0f += w * s_1_3;
-            conv6_relu4_whole_0g += w * s_1_4;
-            conv6_relu4_whole_0h += w * s_1_5;
-            w = conv6_relu4_whole_weights(ky * 20 + 13, pack);
-            conv6_relu4_whole_0a += w * s_0_3;
-            conv6_relu4_whole_0b += w * s_0_4;
-            conv6_relu4_whole_0c += w * s_0_5;
-            conv6_relu4_whole_0d += w * s_0_6;
-            conv6_relu4_whole_0e += w * s_1_3;
-            conv6_relu4_whole_0f += w * s_1_4;
-            conv6_relu4_whole_0g += w * s_1_5;
-            conv6_relu4_whole_0h += w * s_1_6;
-            w = conv6_relu4_whole_weights(ky * 20 + 17, pack);
-            conv6_relu4_whole_0a += w * s_0_4;
-            conv6_relu4_whole_0b += w * s_0_5;
-            conv6_relu4_whole_0c += w * s_0_6;
-            conv6_relu4_whole_0d += w * s_0_7;
-            conv6_relu4_whole_0e += w * s_1_4;
-            conv6_relu4_whole_0f += w * s_1_5;
-            conv6_relu4_whole_0g += w * s_1_6;
-            conv6_relu4_whole_0h += w * s_1_7;
+            w = mat4(texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 1, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 2, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 3, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 4, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            w = mat4(texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 5, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 6, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 7, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 8, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            w = mat4(texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 9, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 10, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 11, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 12, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            w = mat4(texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 13, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 14, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 15, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 16, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_6.x + w[1]*s_0_6.y + w[2]*s_0_6.z + w[3]*s_0_6.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_6.x + w[1]*s_1_6.y + w[2]*s_1_6.z + w[3]*s_1_6.w;
+            w = mat4(texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 17, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 18, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 19, pack), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 20, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_6.x + w[1]*s_0_6.y + w[2]*s_0_6.z + w[3]*s_0_6.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_7.x + w[1]*s_0_7.y + w[2]*s_0_7.z + w[3]*s_0_7.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_6.x + w[1]*s_1_6.y + w[2]*s_1_6.z + w[3]*s_1_6.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_7.x + w[1]*s_1_7.y + w[2]*s_1_7.z + w[3]*s_1_7.w;
         }
     }
 
@@ -1047,166 +1007,51 @@ void hook() {
             float s_1_6 = padded(source(ivec2(x6, y1)), y1_in && x6_in);
             float s_1_7 = padded(source(ivec2(x7, y1)), y1_in && x7_in);
             vec4 w;
-            w = conv6_input_whole_weights(ky * 5 + 1, 0);
-            conv6_input_whole_0a += w * s_0_0;
-            conv6_input_whole_0b += w * s_0_1;
-            conv6_input_whole_0c += w * s_0_2;
-            conv6_input_whole_0d += w * s_0_3;
-            conv6_input_whole_0e += w * s_1_0;
-            conv6_input_whole_0f += w * s_1_1;
-            conv6_input_whole_0g += w * s_1_2;
-            conv6_input_whole_0h += w * s_1_3;
-            w = conv6_input_whole_weights(ky * 5 + 2, 0);
-            conv6_input_whole_0a += w * s_0_1;
-            conv6_input_whole_0b += w * s_0_2;
-            conv6_input_whole_0c += w * s_0_3;
-            conv6_input_whole_0d += w * s_0_4;
-            conv6_input_whole_0e += w * s_1_1;
-            conv6_input_whole_0f += w * s_1_2;
-            conv6_input_whole_0g += w * s_1_3;
-            conv6_input_whole_0h += w * s_1_4;
-            w = conv6_input_whole_weights(ky * 5 + 3, 0);
-            conv6_input_whole_0a += w * s_0_2;
-            conv6_input_whole_0b += w * s_0_3;
-            conv6_input_whole_0c += w * s_0_4;
-            conv6_input_whole_0d += w * s_0_5;
-            conv6_input_whole_0e += w * s_1_2;
-            conv6_input_whole_0f += w * s_1_3;
-            conv6_input_whole_0g += w * s_1_4;
-            conv6_input_whole_0h += w * s_1_5;
-            w = conv6_input_whole_weights(ky * 5 + 4, 0);
-            conv6_input_whole_0a += w * s_0_3;
-            conv6_input_whole_0b += w * s_0_4;
-            conv6_input_whole_0c += w * s_0_5;
-            conv6_input_whole_0d += w * s_0_6;
-            conv6_input_whole_0e += w * s_1_3;
-            conv6_input_whole_0f += w * s_1_4;
-            conv6_input_whole_0g += w * s_1_5;
-            conv6_input_whole_0h += w * s_1_6;
-            w = conv6_input_whole_weights(ky * 5 + 5, 0);
-            conv6_input_whole_0a += w * s_0_4;
-            conv6_input_whole_0b += w * s_0_5;
-            conv6_input_whole_0c += w * s_0_6;
-            conv6_input_whole_0d += w * s_0_7;
-            conv6_input_whole_0e += w * s_1_4;
-            conv6_input_whole_0f += w * s_1_5;
-            conv6_input_whole_0g += w * s_1_6;
-            conv6_input_whole_0h += w * s_1_7;
-        }
-    }
-
-    // conv6_relu4_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv6_relu4_rim_0a = vec4(0.0);
-    vec4 conv6_relu4_rim_0b = vec4(0.0);
-    vec4 conv6_relu4_rim_0c = vec4(0.0);
-    vec4 conv6_relu4_rim_0d = vec4(0.0);
-    vec4 conv6_relu4_rim_0e = vec4(0.0);
-    vec4 conv6_relu4_rim_0f = vec4(0.0);
-    vec4 conv6_relu4_rim_0g = vec4(0.0);
-    vec4 conv6_relu4_rim_0h = vec4(0.0);
-    {
-        ivec2 size = ivec2(HOOKED_size);
-        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
-            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
-        for (int i = interior ? 8 : 0; i < 8; i++) {
-            ivec2 p = pixel + ivec2(i % 4, i / 4);
-            vec4 sum_0 = vec4(0.0);
-            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
-            for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(0, term), 0));
-                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F16_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(1, term), 0) : vec4(0.0);
-                for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(0, tap), 0).xy);
-                    bool inside = q == clamp(q, ivec2(0), size - 1);
-                    for (int pack = inside ? 0 : 4; pack < 4; pack++) {
-                        ivec2 cell = ivec2(pack % 2, pack / 2);
-                        vec4 s = texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * q.x, 2 * q.y) + cell, 0);
-                        sum_0 += mat4(texelFetch(C4F16_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 1, tap), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 2, tap), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 3, tap), 0), texelFetch(C4F16_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 4, tap), 0)) * s;
-                    }
-                }
-            }
-            if (i == 0) {
-                conv6_relu4_rim_0a = sum_0;
-            }
-            if (i == 1) {
-                conv6_relu4_rim_0b = sum_0;
-            }
-            if (i == 2) {
-                conv6_relu4_rim_0c = sum_0;
-            }
-            if (i == 3) {
-                conv6_relu4_rim_0d = sum_0;
-            }
-            if (i == 4) {
-                conv6_relu4_rim_0e = sum_0;
-            }
-            if (i == 5) {
-                conv6_relu4_rim_0f = sum_0;
-            }
-            if (i == 6) {
-                conv6_relu4_rim_0g = sum_0;
-            }
-            if (i == 7) {
-                conv6_relu4_rim_0h = sum_0;
-            }
-        }
-    }
-
-    // conv6_input_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv6_input_rim_0a = vec4(0.0);
-    vec4 conv6_input_rim_0b = vec4(0.0);
-    vec4 conv6_input_rim_0c = vec4(0.0);
-    vec4 conv6_input_rim_0d = vec4(0.0);
-    vec4 conv6_input_rim_0e = vec4(0.0);
-    vec4 conv6_input_rim_0f = vec4(0.0);
-    vec4 conv6_input_rim_0g = vec4(0.0);
-    vec4 conv6_input_rim_0h = vec4(0.0);
-    {
-        ivec2 size = ivec2(HOOKED_size);
-        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
-            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
-        for (int i = interior ? 8 : 0; i < 8; i++) {
-            ivec2 p = pixel + ivec2(i % 4, i / 4);
-            vec4 sum_0 = vec4(0.0);
-            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
-            for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_CMP_INSTANT_conv6_input_rim_0w, ivec2(0, term), 0));
-                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F16_CMP_INSTANT_conv6_input_rim_0w, ivec2(1, term), 0) : vec4(0.0);
-                for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_CMP_INSTANT_conv6_input_rim_0w, ivec2(0, tap), 0).xy);
-                    bool inside = q == clamp(q, ivec2(0), size - 1);
-                    if (inside) {
-                        float s = source(ivec2(q.x, q.y));
-                        sum_0 += texelFetch(C4F16_CMP_INSTANT_conv6_input_rim_0w, ivec2(1, tap), 0) * s;
-                    }
-                }
-            }
-            if (i == 0) {
-                conv6_input_rim_0a = sum_0;
-            }
-            if (i == 1) {
-                conv6_input_rim_0b = sum_0;
-            }
-            if (i == 2) {
-                conv6_input_rim_0c = sum_0;
-            }
-            if (i == 3) {
-                conv6_input_rim_0d = sum_0;
-            }
-            if (i == 4) {
-                conv6_input_rim_0e = sum_0;
-            }
-            if (i == 5) {
-                conv6_input_rim_0f = sum_0;
-            }
-            if (i == 6) {
-                conv6_input_rim_0g = sum_0;
-            }
-            if (i == 7) {
-                conv6_input_rim_0h = sum_0;
-            }
+            w = texelFetch(C4F16_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 1, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_0;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_1;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_2;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_3;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_0;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_1;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_2;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_3;
+            w = texelFetch(C4F16_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 2, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_1;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_2;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_3;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_4;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_1;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_2;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_3;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_4;
+            w = texelFetch(C4F16_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 3, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_2;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_3;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_4;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_5;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_2;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_3;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_4;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_5;
+            w = texelFetch(C4F16_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 4, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_3;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_4;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_5;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_6;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_3;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_4;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_5;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_6;
+            w = texelFetch(C4F16_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 5, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_4;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_5;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_6;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_7;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_4;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_5;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_6;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_7;
         }
     }
 
@@ -1220,25 +1065,120 @@ void hook() {
     vec4 conv6_sum_0g = conv6_relu4_whole_0g + conv6_input_whole_0g;
     vec4 conv6_sum_0h = conv6_relu4_whole_0h + conv6_input_whole_0h;
 
-    // Add
-    vec4 conv6_sum2_0a = conv6_sum_0a + conv6_relu4_rim_0a;
-    vec4 conv6_sum2_0b = conv6_sum_0b + conv6_relu4_rim_0b;
-    vec4 conv6_sum2_0c = conv6_sum_0c + conv6_relu4_rim_0c;
-    vec4 conv6_sum2_0d = conv6_sum_0d + conv6_relu4_rim_0d;
-    vec4 conv6_sum2_0e = conv6_sum_0e + conv6_relu4_rim_0e;
-    vec4 conv6_sum2_0f = conv6_sum_0f + conv6_relu4_rim_0f;
-    vec4 conv6_sum2_0g = conv6_sum_0g + conv6_relu4_rim_0g;
-    vec4 conv6_sum2_0h = conv6_sum_0h + conv6_relu4_rim_0h;
+    // conv6_sum2: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_sum2_0a = conv6_sum_0a;
+    vec4 conv6_sum2_0b = conv6_sum_0b;
+    vec4 conv6_sum2_0c = conv6_sum_0c;
+    vec4 conv6_sum2_0d = conv6_sum_0d;
+    vec4 conv6_sum2_0e = conv6_sum_0e;
+    vec4 conv6_sum2_0f = conv6_sum_0f;
+    vec4 conv6_sum2_0g = conv6_sum_0g;
+    vec4 conv6_sum2_0h = conv6_sum_0h;
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
+        for (int i = interior ? 8 : 0; i < 8; i++) {
+            ivec2 p = pixel + ivec2(i % 4, i / 4);
+            vec4 sum_0 = vec4(0.0);
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F16_CMP_INSTANT_conv6_sum2_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F16_CMP_INSTANT_conv6_sum2_0w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec4(texelFetch(C4F16_CMP_INSTANT_conv6_sum2_0w, ivec2(0, tap), 0)).xy;
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    for (int pack = inside ? 0 : 4; pack < 4; pack++) {
+                        ivec2 cell = ivec2(pack % 2, pack / 2);
+                        vec4 s = texelFetch(C4F16_CMP_INSTANT_relu4_raw, ivec2(2 * q.x, 2 * q.y) + cell, 0);
+                        sum_0 += mat4(texelFetch(C4F16_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 1, tap), 0), texelFetch(C4F16_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 2, tap), 0), texelFetch(C4F16_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 3, tap), 0), texelFetch(C4F16_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 4, tap), 0)) * s;
+                    }
+                }
+            }
+            if (i == 0) {
+                conv6_sum2_0a += sum_0;
+            }
+            if (i == 1) {
+                conv6_sum2_0b += sum_0;
+            }
+            if (i == 2) {
+                conv6_sum2_0c += sum_0;
+            }
+            if (i == 3) {
+                conv6_sum2_0d += sum_0;
+            }
+            if (i == 4) {
+                conv6_sum2_0e += sum_0;
+            }
+            if (i == 5) {
+                conv6_sum2_0f += sum_0;
+            }
+            if (i == 6) {
+                conv6_sum2_0g += sum_0;
+            }
+            if (i == 7) {
+                conv6_sum2_0h += sum_0;
+            }
+        }
+    }
 
-    // Add
-    vec4 conv6_0a = conv6_sum2_0a + conv6_input_rim_0a;
-    vec4 conv6_0b = conv6_sum2_0b + conv6_input_rim_0b;
-    vec4 conv6_0c = conv6_sum2_0c + conv6_input_rim_0c;
-    vec4 conv6_0d = conv6_sum2_0d + conv6_input_rim_0d;
-    vec4 conv6_0e = conv6_sum2_0e + conv6_input_rim_0e;
-    vec4 conv6_0f = conv6_sum2_0f + conv6_input_rim_0f;
-    vec4 conv6_0g = conv6_sum2_0g + conv6_input_rim_0g;
-    vec4 conv6_0h = conv6_sum2_0h + conv6_input_rim_0h;
+    // conv6: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_0a = conv6_sum2_0a;
+    vec4 conv6_0b = conv6_sum2_0b;
+    vec4 conv6_0c = conv6_sum2_0c;
+    vec4 conv6_0d = conv6_sum2_0d;
+    vec4 conv6_0e = conv6_sum2_0e;
+    vec4 conv6_0f = conv6_sum2_0f;
+    vec4 conv6_0g = conv6_sum2_0g;
+    vec4 conv6_0h = conv6_sum2_0h;
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
+        for (int i = interior ? 8 : 0; i < 8; i++) {
+            ivec2 p = pixel + ivec2(i % 4, i / 4);
+            vec4 sum_0 = vec4(0.0);
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F16_CMP_INSTANT_conv6_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F16_CMP_INSTANT_conv6_0w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec4(texelFetch(C4F16_CMP_INSTANT_conv6_0w, ivec2(0, tap), 0)).xy;
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        float s = source(ivec2(q.x, q.y));
+                        sum_0 += texelFetch(C4F16_CMP_INSTANT_conv6_0w, ivec2(1, tap), 0) * s;
+                    }
+                }
+            }
+            if (i == 0) {
+                conv6_0a += sum_0;
+            }
+            if (i == 1) {
+                conv6_0b += sum_0;
+            }
+            if (i == 2) {
+                conv6_0c += sum_0;
+            }
+            if (i == 3) {
+                conv6_0d += sum_0;
+            }
+            if (i == 4) {
+                conv6_0e += sum_0;
+            }
+            if (i == 5) {
+                conv6_0f += sum_0;
+            }
+            if (i == 6) {
+                conv6_0g += sum_0;
+            }
+            if (i == 7) {
+                conv6_0h += sum_0;
+            }
+        }
+    }
 
     // Clip
     vec4 output_phases_0a = clamp(conv6_0a, vec4(0.0), vec4(1.0));

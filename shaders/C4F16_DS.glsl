@@ -17,15 +17,15 @@
 // to mpv.conf.
 // Stays off while the picture is shown at little more than its own size; see WHEN below.
 
-//!TEXTURE C4F16_DS_conv1_rim_0of4w
-//!SIZE 2 32
-//!FORMAT rgba32f
+//!TEXTURE C4F16_DS_conv1_0of4w
+//!SIZE 6 32
+//!FORMAT rgba8
 //!FILTER NEAREST
-00000000000000c7000000410000504111cb2dbc49733ebde684a2bbfa17ecbc000080bf000000c700005041000090413e2811bc9518b9bca4d979bcea908cbc000000c700000000000090410000b841bcda903e659dabbd82d739be2d4ed4bd00000000000000000000b8410000c04100a080bc055e013c86a15a3c3ad8523c000080bf000000000000c0410000c84154f484bd65406d3d7f613dbb5ce069bd000000c7000080bf0000c8410000f04108311b3d0551e9bcf38ebcbc70d81bbd00000000000080bf0000f0410000f8413f41f4bcbfaf9e3dadb78a3c5fea5b3d000080bf000080bf0000f84100000042c14326bd5329e13c86395d3d1c454aba00000000000000c00000000000000000320494bd408de0bc364dd93dfe556bbd00000000000080bf0000000000000000b788e13eb577b8bd47d763be6c0dd7bd00000000000000000000000000000000ae5690be8ba5643db12a8b3ead9b1a3e000000000000803f0000000000000000ab5009be5667e6bdf24b1cbea3b6ca3c000000000000004000000000000000006907a83ca614bfbb0c6a30bc7b6343bc00000000000000c0000000000000000088e8873d429dbebb2c223e3dea0e8dbc00000000000080bf000000000000000086425c3e1536e13cb44e45be040704bd00000000000000000000000000000000a39cdabc4527923d3ee9223ec3308b3e000000000000803f0000000000000000ab948fbed18dcebb3da5323d47b34abc00000000000000400000000000000000a05946bd65b5773cced101bcb929d1bc000000c00000000000000000000000005bc5eb3cb58776bd2d30613c6866a4ba000080bf000000000000000000000000424d373e06d82c3b217692be211274be00000000000000000000000000000000c0a0f0bc03af5fbb4cbddabb8869ec390000803f0000000000000000000000009f3f1f3dc7fd7a3b1557c7bed6f8bebd00000040000000000000000000000000159c4f3ec568663cda95edbdcd56fcbc00000000000000000000000000000000feee4a3c534618bd064b61bc02c7933c00000000000000000000000000000000c05e02be346ecfbc84a9363cde882dbd000000c00000000000000000000000005e7ee7bac3d461bc084e60bd34d2beba000080bf0000000000000000000000004ea842bd417926befbb930beaa5cec3d00000000000000000000000000000000fb3c2dbe109146bd4ed64b3ebca0ecbc0000803f000000000000000000000000bf7ed4bd754b16beac73583db2be0abe00000040000000000000000000000000865d9dbdb16642bdd4218d3c4958c33b00000000000000000000000000000000e2e9bd3d5dc6d6bcc27bfbbdf4d3c2bb00000000000000000000000000000000e63c9b3da32328bd8462fabdafb1bebd
+807f80807d747e78008000004818ba9f0000080dd4cbf6407f7f80807d7a7c7bff800000bb37189bff000d125f3b99797f808080c86a5165800000006d8c8a76000012175e53203a808080807b82838300000000fb056a4b00001718007886617f8080806f8e7f71ff00000061d44261ff00181976069ffa7f7f808089787a7680ff0000b3b51b4200ff191e10788879807f80807893848d00ff00005dd555be00ff1e1ff6f8bda67f7f808075878d7fffff00009b09d3cdffff1f20c44b986f807f80806d789b7100ff00007ffb294a00fe00007a96a7a0807f8080f068476500ff0000c4f10a1e00ff00005c092e5280808080378ec5a600000000d44a95a600000000a95958eb808080805d63588600000000ab33ed5500010000d51504b580808080857e7d7c0000000040813ef2000200003bd75872807f8080907e8b7b00ff0000fd82e29700fe000011c52389807f8080b7874e7700ff00001009acbf00ff0000a2b15390808080807992a8c5000000002b44ba98000000001be9506280808080387e8b7c0000000035622ad500010000aae454338080808073837d79000000009adef8760002000066d6b9b27f8080808770837fff0000005e9784adfe0000002b85c1cd7f808080ad803642ff000000d3acc4fbff00000050d8f07880808080787f7e80000000007a204a1d00000000fa51858d8080808089801c6800000000f3fa542001000000fafe76e580808080b383627800000000e7994d1d0200000005a3454a8080808083767c84000000002b7b7a9e00000000bc9bd438808080805f798275000000006884da2700000000508ea6727f8080807f7c717fff0000008c78fba0fe00000041ad20977f8080807356539dff000000d561d18bff0000007bb08195808080805473b27800000000b096f59a00000000c1ef94fa80808080655a8d5d00000000706d87500100000028233b54808080806c7384810000000054d96986020000004f950fb1808080809779607e00000000bd49907a000000003ccd8858808080809375606800000000677db329000000009dc6b0ca
 //!DESC C4F16_DS conv1_whole 16x5x5x1 + Relu [1/4]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F16_DS_conv1_rim_0of4w
+//!BIND C4F16_DS_conv1_0of4w
 //!SAVE C4F16_DS_relu1_0
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -41,9 +41,20 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// 24 bits of fixed point from their bytes. The first one counts for so much that a texel read in half precision, as
+// OpenGL ES may, has to be rounded to the whole number that it was.
+vec4 number(vec4 first, vec4 second, vec4 third, float unit) {
+    return 65536.0 * unit * (round(255.0 * first) - 128.0) + 65280.0 * unit * second + 255.0 * unit * third;
+}
+
+// Four numbers of a table
+vec4 C4F16_DS_conv1_0of4w_at(int column, int row) {
+    return number(texelFetch(C4F16_DS_conv1_0of4w, ivec2(column, row), 0), texelFetch(C4F16_DS_conv1_0of4w, ivec2(column + 2, row), 0), texelFetch(C4F16_DS_conv1_0of4w, ivec2(column + 4, row), 0), 5.9604645e-08);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 vec4 hook() {
@@ -99,36 +110,36 @@ vec4 hook() {
             float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
-            conv1_whole_0 += vec4(-.08103406,.034826823,.021756954,-.040423468) * s_0_0;
-            conv1_whole_0 += vec4(.06286932,-.05542788,.14289536,.023424748) * s_0_1;
-            conv1_whole_0 += vec4(.040088702,.13165115,-.42140713,-.07891834) * s_0_2;
-            conv1_whole_0 += vec4(.09101277,-.031520184,.08057556,-.0036532162) * s_0_3;
-            conv1_whole_0 += vec4(-.04657805,-.06617419,.030890236,.011646944) * s_0_4;
-            conv1_whole_0 += vec4(.06722078,-.058064707,-.061781004,-.07261687) * s_1_0;
-            conv1_whole_0 += vec4(.00603312,-.07040613,-.22553222,-.16303642) * s_1_1;
-            conv1_whole_0 += vec4(.36509135,.05346016,-2.4516244,-1.4111918) * s_1_2;
-            conv1_whole_0 += vec4(1.858526,.010435952,-.14089815,.014515941) * s_1_3;
-            conv1_whole_0 += vec4(.10275677,.005267275,-.122387156,-.04011048) * s_1_4;
-            conv1_whole_0 += vec4(.01898224,.09261901,.07080712,.05499519) * s_2_0;
-            conv1_whole_0 += vec4(-.012283969,-.31766227,.11351797,-.09939092) * s_2_1;
-            conv1_whole_0 += vec4(-.35732654,1.5654509,2.7293363,1.5594958) * s_2_2;
-            conv1_whole_0 += vec4(-1.6472787,-.40698785,.048996367,.45074895) * s_2_3;
-            conv1_whole_0 += vec4(-.15098679,.098636165,.15374587,.06744389) * s_2_4;
-            conv1_whole_0 += vec4(-.019425608,.024800584,-.027197342,-.009117513) * s_3_0;
-            conv1_whole_0 += vec4(-.06699105,-.1567389,.022857204,.09059247) * s_3_1;
-            conv1_whole_0 += vec4(.020009048,-.35721064,-.0051956666,.035918076) * s_3_2;
-            conv1_whole_0 += vec4(-.28426775,-.018728744,.033773184,-.18211327) * s_3_3;
-            conv1_whole_0 += vec4(.049053315,.019089215,-.045385376,-.039061625) * s_3_4;
-            conv1_whole_0 += vec4(.0055069244,.011969551,.005016501,-.046539355) * s_4_0;
-            conv1_whole_0 += vec4(-.013447865,-.032510433,-.060732756,-.0024576513) * s_4_1;
-            conv1_whole_0 += vec4(.04677328,.10659206,.12614883,.074339956) * s_4_2;
-            conv1_whole_0 += vec4(-.07032347,-.043626886,-.009757889,-.09093199) * s_4_3;
-            conv1_whole_0 += vec4(.024200164,-.02794641,-.00685849,.012021541) * s_4_4;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.08103406,.034826823,.021756954,-.040423468)*s_0_0;
+            conv1_whole_0 = conv1_whole_0 + vec4(.06286932,-.05542788,.14289536,.023424748)*s_0_1;
+            conv1_whole_0 = conv1_whole_0 + vec4(.040088702,.13165115,-.42140713,-.07891834)*s_0_2;
+            conv1_whole_0 = conv1_whole_0 + vec4(.09101277,-.031520184,.08057556,-.0036532162)*s_0_3;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.04657805,-.06617419,.030890236,.011646944)*s_0_4;
+            conv1_whole_0 = conv1_whole_0 + vec4(.06722078,-.058064707,-.061781004,-.07261687)*s_1_0;
+            conv1_whole_0 = conv1_whole_0 + vec4(.00603312,-.07040613,-.22553222,-.16303642)*s_1_1;
+            conv1_whole_0 = conv1_whole_0 + vec4(.36509135,.05346016,-2.4516244,-1.4111918)*s_1_2;
+            conv1_whole_0 = conv1_whole_0 + vec4(1.858526,.010435952,-.14089815,.014515941)*s_1_3;
+            conv1_whole_0 = conv1_whole_0 + vec4(.10275677,.005267275,-.122387156,-.04011048)*s_1_4;
+            conv1_whole_0 = conv1_whole_0 + vec4(.01898224,.09261901,.07080712,.05499519)*s_2_0;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.012283969,-.31766227,.11351797,-.09939092)*s_2_1;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.35732654,1.5654509,2.7293363,1.5594958)*s_2_2;
+            conv1_whole_0 = conv1_whole_0 + vec4(-1.6472787,-.40698785,.048996367,.45074895)*s_2_3;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.15098679,.098636165,.15374587,.06744389)*s_2_4;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.019425608,.024800584,-.027197342,-.009117513)*s_3_0;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.06699105,-.1567389,.022857204,.09059247)*s_3_1;
+            conv1_whole_0 = conv1_whole_0 + vec4(.020009048,-.35721064,-.0051956666,.035918076)*s_3_2;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.28426775,-.018728744,.033773184,-.18211327)*s_3_3;
+            conv1_whole_0 = conv1_whole_0 + vec4(.049053315,.019089215,-.045385376,-.039061625)*s_3_4;
+            conv1_whole_0 = conv1_whole_0 + vec4(.0055069244,.011969551,.005016501,-.046539355)*s_4_0;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.013447865,-.032510433,-.060732756,-.0024576513)*s_4_1;
+            conv1_whole_0 = conv1_whole_0 + vec4(.04677328,.10659206,.12614883,.074339956)*s_4_2;
+            conv1_whole_0 = conv1_whole_0 + vec4(-.07032347,-.043626886,-.009757889,-.09093199)*s_4_3;
+            conv1_whole_0 = conv1_whole_0 + vec4(.024200164,-.02794641,-.00685849,.012021541)*s_4_4;
         }
     }
 
-    // conv1_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv1_rim_0 = vec4(0.0);
+    // conv1: near the borders, what zero padding between two convolutions takes away
+    vec4 conv1_0 = conv1_whole_0;
     {
         ivec2 size = ivec2(HOOKED_size);
         bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
@@ -138,24 +149,21 @@ vec4 hook() {
             vec4 sum_0 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_DS_conv1_rim_0of4w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(round(1.6777216e+07 * C4F16_DS_conv1_0of4w_at(0, term)));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F16_DS_conv1_rim_0of4w, ivec2(1, term), 0) : vec4(0.0);
+                sum_0 += here ? C4F16_DS_conv1_0of4w_at(1, term) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_DS_conv1_rim_0of4w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec4(round(1.6777216e+07 * C4F16_DS_conv1_0of4w_at(0, tap))).xy;
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_0 += texelFetch(C4F16_DS_conv1_rim_0of4w, ivec2(1, tap), 0) * s;
+                        sum_0 += C4F16_DS_conv1_0of4w_at(1, tap) * s;
                     }
                 }
             }
-            conv1_rim_0 = sum_0;
+            conv1_0 += sum_0;
         }
     }
-
-    // Add
-    vec4 conv1_0 = conv1_whole_0 + conv1_rim_0;
 
     // Relu
     vec4 relu1_0 = max(conv1_0, vec4(0.0));
@@ -163,15 +171,15 @@ vec4 hook() {
     return relu1_0;
 }
 
-//!TEXTURE C4F16_DS_conv1_rim_1of4w
-//!SIZE 2 32
-//!FORMAT rgba32f
+//!TEXTURE C4F16_DS_conv1_1of4w
+//!SIZE 6 32
+//!FORMAT rgba8
 //!FILTER NEAREST
-00000000000000c7000000410000504110a4873eaec8febb9cf1fb3b7a4ababd000080bf000000c7000050410000904115a2333da265a4bd5a08643ed770493c000000c700000000000090410000b841421a043f522733bc65326f3bd4708b3d00000000000000000000b8410000c041af5604bee1bd143c52ccc6bb922e703d000080bf000000000000c0410000c841a00592bd4162adbc5007b4bd47516abd000000c7000080bf0000c8410000f0417345643d166214bc95ae653cdd4b113d00000000000080bf0000f0410000f84118ac03befa2d823d5f2cf8bc1bbd923d000080bf000080bf0000f8410000004218c68f3c1f0c43bd00df833a2968a5bd00000000000000c00000000000000000104c0b3e44e0a63c7086e83b7ae166bd00000000000080bf0000000000000000da064f3be6a86bbccad211bda2fe96bd000000000000000000000000000000009de1f5beccae853e1f85a7be5643bcbe000000000000803f000000000000000057148c3ee68b363b8fbf833de1d08b3d00000000000000400000000000000000da0d18becb033bbd3f0da1bcd009cabd00000000000000c00000000000000000a63fca3d795860bd398d7bbca56c0f3e00000000000080bf00000000000000003af1adbee9f124be0a37f23d9112adbe0000000000000000000000000000000054bd70bcce2b0bbf1e6f443ef2f3303d000000000000803f0000000000000000ad2394bd1f08ffbd8a4d8a3e0ed60dbd000000000000004000000000000000005b07983a8b1904bc689310bd7fa74c3b000000c00000000000000000000000006ebf62bd0ae04fbbd0eb173c7539473e000080bf0000000000000000000000002f93943d3af8523d44b223bda0ba25bc00000000000000000000000000000000ff0d3dbf9fbcf33c858866be7e1426bd0000803f00000000000000000000000013e78abb3d90ef3ba753e83d443d4dbd00000040000000000000000000000000e58b82bd794bcebd67313d3d29c3b0bd000000000000000000000000000000002765c13e115dbfbd78343e3eaaa2483d00000000000000000000000000000000f3833a3e42429c3de744debcbae5bf3c000000c0000000000000000000000000f177bf3d3c1e89bb5462b73c04fb113e000080bf000000000000000000000000ba3a61bda618593e3a2913be371a30bd00000000000000000000000000000000ecbbf23def206e3e928ef9bcdc72af3d0000803f000000000000000000000000f6d785bd1344a7be4f033e3efdeb04be0000004000000000000000000000000024be86bda84db33ddfad28bd5eeae6bd0000000000000000000000000000000098c921bd1f762ebef6d9ae3d5c11553d000000000000000000000000000000001a0efdbd16f45f3d45cbffbb5ca001bd
+807f8080a17f807400800000e901fb5b0000080d0437f2587f7f808085759c81ff8000009db98192ff000d1211a60be27f808080c27e8088800000000d9977b70000121721b1990d808080806f817f870000000075293981000017182a7c34757f808080767d7478ff000000df4abfadff001819a6778b767f7f8080877e818480ff000022d7cb8a00ff191e2c3c5d5f807f80806f887c8900ff00008a221f2b00ff1e1f7de04fd27f7f808082798075ffff00003fe720a9ffff1f20189ff87d807f80809182807800ff0000699be8c800fe0000828186f4807f8080807e7b7600ff00006728719000ff000083ae6a168080808042a1565000000000876b1eef0000000099b3b82a80808080a380888800000000055b3bbd000100001646f90e808080806c7a7d7300000000fe277b5f0002000045e2cb63807f80808c787e9100ff0000a3fd08ed00fe0000fa3ce695807f8080546b8f5400ff0000836123bb00ff0000b2c3715c808080807e3a9885000000001e6a8d87000000008519e4a0808080807670a27b00000000bd0f939100010000c57e625080808080807e7b800000000026f77b660002000002cd65547f808080787f8198ff000000ea982fe7fe0000000510d82f7f80808089867a7eff0000004997e2b4ff00000033c26e8b808080802183637a0000000079ce2ecf0000000000f2ef5c808080807f808e790000000075ef85960100000019903a16808080807773857400000000d71be9f30200000042488bcd80808080b074978600000000590ac645000000004a2f8f158080808097897c820000000050c486ff000000007e24ec977f8080808b7f8292ff000000f776dd3ffe0000007fe289607f808080789b6d7aff000000f6239a7fff0000002a15d92e808080808f9d7c8a000000002bc419f700000000bf1ec62e808080807756976f00000000a22ec0620100000081fb6a8080808080778b7a71000000009434ba91020000001eda915a808080807a6a8a8600000000f131eda800000000b33c9f8b8080808070867f7b000000002fff00f2000000001ea135fd
 //!DESC C4F16_DS conv1_whole 16x5x5x1 + Relu [2/4]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F16_DS_conv1_rim_1of4w
+//!BIND C4F16_DS_conv1_1of4w
 //!SAVE C4F16_DS_relu1_1
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -187,9 +195,20 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// 24 bits of fixed point from their bytes. The first one counts for so much that a texel read in half precision, as
+// OpenGL ES may, has to be rounded to the whole number that it was.
+vec4 number(vec4 first, vec4 second, vec4 third, float unit) {
+    return 65536.0 * unit * (round(255.0 * first) - 128.0) + 65280.0 * unit * second + 255.0 * unit * third;
+}
+
+// Four numbers of a table
+vec4 C4F16_DS_conv1_1of4w_at(int column, int row) {
+    return number(texelFetch(C4F16_DS_conv1_1of4w, ivec2(column, row), 0), texelFetch(C4F16_DS_conv1_1of4w, ivec2(column + 2, row), 0), texelFetch(C4F16_DS_conv1_1of4w, ivec2(column + 4, row), 0), 1.1920929e-07);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 vec4 hook() {
@@ -245,36 +264,36 @@ vec4 hook() {
             float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
-            conv1_whole_1 += vec4(-.05437747,-.0038249071,-.0017786403,-.2516408) * s_0_0;
-            conv1_whole_1 += vec4(.1612744,.019361727,-.019104114,.022782369) * s_0_1;
-            conv1_whole_1 += vec4(-.34464794,.07074152,-.062087156,-.02316518) * s_0_2;
-            conv1_whole_1 += vec4(.19164516,-.072976455,.12308714,.38361523) * s_0_3;
-            conv1_whole_1 += vec4(.01258711,.013980062,-.005460737,-.119646765) * s_0_4;
-            conv1_whole_1 += vec4(.08545073,-.018060511,-.008667254,.20490667) * s_1_0;
-            conv1_whole_1 += vec4(-.14614785,.06761239,.03368604,.9277399) * s_1_1;
-            conv1_whole_1 += vec4(-.58478177,-.003325134,-.30160326,-.8052534) * s_1_2;
-            conv1_whole_1 += vec4(-.24620761,-.0026705074,.15219623,-.124628246) * s_1_3;
-            conv1_whole_1 += vec4(.044548236,-.11625783,.05227375,-.21683358) * s_1_4;
-            conv1_whole_1 += vec4(.019912813,.101698704,-.055494126,-.13792585) * s_2_0;
-            conv1_whole_1 += vec4(-.07008047,-.026951194,-.26423517,-1.776915) * s_2_1;
-            conv1_whole_1 += vec4(1.707789,1.5008355,-2.7156866,1.7813354) * s_2_2;
-            conv1_whole_1 += vec4(-.09772787,-1.6099746,2.8775334,-.22100773) * s_2_3;
-            conv1_whole_1 += vec4(-.004152769,-.14660206,.14955795,.30839175) * s_2_4;
-            conv1_whole_1 += vec4(-.09723767,-.030393442,.025666956,.34875187) * s_3_0;
-            conv1_whole_1 += vec4(.18016665,.060261052,.031874415,.27905306) * s_3_1;
-            conv1_whole_1 += vec4(.10510796,.13201639,-.2116572,-.3582524) * s_3_2;
-            conv1_whole_1 += vec4(-.09006853,-.10119787,.25230017,-.29517615) * s_3_3;
-            conv1_whole_1 += vec4(-.021595897,.1462407,-.1165551,.040050507) * s_3_4;
-            conv1_whole_1 += vec4(.05448553,.005179104,.012022428,-.15461004) * s_4_0;
-            conv1_whole_1 += vec4(-.10131168,.020968774,-.036347806,-.034567125) * s_4_1;
-            conv1_whole_1 += vec4(.14610381,.040922478,.0621952,.17284998) * s_4_2;
-            conv1_whole_1 += vec4(-.11036438,-.09965676,.025845692,.058479622) * s_4_3;
-            conv1_whole_1 += vec4(.014549602,.0236551,-.015195696,-.014840272) * s_4_4;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.05437747,-.0038249071,-.0017786403,-.2516408)*s_0_0;
+            conv1_whole_1 = conv1_whole_1 + vec4(.1612744,.019361727,-.019104114,.022782369)*s_0_1;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.34464794,.07074152,-.062087156,-.02316518)*s_0_2;
+            conv1_whole_1 = conv1_whole_1 + vec4(.19164516,-.072976455,.12308714,.38361523)*s_0_3;
+            conv1_whole_1 = conv1_whole_1 + vec4(.01258711,.013980062,-.005460737,-.119646765)*s_0_4;
+            conv1_whole_1 = conv1_whole_1 + vec4(.08545073,-.018060511,-.008667254,.20490667)*s_1_0;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.14614785,.06761239,.03368604,.9277399)*s_1_1;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.58478177,-.003325134,-.30160326,-.8052534)*s_1_2;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.24620761,-.0026705074,.15219623,-.124628246)*s_1_3;
+            conv1_whole_1 = conv1_whole_1 + vec4(.044548236,-.11625783,.05227375,-.21683358)*s_1_4;
+            conv1_whole_1 = conv1_whole_1 + vec4(.019912813,.101698704,-.055494126,-.13792585)*s_2_0;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.07008047,-.026951194,-.26423517,-1.776915)*s_2_1;
+            conv1_whole_1 = conv1_whole_1 + vec4(1.707789,1.5008355,-2.7156866,1.7813354)*s_2_2;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.09772787,-1.6099746,2.8775334,-.22100773)*s_2_3;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.004152769,-.14660206,.14955795,.30839175)*s_2_4;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.09723767,-.030393442,.025666956,.34875187)*s_3_0;
+            conv1_whole_1 = conv1_whole_1 + vec4(.18016665,.060261052,.031874415,.27905306)*s_3_1;
+            conv1_whole_1 = conv1_whole_1 + vec4(.10510796,.13201639,-.2116572,-.3582524)*s_3_2;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.09006853,-.10119787,.25230017,-.29517615)*s_3_3;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.021595897,.1462407,-.1165551,.040050507)*s_3_4;
+            conv1_whole_1 = conv1_whole_1 + vec4(.05448553,.005179104,.012022428,-.15461004)*s_4_0;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.10131168,.020968774,-.036347806,-.034567125)*s_4_1;
+            conv1_whole_1 = conv1_whole_1 + vec4(.14610381,.040922478,.0621952,.17284998)*s_4_2;
+            conv1_whole_1 = conv1_whole_1 + vec4(-.11036438,-.09965676,.025845692,.058479622)*s_4_3;
+            conv1_whole_1 = conv1_whole_1 + vec4(.014549602,.0236551,-.015195696,-.014840272)*s_4_4;
         }
     }
 
-    // conv1_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv1_rim_1 = vec4(0.0);
+    // conv1: near the borders, what zero padding between two convolutions takes away
+    vec4 conv1_1 = conv1_whole_1;
     {
         ivec2 size = ivec2(HOOKED_size);
         bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
@@ -284,24 +303,21 @@ vec4 hook() {
             vec4 sum_1 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_DS_conv1_rim_1of4w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(round(8.388608e+06 * C4F16_DS_conv1_1of4w_at(0, term)));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_1 += here ? texelFetch(C4F16_DS_conv1_rim_1of4w, ivec2(1, term), 0) : vec4(0.0);
+                sum_1 += here ? C4F16_DS_conv1_1of4w_at(1, term) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_DS_conv1_rim_1of4w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec4(round(8.388608e+06 * C4F16_DS_conv1_1of4w_at(0, tap))).xy;
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_1 += texelFetch(C4F16_DS_conv1_rim_1of4w, ivec2(1, tap), 0) * s;
+                        sum_1 += C4F16_DS_conv1_1of4w_at(1, tap) * s;
                     }
                 }
             }
-            conv1_rim_1 = sum_1;
+            conv1_1 += sum_1;
         }
     }
-
-    // Add
-    vec4 conv1_1 = conv1_whole_1 + conv1_rim_1;
 
     // Relu
     vec4 relu1_1 = max(conv1_1, vec4(0.0));
@@ -309,15 +325,15 @@ vec4 hook() {
     return relu1_1;
 }
 
-//!TEXTURE C4F16_DS_conv1_rim_2of4w
-//!SIZE 2 32
-//!FORMAT rgba32f
+//!TEXTURE C4F16_DS_conv1_2of4w
+//!SIZE 6 32
+//!FORMAT rgba8
 //!FILTER NEAREST
-00000000000000c70000004100005041527a5bbe29be92ba589a893f0c0aa2bd000080bf000000c7000050410000904185a4fdbb6b8621bbc2128f3e2675df3c000000c700000000000090410000b841d8e91d3c5f6c1c3df7b9893ffd27063e00000000000000000000b8410000c041e61f9e3d16c3da3a0cc35cbf4f1c45bd000080bf000000000000c0410000c84122f7f63c25afa2bc5d5092be38f5fb3c000000c7000080bf0000c8410000f04181fc81bea129be3ce96d183e1cbf3d3c00000000000080bf0000f0410000f841d885313dd341e8bc9d935abeb7fcb63c000080bf000080bf0000f84100000042158ab93ddef524bce50530bdfc54e2bc00000000000000c000000000000000006853833cc6ee033da0e0a1be98d5e23c00000000000080bf000000000000000003438d3e7fa766bd142acc3e09a772be0000000000000000000000000000000023ed55be17d6b63c13d1c0bd7c2a97be000000000000803f00000000000000004c6321bf7e9ac03da0ec31bfe26225be00000000000000400000000000000000b578cfbd74d98dbc00bea6bd2b2309bd00000000000000c000000000000000006724b839484190bb0b072e3d71793d3d00000000000080bf0000000000000000a055413da6b1223dc4611abddc39e13d000000000000000000000000000000000a07d03c0b9045bd5f6f4b3dc0b3b2bc000000000000803f000000000000000012b7303dc12d03bd885ba33ed9409c3d00000000000000400000000000000000ac221e3d922848baf075673dc061503c000000c0000000000000000000000000ad34903d9c17733d7eb080bed915c9bc000080bf0000000000000000000000004ba9a1bd8b44d3bd53b13dbdd5001a3e0000000000000000000000000000000072bbd33d9c91b5ba067778bd325147bc0000803f00000000000000000000000043abbe3c4da57fbcb1e6d6be4d4dcc3e000000400000000000000000000000005a7922bd53a025bd05da653d4792d2390000000000000000000000000000000086d5e0bdf5cdbe3b0a56143db198003e000000000000000000000000000000000fad943c3d00d6bcf38a203dd6253dbd000000c0000000000000000000000000e1c71cbe2521e33c36ae073e0245193e000080bf000000000000000000000000009c58bef36a12bdf4babdbec6d821be00000000000000000000000000000000c33114bf36f943bd6fd153bed34a0f3d0000803f000000000000000000000000a694ac3e3ed1293ed0bd413e3cf940bd00000040000000000000000000000000239a1e3d3bda873c1f4f0b3e24be8fba000000000000000000000000000000007faff73eb91b84bba81d983deaa22e3e0000000000000000000000000000000044edf9bc773a143c00a22fbd783dcfbc
+807f8080727fc47a0080000048edcdef0000080d5ba82cb07f7f80807f7f9181ff80000081d7e2beff000d122e9e58ea7f8080808082c488800000009d71dc6200001217eab1fc80808080808480487c00000000f01bcfeb00001718ff583d8f7f808080817e6d81ff000000edbab5f7ff001819eea2f4ea7f7f80806f81898080ff0000c07c86bd00ff191e7053dfbf807f8080827e728100ff0000c62f566d00ff1e1f177cc6f97f7f8080857f7d7effff0000cc5b3f3bffff1f20510ae856807f808081826b8100ff0000060fc3c500fe0000a7bbecab807f8080917c997000ff0000a86585d500ff00006062428f808080807281796d00000000a16df91a000000002eac77b0808080805786537500000000a70484a9000100002dd4d8d280808080797e7a7d0000000084e4cadb000200003a4d1073807f8080807f828200ff000005b7b8f500fe0000c1df1ce6807f808083827d8700ff0000058a960900ff000056c779cf80808080817c837e00000000a0e92d9a000000000ec0bd9880808080827d948400000000c2f36be200010000dc49710780808080827f83800000000078f39dd0000200008b7dd8627f80808084836f7eff00000081cce96dfe000000a55ef0d47f8080807a797d89ff000000f26509a0ff000000b6dc3b0d80808080867f7c7f000000009de91e3800000000dc4e24af80808080817f6599000000007d00238901000000575b2aaa808080807d7d83800000000076699706020000001b7f6895808080807880828800000000f95f5109000000005467588b80808080817e827d000000002954820b000000005a002c697f80808076818889ff00000033c67a94fe0000008242e3507f808080727d6875ff00000076b648e2ff0000004054a274808080805a7c728200000000f3f0c23d000000008f1be92b80808080958a8c7c00000000929d1bfc010000009514dd1b808080808281887f000000007a0fb4ee0200000069b4f208808080809e7f848a00000000f5bdc0ea00000000f0f2ed2f808080807e807d7e000000000c94416100000000253a7885
 //!DESC C4F16_DS conv1_whole 16x5x5x1 + Relu [3/4]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F16_DS_conv1_rim_2of4w
+//!BIND C4F16_DS_conv1_2of4w
 //!SAVE C4F16_DS_relu1_2
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -333,9 +349,20 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// 24 bits of fixed point from their bytes. The first one counts for so much that a texel read in half precision, as
+// OpenGL ES may, has to be rounded to the whole number that it was.
+vec4 number(vec4 first, vec4 second, vec4 third, float unit) {
+    return 65536.0 * unit * (round(255.0 * first) - 128.0) + 65280.0 * unit * second + 255.0 * unit * third;
+}
+
+// Four numbers of a table
+vec4 C4F16_DS_conv1_2of4w_at(int column, int row) {
+    return number(texelFetch(C4F16_DS_conv1_2of4w, ivec2(column, row), 0), texelFetch(C4F16_DS_conv1_2of4w, ivec2(column + 2, row), 0), texelFetch(C4F16_DS_conv1_2of4w, ivec2(column + 4, row), 0), 2.3841858e-07);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 vec4 hook() {
@@ -391,36 +418,36 @@ vec4 hook() {
             float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
-            conv1_whole_2 += vec4(.0129771875,-.037973657,.45137143,.037706234) * s_0_0;
-            conv1_whole_2 += vec4(-.0040543242,-.029818308,-.3033908,.012910725) * s_0_1;
-            conv1_whole_2 += vec4(.039282665,-.12016395,-.03951753,.14526089) * s_0_2;
-            conv1_whole_2 += vec4(.0036303492,.020422522,.43197387,-.10029205) * s_0_3;
-            conv1_whole_2 += vec4(.021862019,.024914755,.07669308,-.0677866) * s_0_4;
-            conv1_whole_2 += vec4(.035949454,.06406088,-.24589673,-.0037824207) * s_1_0;
-            conv1_whole_2 += vec4(-.01850664,.094360724,.13006951,-.17918703) * s_1_1;
-            conv1_whole_2 += vec4(-.0076605068,.039214462,.19442935,1.1339972) * s_1_2;
-            conv1_whole_2 += vec4(.00051196985,.044520482,-.45026147,.22188826) * s_1_3;
-            conv1_whole_2 += vec4(-.021858977,-.09712622,.074129805,.06276827) * s_1_4;
-            conv1_whole_2 += vec4(-.03679788,-.15349129,-.22862062,-.2641505) * s_2_0;
-            conv1_whole_2 += vec4(.01695689,.096029066,.2849078,-1.4149275) * s_2_1;
-            conv1_whole_2 += vec4(.10035096,.6716587,-.013778936,.33169144) * s_2_2;
-            conv1_whole_2 += vec4(-.08465729,.03359293,-.06334648,.037966974) * s_2_3;
-            conv1_whole_2 += vec4(.07996023,-.026226593,-.26351497,.06292721) * s_2_4;
-            conv1_whole_2 += vec4(.028325194,.0414732,.567333,.12952408) * s_3_0;
-            conv1_whole_2 += vec4(-3.7449555,.059973724,-.39801794,-.23006684) * s_3_1;
-            conv1_whole_2 += vec4(-.11232568,.023955502,-.35036585,.044424914) * s_3_2;
-            conv1_whole_2 += vec4(.039293595,-.04728161,1.3064317,.03378003) * s_3_3;
-            conv1_whole_2 += vec4(-.05136143,.010541448,.06695779,-.023421671) * s_3_4;
-            conv1_whole_2 += vec4(.012115721,-.008167336,-.02410836,.017585237) * s_4_0;
-            conv1_whole_2 += vec4(.003972068,-.009240943,.07789913,-.050990194) * s_4_1;
-            conv1_whole_2 += vec4(-.02933563,-.031277027,-.030312903,.039228503) * s_4_2;
-            conv1_whole_2 += vec4(-.005782194,.024602076,-.09245247,.025509428) * s_4_3;
-            conv1_whole_2 += vec4(.052139472,-.005332026,-.021012176,-.0072253225) * s_4_4;
+            conv1_whole_2 = conv1_whole_2 + vec4(.0129771875,-.037973657,.45137143,.037706234)*s_0_0;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.0040543242,-.029818308,-.3033908,.012910725)*s_0_1;
+            conv1_whole_2 = conv1_whole_2 + vec4(.039282665,-.12016395,-.03951753,.14526089)*s_0_2;
+            conv1_whole_2 = conv1_whole_2 + vec4(.0036303492,.020422522,.43197387,-.10029205)*s_0_3;
+            conv1_whole_2 = conv1_whole_2 + vec4(.021862019,.024914755,.07669308,-.0677866)*s_0_4;
+            conv1_whole_2 = conv1_whole_2 + vec4(.035949454,.06406088,-.24589673,-.0037824207)*s_1_0;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.01850664,.094360724,.13006951,-.17918703)*s_1_1;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.0076605068,.039214462,.19442935,1.1339972)*s_1_2;
+            conv1_whole_2 = conv1_whole_2 + vec4(.00051196985,.044520482,-.45026147,.22188826)*s_1_3;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.021858977,-.09712622,.074129805,.06276827)*s_1_4;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.03679788,-.15349129,-.22862062,-.2641505)*s_2_0;
+            conv1_whole_2 = conv1_whole_2 + vec4(.01695689,.096029066,.2849078,-1.4149275)*s_2_1;
+            conv1_whole_2 = conv1_whole_2 + vec4(.10035096,.6716587,-.013778936,.33169144)*s_2_2;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.08465729,.03359293,-.06334648,.037966974)*s_2_3;
+            conv1_whole_2 = conv1_whole_2 + vec4(.07996023,-.026226593,-.26351497,.06292721)*s_2_4;
+            conv1_whole_2 = conv1_whole_2 + vec4(.028325194,.0414732,.567333,.12952408)*s_3_0;
+            conv1_whole_2 = conv1_whole_2 + vec4(-3.7449555,.059973724,-.39801794,-.23006684)*s_3_1;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.11232568,.023955502,-.35036585,.044424914)*s_3_2;
+            conv1_whole_2 = conv1_whole_2 + vec4(.039293595,-.04728161,1.3064317,.03378003)*s_3_3;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.05136143,.010541448,.06695779,-.023421671)*s_3_4;
+            conv1_whole_2 = conv1_whole_2 + vec4(.012115721,-.008167336,-.02410836,.017585237)*s_4_0;
+            conv1_whole_2 = conv1_whole_2 + vec4(.003972068,-.009240943,.07789913,-.050990194)*s_4_1;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.02933563,-.031277027,-.030312903,.039228503)*s_4_2;
+            conv1_whole_2 = conv1_whole_2 + vec4(-.005782194,.024602076,-.09245247,.025509428)*s_4_3;
+            conv1_whole_2 = conv1_whole_2 + vec4(.052139472,-.005332026,-.021012176,-.0072253225)*s_4_4;
         }
     }
 
-    // conv1_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv1_rim_2 = vec4(0.0);
+    // conv1: near the borders, what zero padding between two convolutions takes away
+    vec4 conv1_2 = conv1_whole_2;
     {
         ivec2 size = ivec2(HOOKED_size);
         bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
@@ -430,24 +457,21 @@ vec4 hook() {
             vec4 sum_2 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_DS_conv1_rim_2of4w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(round(4.194304e+06 * C4F16_DS_conv1_2of4w_at(0, term)));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_2 += here ? texelFetch(C4F16_DS_conv1_rim_2of4w, ivec2(1, term), 0) : vec4(0.0);
+                sum_2 += here ? C4F16_DS_conv1_2of4w_at(1, term) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_DS_conv1_rim_2of4w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec4(round(4.194304e+06 * C4F16_DS_conv1_2of4w_at(0, tap))).xy;
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_2 += texelFetch(C4F16_DS_conv1_rim_2of4w, ivec2(1, tap), 0) * s;
+                        sum_2 += C4F16_DS_conv1_2of4w_at(1, tap) * s;
                     }
                 }
             }
-            conv1_rim_2 = sum_2;
+            conv1_2 += sum_2;
         }
     }
-
-    // Add
-    vec4 conv1_2 = conv1_whole_2 + conv1_rim_2;
 
     // Relu
     vec4 relu1_2 = max(conv1_2, vec4(0.0));
@@ -455,15 +479,15 @@ vec4 hook() {
     return relu1_2;
 }
 
-//!TEXTURE C4F16_DS_conv1_rim_3of4w
-//!SIZE 2 32
-//!FORMAT rgba32f
+//!TEXTURE C4F16_DS_conv1_3of4w
+//!SIZE 6 32
+//!FORMAT rgba8
 //!FILTER NEAREST
-00000000000000c70000004100005041c0fc9dbcc469473d98bf7ebdb34de33b000080bf000000c70000504100009041fc7b5d3cbd8b793d9b58edbb2a71463e000000c700000000000090410000b84103d4d6bc1ca4a83dfc85c43b0207adbc00000000000000000000b8410000c0415e563bbdbadb223d99ad463ca19f5bbd000080bf000000000000c0410000c8417dd554bd9d22ddbc4b39383cc816013c000000c7000080bf0000c8410000f041d49c38bcb683c43ccf299d3b3520bf3b00000000000080bf0000f0410000f841924ee93d4024d53c85cd7fbd8f8aed3b000080bf000080bf0000f841000000429a2de2bdbe3bd9bb914d913c71a32fb900000000000000c00000000000000000e79bdc3cf39d903d56e99a3d26abfd3c00000000000080bf0000000000000000de178abe6194e03ed13a933d2f5b17be0000000000000000000000000000000002c5af3e3c6f97bef2e924bf08166cbd000000000000803f00000000000000001ad215bed111c73e927da9be772d633d00000000000000400000000000000000e5278dbdf87ae6bcc995ba3bc9db6a3d00000000000000c00000000000000000381c31bcdc3fb83cc0173a3d08985dbc00000000000080bf0000000000000000e25ccebee02f883e7b281d3db47ab33d0000000000000000000000000000000073889dbef089233ea398613ec0d33fbe000000000000803f000000000000000013f5c8bdf0c2043ee66f37bdb68d563e000000000000004000000000000000005500d2bcbc98843d4157273d39f199bc000000c0000000000000000000000000a03308b7e68d5abdd6d561bcc83bde3c000080bf0000000000000000000000007e499abe1dea903e39fb17be8b2531be00000000000000000000000000000000641e583ea99eb73de9ecdcbd029f833e0000803f000000000000000000000000e47bf4be5a878e3e30e0953ee9f0d2be000000400000000000000000000000008cf71f3d876b933ba6e2b9bc69561abe000000000000000000000000000000000646c6bd9c757ebc6e094b3e62edaabd00000000000000000000000000000000154ee13c713b62bd600e61bd96c4003d000000c0000000000000000000000000ee02263c31bc6f3cf436c9bad0487a3d000080bf00000000000000000000000059ad9bbcd68f653da10f8abd91d7d0bd0000000000000000000000000000000080c6cb3dc185563cb2d702bc2d1a9cbd0000803f000000000000000000000000efbc563e113a293e3b530a3d97c10e3f0000004000000000000000000000000080b162bcbda9f4bcba4e373cd6d32dbd000000000000000000000000000000003e0c07beb9aedc3d18ea593e7a96c93d00000000000000000000000000000000d2ba453d12b070bdcca4f1bdfb12493d
+807f80807d86788000800000883b0ae30000080d0d4e034e7f7f808081877f98ff800000bacc12ceff000d12f85ea7257f8080807c8a807d80000000a48ac44b00001217b04286e4808080807a8581790000000025168d23000017184dde5b037f808080797c8181ff000000598b7002ff0018195476732e7f7f80807e83808080ff00008e129dbf00ff191ec60f2a20807f80808e83788000ff0000945401ed00ff1e1fe991948b7f7f8080717f827fffff0000dd2645faffff1f2026c43683807f80808389898300ff00007209aef600fe000070df95ad807f80805db8896d00ff00007a25331400ff00000818ad9a80808080ab5a2d7800000000f1248b9f0000000040310750808080806db155870000000045c4a01900010000bd749c6c80808080777c8087000000002d66ba5600020000821496de807f80807e82857e00ff00009de0d04400fe0000c8ffbed0807f80804ca2848b00ff0000680be93700ff0000c8f844ab8080808058949c68000000009d71330500000000e33e14888080808073907a9a00000000709844d100010000af5e81b7808080807c88857d00000000b7493a9800020000ff8cba3b7f8080807f797e83ff000000ff2b3c78fe000000bc9154ef7f80808059a46d69ff0000006d3a00dbff000000a087994f808080809b8b72a000000000037931e700000000cceb31c08080808042a3a54b00000000e1a178430100000007d60cc68080808084807d6c00000000ff9318b502000000bc6c753380808080737e9975000000009b03615100000000a0152e2a80808080837878840000000085eef7060000000038248d257f80808081817f87ff0000004cdfcdd2fe0000000678b2467f8080807d877772ff000000912c5ff2ff0000004b7f0687808080808c817e7600000000bcadfa3e00000000680c515d808080809a9584c700000000d7275260010000009e429acc808080807e7c817a000000003a2d6e91020000009d599d61808080806f8d9b8c000000001eca3d990000000078ec43688080808086787086000000002d7ae54800000000d77fb398
 //!DESC C4F16_DS conv1_whole 16x5x5x1 + Relu [4/4]
 //!HOOK LUMA
 //!BIND HOOKED
-//!BIND C4F16_DS_conv1_rim_3of4w
+//!BIND C4F16_DS_conv1_3of4w
 //!SAVE C4F16_DS_relu1_3
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -479,9 +503,20 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// 24 bits of fixed point from their bytes. The first one counts for so much that a texel read in half precision, as
+// OpenGL ES may, has to be rounded to the whole number that it was.
+vec4 number(vec4 first, vec4 second, vec4 third, float unit) {
+    return 65536.0 * unit * (round(255.0 * first) - 128.0) + 65280.0 * unit * second + 255.0 * unit * third;
+}
+
+// Four numbers of a table
+vec4 C4F16_DS_conv1_3of4w_at(int column, int row) {
+    return number(texelFetch(C4F16_DS_conv1_3of4w, ivec2(column, row), 0), texelFetch(C4F16_DS_conv1_3of4w, ivec2(column + 2, row), 0), texelFetch(C4F16_DS_conv1_3of4w, ivec2(column + 4, row), 0), 1.1920929e-07);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 vec4 hook() {
@@ -537,36 +572,36 @@ vec4 hook() {
             float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
-            conv1_whole_3 += vec4(-.02359154,-.04522104,-.05163635,.013215425) * s_0_0;
-            conv1_whole_3 += vec4(.021073826,.028971948,.018576112,.20631061) * s_0_1;
-            conv1_whole_3 += vec4(-.18076853,-.032249913,.06351426,-.00361108) * s_0_2;
-            conv1_whole_3 += vec4(.11391613,.013405674,-.07721251,-.06860057) * s_0_3;
-            conv1_whole_3 += vec4(.149985,.022209808,.012152454,-.05772039) * s_0_4;
-            conv1_whole_3 += vec4(-.011133082,.026411397,.06430928,.094570145) * s_1_0;
-            conv1_whole_3 += vec4(.27108908,.15910582,-.34287876,.14328192) * s_1_1;
-            conv1_whole_3 += vec4(-.59728146,.23417991,.2841604,-.9874548) * s_1_2;
-            conv1_whole_3 += vec4(-.89494336,.25045383,-.011557494,-.36515373) * s_1_3;
-            conv1_whole_3 += vec4(.23126318,-.023853432,-.10168171,.32515994) * s_1_4;
-            conv1_whole_3 += vec4(.0143581405,-.023558304,-.16749197,-.09795067) * s_2_0;
-            conv1_whole_3 += vec4(.13019507,.31199667,-1.2045442,-.1606719) * s_2_1;
-            conv1_whole_3 += vec4(1.269464,-1.7561469,1.081489,-.6042589) * s_2_2;
-            conv1_whole_3 += vec4(-.6261509,.18898991,.43792492,.93903786) * s_2_3;
-            conv1_whole_3 += vec4(-.21587847,-.064610824,.023970492,.21933292) * s_2_4;
-            conv1_whole_3 += vec4(-.008942651,.022617461,.04948825,.0068654986) * s_3_0;
-            conv1_whole_3 += vec4(-.48338807,.04294688,-.17890881,-.15391776) * s_3_1;
-            conv1_whole_3 += vec4(.42226323,.4108466,.17606856,.2517212) * s_3_2;
-            conv1_whole_3 += vec4(.59439474,.13986023,-.01940115,.64925915) * s_3_3;
-            conv1_whole_3 += vec4(-.16333367,.08540906,.0076960707,-.36681664) * s_3_4;
-            conv1_whole_3 += vec4(.021705152,-.00023088821,-.018888563,.015176527) * s_4_0;
-            conv1_whole_3 += vec4(-.1556627,.046358943,-.041660134,-.11168198) * s_4_1;
-            conv1_whole_3 += vec4(.15671724,-.058410328,.022847561,.09431346) * s_4_2;
-            conv1_whole_3 += vec4(-.03920885,-.02183859,.004791239,.1333685) * s_4_3;
-            conv1_whole_3 += vec4(-.022710498,-.020036394,.016401771,-.12091447) * s_4_4;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.02359154,-.04522104,-.05163635,.013215425)*s_0_0;
+            conv1_whole_3 = conv1_whole_3 + vec4(.021073826,.028971948,.018576112,.20631061)*s_0_1;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.18076853,-.032249913,.06351426,-.00361108)*s_0_2;
+            conv1_whole_3 = conv1_whole_3 + vec4(.11391613,.013405674,-.07721251,-.06860057)*s_0_3;
+            conv1_whole_3 = conv1_whole_3 + vec4(.149985,.022209808,.012152454,-.05772039)*s_0_4;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.011133082,.026411397,.06430928,.094570145)*s_1_0;
+            conv1_whole_3 = conv1_whole_3 + vec4(.27108908,.15910582,-.34287876,.14328192)*s_1_1;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.59728146,.23417991,.2841604,-.9874548)*s_1_2;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.89494336,.25045383,-.011557494,-.36515373)*s_1_3;
+            conv1_whole_3 = conv1_whole_3 + vec4(.23126318,-.023853432,-.10168171,.32515994)*s_1_4;
+            conv1_whole_3 = conv1_whole_3 + vec4(.0143581405,-.023558304,-.16749197,-.09795067)*s_2_0;
+            conv1_whole_3 = conv1_whole_3 + vec4(.13019507,.31199667,-1.2045442,-.1606719)*s_2_1;
+            conv1_whole_3 = conv1_whole_3 + vec4(1.269464,-1.7561469,1.081489,-.6042589)*s_2_2;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.6261509,.18898991,.43792492,.93903786)*s_2_3;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.21587847,-.064610824,.023970492,.21933292)*s_2_4;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.008942651,.022617461,.04948825,.0068654986)*s_3_0;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.48338807,.04294688,-.17890881,-.15391776)*s_3_1;
+            conv1_whole_3 = conv1_whole_3 + vec4(.42226323,.4108466,.17606856,.2517212)*s_3_2;
+            conv1_whole_3 = conv1_whole_3 + vec4(.59439474,.13986023,-.01940115,.64925915)*s_3_3;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.16333367,.08540906,.0076960707,-.36681664)*s_3_4;
+            conv1_whole_3 = conv1_whole_3 + vec4(.021705152,-.00023088821,-.018888563,.015176527)*s_4_0;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.1556627,.046358943,-.041660134,-.11168198)*s_4_1;
+            conv1_whole_3 = conv1_whole_3 + vec4(.15671724,-.058410328,.022847561,.09431346)*s_4_2;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.03920885,-.02183859,.004791239,.1333685)*s_4_3;
+            conv1_whole_3 = conv1_whole_3 + vec4(-.022710498,-.020036394,.016401771,-.12091447)*s_4_4;
         }
     }
 
-    // conv1_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv1_rim_3 = vec4(0.0);
+    // conv1: near the borders, what zero padding between two convolutions takes away
+    vec4 conv1_3 = conv1_whole_3;
     {
         ivec2 size = ivec2(HOOKED_size);
         bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
@@ -576,24 +611,21 @@ vec4 hook() {
             vec4 sum_3 = vec4(0.0);
             bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
             for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_DS_conv1_rim_3of4w, ivec2(0, term), 0));
+                ivec4 taps = ivec4(round(8.388608e+06 * C4F16_DS_conv1_3of4w_at(0, term)));
                 bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_3 += here ? texelFetch(C4F16_DS_conv1_rim_3of4w, ivec2(1, term), 0) : vec4(0.0);
+                sum_3 += here ? C4F16_DS_conv1_3of4w_at(1, term) : vec4(0.0);
                 for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_DS_conv1_rim_3of4w, ivec2(0, tap), 0).xy);
+                    ivec2 q = p + ivec4(round(8.388608e+06 * C4F16_DS_conv1_3of4w_at(0, tap))).xy;
                     bool inside = q == clamp(q, ivec2(0), size - 1);
                     if (inside) {
                         float s = source(ivec2(q.x, q.y));
-                        sum_3 += texelFetch(C4F16_DS_conv1_rim_3of4w, ivec2(1, tap), 0) * s;
+                        sum_3 += C4F16_DS_conv1_3of4w_at(1, tap) * s;
                     }
                 }
             }
-            conv1_rim_3 = sum_3;
+            conv1_3 += sum_3;
         }
     }
-
-    // Add
-    vec4 conv1_3 = conv1_whole_3 + conv1_rim_3;
 
     // Relu
     vec4 relu1_3 = max(conv1_3, vec4(0.0));
@@ -647,15 +679,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_0 += mat4(.14259721,.09897493,.099663995,.008451236,-.05812042,.025835704,-.04928251,.08202821,.022078896,.15138224,-.11422554,-.0197021,.09199492,-.18840443,.03741803,.026206508) * s_0_0;
-            conv2_0 += mat4(-.005745696,.0050337506,-.09152253,-.08139052,-.19799103,.345017,-.12031774,-.1026454,-.0017114619,-.063027,.04453358,.14339334,-.051528696,.026891949,-.15478656,-.122678906) * s_0_1;
-            conv2_0 += mat4(.058931746,-.011565611,.07364769,.02120378,-.06692549,-.13050285,.2523548,.01722679,.09585539,-.002380031,.08454612,-.053947214,-.108806,.05225109,.004412166,-.09379338) * s_0_2;
-            conv2_0 += mat4(-.16979076,-2.5934813,-.27549466,.10882489,-.40239576,-.14448002,-.1746811,.18322341,.10446847,-.12750758,.022658382,-.046548832,-.04669654,.20415817,.048010066,-.16669276) * s_1_0;
-            conv2_0 += mat4(.11794833,-.02246151,-.18210664,.4165077,.7139112,-.3847703,.13668485,.06299867,.28061062,.4056745,.4560704,-1.5212222,-.22464943,.7319273,-.010325204,-.6153634) * s_1_1;
-            conv2_0 += mat4(.004181781,-.03672021,.029187506,-.0049827285,-.063603014,.21089923,.13394475,.07948151,.059764937,-.1113304,.0059728026,-.34813464,-.0150669785,.018818244,.017641947,-.13302891) * s_1_2;
-            conv2_0 += mat4(.049962282,.22332698,.1674217,-.0737107,-.223779,-.0060408483,.027412519,-.10910866,-.00692087,-.051082086,-.08327473,-.051601894,-.008162897,.041272715,-.0032412007,.21954362) * s_2_0;
-            conv2_0 += mat4(.120903164,-.013252094,-.13087115,-.015401302,-.10841262,-.15193528,-.29883096,.1343654,-.09095495,.08071338,-.3500239,-.096796446,.11800484,.25332162,.34918335,-.5488639) * s_2_1;
-            conv2_0 += mat4(.060053416,.0384504,-.012070765,.14108086,-.018276593,.05708509,-.07110881,.075959556,-.085450575,-.118738085,-.2013955,-.028300462,.20611984,-.010829242,.08062847,.22581169) * s_2_2;
+            conv2_0 = conv2_0 + vec4(.14259721,.09897493,.099663995,.008451236)*s_0_0.x + vec4(-.05812042,.025835704,-.04928251,.08202821)*s_0_0.y + vec4(.022078896,.15138224,-.11422554,-.0197021)*s_0_0.z + vec4(.09199492,-.18840443,.03741803,.026206508)*s_0_0.w;
+            conv2_0 = conv2_0 + vec4(-.005745696,.0050337506,-.09152253,-.08139052)*s_0_1.x + vec4(-.19799103,.345017,-.12031774,-.1026454)*s_0_1.y + vec4(-.0017114619,-.063027,.04453358,.14339334)*s_0_1.z + vec4(-.051528696,.026891949,-.15478656,-.122678906)*s_0_1.w;
+            conv2_0 = conv2_0 + vec4(.058931746,-.011565611,.07364769,.02120378)*s_0_2.x + vec4(-.06692549,-.13050285,.2523548,.01722679)*s_0_2.y + vec4(.09585539,-.002380031,.08454612,-.053947214)*s_0_2.z + vec4(-.108806,.05225109,.004412166,-.09379338)*s_0_2.w;
+            conv2_0 = conv2_0 + vec4(-.16979076,-2.5934813,-.27549466,.10882489)*s_1_0.x + vec4(-.40239576,-.14448002,-.1746811,.18322341)*s_1_0.y + vec4(.10446847,-.12750758,.022658382,-.046548832)*s_1_0.z + vec4(-.04669654,.20415817,.048010066,-.16669276)*s_1_0.w;
+            conv2_0 = conv2_0 + vec4(.11794833,-.02246151,-.18210664,.4165077)*s_1_1.x + vec4(.7139112,-.3847703,.13668485,.06299867)*s_1_1.y + vec4(.28061062,.4056745,.4560704,-1.5212222)*s_1_1.z + vec4(-.22464943,.7319273,-.010325204,-.6153634)*s_1_1.w;
+            conv2_0 = conv2_0 + vec4(.004181781,-.03672021,.029187506,-.0049827285)*s_1_2.x + vec4(-.063603014,.21089923,.13394475,.07948151)*s_1_2.y + vec4(.059764937,-.1113304,.0059728026,-.34813464)*s_1_2.z + vec4(-.0150669785,.018818244,.017641947,-.13302891)*s_1_2.w;
+            conv2_0 = conv2_0 + vec4(.049962282,.22332698,.1674217,-.0737107)*s_2_0.x + vec4(-.223779,-.0060408483,.027412519,-.10910866)*s_2_0.y + vec4(-.00692087,-.051082086,-.08327473,-.051601894)*s_2_0.z + vec4(-.008162897,.041272715,-.0032412007,.21954362)*s_2_0.w;
+            conv2_0 = conv2_0 + vec4(.120903164,-.013252094,-.13087115,-.015401302)*s_2_1.x + vec4(-.10841262,-.15193528,-.29883096,.1343654)*s_2_1.y + vec4(-.09095495,.08071338,-.3500239,-.096796446)*s_2_1.z + vec4(.11800484,.25332162,.34918335,-.5488639)*s_2_1.w;
+            conv2_0 = conv2_0 + vec4(.060053416,.0384504,-.012070765,.14108086)*s_2_2.x + vec4(-.018276593,.05708509,-.07110881,.075959556)*s_2_2.y + vec4(-.085450575,-.118738085,-.2013955,-.028300462)*s_2_2.z + vec4(.20611984,-.010829242,.08062847,.22581169)*s_2_2.w;
         }
         // Pack 1
         {
@@ -668,15 +700,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_0 += mat4(-.04677506,.02124128,.058687296,.20624217,.17990081,-.11383582,-.26638898,-.09826893,.08332614,-.27544463,.03612495,.26846692,-.19539025,-.08950496,.057456046,.10750246) * s_0_0;
-            conv2_0 += mat4(.06870465,-.015476995,-.043539286,-.31213406,.14851575,.19360352,.5196872,.3254407,.010501873,-.005160794,.03289908,-.29269734,-.044513494,-.19822001,.08504857,.16312051) * s_0_1;
-            conv2_0 += mat4(.09567786,-.045859396,.006433988,.29283008,.038294677,.050061546,-.26509988,-.059646863,.0786854,-.005878524,-.01087648,-.05616663,-.08776519,-.05538509,.16411763,-.026998485) * s_0_2;
-            conv2_0 += mat4(-.015124696,.035902493,-.10625314,-.19282496,-.081496574,.05116477,-.12121131,.12765996,-.032525793,.07059489,.09744793,-.48808476,-.121799946,.08353676,.15279774,.03707902) * s_1_0;
-            conv2_0 += mat4(.058128223,-.13886845,.35146528,-.046036646,.16094278,.15798293,.11943623,-.6832688,-.15129592,-.42375723,-.6602465,.20517224,-.19159871,-.08347061,.16983381,.034444723) * s_1_1;
-            conv2_0 += mat4(-.14321563,.009735303,.17968588,-.17349268,.00013587724,-.0493822,.064069375,.0015574208,.036483478,-.03354619,-.13202499,-.054880742,-.237398,-.037624795,-.073651545,.07731865) * s_1_2;
-            conv2_0 += mat4(.005546819,.0040166075,-.10785685,-.045604374,.12553051,.06822897,.33752158,-.045060765,-.0038736188,.16764113,-.18707085,.06425992,-.099504836,-.002659003,.22101513,.01631899) * s_2_0;
-            conv2_0 += mat4(-.1394388,-.04567935,-.2751971,.10363155,.1722697,-.19563316,.019738642,.02154648,.028878767,.04297417,-.09411709,.047315896,-.25905177,.055100504,-.0027561064,-.070691794) * s_2_1;
-            conv2_0 += mat4(.045046397,-.0408121,-.09485491,.07772908,.19480969,-.108206145,.014548947,.0023239998,.0016861307,.022662668,.029735554,.10210629,-.22242053,.0111929,-.010390756,-.04233658) * s_2_2;
+            conv2_0 = conv2_0 + vec4(-.04677506,.02124128,.058687296,.20624217)*s_0_0.x + vec4(.17990081,-.11383582,-.26638898,-.09826893)*s_0_0.y + vec4(.08332614,-.27544463,.03612495,.26846692)*s_0_0.z + vec4(-.19539025,-.08950496,.057456046,.10750246)*s_0_0.w;
+            conv2_0 = conv2_0 + vec4(.06870465,-.015476995,-.043539286,-.31213406)*s_0_1.x + vec4(.14851575,.19360352,.5196872,.3254407)*s_0_1.y + vec4(.010501873,-.005160794,.03289908,-.29269734)*s_0_1.z + vec4(-.044513494,-.19822001,.08504857,.16312051)*s_0_1.w;
+            conv2_0 = conv2_0 + vec4(.09567786,-.045859396,.006433988,.29283008)*s_0_2.x + vec4(.038294677,.050061546,-.26509988,-.059646863)*s_0_2.y + vec4(.0786854,-.005878524,-.01087648,-.05616663)*s_0_2.z + vec4(-.08776519,-.05538509,.16411763,-.026998485)*s_0_2.w;
+            conv2_0 = conv2_0 + vec4(-.015124696,.035902493,-.10625314,-.19282496)*s_1_0.x + vec4(-.081496574,.05116477,-.12121131,.12765996)*s_1_0.y + vec4(-.032525793,.07059489,.09744793,-.48808476)*s_1_0.z + vec4(-.121799946,.08353676,.15279774,.03707902)*s_1_0.w;
+            conv2_0 = conv2_0 + vec4(.058128223,-.13886845,.35146528,-.046036646)*s_1_1.x + vec4(.16094278,.15798293,.11943623,-.6832688)*s_1_1.y + vec4(-.15129592,-.42375723,-.6602465,.20517224)*s_1_1.z + vec4(-.19159871,-.08347061,.16983381,.034444723)*s_1_1.w;
+            conv2_0 = conv2_0 + vec4(-.14321563,.009735303,.17968588,-.17349268)*s_1_2.x + vec4(.00013587724,-.0493822,.064069375,.0015574208)*s_1_2.y + vec4(.036483478,-.03354619,-.13202499,-.054880742)*s_1_2.z + vec4(-.237398,-.037624795,-.073651545,.07731865)*s_1_2.w;
+            conv2_0 = conv2_0 + vec4(.005546819,.0040166075,-.10785685,-.045604374)*s_2_0.x + vec4(.12553051,.06822897,.33752158,-.045060765)*s_2_0.y + vec4(-.0038736188,.16764113,-.18707085,.06425992)*s_2_0.z + vec4(-.099504836,-.002659003,.22101513,.01631899)*s_2_0.w;
+            conv2_0 = conv2_0 + vec4(-.1394388,-.04567935,-.2751971,.10363155)*s_2_1.x + vec4(.1722697,-.19563316,.019738642,.02154648)*s_2_1.y + vec4(.028878767,.04297417,-.09411709,.047315896)*s_2_1.z + vec4(-.25905177,.055100504,-.0027561064,-.070691794)*s_2_1.w;
+            conv2_0 = conv2_0 + vec4(.045046397,-.0408121,-.09485491,.07772908)*s_2_2.x + vec4(.19480969,-.108206145,.014548947,.0023239998)*s_2_2.y + vec4(.0016861307,.022662668,.029735554,.10210629)*s_2_2.z + vec4(-.22242053,.0111929,-.010390756,-.04233658)*s_2_2.w;
         }
         // Pack 2
         {
@@ -689,15 +721,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_0 += mat4(-.28693658,-.09188196,.21395457,-.04865404,.21578996,-.057334412,.18485416,.09556005,.05693963,.10330683,.1288646,-.09405767,-.04287425,.012741495,-.1184703,-.049404964) * s_0_0;
-            conv2_0 += mat4(-.670995,-.100173265,-.3645437,.23633562,-.07210609,.093023576,-.3599416,.0051501375,-.050483413,.14530353,.18760858,.12744804,.048175167,-.1448555,.21160075,.054689873) * s_0_1;
-            conv2_0 += mat4(-.7923543,-.5883085,-.059688337,.16334206,.23579405,.006893358,.13586514,-.06583395,-.16598734,-.026753161,.015762392,.039164912,.015003081,.05532525,.043996252,.12452364) * s_0_2;
-            conv2_0 += mat4(-.1096302,-.0036063846,.32410422,-.060147054,-.030777864,.036375158,-.49134153,.112517014,-.095726505,-.26401982,.02856666,.18836072,.12842593,.03251253,.1812906,.22268397) * s_1_0;
-            conv2_0 += mat4(-.33212316,.10836646,.15899928,.23872064,.3783161,-.31194934,.55116576,-.013623004,.24053843,-.1418224,.030464135,.33872846,.011667064,.072799355,.20075028,.050690655) * s_1_1;
-            conv2_0 += mat4(-.5431692,-.05437766,-.11622445,.27466667,.14716664,.106095806,-.15524077,.10187857,-.08929753,-.10074738,.17979524,-.5212162,-.20036945,.39473155,-.25005955,-.2263236) * s_1_2;
-            conv2_0 += mat4(.012275753,-.06879039,-.066792384,.00584522,.09307656,-.07407319,-.0046951002,-.13223524,-.09636919,-.18128902,-.13133165,-.17502558,.13701165,-.054991253,-.16896403,.041940667) * s_2_0;
-            conv2_0 += mat4(-.044218678,.035731412,.18747468,-.066948764,-.46876562,.07641167,.106652044,.12659912,-.043934066,.12195102,.4924541,.006862434,.23926191,-.04743047,.21382758,-.121312775) * s_2_1;
-            conv2_0 += mat4(-.09940038,.14159228,-.1754636,.11048086,-.16806169,.01710818,.0698502,-.37099585,.31988573,.10230928,.5817393,-.23657078,-.011987283,-.07721956,.11370037,.036116544) * s_2_2;
+            conv2_0 = conv2_0 + vec4(-.28693658,-.09188196,.21395457,-.04865404)*s_0_0.x + vec4(.21578996,-.057334412,.18485416,.09556005)*s_0_0.y + vec4(.05693963,.10330683,.1288646,-.09405767)*s_0_0.z + vec4(-.04287425,.012741495,-.1184703,-.049404964)*s_0_0.w;
+            conv2_0 = conv2_0 + vec4(-.670995,-.100173265,-.3645437,.23633562)*s_0_1.x + vec4(-.07210609,.093023576,-.3599416,.0051501375)*s_0_1.y + vec4(-.050483413,.14530353,.18760858,.12744804)*s_0_1.z + vec4(.048175167,-.1448555,.21160075,.054689873)*s_0_1.w;
+            conv2_0 = conv2_0 + vec4(-.7923543,-.5883085,-.059688337,.16334206)*s_0_2.x + vec4(.23579405,.006893358,.13586514,-.06583395)*s_0_2.y + vec4(-.16598734,-.026753161,.015762392,.039164912)*s_0_2.z + vec4(.015003081,.05532525,.043996252,.12452364)*s_0_2.w;
+            conv2_0 = conv2_0 + vec4(-.1096302,-.0036063846,.32410422,-.060147054)*s_1_0.x + vec4(-.030777864,.036375158,-.49134153,.112517014)*s_1_0.y + vec4(-.095726505,-.26401982,.02856666,.18836072)*s_1_0.z + vec4(.12842593,.03251253,.1812906,.22268397)*s_1_0.w;
+            conv2_0 = conv2_0 + vec4(-.33212316,.10836646,.15899928,.23872064)*s_1_1.x + vec4(.3783161,-.31194934,.55116576,-.013623004)*s_1_1.y + vec4(.24053843,-.1418224,.030464135,.33872846)*s_1_1.z + vec4(.011667064,.072799355,.20075028,.050690655)*s_1_1.w;
+            conv2_0 = conv2_0 + vec4(-.5431692,-.05437766,-.11622445,.27466667)*s_1_2.x + vec4(.14716664,.106095806,-.15524077,.10187857)*s_1_2.y + vec4(-.08929753,-.10074738,.17979524,-.5212162)*s_1_2.z + vec4(-.20036945,.39473155,-.25005955,-.2263236)*s_1_2.w;
+            conv2_0 = conv2_0 + vec4(.012275753,-.06879039,-.066792384,.00584522)*s_2_0.x + vec4(.09307656,-.07407319,-.0046951002,-.13223524)*s_2_0.y + vec4(-.09636919,-.18128902,-.13133165,-.17502558)*s_2_0.z + vec4(.13701165,-.054991253,-.16896403,.041940667)*s_2_0.w;
+            conv2_0 = conv2_0 + vec4(-.044218678,.035731412,.18747468,-.066948764)*s_2_1.x + vec4(-.46876562,.07641167,.106652044,.12659912)*s_2_1.y + vec4(-.043934066,.12195102,.4924541,.006862434)*s_2_1.z + vec4(.23926191,-.04743047,.21382758,-.121312775)*s_2_1.w;
+            conv2_0 = conv2_0 + vec4(-.09940038,.14159228,-.1754636,.11048086)*s_2_2.x + vec4(-.16806169,.01710818,.0698502,-.37099585)*s_2_2.y + vec4(.31988573,.10230928,.5817393,-.23657078)*s_2_2.z + vec4(-.011987283,-.07721956,.11370037,.036116544)*s_2_2.w;
         }
         // Pack 3
         {
@@ -710,15 +742,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_0 += mat4(-.18791752,.051341012,-.18870007,.03566488,-.08822701,-.0056907213,-.2687355,-.12117288,.06826917,.044132173,.06384027,.04940973,.022371974,.19851378,-.0801659,-.07817011) * s_0_0;
-            conv2_0 += mat4(.016771134,.03859998,-.14717627,.10353071,-.1887327,.3937409,-.3475774,-.61684054,-.10965097,.38402992,.1587898,.081389874,-.050203003,.11806193,-.044436194,.15036573) * s_0_1;
-            conv2_0 += mat4(-.0055139917,-.12751259,.0018955356,.037510157,-.12675025,.015279106,.142647,.04945955,.16983809,-.4358957,-.14339754,.11069932,-.093418546,.13136542,.07139977,-.045605533) * s_0_2;
-            conv2_0 += mat4(.0035666688,.06444502,.12966727,.31545955,.23822594,-.10357307,.14400184,-.016015353,.022803577,-.17851202,-.13578919,-.18002337,.11640387,.009080083,.23155959,.023314243) * s_1_0;
-            conv2_0 += mat4(.07831873,.077521525,-.13894318,-.09356267,-.1225929,-.7152499,-.09615407,.8774016,.32275742,-.19177721,-.4757409,.45534146,.054219905,.13212892,.33682683,.39502117) * s_1_1;
-            conv2_0 += mat4(.030614443,-.06713337,-.03077689,.10944356,-.10942018,.14738597,.35868424,-.06041271,.10820631,.28646943,.71515423,-.0026612056,.031618293,-.03659445,.07260429,.1071236) * s_1_2;
-            conv2_0 += mat4(.027696688,.01453495,-.07680743,.17731991,.1061609,.0373078,-.17037521,.054321796,.12603131,.040084835,.087357804,-.109150626,.051792223,-.076972544,.27347517,.17060207) * s_2_0;
-            conv2_0 += mat4(.011859331,.0958841,-.27122286,.1401301,-.15230988,-.13251457,.14228705,-.08076741,-.005316023,-.2729395,.093512826,-.09630193,.01794088,-.06624586,-.23683567,-.18585408) * s_2_1;
-            conv2_0 += mat4(-.03274305,.09496784,-.009273778,.11759909,.0053867055,-.037112426,.047059666,-.06003474,.02050616,.1765577,-.07837449,.098529264,.091909975,-.014415754,-.030256052,-.09003082) * s_2_2;
+            conv2_0 = conv2_0 + vec4(-.18791752,.051341012,-.18870007,.03566488)*s_0_0.x + vec4(-.08822701,-.0056907213,-.2687355,-.12117288)*s_0_0.y + vec4(.06826917,.044132173,.06384027,.04940973)*s_0_0.z + vec4(.022371974,.19851378,-.0801659,-.07817011)*s_0_0.w;
+            conv2_0 = conv2_0 + vec4(.016771134,.03859998,-.14717627,.10353071)*s_0_1.x + vec4(-.1887327,.3937409,-.3475774,-.61684054)*s_0_1.y + vec4(-.10965097,.38402992,.1587898,.081389874)*s_0_1.z + vec4(-.050203003,.11806193,-.044436194,.15036573)*s_0_1.w;
+            conv2_0 = conv2_0 + vec4(-.0055139917,-.12751259,.0018955356,.037510157)*s_0_2.x + vec4(-.12675025,.015279106,.142647,.04945955)*s_0_2.y + vec4(.16983809,-.4358957,-.14339754,.11069932)*s_0_2.z + vec4(-.093418546,.13136542,.07139977,-.045605533)*s_0_2.w;
+            conv2_0 = conv2_0 + vec4(.0035666688,.06444502,.12966727,.31545955)*s_1_0.x + vec4(.23822594,-.10357307,.14400184,-.016015353)*s_1_0.y + vec4(.022803577,-.17851202,-.13578919,-.18002337)*s_1_0.z + vec4(.11640387,.009080083,.23155959,.023314243)*s_1_0.w;
+            conv2_0 = conv2_0 + vec4(.07831873,.077521525,-.13894318,-.09356267)*s_1_1.x + vec4(-.1225929,-.7152499,-.09615407,.8774016)*s_1_1.y + vec4(.32275742,-.19177721,-.4757409,.45534146)*s_1_1.z + vec4(.054219905,.13212892,.33682683,.39502117)*s_1_1.w;
+            conv2_0 = conv2_0 + vec4(.030614443,-.06713337,-.03077689,.10944356)*s_1_2.x + vec4(-.10942018,.14738597,.35868424,-.06041271)*s_1_2.y + vec4(.10820631,.28646943,.71515423,-.0026612056)*s_1_2.z + vec4(.031618293,-.03659445,.07260429,.1071236)*s_1_2.w;
+            conv2_0 = conv2_0 + vec4(.027696688,.01453495,-.07680743,.17731991)*s_2_0.x + vec4(.1061609,.0373078,-.17037521,.054321796)*s_2_0.y + vec4(.12603131,.040084835,.087357804,-.109150626)*s_2_0.z + vec4(.051792223,-.076972544,.27347517,.17060207)*s_2_0.w;
+            conv2_0 = conv2_0 + vec4(.011859331,.0958841,-.27122286,.1401301)*s_2_1.x + vec4(-.15230988,-.13251457,.14228705,-.08076741)*s_2_1.y + vec4(-.005316023,-.2729395,.093512826,-.09630193)*s_2_1.z + vec4(.01794088,-.06624586,-.23683567,-.18585408)*s_2_1.w;
+            conv2_0 = conv2_0 + vec4(-.03274305,.09496784,-.009273778,.11759909)*s_2_2.x + vec4(.0053867055,-.037112426,.047059666,-.06003474)*s_2_2.y + vec4(.02050616,.1765577,-.07837449,.098529264)*s_2_2.z + vec4(.091909975,-.014415754,-.030256052,-.09003082)*s_2_2.w;
         }
     }
 
@@ -774,15 +806,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_1 += mat4(.01754778,-.053312115,.038629822,-.21109316,.38307893,.005351345,.23247944,.024638463,-.17504829,.14498954,.045842044,.21996441,.5229296,-.25210467,-.008233874,-.355464) * s_0_0;
-            conv2_1 += mat4(-.048745453,.16376798,.08383649,-.106352895,-.122000754,-.40978524,-.35033,-.0662638,-.08039461,.28333285,.045114443,-.040530197,.057877548,-.526106,-.06972576,-.15620442) * s_0_1;
-            conv2_1 += mat4(.06150042,-.12126781,.018828375,.13765219,-.45998484,.34935904,.42086986,.12667322,.22077715,-.29991812,.12649277,-.19695926,-.52900887,.51997393,-.3351959,.061863422) * s_0_2;
-            conv2_1 += mat4(.38559046,-.07283081,-1.0584785,-.21568835,.4150978,-.15170616,-.049205218,.13584319,-.1399867,-.06433217,-.017920202,-.15452527,-.05210905,.13608067,-.028832478,.5571892) * s_1_0;
-            conv2_1 += mat4(.04453779,.0023299423,-.64080435,-.066734254,-.2710988,.27922642,.7150727,.4593983,-.28611478,-.0038047454,-.34638616,1.1648722,-.12651919,-.14066114,.61933255,-1.8921132) * s_1_1;
-            conv2_1 += mat4(.025370669,.038210962,.03154885,-.12494991,-.17825413,-.17919835,-.45649505,-.5367091,-.073520415,-.073874496,.41312197,-.010020071,.23113343,.30445957,.053528495,.1768348) * s_1_2;
-            conv2_1 += mat4(-.247533,-.23231505,.34082294,.016276117,-.02002035,.23724023,-.064782105,-.28793204,.36042652,-.70039266,-.21067984,-.28083757,-.40756786,.6266849,.3276018,.40414688) * s_2_0;
-            conv2_1 += mat4(.29087663,-2.2730627,-.24793054,.53737086,.20725502,-.23808223,.07614779,-.18965189,.20173433,.36533862,-.48016006,-.4222743,.043351557,-1.106912,-1.0356255,.8795518) * s_2_1;
-            conv2_1 += mat4(-.12263374,.15580127,.019926205,-.3821275,.19233054,.12447461,.19608237,.5943046,-.3236103,.46732062,-.1761075,-.8010787,.12563556,.3104548,.15526281,-.15992089) * s_2_2;
+            conv2_1 = conv2_1 + vec4(.01754778,-.053312115,.038629822,-.21109316)*s_0_0.x + vec4(.38307893,.005351345,.23247944,.024638463)*s_0_0.y + vec4(-.17504829,.14498954,.045842044,.21996441)*s_0_0.z + vec4(.5229296,-.25210467,-.008233874,-.355464)*s_0_0.w;
+            conv2_1 = conv2_1 + vec4(-.048745453,.16376798,.08383649,-.106352895)*s_0_1.x + vec4(-.122000754,-.40978524,-.35033,-.0662638)*s_0_1.y + vec4(-.08039461,.28333285,.045114443,-.040530197)*s_0_1.z + vec4(.057877548,-.526106,-.06972576,-.15620442)*s_0_1.w;
+            conv2_1 = conv2_1 + vec4(.06150042,-.12126781,.018828375,.13765219)*s_0_2.x + vec4(-.45998484,.34935904,.42086986,.12667322)*s_0_2.y + vec4(.22077715,-.29991812,.12649277,-.19695926)*s_0_2.z + vec4(-.52900887,.51997393,-.3351959,.061863422)*s_0_2.w;
+            conv2_1 = conv2_1 + vec4(.38559046,-.07283081,-1.0584785,-.21568835)*s_1_0.x + vec4(.4150978,-.15170616,-.049205218,.13584319)*s_1_0.y + vec4(-.1399867,-.06433217,-.017920202,-.15452527)*s_1_0.z + vec4(-.05210905,.13608067,-.028832478,.5571892)*s_1_0.w;
+            conv2_1 = conv2_1 + vec4(.04453779,.0023299423,-.64080435,-.066734254)*s_1_1.x + vec4(-.2710988,.27922642,.7150727,.4593983)*s_1_1.y + vec4(-.28611478,-.0038047454,-.34638616,1.1648722)*s_1_1.z + vec4(-.12651919,-.14066114,.61933255,-1.8921132)*s_1_1.w;
+            conv2_1 = conv2_1 + vec4(.025370669,.038210962,.03154885,-.12494991)*s_1_2.x + vec4(-.17825413,-.17919835,-.45649505,-.5367091)*s_1_2.y + vec4(-.073520415,-.073874496,.41312197,-.010020071)*s_1_2.z + vec4(.23113343,.30445957,.053528495,.1768348)*s_1_2.w;
+            conv2_1 = conv2_1 + vec4(-.247533,-.23231505,.34082294,.016276117)*s_2_0.x + vec4(-.02002035,.23724023,-.064782105,-.28793204)*s_2_0.y + vec4(.36042652,-.70039266,-.21067984,-.28083757)*s_2_0.z + vec4(-.40756786,.6266849,.3276018,.40414688)*s_2_0.w;
+            conv2_1 = conv2_1 + vec4(.29087663,-2.2730627,-.24793054,.53737086)*s_2_1.x + vec4(.20725502,-.23808223,.07614779,-.18965189)*s_2_1.y + vec4(.20173433,.36533862,-.48016006,-.4222743)*s_2_1.z + vec4(.043351557,-1.106912,-1.0356255,.8795518)*s_2_1.w;
+            conv2_1 = conv2_1 + vec4(-.12263374,.15580127,.019926205,-.3821275)*s_2_2.x + vec4(.19233054,.12447461,.19608237,.5943046)*s_2_2.y + vec4(-.3236103,.46732062,-.1761075,-.8010787)*s_2_2.z + vec4(.12563556,.3104548,.15526281,-.15992089)*s_2_2.w;
         }
         // Pack 1
         {
@@ -795,15 +827,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_1 += mat4(.1586948,-.020809645,.006434477,.2560852,-.10537488,-.31896636,-.11674101,-.47904664,-.21616426,.2744059,.13460426,.14357832,-.027265681,.28045583,.027621206,.037101373) * s_0_0;
-            conv2_1 += mat4(-.021531975,.26565045,.13410495,.33869156,.016805317,-.11545811,.29584038,.42185128,.20687269,-.086443074,-.29423293,-.30354673,.008980836,.060957983,.066533,.07282637) * s_0_1;
-            conv2_1 += mat4(.2475681,-.11233864,.05753859,.17920999,.14863174,-.44232088,-.121167526,-.22918262,-.078948505,-.043199282,-.04334139,.023988817,.13423985,.18116075,.07211652,-.14281116) * s_0_2;
-            conv2_1 += mat4(.07835468,-.07133905,-.12712787,-.08718372,.51227057,-.14762335,-1.4373407,-.44682023,-.33903798,.046720695,.12599002,.87704676,-.06913909,.073368266,-.017342646,.11281199) * s_1_0;
-            conv2_1 += mat4(-.20108256,.099074736,.3736006,-.05884126,-.3550442,.12005351,.25314954,.27175042,.2796949,.059648804,-.9374021,.21426435,.11671857,.19962111,-.43168476,.0896473) * s_1_1;
-            conv2_1 += mat4(-.22882867,-.3398097,-.11181816,-.7242162,-.02363247,.24773873,.22235478,.78876007,-.11782237,.08309759,.004304667,.37073746,.04232328,-.12721318,-.025825806,-.19268125) * s_1_2;
-            conv2_1 += mat4(-.19071476,-.08618939,.12334026,-.030228313,.0045316387,.3433759,-.15699787,.24480763,-.1794665,-.33379704,.058692686,-.54359925,.14140777,-.23570028,-.026690073,.029830573) * s_2_0;
-            conv2_1 += mat4(.3173568,-.04023269,.15068236,.5956003,-.036411796,-.29677784,-.013406091,-.37286592,.06386506,-.23341936,-.3404975,-.3722857,-.00908389,.015916828,.15649995,.10199301) * s_2_1;
-            conv2_1 += mat4(.11782387,.27366883,.04392522,.025003575,.22565982,-.17453092,-.079595365,-.36752722,-.22904924,-.7343098,-.013042065,.049553618,.029076263,-.3688767,.012103181,-.32746622) * s_2_2;
+            conv2_1 = conv2_1 + vec4(.1586948,-.020809645,.006434477,.2560852)*s_0_0.x + vec4(-.10537488,-.31896636,-.11674101,-.47904664)*s_0_0.y + vec4(-.21616426,.2744059,.13460426,.14357832)*s_0_0.z + vec4(-.027265681,.28045583,.027621206,.037101373)*s_0_0.w;
+            conv2_1 = conv2_1 + vec4(-.021531975,.26565045,.13410495,.33869156)*s_0_1.x + vec4(.016805317,-.11545811,.29584038,.42185128)*s_0_1.y + vec4(.20687269,-.086443074,-.29423293,-.30354673)*s_0_1.z + vec4(.008980836,.060957983,.066533,.07282637)*s_0_1.w;
+            conv2_1 = conv2_1 + vec4(.2475681,-.11233864,.05753859,.17920999)*s_0_2.x + vec4(.14863174,-.44232088,-.121167526,-.22918262)*s_0_2.y + vec4(-.078948505,-.043199282,-.04334139,.023988817)*s_0_2.z + vec4(.13423985,.18116075,.07211652,-.14281116)*s_0_2.w;
+            conv2_1 = conv2_1 + vec4(.07835468,-.07133905,-.12712787,-.08718372)*s_1_0.x + vec4(.51227057,-.14762335,-1.4373407,-.44682023)*s_1_0.y + vec4(-.33903798,.046720695,.12599002,.87704676)*s_1_0.z + vec4(-.06913909,.073368266,-.017342646,.11281199)*s_1_0.w;
+            conv2_1 = conv2_1 + vec4(-.20108256,.099074736,.3736006,-.05884126)*s_1_1.x + vec4(-.3550442,.12005351,.25314954,.27175042)*s_1_1.y + vec4(.2796949,.059648804,-.9374021,.21426435)*s_1_1.z + vec4(.11671857,.19962111,-.43168476,.0896473)*s_1_1.w;
+            conv2_1 = conv2_1 + vec4(-.22882867,-.3398097,-.11181816,-.7242162)*s_1_2.x + vec4(-.02363247,.24773873,.22235478,.78876007)*s_1_2.y + vec4(-.11782237,.08309759,.004304667,.37073746)*s_1_2.z + vec4(.04232328,-.12721318,-.025825806,-.19268125)*s_1_2.w;
+            conv2_1 = conv2_1 + vec4(-.19071476,-.08618939,.12334026,-.030228313)*s_2_0.x + vec4(.0045316387,.3433759,-.15699787,.24480763)*s_2_0.y + vec4(-.1794665,-.33379704,.058692686,-.54359925)*s_2_0.z + vec4(.14140777,-.23570028,-.026690073,.029830573)*s_2_0.w;
+            conv2_1 = conv2_1 + vec4(.3173568,-.04023269,.15068236,.5956003)*s_2_1.x + vec4(-.036411796,-.29677784,-.013406091,-.37286592)*s_2_1.y + vec4(.06386506,-.23341936,-.3404975,-.3722857)*s_2_1.z + vec4(-.00908389,.015916828,.15649995,.10199301)*s_2_1.w;
+            conv2_1 = conv2_1 + vec4(.11782387,.27366883,.04392522,.025003575)*s_2_2.x + vec4(.22565982,-.17453092,-.079595365,-.36752722)*s_2_2.y + vec4(-.22904924,-.7343098,-.013042065,.049553618)*s_2_2.z + vec4(.029076263,-.3688767,.012103181,-.32746622)*s_2_2.w;
         }
         // Pack 2
         {
@@ -816,15 +848,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_1 += mat4(.0623662,-.29249632,-.06651504,.29991856,-.63362837,.16037858,-.16446464,.7132314,.20847012,.23076205,.09128604,.3562558,-.053600907,.053291686,-.08132504,-.09994199) * s_0_0;
-            conv2_1 += mat4(.2732174,-.29038876,-.2540571,.018862478,.53645504,.005183746,-.21166748,-.32786396,.122963384,.20381063,-.09819901,.62481755,.12459336,.056590535,.034932308,.23258843) * s_0_1;
-            conv2_1 += mat4(1.0218049,-.3631113,-.19853418,-.3276213,-.18694471,.641973,.976491,.10900514,.10176325,-.18731901,-.20378073,-.21596141,-.27357593,-.26722544,-.025886213,.17375383) * s_0_2;
-            conv2_1 += mat4(-.15239462,.13688411,.20209707,.86020404,.015988959,-.10695967,-.13549858,.044562917,-.10242338,.22491714,.19972499,.1438856,-.09715136,.2944579,.033551916,.24724318) * s_1_0;
-            conv2_1 += mat4(.07680505,.103367604,-.019853635,-.1271743,.18739536,-.87753546,.43897957,-.32134315,.17684226,.01877634,.05712454,.051805113,-.063556656,.28903803,-.1286229,-.061941195) * s_1_1;
-            conv2_1 += mat4(.7024604,-.54836416,-.44876155,-.86916846,.29766276,-.21086721,-.31969395,.12293189,.092975095,.24108052,.43339956,-1.1443274,-.44703832,-.31356722,-2.2227888,.4857774) * s_1_2;
-            conv2_1 += mat4(-.06596376,.16930005,.19965807,.44092235,.041887354,-.04054817,.25063512,-.24940333,.08874666,-.79809445,-.19733961,-.68895346,-.3542359,-.18019025,.041174103,.7292118) * s_2_0;
-            conv2_1 += mat4(-.24323273,.10703058,.38111034,-.12623772,.12757176,.51220554,-.43296432,.3466061,-.061537683,.016546795,.05989264,.23287727,-.18764733,.21931393,-.3555895,.04945452) * s_2_1;
-            conv2_1 += mat4(-.13608016,.018270869,.2889075,.2826761,-.5327366,-.15055147,.19191445,-.66313016,-.15806285,-.83815217,.40958354,.80850464,-.26346558,1.3951252,.6772748,-.8733828) * s_2_2;
+            conv2_1 = conv2_1 + vec4(.0623662,-.29249632,-.06651504,.29991856)*s_0_0.x + vec4(-.63362837,.16037858,-.16446464,.7132314)*s_0_0.y + vec4(.20847012,.23076205,.09128604,.3562558)*s_0_0.z + vec4(-.053600907,.053291686,-.08132504,-.09994199)*s_0_0.w;
+            conv2_1 = conv2_1 + vec4(.2732174,-.29038876,-.2540571,.018862478)*s_0_1.x + vec4(.53645504,.005183746,-.21166748,-.32786396)*s_0_1.y + vec4(.122963384,.20381063,-.09819901,.62481755)*s_0_1.z + vec4(.12459336,.056590535,.034932308,.23258843)*s_0_1.w;
+            conv2_1 = conv2_1 + vec4(1.0218049,-.3631113,-.19853418,-.3276213)*s_0_2.x + vec4(-.18694471,.641973,.976491,.10900514)*s_0_2.y + vec4(.10176325,-.18731901,-.20378073,-.21596141)*s_0_2.z + vec4(-.27357593,-.26722544,-.025886213,.17375383)*s_0_2.w;
+            conv2_1 = conv2_1 + vec4(-.15239462,.13688411,.20209707,.86020404)*s_1_0.x + vec4(.015988959,-.10695967,-.13549858,.044562917)*s_1_0.y + vec4(-.10242338,.22491714,.19972499,.1438856)*s_1_0.z + vec4(-.09715136,.2944579,.033551916,.24724318)*s_1_0.w;
+            conv2_1 = conv2_1 + vec4(.07680505,.103367604,-.019853635,-.1271743)*s_1_1.x + vec4(.18739536,-.87753546,.43897957,-.32134315)*s_1_1.y + vec4(.17684226,.01877634,.05712454,.051805113)*s_1_1.z + vec4(-.063556656,.28903803,-.1286229,-.061941195)*s_1_1.w;
+            conv2_1 = conv2_1 + vec4(.7024604,-.54836416,-.44876155,-.86916846)*s_1_2.x + vec4(.29766276,-.21086721,-.31969395,.12293189)*s_1_2.y + vec4(.092975095,.24108052,.43339956,-1.1443274)*s_1_2.z + vec4(-.44703832,-.31356722,-2.2227888,.4857774)*s_1_2.w;
+            conv2_1 = conv2_1 + vec4(-.06596376,.16930005,.19965807,.44092235)*s_2_0.x + vec4(.041887354,-.04054817,.25063512,-.24940333)*s_2_0.y + vec4(.08874666,-.79809445,-.19733961,-.68895346)*s_2_0.z + vec4(-.3542359,-.18019025,.041174103,.7292118)*s_2_0.w;
+            conv2_1 = conv2_1 + vec4(-.24323273,.10703058,.38111034,-.12623772)*s_2_1.x + vec4(.12757176,.51220554,-.43296432,.3466061)*s_2_1.y + vec4(-.061537683,.016546795,.05989264,.23287727)*s_2_1.z + vec4(-.18764733,.21931393,-.3555895,.04945452)*s_2_1.w;
+            conv2_1 = conv2_1 + vec4(-.13608016,.018270869,.2889075,.2826761)*s_2_2.x + vec4(-.5327366,-.15055147,.19191445,-.66313016)*s_2_2.y + vec4(-.15806285,-.83815217,.40958354,.80850464)*s_2_2.z + vec4(-.26346558,1.3951252,.6772748,-.8733828)*s_2_2.w;
         }
         // Pack 3
         {
@@ -837,15 +869,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_1 += mat4(-.36288285,.024115423,.2059763,.056049034,-.053558458,.03419193,-.1295005,.29975653,-.1700592,-.16264583,-.108868875,-.083344184,.2920102,.03192787,-.12749247,-.43929628) * s_0_0;
-            conv2_1 += mat4(-.37016883,.13407655,-.108451314,-.110290535,-.12492163,-.15977743,.20303732,-.080676675,.1611866,-.066028625,-.15532805,.26571167,.44045117,-.57340336,.16164826,.572992) * s_0_1;
-            conv2_1 += mat4(-.47021505,.0208399,.11896403,.2930222,-.079092026,.0074278866,-.018230693,.1503683,-.012401042,.86147565,.59565276,-.20052965,.19139658,-.1741388,.014094815,-.0054803966) * s_0_2;
-            conv2_1 += mat4(-.1735085,-.023781063,.2527624,.45290098,.05700706,.18848723,.058544315,-.00074019074,.18437205,-.24206527,.12974717,-.26959527,.23619162,.20549852,-.42269218,-.6619019) * s_1_0;
-            conv2_1 += mat4(-.24258277,.7426136,-.12745047,.20220672,.18836048,.22380726,-.66930705,.035204984,-.06057799,-.6107538,.2774256,-.17893584,.21603331,-.31224856,.023136891,.47687477) * s_1_1;
-            conv2_1 += mat4(-.20721877,.16221651,-.15960397,-.5292576,.053562965,-.2312029,.3228784,-1.215776,-.02577793,-.7490564,-.6363342,-.10083263,.091744654,-.2622262,.0042707226,-.34938833) * s_1_2;
-            conv2_1 += mat4(-.72176856,.23918304,.20062214,.62840426,-.13272822,-.06341288,.0035797986,.09837738,.22321889,.079748526,-.018194642,-.7697853,.31912968,-.18692514,.23947226,-.136724) * s_2_0;
-            conv2_1 += mat4(-.53398734,-.03757648,.35938904,-.14437926,-.09269384,-.08986627,.10849983,-.48066878,.3415714,.32813522,.34523714,-.12644342,.3837339,-.7847702,-.30647233,.97925943) * s_2_1;
-            conv2_1 += mat4(-.38704747,-.11381954,.21952488,-.1478573,.035977904,-.31263793,-.07457689,-1.4213214,-.10686814,.52398837,-.18645753,.08671651,.58724254,-.3563375,-.028500125,.18381418) * s_2_2;
+            conv2_1 = conv2_1 + vec4(-.36288285,.024115423,.2059763,.056049034)*s_0_0.x + vec4(-.053558458,.03419193,-.1295005,.29975653)*s_0_0.y + vec4(-.1700592,-.16264583,-.108868875,-.083344184)*s_0_0.z + vec4(.2920102,.03192787,-.12749247,-.43929628)*s_0_0.w;
+            conv2_1 = conv2_1 + vec4(-.37016883,.13407655,-.108451314,-.110290535)*s_0_1.x + vec4(-.12492163,-.15977743,.20303732,-.080676675)*s_0_1.y + vec4(.1611866,-.066028625,-.15532805,.26571167)*s_0_1.z + vec4(.44045117,-.57340336,.16164826,.572992)*s_0_1.w;
+            conv2_1 = conv2_1 + vec4(-.47021505,.0208399,.11896403,.2930222)*s_0_2.x + vec4(-.079092026,.0074278866,-.018230693,.1503683)*s_0_2.y + vec4(-.012401042,.86147565,.59565276,-.20052965)*s_0_2.z + vec4(.19139658,-.1741388,.014094815,-.0054803966)*s_0_2.w;
+            conv2_1 = conv2_1 + vec4(-.1735085,-.023781063,.2527624,.45290098)*s_1_0.x + vec4(.05700706,.18848723,.058544315,-.00074019074)*s_1_0.y + vec4(.18437205,-.24206527,.12974717,-.26959527)*s_1_0.z + vec4(.23619162,.20549852,-.42269218,-.6619019)*s_1_0.w;
+            conv2_1 = conv2_1 + vec4(-.24258277,.7426136,-.12745047,.20220672)*s_1_1.x + vec4(.18836048,.22380726,-.66930705,.035204984)*s_1_1.y + vec4(-.06057799,-.6107538,.2774256,-.17893584)*s_1_1.z + vec4(.21603331,-.31224856,.023136891,.47687477)*s_1_1.w;
+            conv2_1 = conv2_1 + vec4(-.20721877,.16221651,-.15960397,-.5292576)*s_1_2.x + vec4(.053562965,-.2312029,.3228784,-1.215776)*s_1_2.y + vec4(-.02577793,-.7490564,-.6363342,-.10083263)*s_1_2.z + vec4(.091744654,-.2622262,.0042707226,-.34938833)*s_1_2.w;
+            conv2_1 = conv2_1 + vec4(-.72176856,.23918304,.20062214,.62840426)*s_2_0.x + vec4(-.13272822,-.06341288,.0035797986,.09837738)*s_2_0.y + vec4(.22321889,.079748526,-.018194642,-.7697853)*s_2_0.z + vec4(.31912968,-.18692514,.23947226,-.136724)*s_2_0.w;
+            conv2_1 = conv2_1 + vec4(-.53398734,-.03757648,.35938904,-.14437926)*s_2_1.x + vec4(-.09269384,-.08986627,.10849983,-.48066878)*s_2_1.y + vec4(.3415714,.32813522,.34523714,-.12644342)*s_2_1.z + vec4(.3837339,-.7847702,-.30647233,.97925943)*s_2_1.w;
+            conv2_1 = conv2_1 + vec4(-.38704747,-.11381954,.21952488,-.1478573)*s_2_2.x + vec4(.035977904,-.31263793,-.07457689,-1.4213214)*s_2_2.y + vec4(-.10686814,.52398837,-.18645753,.08671651)*s_2_2.z + vec4(.58724254,-.3563375,-.028500125,.18381418)*s_2_2.w;
         }
     }
 
@@ -901,15 +933,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_2 += mat4(-.5083068,.041188665,-.18421946,.08042506,.15886636,.18816769,-.31832632,.24360916,-.62186,-.018754806,-.16271444,.33402804,.3753428,.08024369,-.044785693,-.14618482) * s_0_0;
-            conv2_2 += mat4(-.34832525,-.09258496,.053289764,.4414912,-.13241708,.17431381,-.5360574,.15220334,.46479484,-.09542273,-.38993987,.17031538,-.46103352,.001299816,.5797796,-.24439707) * s_0_1;
-            conv2_2 += mat4(-.32701224,.09230604,-.07956428,.061280943,.6878628,.15359874,-.12765248,-.08055541,-.27321526,.08367924,.25460026,.089381464,-.05335021,-.14917167,-.26228464,-.20513034) * s_0_2;
-            conv2_2 += mat4(.49948454,-.46902046,-.10382035,-.85831654,-.21430062,-.5960617,-.33861974,-.45216113,-.75176775,-.10162732,-.079455994,.24521074,-.35729665,.14601284,-.25100994,-.23336767) * s_1_0;
-            conv2_2 += mat4(-.17940415,-.15831257,-.5115473,-.22144984,-.049532354,-.23804517,.6992203,.003979654,-.13891773,-.23646401,-.21694605,.09849599,.09587773,-.024195783,-.47176006,.26962546) * s_1_1;
-            conv2_2 += mat4(.11557532,.16420761,-.06733995,.01881089,-.27243662,-.13857071,.09982928,.9920743,-.30214196,.1103623,-.108260594,-.12026646,-.05466819,-.052646983,-.07663949,.14729297) * s_1_2;
-            conv2_2 += mat4(-.63856965,.07762252,-.27872294,-.48922724,.19360122,.24360992,.12895358,-.642647,-.24840933,-.3144634,.12758578,.048622206,.21201219,-.09289481,.07072634,-.121855296) * s_2_0;
-            conv2_2 += mat4(.0901377,.35627335,-.10001728,-.30864477,-.4439441,.5528469,-.00075920444,.2767932,.10013637,-1.340691,-.26735017,-.78878474,.70957464,-.03143121,.43368962,-.45079637) * s_2_1;
-            conv2_2 += mat4(.2898913,.18199718,.22720547,-.43052688,-.31518564,-.29969126,.036401924,-.25480947,.19448474,-.3082057,.052148648,-.4471183,-.22772236,.6119283,.08893242,.2567376) * s_2_2;
+            conv2_2 = conv2_2 + vec4(-.5083068,.041188665,-.18421946,.08042506)*s_0_0.x + vec4(.15886636,.18816769,-.31832632,.24360916)*s_0_0.y + vec4(-.62186,-.018754806,-.16271444,.33402804)*s_0_0.z + vec4(.3753428,.08024369,-.044785693,-.14618482)*s_0_0.w;
+            conv2_2 = conv2_2 + vec4(-.34832525,-.09258496,.053289764,.4414912)*s_0_1.x + vec4(-.13241708,.17431381,-.5360574,.15220334)*s_0_1.y + vec4(.46479484,-.09542273,-.38993987,.17031538)*s_0_1.z + vec4(-.46103352,.001299816,.5797796,-.24439707)*s_0_1.w;
+            conv2_2 = conv2_2 + vec4(-.32701224,.09230604,-.07956428,.061280943)*s_0_2.x + vec4(.6878628,.15359874,-.12765248,-.08055541)*s_0_2.y + vec4(-.27321526,.08367924,.25460026,.089381464)*s_0_2.z + vec4(-.05335021,-.14917167,-.26228464,-.20513034)*s_0_2.w;
+            conv2_2 = conv2_2 + vec4(.49948454,-.46902046,-.10382035,-.85831654)*s_1_0.x + vec4(-.21430062,-.5960617,-.33861974,-.45216113)*s_1_0.y + vec4(-.75176775,-.10162732,-.079455994,.24521074)*s_1_0.z + vec4(-.35729665,.14601284,-.25100994,-.23336767)*s_1_0.w;
+            conv2_2 = conv2_2 + vec4(-.17940415,-.15831257,-.5115473,-.22144984)*s_1_1.x + vec4(-.049532354,-.23804517,.6992203,.003979654)*s_1_1.y + vec4(-.13891773,-.23646401,-.21694605,.09849599)*s_1_1.z + vec4(.09587773,-.024195783,-.47176006,.26962546)*s_1_1.w;
+            conv2_2 = conv2_2 + vec4(.11557532,.16420761,-.06733995,.01881089)*s_1_2.x + vec4(-.27243662,-.13857071,.09982928,.9920743)*s_1_2.y + vec4(-.30214196,.1103623,-.108260594,-.12026646)*s_1_2.z + vec4(-.05466819,-.052646983,-.07663949,.14729297)*s_1_2.w;
+            conv2_2 = conv2_2 + vec4(-.63856965,.07762252,-.27872294,-.48922724)*s_2_0.x + vec4(.19360122,.24360992,.12895358,-.642647)*s_2_0.y + vec4(-.24840933,-.3144634,.12758578,.048622206)*s_2_0.z + vec4(.21201219,-.09289481,.07072634,-.121855296)*s_2_0.w;
+            conv2_2 = conv2_2 + vec4(.0901377,.35627335,-.10001728,-.30864477)*s_2_1.x + vec4(-.4439441,.5528469,-.00075920444,.2767932)*s_2_1.y + vec4(.10013637,-1.340691,-.26735017,-.78878474)*s_2_1.z + vec4(.70957464,-.03143121,.43368962,-.45079637)*s_2_1.w;
+            conv2_2 = conv2_2 + vec4(.2898913,.18199718,.22720547,-.43052688)*s_2_2.x + vec4(-.31518564,-.29969126,.036401924,-.25480947)*s_2_2.y + vec4(.19448474,-.3082057,.052148648,-.4471183)*s_2_2.z + vec4(-.22772236,.6119283,.08893242,.2567376)*s_2_2.w;
         }
         // Pack 1
         {
@@ -922,15 +954,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_2 += mat4(.32748634,.040786404,.06377781,.030414972,.44575393,-.6757093,-.15088786,.18939722,-.988381,-.12978283,-.24337645,.09034727,-.39500505,-.0391395,.14012365,.14265954) * s_0_0;
-            conv2_2 += mat4(-.1786343,-.004867505,.27053985,-.24611141,-.43801,-.36809295,-.21701942,.28270584,-.052579377,-.22399426,-.2974041,-.23711374,-.42699432,.40837082,.015490853,.045697) * s_0_1;
-            conv2_2 += mat4(-.023326518,-.16506268,-.11960759,-.25186858,-.40964857,.03615772,-.15359364,.07294989,.16427627,-.009078113,.28277096,-.002772366,.15837502,.026399806,-.2103058,.33694834) * s_0_2;
-            conv2_2 += mat4(-.39545766,.081543304,.1365368,-.13361733,-.39679813,-.21325418,.14877218,.57108337,-.13524424,-.34802648,.293387,-.47328505,.045350365,-.097502194,.24173729,.36933994) * s_1_0;
-            conv2_2 += mat4(-.23621374,.55433863,-.60927063,-.123589806,.27769315,.09507675,.35240546,-.67113376,.121928655,-1.4031775,-.67844427,-.70811206,.36776063,.0050976234,.31067264,.102737315) * s_1_1;
-            conv2_2 += mat4(.35223198,.15206113,-.23283693,.08687541,.3471275,.13625857,.36555913,-.665773,-.061912496,-.02025536,-.15171182,.2150044,-.05418411,.13109538,.6026325,-.121242054) * s_1_2;
-            conv2_2 += mat4(.007278189,.14926206,.0010046458,.06316977,-.21721987,-.1699425,-.45046774,.13149416,-.36236197,-.037724484,-.016276987,-.29450008,.31255454,.0974854,-.0026786658,.25377756) * s_2_0;
-            conv2_2 += mat4(-.3776618,-.5308737,.19745313,.25807914,.45120862,.59281504,.0667548,-.73953706,-.19041906,-.46252018,.059745852,.008261294,.58426386,.114870265,.29966754,-.02713962) * s_2_1;
-            conv2_2 += mat4(-.15252806,-.21036677,-.044754125,-.38193077,.042689294,.18855685,.07049517,.20567681,-.0067693577,.04081696,.05916773,-.13401216,.04882158,.20035514,.17222808,-.109215274) * s_2_2;
+            conv2_2 = conv2_2 + vec4(.32748634,.040786404,.06377781,.030414972)*s_0_0.x + vec4(.44575393,-.6757093,-.15088786,.18939722)*s_0_0.y + vec4(-.988381,-.12978283,-.24337645,.09034727)*s_0_0.z + vec4(-.39500505,-.0391395,.14012365,.14265954)*s_0_0.w;
+            conv2_2 = conv2_2 + vec4(-.1786343,-.004867505,.27053985,-.24611141)*s_0_1.x + vec4(-.43801,-.36809295,-.21701942,.28270584)*s_0_1.y + vec4(-.052579377,-.22399426,-.2974041,-.23711374)*s_0_1.z + vec4(-.42699432,.40837082,.015490853,.045697)*s_0_1.w;
+            conv2_2 = conv2_2 + vec4(-.023326518,-.16506268,-.11960759,-.25186858)*s_0_2.x + vec4(-.40964857,.03615772,-.15359364,.07294989)*s_0_2.y + vec4(.16427627,-.009078113,.28277096,-.002772366)*s_0_2.z + vec4(.15837502,.026399806,-.2103058,.33694834)*s_0_2.w;
+            conv2_2 = conv2_2 + vec4(-.39545766,.081543304,.1365368,-.13361733)*s_1_0.x + vec4(-.39679813,-.21325418,.14877218,.57108337)*s_1_0.y + vec4(-.13524424,-.34802648,.293387,-.47328505)*s_1_0.z + vec4(.045350365,-.097502194,.24173729,.36933994)*s_1_0.w;
+            conv2_2 = conv2_2 + vec4(-.23621374,.55433863,-.60927063,-.123589806)*s_1_1.x + vec4(.27769315,.09507675,.35240546,-.67113376)*s_1_1.y + vec4(.121928655,-1.4031775,-.67844427,-.70811206)*s_1_1.z + vec4(.36776063,.0050976234,.31067264,.102737315)*s_1_1.w;
+            conv2_2 = conv2_2 + vec4(.35223198,.15206113,-.23283693,.08687541)*s_1_2.x + vec4(.3471275,.13625857,.36555913,-.665773)*s_1_2.y + vec4(-.061912496,-.02025536,-.15171182,.2150044)*s_1_2.z + vec4(-.05418411,.13109538,.6026325,-.121242054)*s_1_2.w;
+            conv2_2 = conv2_2 + vec4(.007278189,.14926206,.0010046458,.06316977)*s_2_0.x + vec4(-.21721987,-.1699425,-.45046774,.13149416)*s_2_0.y + vec4(-.36236197,-.037724484,-.016276987,-.29450008)*s_2_0.z + vec4(.31255454,.0974854,-.0026786658,.25377756)*s_2_0.w;
+            conv2_2 = conv2_2 + vec4(-.3776618,-.5308737,.19745313,.25807914)*s_2_1.x + vec4(.45120862,.59281504,.0667548,-.73953706)*s_2_1.y + vec4(-.19041906,-.46252018,.059745852,.008261294)*s_2_1.z + vec4(.58426386,.114870265,.29966754,-.02713962)*s_2_1.w;
+            conv2_2 = conv2_2 + vec4(-.15252806,-.21036677,-.044754125,-.38193077)*s_2_2.x + vec4(.042689294,.18855685,.07049517,.20567681)*s_2_2.y + vec4(-.0067693577,.04081696,.05916773,-.13401216)*s_2_2.z + vec4(.04882158,.20035514,.17222808,-.109215274)*s_2_2.w;
         }
         // Pack 2
         {
@@ -943,15 +975,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_2 += mat4(.4892971,.54945606,.16886584,.81896293,-.8764245,.48856825,-.433827,.5208683,-.083068214,.35605264,.3732262,.05979054,-.23103388,.14491603,.1487316,-.04066675) * s_0_0;
-            conv2_2 += mat4(-.44778067,-.6353343,-.0457142,-.22275276,-.27599564,-.060033917,-.4420442,-.36212257,-.9700934,-.1289071,-.11747422,.5045538,-.5765906,.13735045,.017097333,.27493283) * s_0_1;
-            conv2_2 += mat4(-.603072,-.862974,-.08399147,-1.1891618,.7737634,-.3360104,.08809801,.39072445,-.06921793,.110449,-.2057238,-.10712928,.38053095,.017907964,-.068428315,-.2736111) * s_0_2;
-            conv2_2 += mat4(-.06615439,.067840576,.042048216,.31561735,-.25549987,-.33919856,.113627285,-.27565724,-.18922688,.34482506,-.17023051,.4238116,-.12352665,-.018361405,-.20737736,.03685844) * s_1_0;
-            conv2_2 += mat4(.2703406,-.96153927,.13260876,-.5567493,.7086559,1.008806,.22330225,.09140871,-.08329977,-.08727693,-.3713298,-.1756711,.36315113,-.051445413,.07430528,.06772845) * s_1_1;
-            conv2_2 += mat4(-.21932465,-.491163,.674193,-.9114648,-.12153761,-.44797733,.93999434,-.9336014,.084807284,-.015009439,.12242651,-.62448394,-.5501627,-.6019569,1.2107433,-.16865702) * s_1_2;
-            conv2_2 += mat4(.37244138,.25189635,.008071206,.47016945,.34194368,-.6972287,-.0033654745,-.009698385,.2630547,-.11515139,.3633878,.022950973,.40145925,-.199837,.20076115,-.0061386186) * s_2_0;
-            conv2_2 += mat4(.32284293,.11127773,-.026288986,-.079355285,-.31022954,-.47463644,.2536511,.7601085,-.3088398,.29289994,-.33793056,-.0947908,.08927299,-.30265006,-.1688775,.04617) * s_2_1;
-            conv2_2 += mat4(.46892703,.5361804,.6804454,.24886799,.2033801,.7685491,-.39357376,-.26250544,.230167,-.03222584,-.37614995,-.5996926,.0027320338,.0072239186,.28425142,-.58305943) * s_2_2;
+            conv2_2 = conv2_2 + vec4(.4892971,.54945606,.16886584,.81896293)*s_0_0.x + vec4(-.8764245,.48856825,-.433827,.5208683)*s_0_0.y + vec4(-.083068214,.35605264,.3732262,.05979054)*s_0_0.z + vec4(-.23103388,.14491603,.1487316,-.04066675)*s_0_0.w;
+            conv2_2 = conv2_2 + vec4(-.44778067,-.6353343,-.0457142,-.22275276)*s_0_1.x + vec4(-.27599564,-.060033917,-.4420442,-.36212257)*s_0_1.y + vec4(-.9700934,-.1289071,-.11747422,.5045538)*s_0_1.z + vec4(-.5765906,.13735045,.017097333,.27493283)*s_0_1.w;
+            conv2_2 = conv2_2 + vec4(-.603072,-.862974,-.08399147,-1.1891618)*s_0_2.x + vec4(.7737634,-.3360104,.08809801,.39072445)*s_0_2.y + vec4(-.06921793,.110449,-.2057238,-.10712928)*s_0_2.z + vec4(.38053095,.017907964,-.068428315,-.2736111)*s_0_2.w;
+            conv2_2 = conv2_2 + vec4(-.06615439,.067840576,.042048216,.31561735)*s_1_0.x + vec4(-.25549987,-.33919856,.113627285,-.27565724)*s_1_0.y + vec4(-.18922688,.34482506,-.17023051,.4238116)*s_1_0.z + vec4(-.12352665,-.018361405,-.20737736,.03685844)*s_1_0.w;
+            conv2_2 = conv2_2 + vec4(.2703406,-.96153927,.13260876,-.5567493)*s_1_1.x + vec4(.7086559,1.008806,.22330225,.09140871)*s_1_1.y + vec4(-.08329977,-.08727693,-.3713298,-.1756711)*s_1_1.z + vec4(.36315113,-.051445413,.07430528,.06772845)*s_1_1.w;
+            conv2_2 = conv2_2 + vec4(-.21932465,-.491163,.674193,-.9114648)*s_1_2.x + vec4(-.12153761,-.44797733,.93999434,-.9336014)*s_1_2.y + vec4(.084807284,-.015009439,.12242651,-.62448394)*s_1_2.z + vec4(-.5501627,-.6019569,1.2107433,-.16865702)*s_1_2.w;
+            conv2_2 = conv2_2 + vec4(.37244138,.25189635,.008071206,.47016945)*s_2_0.x + vec4(.34194368,-.6972287,-.0033654745,-.009698385)*s_2_0.y + vec4(.2630547,-.11515139,.3633878,.022950973)*s_2_0.z + vec4(.40145925,-.199837,.20076115,-.0061386186)*s_2_0.w;
+            conv2_2 = conv2_2 + vec4(.32284293,.11127773,-.026288986,-.079355285)*s_2_1.x + vec4(-.31022954,-.47463644,.2536511,.7601085)*s_2_1.y + vec4(-.3088398,.29289994,-.33793056,-.0947908)*s_2_1.z + vec4(.08927299,-.30265006,-.1688775,.04617)*s_2_1.w;
+            conv2_2 = conv2_2 + vec4(.46892703,.5361804,.6804454,.24886799)*s_2_2.x + vec4(.2033801,.7685491,-.39357376,-.26250544)*s_2_2.y + vec4(.230167,-.03222584,-.37614995,-.5996926)*s_2_2.z + vec4(.0027320338,.0072239186,.28425142,-.58305943)*s_2_2.w;
         }
         // Pack 3
         {
@@ -964,15 +996,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_2 += mat4(.39641827,.032888994,.1384338,-.44291714,-.13470127,.07696375,.11038051,.008303789,-.0451544,-.09265031,-.058499444,.2471387,-.040178206,.23202617,-.34149417,.42695752) * s_0_0;
-            conv2_2 += mat4(.35826346,-.05122372,.35616034,.55670685,-.01486427,.09509041,.22199118,-.6244771,.09914727,.10714663,.15881726,-.18901023,-.17279565,.11568323,-.6435899,.25430414) * s_0_1;
-            conv2_2 += mat4(.5119469,.3406079,.2927564,.1711472,.07802817,-.17066221,-.36958194,-.16986297,.1771851,.18453884,.4924437,.47302738,-.042182606,.26076844,-.17554204,-.09921972) * s_0_2;
-            conv2_2 += mat4(-.03914368,-.024115099,.31850705,-.17573245,-.48937792,.0765626,-.19108327,.07949232,-.15191689,.13996235,.25103596,.017429544,-.5879015,.25401014,-.6603835,.46096274) * s_1_0;
-            conv2_2 += mat4(.25470552,-.16900536,.17594853,.17301878,-.1182483,.12808982,-.1898956,.6319199,.8948811,-.10967305,-.9583219,.020052327,-.08368436,-.10119129,-.27534598,.16174915) * s_1_1;
-            conv2_2 += mat4(-.17169353,.311538,.25630227,.09631937,-.43576446,-.20052126,.0756657,-.009944919,-.36135325,.063896105,-.23107733,-.1507907,-.044164456,.012955515,.4065008,-.33696786) * s_1_2;
-            conv2_2 += mat4(.28032985,-.18490095,.18450223,.4121475,.11082283,-.38300866,.010200846,.053311363,-.24938719,-.052228045,-.21267751,.30204207,-.10142264,.53785795,-.067367524,.28696385) * s_2_0;
-            conv2_2 += mat4(-.2667511,-.2765852,.21925169,.25450814,.21055204,.08223706,.045256954,-.036168933,-.18722661,-.37191564,.2668515,.09387422,-.058565557,.32173,-.07999445,.2311968) * s_2_1;
-            conv2_2 += mat4(-.112791196,.17949389,-.008894129,-.075904936,.047767945,.14269482,.15357964,-.16508758,.43880188,.40749502,-.06751303,-.30873945,.16726746,.31775793,-.12643051,.012513275) * s_2_2;
+            conv2_2 = conv2_2 + vec4(.39641827,.032888994,.1384338,-.44291714)*s_0_0.x + vec4(-.13470127,.07696375,.11038051,.008303789)*s_0_0.y + vec4(-.0451544,-.09265031,-.058499444,.2471387)*s_0_0.z + vec4(-.040178206,.23202617,-.34149417,.42695752)*s_0_0.w;
+            conv2_2 = conv2_2 + vec4(.35826346,-.05122372,.35616034,.55670685)*s_0_1.x + vec4(-.01486427,.09509041,.22199118,-.6244771)*s_0_1.y + vec4(.09914727,.10714663,.15881726,-.18901023)*s_0_1.z + vec4(-.17279565,.11568323,-.6435899,.25430414)*s_0_1.w;
+            conv2_2 = conv2_2 + vec4(.5119469,.3406079,.2927564,.1711472)*s_0_2.x + vec4(.07802817,-.17066221,-.36958194,-.16986297)*s_0_2.y + vec4(.1771851,.18453884,.4924437,.47302738)*s_0_2.z + vec4(-.042182606,.26076844,-.17554204,-.09921972)*s_0_2.w;
+            conv2_2 = conv2_2 + vec4(-.03914368,-.024115099,.31850705,-.17573245)*s_1_0.x + vec4(-.48937792,.0765626,-.19108327,.07949232)*s_1_0.y + vec4(-.15191689,.13996235,.25103596,.017429544)*s_1_0.z + vec4(-.5879015,.25401014,-.6603835,.46096274)*s_1_0.w;
+            conv2_2 = conv2_2 + vec4(.25470552,-.16900536,.17594853,.17301878)*s_1_1.x + vec4(-.1182483,.12808982,-.1898956,.6319199)*s_1_1.y + vec4(.8948811,-.10967305,-.9583219,.020052327)*s_1_1.z + vec4(-.08368436,-.10119129,-.27534598,.16174915)*s_1_1.w;
+            conv2_2 = conv2_2 + vec4(-.17169353,.311538,.25630227,.09631937)*s_1_2.x + vec4(-.43576446,-.20052126,.0756657,-.009944919)*s_1_2.y + vec4(-.36135325,.063896105,-.23107733,-.1507907)*s_1_2.z + vec4(-.044164456,.012955515,.4065008,-.33696786)*s_1_2.w;
+            conv2_2 = conv2_2 + vec4(.28032985,-.18490095,.18450223,.4121475)*s_2_0.x + vec4(.11082283,-.38300866,.010200846,.053311363)*s_2_0.y + vec4(-.24938719,-.052228045,-.21267751,.30204207)*s_2_0.z + vec4(-.10142264,.53785795,-.067367524,.28696385)*s_2_0.w;
+            conv2_2 = conv2_2 + vec4(-.2667511,-.2765852,.21925169,.25450814)*s_2_1.x + vec4(.21055204,.08223706,.045256954,-.036168933)*s_2_1.y + vec4(-.18722661,-.37191564,.2668515,.09387422)*s_2_1.z + vec4(-.058565557,.32173,-.07999445,.2311968)*s_2_1.w;
+            conv2_2 = conv2_2 + vec4(-.112791196,.17949389,-.008894129,-.075904936)*s_2_2.x + vec4(.047767945,.14269482,.15357964,-.16508758)*s_2_2.y + vec4(.43880188,.40749502,-.06751303,-.30873945)*s_2_2.z + vec4(.16726746,.31775793,-.12643051,.012513275)*s_2_2.w;
         }
     }
 
@@ -1028,15 +1060,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_3 += mat4(-.5872434,.0411777,-.050852764,-.08251507,.05144012,.6932369,.050496783,-.06633083,.12971297,-.06403574,.038487177,.120865196,-.3648583,.16193219,-.06591732,-.13682602) * s_0_0;
-            conv2_3 += mat4(-.21815374,.09309156,.0361749,.07890935,-.09528763,.5755377,-.08322758,.2552912,.016047172,.0005127605,.034730576,-.047682893,-.16247544,.075676225,.023742808,.14192042) * s_0_1;
-            conv2_3 += mat4(-.051814277,-.0060513746,-.016779754,-.022117477,.06363057,.3015874,-.0159299,-.055703998,-.4275718,.10757241,-.06996891,-.13895386,.35769832,-.18742664,.011835017,.06448659) * s_0_2;
-            conv2_3 += mat4(.018756267,-.6049949,-.24175285,.25977683,-.05890976,-.5331262,.11093653,-.1358776,.17672028,.20587566,.07835506,-.025432682,-.22018218,-.2600901,.02683013,.119160295) * s_1_0;
-            conv2_3 += mat4(-.1887285,-.5818481,.14098912,-.1384444,.63623023,-1.5231149,.5627396,-.088448204,-.5376056,.5130726,.017663518,-.07772065,-.12907895,-.80453855,-.3448576,-.36006224) * s_1_1;
-            conv2_3 += mat4(-.16606498,.2952427,.09832927,.059832405,-.077505626,.12445296,-.6616421,.022130147,-.37335044,-.33389202,-.06037412,-.03632728,.06411393,1.0859259,.2792108,.2170953) * s_1_2;
-            conv2_3 += mat4(.15259531,-1.3061991,-.17705753,-.12705211,.035713565,-.0944399,.10816516,.036949337,.15037988,.118577965,.1098627,.035897646,.14979613,-.5730489,-.058253597,-.0011438829) * s_2_0;
-            conv2_3 += mat4(.23897807,-.2958953,.20581567,-.1687469,-.2699108,.25633454,-.01875106,-.19614239,-.26141477,.014689126,-.2641302,.26798096,-.24882717,.770653,.46404877,-.18306452) * s_2_1;
-            conv2_3 += mat4(-.009972239,-.10871254,-.013788263,.002372365,.038039465,-.252022,.03300627,-.03679836,-.21011622,-.11324047,-.06982576,.078632176,.2374715,-.023665067,-.21311003,-.05389477) * s_2_2;
+            conv2_3 = conv2_3 + vec4(-.5872434,.0411777,-.050852764,-.08251507)*s_0_0.x + vec4(.05144012,.6932369,.050496783,-.06633083)*s_0_0.y + vec4(.12971297,-.06403574,.038487177,.120865196)*s_0_0.z + vec4(-.3648583,.16193219,-.06591732,-.13682602)*s_0_0.w;
+            conv2_3 = conv2_3 + vec4(-.21815374,.09309156,.0361749,.07890935)*s_0_1.x + vec4(-.09528763,.5755377,-.08322758,.2552912)*s_0_1.y + vec4(.016047172,.0005127605,.034730576,-.047682893)*s_0_1.z + vec4(-.16247544,.075676225,.023742808,.14192042)*s_0_1.w;
+            conv2_3 = conv2_3 + vec4(-.051814277,-.0060513746,-.016779754,-.022117477)*s_0_2.x + vec4(.06363057,.3015874,-.0159299,-.055703998)*s_0_2.y + vec4(-.4275718,.10757241,-.06996891,-.13895386)*s_0_2.z + vec4(.35769832,-.18742664,.011835017,.06448659)*s_0_2.w;
+            conv2_3 = conv2_3 + vec4(.018756267,-.6049949,-.24175285,.25977683)*s_1_0.x + vec4(-.05890976,-.5331262,.11093653,-.1358776)*s_1_0.y + vec4(.17672028,.20587566,.07835506,-.025432682)*s_1_0.z + vec4(-.22018218,-.2600901,.02683013,.119160295)*s_1_0.w;
+            conv2_3 = conv2_3 + vec4(-.1887285,-.5818481,.14098912,-.1384444)*s_1_1.x + vec4(.63623023,-1.5231149,.5627396,-.088448204)*s_1_1.y + vec4(-.5376056,.5130726,.017663518,-.07772065)*s_1_1.z + vec4(-.12907895,-.80453855,-.3448576,-.36006224)*s_1_1.w;
+            conv2_3 = conv2_3 + vec4(-.16606498,.2952427,.09832927,.059832405)*s_1_2.x + vec4(-.077505626,.12445296,-.6616421,.022130147)*s_1_2.y + vec4(-.37335044,-.33389202,-.06037412,-.03632728)*s_1_2.z + vec4(.06411393,1.0859259,.2792108,.2170953)*s_1_2.w;
+            conv2_3 = conv2_3 + vec4(.15259531,-1.3061991,-.17705753,-.12705211)*s_2_0.x + vec4(.035713565,-.0944399,.10816516,.036949337)*s_2_0.y + vec4(.15037988,.118577965,.1098627,.035897646)*s_2_0.z + vec4(.14979613,-.5730489,-.058253597,-.0011438829)*s_2_0.w;
+            conv2_3 = conv2_3 + vec4(.23897807,-.2958953,.20581567,-.1687469)*s_2_1.x + vec4(-.2699108,.25633454,-.01875106,-.19614239)*s_2_1.y + vec4(-.26141477,.014689126,-.2641302,.26798096)*s_2_1.z + vec4(-.24882717,.770653,.46404877,-.18306452)*s_2_1.w;
+            conv2_3 = conv2_3 + vec4(-.009972239,-.10871254,-.013788263,.002372365)*s_2_2.x + vec4(.038039465,-.252022,.03300627,-.03679836)*s_2_2.y + vec4(-.21011622,-.11324047,-.06982576,.078632176)*s_2_2.z + vec4(.2374715,-.023665067,-.21311003,-.05389477)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1049,15 +1081,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_3 += mat4(.160799,.063645214,.015231391,-.046155583,-.046680965,-.23622614,-.15508486,.0061761662,-.08269312,.13603348,.103788994,-.03279378,.048650008,.027460277,.09210604,.015711527) * s_0_0;
-            conv2_3 += mat4(.4517733,-.23674038,.0033967094,.022473667,-.5902125,.11377719,-.008201603,-.23286171,-.07967963,-.02981107,-.14314757,-.03289407,.046961773,.21078084,.059964627,-.100646704) * s_0_1;
-            conv2_3 += mat4(.39369068,.13269618,.0008717173,.024357682,-.03330878,.44938108,-.015562324,.08278835,-.29107097,-.1753979,-.05050666,-.060249083,-.20779565,-.081563324,.025625566,-.044671427) * s_0_2;
-            conv2_3 += mat4(.037502017,-.0005905745,-.04219797,-.0025888376,-.51447654,.5484063,-.08454257,.5878231,.109478496,.4339668,.041399136,.09819157,.32435745,.4107386,-.07091566,.12533505) * s_1_0;
-            conv2_3 += mat4(.7240258,-.116841756,.051355656,.5592016,-.06360295,.7040665,.5296734,-.44819817,-.3475515,.43973252,-3.0964534,.3116474,-.08294427,.18892047,.20390563,.087851234) * s_1_1;
-            conv2_3 += mat4(.7887721,.19468254,.21709377,.25668606,-.0001364196,-.37041414,.10498779,.12592936,-.13028286,-.021987395,.141408,.048888713,.07281057,-.2719262,-.03648803,.010914053) * s_1_2;
-            conv2_3 += mat4(-.32631397,.04975212,.08351004,.013455583,.14717358,-.6811604,-.051664017,.14214961,.2681438,-.3164768,-.13798422,-.12138465,.15151696,.3450091,.038319983,.14017305) * s_2_0;
-            conv2_3 += mat4(-.15751013,-.32512593,.019318104,.12236738,.18919188,-.14239532,-.00020942435,.22910683,.12354854,-.30967373,-.20780788,-.13004012,.14113171,-.20186932,.09924037,.19628572) * s_2_1;
-            conv2_3 += mat4(.25679156,.18493676,-.10260549,-.03880234,-.07564587,.05033005,.08650727,-.10741607,-.03412847,-.040311553,-.108513065,.0075988797,.035991207,.060692504,.036612377,.19659016) * s_2_2;
+            conv2_3 = conv2_3 + vec4(.160799,.063645214,.015231391,-.046155583)*s_0_0.x + vec4(-.046680965,-.23622614,-.15508486,.0061761662)*s_0_0.y + vec4(-.08269312,.13603348,.103788994,-.03279378)*s_0_0.z + vec4(.048650008,.027460277,.09210604,.015711527)*s_0_0.w;
+            conv2_3 = conv2_3 + vec4(.4517733,-.23674038,.0033967094,.022473667)*s_0_1.x + vec4(-.5902125,.11377719,-.008201603,-.23286171)*s_0_1.y + vec4(-.07967963,-.02981107,-.14314757,-.03289407)*s_0_1.z + vec4(.046961773,.21078084,.059964627,-.100646704)*s_0_1.w;
+            conv2_3 = conv2_3 + vec4(.39369068,.13269618,.0008717173,.024357682)*s_0_2.x + vec4(-.03330878,.44938108,-.015562324,.08278835)*s_0_2.y + vec4(-.29107097,-.1753979,-.05050666,-.060249083)*s_0_2.z + vec4(-.20779565,-.081563324,.025625566,-.044671427)*s_0_2.w;
+            conv2_3 = conv2_3 + vec4(.037502017,-.0005905745,-.04219797,-.0025888376)*s_1_0.x + vec4(-.51447654,.5484063,-.08454257,.5878231)*s_1_0.y + vec4(.109478496,.4339668,.041399136,.09819157)*s_1_0.z + vec4(.32435745,.4107386,-.07091566,.12533505)*s_1_0.w;
+            conv2_3 = conv2_3 + vec4(.7240258,-.116841756,.051355656,.5592016)*s_1_1.x + vec4(-.06360295,.7040665,.5296734,-.44819817)*s_1_1.y + vec4(-.3475515,.43973252,-3.0964534,.3116474)*s_1_1.z + vec4(-.08294427,.18892047,.20390563,.087851234)*s_1_1.w;
+            conv2_3 = conv2_3 + vec4(.7887721,.19468254,.21709377,.25668606)*s_1_2.x + vec4(-.0001364196,-.37041414,.10498779,.12592936)*s_1_2.y + vec4(-.13028286,-.021987395,.141408,.048888713)*s_1_2.z + vec4(.07281057,-.2719262,-.03648803,.010914053)*s_1_2.w;
+            conv2_3 = conv2_3 + vec4(-.32631397,.04975212,.08351004,.013455583)*s_2_0.x + vec4(.14717358,-.6811604,-.051664017,.14214961)*s_2_0.y + vec4(.2681438,-.3164768,-.13798422,-.12138465)*s_2_0.z + vec4(.15151696,.3450091,.038319983,.14017305)*s_2_0.w;
+            conv2_3 = conv2_3 + vec4(-.15751013,-.32512593,.019318104,.12236738)*s_2_1.x + vec4(.18919188,-.14239532,-.00020942435,.22910683)*s_2_1.y + vec4(.12354854,-.30967373,-.20780788,-.13004012)*s_2_1.z + vec4(.14113171,-.20186932,.09924037,.19628572)*s_2_1.w;
+            conv2_3 = conv2_3 + vec4(.25679156,.18493676,-.10260549,-.03880234)*s_2_2.x + vec4(-.07564587,.05033005,.08650727,-.10741607)*s_2_2.y + vec4(-.03412847,-.040311553,-.108513065,.0075988797)*s_2_2.z + vec4(.035991207,.060692504,.036612377,.19659016)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1070,15 +1102,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_3 += mat4(.40091848,.18882978,.07692339,.18395479,.24321203,-.031796996,-.009359308,.14332964,.07934289,-.3246046,.12828545,.05756494,-.09257095,-.01949037,-.0931444,.07374303) * s_0_0;
-            conv2_3 += mat4(.0068406486,-.33149332,-.06272125,.7471116,-.41542754,.28513038,-.033391286,-.32422352,-.058852404,.40416828,-.14112219,.072443604,.20131862,.10864327,.04021262,.010221048) * s_0_1;
-            conv2_3 += mat4(-.4209865,-.3981147,-.5023374,1.9042277,.18052432,.45472538,.19593774,-.0962688,-.26296052,.07313008,.10591604,-.10397112,-.029431403,-.20372862,.057107482,-.051586475) * s_0_2;
-            conv2_3 += mat4(.1619536,.34587768,.039072733,.19405812,.21721034,.99573344,.14119072,-.52490616,-.14700535,.5472495,.25428513,.2735505,.09563334,.1552819,.045288224,.087756075) * s_1_0;
-            conv2_3 += mat4(.08233336,-.7355054,.15192433,.902996,.20203185,-1.325224,.4519498,-.07527659,.35081783,.0066168793,-.11804888,.08550372,-.10127256,.74072576,.20301908,-.06650642) * s_1_1;
-            conv2_3 += mat4(.24172097,-.28010738,-.23719761,1.0494229,-.24356362,-.11994778,-.62843156,-.50835025,-.064849794,.2612353,.024941852,.3198516,-.9009339,-.071236,-.315954,.08417112) * s_1_2;
-            conv2_3 += mat4(.35024902,.5355004,.07460464,.23907405,.080626,-.39040634,.024660463,-.5986764,.0075056576,.26364186,-.0010079162,.2150645,.28398556,-.068338886,-.16704105,.071820006) * s_2_0;
-            conv2_3 += mat4(.32500204,-.3040047,.08772871,.4035114,-.079887874,.5693417,-.2502492,-.40756848,.37139985,.23935652,.082535595,.10872078,-.020310735,-.20751129,.25447723,-.079353735) * s_2_1;
-            conv2_3 += mat4(.40519056,.20950226,.17340851,.3352186,-.30756697,-.15217197,.12384558,-.22972913,-.10477575,-.19159123,.048774432,.11148278,-.07194744,-.98297834,.0030039412,.01015576) * s_2_2;
+            conv2_3 = conv2_3 + vec4(.40091848,.18882978,.07692339,.18395479)*s_0_0.x + vec4(.24321203,-.031796996,-.009359308,.14332964)*s_0_0.y + vec4(.07934289,-.3246046,.12828545,.05756494)*s_0_0.z + vec4(-.09257095,-.01949037,-.0931444,.07374303)*s_0_0.w;
+            conv2_3 = conv2_3 + vec4(.0068406486,-.33149332,-.06272125,.7471116)*s_0_1.x + vec4(-.41542754,.28513038,-.033391286,-.32422352)*s_0_1.y + vec4(-.058852404,.40416828,-.14112219,.072443604)*s_0_1.z + vec4(.20131862,.10864327,.04021262,.010221048)*s_0_1.w;
+            conv2_3 = conv2_3 + vec4(-.4209865,-.3981147,-.5023374,1.9042277)*s_0_2.x + vec4(.18052432,.45472538,.19593774,-.0962688)*s_0_2.y + vec4(-.26296052,.07313008,.10591604,-.10397112)*s_0_2.z + vec4(-.029431403,-.20372862,.057107482,-.051586475)*s_0_2.w;
+            conv2_3 = conv2_3 + vec4(.1619536,.34587768,.039072733,.19405812)*s_1_0.x + vec4(.21721034,.99573344,.14119072,-.52490616)*s_1_0.y + vec4(-.14700535,.5472495,.25428513,.2735505)*s_1_0.z + vec4(.09563334,.1552819,.045288224,.087756075)*s_1_0.w;
+            conv2_3 = conv2_3 + vec4(.08233336,-.7355054,.15192433,.902996)*s_1_1.x + vec4(.20203185,-1.325224,.4519498,-.07527659)*s_1_1.y + vec4(.35081783,.0066168793,-.11804888,.08550372)*s_1_1.z + vec4(-.10127256,.74072576,.20301908,-.06650642)*s_1_1.w;
+            conv2_3 = conv2_3 + vec4(.24172097,-.28010738,-.23719761,1.0494229)*s_1_2.x + vec4(-.24356362,-.11994778,-.62843156,-.50835025)*s_1_2.y + vec4(-.064849794,.2612353,.024941852,.3198516)*s_1_2.z + vec4(-.9009339,-.071236,-.315954,.08417112)*s_1_2.w;
+            conv2_3 = conv2_3 + vec4(.35024902,.5355004,.07460464,.23907405)*s_2_0.x + vec4(.080626,-.39040634,.024660463,-.5986764)*s_2_0.y + vec4(.0075056576,.26364186,-.0010079162,.2150645)*s_2_0.z + vec4(.28398556,-.068338886,-.16704105,.071820006)*s_2_0.w;
+            conv2_3 = conv2_3 + vec4(.32500204,-.3040047,.08772871,.4035114)*s_2_1.x + vec4(-.079887874,.5693417,-.2502492,-.40756848)*s_2_1.y + vec4(.37139985,.23935652,.082535595,.10872078)*s_2_1.z + vec4(-.020310735,-.20751129,.25447723,-.079353735)*s_2_1.w;
+            conv2_3 = conv2_3 + vec4(.40519056,.20950226,.17340851,.3352186)*s_2_2.x + vec4(-.30756697,-.15217197,.12384558,-.22972913)*s_2_2.y + vec4(-.10477575,-.19159123,.048774432,.11148278)*s_2_2.z + vec4(-.07194744,-.98297834,.0030039412,.01015576)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1091,15 +1123,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu1_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu1_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu1_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv2_3 += mat4(-.22886258,.096679896,-.04558138,-.060880978,-.07527842,.07206616,.03724152,.20504852,.34726858,-.05861003,.08815589,-.02928392,-.23865105,.2212412,-.13206567,-.015381301) * s_0_0;
-            conv2_3 += mat4(-.08846356,.031779386,.027760712,.022872636,.28504845,.10375459,.065400295,-.07884312,.25359887,-.3797759,-.1960444,-.036685556,.27249748,.371666,-.019245863,.12543178) * s_0_1;
-            conv2_3 += mat4(-.049586885,-.09148349,.16195987,.16764288,.27509534,-.022658955,-.12526111,.072882816,.1025007,.43735752,.26206484,.26112217,.1349332,.21437623,.014249548,.06642105) * s_0_2;
-            conv2_3 += mat4(-.4843824,-.6000953,-.06666704,-.26728052,-.062315706,.33373886,-.079972394,.07000975,-.25252005,-.1597021,-.0049033435,-.2335725,.034138218,-.22981171,.097672865,-.013336453) * s_1_0;
-            conv2_3 += mat4(-.309291,.28826016,.19467469,-.1815582,-.227464,-.58579314,-.20706643,.30356997,.30978402,-.15312432,-.276254,-.25504962,.37469476,-.6070782,-.18181977,-.20784378) * s_1_1;
-            conv2_3 += mat4(-.021100003,.13410589,-.14260246,-.027636774,.16887397,-.4499576,.16413315,-.12029062,.2628616,.110171854,-1.2149242,-.076760925,-.113079146,-.1871325,-.067631215,-.079038195) * s_1_2;
-            conv2_3 += mat4(.21053217,.3122428,-.08977741,.1819334,.30247715,-.36307064,-.075944625,.018504027,-.095008045,.10500721,.17981587,-.051231116,.12594262,-.37245777,.108536094,.007470212) * s_2_0;
-            conv2_3 += mat4(-.15083534,-.613114,-.074020095,-.01120419,.07518677,.19707094,-.034413632,.005920538,-.34603754,-.48832232,-.06269624,.12897542,-.34289292,.2909773,.27013975,.20881361) * s_2_1;
-            conv2_3 += mat4(.06154904,.06366463,.17004232,.16071926,-.16927752,-.19840166,.07827177,-.093183026,.2264912,.33161315,.33393934,.03362296,.18817702,.25550622,.11174697,.031190716) * s_2_2;
+            conv2_3 = conv2_3 + vec4(-.22886258,.096679896,-.04558138,-.060880978)*s_0_0.x + vec4(-.07527842,.07206616,.03724152,.20504852)*s_0_0.y + vec4(.34726858,-.05861003,.08815589,-.02928392)*s_0_0.z + vec4(-.23865105,.2212412,-.13206567,-.015381301)*s_0_0.w;
+            conv2_3 = conv2_3 + vec4(-.08846356,.031779386,.027760712,.022872636)*s_0_1.x + vec4(.28504845,.10375459,.065400295,-.07884312)*s_0_1.y + vec4(.25359887,-.3797759,-.1960444,-.036685556)*s_0_1.z + vec4(.27249748,.371666,-.019245863,.12543178)*s_0_1.w;
+            conv2_3 = conv2_3 + vec4(-.049586885,-.09148349,.16195987,.16764288)*s_0_2.x + vec4(.27509534,-.022658955,-.12526111,.072882816)*s_0_2.y + vec4(.1025007,.43735752,.26206484,.26112217)*s_0_2.z + vec4(.1349332,.21437623,.014249548,.06642105)*s_0_2.w;
+            conv2_3 = conv2_3 + vec4(-.4843824,-.6000953,-.06666704,-.26728052)*s_1_0.x + vec4(-.062315706,.33373886,-.079972394,.07000975)*s_1_0.y + vec4(-.25252005,-.1597021,-.0049033435,-.2335725)*s_1_0.z + vec4(.034138218,-.22981171,.097672865,-.013336453)*s_1_0.w;
+            conv2_3 = conv2_3 + vec4(-.309291,.28826016,.19467469,-.1815582)*s_1_1.x + vec4(-.227464,-.58579314,-.20706643,.30356997)*s_1_1.y + vec4(.30978402,-.15312432,-.276254,-.25504962)*s_1_1.z + vec4(.37469476,-.6070782,-.18181977,-.20784378)*s_1_1.w;
+            conv2_3 = conv2_3 + vec4(-.021100003,.13410589,-.14260246,-.027636774)*s_1_2.x + vec4(.16887397,-.4499576,.16413315,-.12029062)*s_1_2.y + vec4(.2628616,.110171854,-1.2149242,-.076760925)*s_1_2.z + vec4(-.113079146,-.1871325,-.067631215,-.079038195)*s_1_2.w;
+            conv2_3 = conv2_3 + vec4(.21053217,.3122428,-.08977741,.1819334)*s_2_0.x + vec4(.30247715,-.36307064,-.075944625,.018504027)*s_2_0.y + vec4(-.095008045,.10500721,.17981587,-.051231116)*s_2_0.z + vec4(.12594262,-.37245777,.108536094,.007470212)*s_2_0.w;
+            conv2_3 = conv2_3 + vec4(-.15083534,-.613114,-.074020095,-.01120419)*s_2_1.x + vec4(.07518677,.19707094,-.034413632,.005920538)*s_2_1.y + vec4(-.34603754,-.48832232,-.06269624,.12897542)*s_2_1.z + vec4(-.34289292,.2909773,.27013975,.20881361)*s_2_1.w;
+            conv2_3 = conv2_3 + vec4(.06154904,.06366463,.17004232,.16071926)*s_2_2.x + vec4(-.16927752,-.19840166,.07827177,-.093183026)*s_2_2.y + vec4(.2264912,.33161315,.33393934,.03362296)*s_2_2.z + vec4(.18817702,.25550622,.11174697,.031190716)*s_2_2.w;
         }
     }
 
@@ -1155,15 +1187,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_0 += mat4(-.059334956,.048135657,-.034293167,-.0047573475,.0027576024,-.32870775,.07672473,-.03525579,-.013266448,.2234698,-.05505888,.0065895305,-.04783875,-.05487869,-.015834102,-.022448283) * s_0_0;
-            conv3_0 += mat4(-.31113967,-.1069449,-.16416115,-.038611386,-.10854032,-.25093997,-.05121685,-.06845653,.10752792,.09891084,.048397902,.059364904,.015881687,-.048095882,-.0051993253,.031256568) * s_0_1;
-            conv3_0 += mat4(-.18539572,.018191544,.11092963,-.076303475,.012008098,.003182405,.01726432,.002778067,-.004099623,.1012921,-.082290046,-.03691059,-.005161956,-.08725531,-.014645178,-.00093538145) * s_0_2;
-            conv3_0 += mat4(.015103469,-.1145202,.046213932,-.03132058,.019291297,-.24296172,-.04458601,.06504446,.07076236,-.24663511,-.080570936,.03320675,.06616349,.07651947,-.47941038,.019851884) * s_1_0;
-            conv3_0 += mat4(.28342456,.22612652,.03287922,-.41760483,.20803295,.47801057,.21330376,-.4896481,.15336372,-.41268116,-.027569564,-.24114278,.043019462,-1.1648363,-.3331786,.18081588) * s_1_1;
-            conv3_0 += mat4(.10600701,.10674044,.017331932,-.03529391,.114096716,.18193991,-.07396695,-.087640405,.05548212,-.04896842,.091305465,-.18447986,.009010852,.13738166,.117864504,.0553743) * s_1_2;
-            conv3_0 += mat4(.008336278,-.17041945,-.008414944,.032098375,.045482747,.1928753,-.39533472,.066943765,.0011974593,.012313455,-.021313397,-.05052821,.025686957,-.26517442,-.12917721,.044548202) * s_2_0;
-            conv3_0 += mat4(-.04101031,.018290948,-.03126453,.013812345,-.15996782,.027043365,-.54364157,.19808362,-.0044420706,.07759892,-.10890015,-.08505661,.09255869,.060155794,-.29352468,-.14992826) * s_2_1;
-            conv3_0 += mat4(-.18507749,-.08291035,.07507215,-.0120691955,-.028174426,.031106787,.058146205,-.060678862,.03776712,.06789569,-.11274107,-.028377103,.03192906,.25096464,-.03163074,.0006483757) * s_2_2;
+            conv3_0 = conv3_0 + vec4(-.059334956,.048135657,-.034293167,-.0047573475)*s_0_0.x + vec4(.0027576024,-.32870775,.07672473,-.03525579)*s_0_0.y + vec4(-.013266448,.2234698,-.05505888,.0065895305)*s_0_0.z + vec4(-.04783875,-.05487869,-.015834102,-.022448283)*s_0_0.w;
+            conv3_0 = conv3_0 + vec4(-.31113967,-.1069449,-.16416115,-.038611386)*s_0_1.x + vec4(-.10854032,-.25093997,-.05121685,-.06845653)*s_0_1.y + vec4(.10752792,.09891084,.048397902,.059364904)*s_0_1.z + vec4(.015881687,-.048095882,-.0051993253,.031256568)*s_0_1.w;
+            conv3_0 = conv3_0 + vec4(-.18539572,.018191544,.11092963,-.076303475)*s_0_2.x + vec4(.012008098,.003182405,.01726432,.002778067)*s_0_2.y + vec4(-.004099623,.1012921,-.082290046,-.03691059)*s_0_2.z + vec4(-.005161956,-.08725531,-.014645178,-.00093538145)*s_0_2.w;
+            conv3_0 = conv3_0 + vec4(.015103469,-.1145202,.046213932,-.03132058)*s_1_0.x + vec4(.019291297,-.24296172,-.04458601,.06504446)*s_1_0.y + vec4(.07076236,-.24663511,-.080570936,.03320675)*s_1_0.z + vec4(.06616349,.07651947,-.47941038,.019851884)*s_1_0.w;
+            conv3_0 = conv3_0 + vec4(.28342456,.22612652,.03287922,-.41760483)*s_1_1.x + vec4(.20803295,.47801057,.21330376,-.4896481)*s_1_1.y + vec4(.15336372,-.41268116,-.027569564,-.24114278)*s_1_1.z + vec4(.043019462,-1.1648363,-.3331786,.18081588)*s_1_1.w;
+            conv3_0 = conv3_0 + vec4(.10600701,.10674044,.017331932,-.03529391)*s_1_2.x + vec4(.114096716,.18193991,-.07396695,-.087640405)*s_1_2.y + vec4(.05548212,-.04896842,.091305465,-.18447986)*s_1_2.z + vec4(.009010852,.13738166,.117864504,.0553743)*s_1_2.w;
+            conv3_0 = conv3_0 + vec4(.008336278,-.17041945,-.008414944,.032098375)*s_2_0.x + vec4(.045482747,.1928753,-.39533472,.066943765)*s_2_0.y + vec4(.0011974593,.012313455,-.021313397,-.05052821)*s_2_0.z + vec4(.025686957,-.26517442,-.12917721,.044548202)*s_2_0.w;
+            conv3_0 = conv3_0 + vec4(-.04101031,.018290948,-.03126453,.013812345)*s_2_1.x + vec4(-.15996782,.027043365,-.54364157,.19808362)*s_2_1.y + vec4(-.0044420706,.07759892,-.10890015,-.08505661)*s_2_1.z + vec4(.09255869,.060155794,-.29352468,-.14992826)*s_2_1.w;
+            conv3_0 = conv3_0 + vec4(-.18507749,-.08291035,.07507215,-.0120691955)*s_2_2.x + vec4(-.028174426,.031106787,.058146205,-.060678862)*s_2_2.y + vec4(.03776712,.06789569,-.11274107,-.028377103)*s_2_2.z + vec4(.03192906,.25096464,-.03163074,.0006483757)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1176,15 +1208,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_0 += mat4(-.119892776,-.11549592,.035557017,-.01018015,-.003886082,-.22541691,.0888377,.022904348,.052101124,.06168658,-.017303428,.08134196,-.00079624256,.0041335677,-.1956232,-.05540304) * s_0_0;
-            conv3_0 += mat4(.031073712,.055204753,-.24518077,.060873356,-.10702217,-.28778318,-.13714781,.037089966,.23150449,-.783589,-.06810148,.12866719,.073010944,.11399537,-.1395421,-.07049188) * s_0_1;
-            conv3_0 += mat4(.041541684,.23535693,-.11588594,.0662904,-.08519931,-.34595132,.05196699,.035972778,.02358264,.08206993,.010082801,.031269696,.04559134,.032730743,.013506405,-.0030357307) * s_0_2;
-            conv3_0 += mat4(.015179904,.23169352,.03560682,-.0064145983,-.12504286,.0045672916,.005782031,-.030528544,.030290985,.0072584804,.107393645,.032832872,-.03560104,.21373618,.0006002503,-.059642024) * s_1_0;
-            conv3_0 += mat4(-.16032086,-.48252165,-.013922998,.13027604,.053786878,-.21938518,.16993362,.06981492,-.011283001,-.5094623,.32060915,-.49228746,-.002695354,.14187503,.06922778,-.08231827) * s_1_1;
-            conv3_0 += mat4(-.06682628,-.04440616,-.03649378,.13372946,.009554065,-.078579366,.11106438,.022532996,.08916862,-.17243563,-.05143114,.24391212,-.048733007,.0066919867,.039656173,-.008873139) * s_1_2;
-            conv3_0 += mat4(-.025898475,.09962252,-.31922922,-.010980098,.16289994,-.2973669,-.15105551,.06050363,.02811865,.017142098,.059892233,.04286237,-.045283757,.09416057,.03368819,.004303569) * s_2_0;
-            conv3_0 += mat4(.04823405,-.05238953,-.07897841,.062234316,-.020059152,-.21011533,-.05915305,.049828596,.01942298,-.12186408,.13750002,.06075816,.0028383315,.08324131,.041647527,-.14076012) * s_2_1;
-            conv3_0 += mat4(.041331716,.2333887,.14560035,-.010194957,-.0066667493,-.097481355,.15391415,.04078171,.1214896,.130119,.022469461,.04417893,.0012040886,.018113676,.08036494,-.008551216) * s_2_2;
+            conv3_0 = conv3_0 + vec4(-.119892776,-.11549592,.035557017,-.01018015)*s_0_0.x + vec4(-.003886082,-.22541691,.0888377,.022904348)*s_0_0.y + vec4(.052101124,.06168658,-.017303428,.08134196)*s_0_0.z + vec4(-.00079624256,.0041335677,-.1956232,-.05540304)*s_0_0.w;
+            conv3_0 = conv3_0 + vec4(.031073712,.055204753,-.24518077,.060873356)*s_0_1.x + vec4(-.10702217,-.28778318,-.13714781,.037089966)*s_0_1.y + vec4(.23150449,-.783589,-.06810148,.12866719)*s_0_1.z + vec4(.073010944,.11399537,-.1395421,-.07049188)*s_0_1.w;
+            conv3_0 = conv3_0 + vec4(.041541684,.23535693,-.11588594,.0662904)*s_0_2.x + vec4(-.08519931,-.34595132,.05196699,.035972778)*s_0_2.y + vec4(.02358264,.08206993,.010082801,.031269696)*s_0_2.z + vec4(.04559134,.032730743,.013506405,-.0030357307)*s_0_2.w;
+            conv3_0 = conv3_0 + vec4(.015179904,.23169352,.03560682,-.0064145983)*s_1_0.x + vec4(-.12504286,.0045672916,.005782031,-.030528544)*s_1_0.y + vec4(.030290985,.0072584804,.107393645,.032832872)*s_1_0.z + vec4(-.03560104,.21373618,.0006002503,-.059642024)*s_1_0.w;
+            conv3_0 = conv3_0 + vec4(-.16032086,-.48252165,-.013922998,.13027604)*s_1_1.x + vec4(.053786878,-.21938518,.16993362,.06981492)*s_1_1.y + vec4(-.011283001,-.5094623,.32060915,-.49228746)*s_1_1.z + vec4(-.002695354,.14187503,.06922778,-.08231827)*s_1_1.w;
+            conv3_0 = conv3_0 + vec4(-.06682628,-.04440616,-.03649378,.13372946)*s_1_2.x + vec4(.009554065,-.078579366,.11106438,.022532996)*s_1_2.y + vec4(.08916862,-.17243563,-.05143114,.24391212)*s_1_2.z + vec4(-.048733007,.0066919867,.039656173,-.008873139)*s_1_2.w;
+            conv3_0 = conv3_0 + vec4(-.025898475,.09962252,-.31922922,-.010980098)*s_2_0.x + vec4(.16289994,-.2973669,-.15105551,.06050363)*s_2_0.y + vec4(.02811865,.017142098,.059892233,.04286237)*s_2_0.z + vec4(-.045283757,.09416057,.03368819,.004303569)*s_2_0.w;
+            conv3_0 = conv3_0 + vec4(.04823405,-.05238953,-.07897841,.062234316)*s_2_1.x + vec4(-.020059152,-.21011533,-.05915305,.049828596)*s_2_1.y + vec4(.01942298,-.12186408,.13750002,.06075816)*s_2_1.z + vec4(.0028383315,.08324131,.041647527,-.14076012)*s_2_1.w;
+            conv3_0 = conv3_0 + vec4(.041331716,.2333887,.14560035,-.010194957)*s_2_2.x + vec4(-.0066667493,-.097481355,.15391415,.04078171)*s_2_2.y + vec4(.1214896,.130119,.022469461,.04417893)*s_2_2.z + vec4(.0012040886,.018113676,.08036494,-.008551216)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1197,15 +1229,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_0 += mat4(.056913108,.18721934,.0009911829,-.007992365,.010234174,.01786429,.10072556,-.0018677482,-.08380202,.15339938,.049643856,-.011375201,.032525577,.026666116,.106952585,.1235737) * s_0_0;
-            conv3_0 += mat4(.17240554,.119314976,.080681644,-.006748187,.11920552,-.35921013,.057262287,.114962675,.10978076,.000903192,.01219153,.051336143,-.012084835,.2033459,.087636776,.113599494) * s_0_1;
-            conv3_0 += mat4(.1713621,.057529304,.08912067,.06856083,.043712903,-.2439515,.022524288,8.34098e-06,.08997232,.12576097,.0047321036,.14079387,.08114911,-.1788572,-.075167514,.08532794) * s_0_2;
-            conv3_0 += mat4(.08755152,-.032334287,-.014237812,-.033697873,.14432435,.0066105365,.20418884,-.0030767887,-.15656273,-.10768731,.18437739,.113159016,.12515303,-.15654583,.104025684,.12776881) * s_1_0;
-            conv3_0 += mat4(-.03595923,-.24272878,.15353611,.08357452,-.056021843,-.37441924,-.023421654,-.11111147,-.044107858,-.041222285,-.08431692,.035742376,-.20916106,.011128586,.2337213,.1361384) * s_1_1;
-            conv3_0 += mat4(2.0656491e-05,-.33214697,.006891481,.058308486,.06194704,-.080805145,.070101865,.000648788,-.06377021,.0647974,.03780719,.025891777,-.00832191,-.12715615,-.09939859,.12499818) * s_1_2;
-            conv3_0 += mat4(-.022548903,.051179122,-.050821565,-.056809828,.10099127,-.09502253,.21550722,.050017178,.06446073,-.06972624,.098821834,.07639732,.012652106,.0025153854,.17379156,.13267145) * s_2_0;
-            conv3_0 += mat4(.1181043,.036277227,-.055664994,.04795438,.09387383,-.013218087,.084328584,.034979753,-.05099091,-.24373353,.19352026,-.06896155,-.01496013,-.2100178,.28076214,.163553) * s_2_1;
-            conv3_0 += mat4(-.19377849,-.20428337,.048743203,.11451361,-.042183466,-.16008934,.0033737454,.12731594,.0429804,-.04629331,-.023088485,-.008118209,.037555404,.019858325,-.011177541,.10122805) * s_2_2;
+            conv3_0 = conv3_0 + vec4(.056913108,.18721934,.0009911829,-.007992365)*s_0_0.x + vec4(.010234174,.01786429,.10072556,-.0018677482)*s_0_0.y + vec4(-.08380202,.15339938,.049643856,-.011375201)*s_0_0.z + vec4(.032525577,.026666116,.106952585,.1235737)*s_0_0.w;
+            conv3_0 = conv3_0 + vec4(.17240554,.119314976,.080681644,-.006748187)*s_0_1.x + vec4(.11920552,-.35921013,.057262287,.114962675)*s_0_1.y + vec4(.10978076,.000903192,.01219153,.051336143)*s_0_1.z + vec4(-.012084835,.2033459,.087636776,.113599494)*s_0_1.w;
+            conv3_0 = conv3_0 + vec4(.1713621,.057529304,.08912067,.06856083)*s_0_2.x + vec4(.043712903,-.2439515,.022524288,8.34098e-06)*s_0_2.y + vec4(.08997232,.12576097,.0047321036,.14079387)*s_0_2.z + vec4(.08114911,-.1788572,-.075167514,.08532794)*s_0_2.w;
+            conv3_0 = conv3_0 + vec4(.08755152,-.032334287,-.014237812,-.033697873)*s_1_0.x + vec4(.14432435,.0066105365,.20418884,-.0030767887)*s_1_0.y + vec4(-.15656273,-.10768731,.18437739,.113159016)*s_1_0.z + vec4(.12515303,-.15654583,.104025684,.12776881)*s_1_0.w;
+            conv3_0 = conv3_0 + vec4(-.03595923,-.24272878,.15353611,.08357452)*s_1_1.x + vec4(-.056021843,-.37441924,-.023421654,-.11111147)*s_1_1.y + vec4(-.044107858,-.041222285,-.08431692,.035742376)*s_1_1.z + vec4(-.20916106,.011128586,.2337213,.1361384)*s_1_1.w;
+            conv3_0 = conv3_0 + vec4(2.0656491e-05,-.33214697,.006891481,.058308486)*s_1_2.x + vec4(.06194704,-.080805145,.070101865,.000648788)*s_1_2.y + vec4(-.06377021,.0647974,.03780719,.025891777)*s_1_2.z + vec4(-.00832191,-.12715615,-.09939859,.12499818)*s_1_2.w;
+            conv3_0 = conv3_0 + vec4(-.022548903,.051179122,-.050821565,-.056809828)*s_2_0.x + vec4(.10099127,-.09502253,.21550722,.050017178)*s_2_0.y + vec4(.06446073,-.06972624,.098821834,.07639732)*s_2_0.z + vec4(.012652106,.0025153854,.17379156,.13267145)*s_2_0.w;
+            conv3_0 = conv3_0 + vec4(.1181043,.036277227,-.055664994,.04795438)*s_2_1.x + vec4(.09387383,-.013218087,.084328584,.034979753)*s_2_1.y + vec4(-.05099091,-.24373353,.19352026,-.06896155)*s_2_1.z + vec4(-.01496013,-.2100178,.28076214,.163553)*s_2_1.w;
+            conv3_0 = conv3_0 + vec4(-.19377849,-.20428337,.048743203,.11451361)*s_2_2.x + vec4(-.042183466,-.16008934,.0033737454,.12731594)*s_2_2.y + vec4(.0429804,-.04629331,-.023088485,-.008118209)*s_2_2.z + vec4(.037555404,.019858325,-.011177541,.10122805)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1218,15 +1250,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_0 += mat4(.02776778,-.19675045,.1861283,-.00069216965,.044822756,-.23454265,.22942561,-.05982553,-.010783401,-.36035043,-.016555397,.04406572,.062790155,.115259625,-.1099612,-.016182419) * s_0_0;
-            conv3_0 += mat4(.04742407,-.07711888,.020674085,.017286312,-.041429136,-.020744981,.17592499,-.03396789,-.17447233,-.34381312,.061339434,-.09867471,-.16639516,.023048611,-.07762904,.22075908) * s_0_1;
-            conv3_0 += mat4(-.08275502,-.03639651,-.08780916,.05814899,-.04135138,-.041409068,.13071482,-.119615,.03941252,-.0970122,-.03531572,-.034932032,-.017926656,-.014189659,.14500514,.15321952) * s_0_2;
-            conv3_0 += mat4(.07607234,-.022695417,.18969102,-.20154221,.06533546,-.20678549,-.006298395,-.06424286,-.2675722,-.14351636,-.45340687,.026741989,.07454783,.036146298,-.26294035,-.122297935) * s_1_0;
-            conv3_0 += mat4(.044264432,-.4112994,.20473412,-.25274518,.12792782,.07093152,.14633386,-.09371735,-.016688019,.14907272,.046899695,-.3164998,-.45828807,-.3051681,-.08856137,.71980953) * s_1_1;
-            conv3_0 += mat4(.12764588,-.23665214,.101996824,.013602452,-.0012978567,.028845523,.1931077,-.15360321,.11349924,.22974801,-.02540436,-.11227488,-.28744856,-.12599024,-.055688318,.13817601) * s_1_2;
-            conv3_0 += mat4(.056735426,.08855795,.0211007,.17207372,.0062920917,-.02638052,.010507691,-.06289742,-.07965476,.2138074,-.14043078,-.0023816028,-.010066983,-.01268089,.08113306,-.09328679) * s_2_0;
-            conv3_0 += mat4(-.018433766,-.046521593,.23873979,-.086231194,.052380964,.07975613,-.0639291,.03623459,-.056880053,.11075418,.24061601,-.22849862,.04110765,-.05634472,-.009842194,-.12799504) * s_2_1;
-            conv3_0 += mat4(.067181885,.06565784,.0014505135,-.08492419,-.0048903422,-.04044608,.0220674,-.05244517,-.0054150196,.032723334,-.04809008,-.027131122,-.014755855,-.07508209,-.018803116,.012477919) * s_2_2;
+            conv3_0 = conv3_0 + vec4(.02776778,-.19675045,.1861283,-.00069216965)*s_0_0.x + vec4(.044822756,-.23454265,.22942561,-.05982553)*s_0_0.y + vec4(-.010783401,-.36035043,-.016555397,.04406572)*s_0_0.z + vec4(.062790155,.115259625,-.1099612,-.016182419)*s_0_0.w;
+            conv3_0 = conv3_0 + vec4(.04742407,-.07711888,.020674085,.017286312)*s_0_1.x + vec4(-.041429136,-.020744981,.17592499,-.03396789)*s_0_1.y + vec4(-.17447233,-.34381312,.061339434,-.09867471)*s_0_1.z + vec4(-.16639516,.023048611,-.07762904,.22075908)*s_0_1.w;
+            conv3_0 = conv3_0 + vec4(-.08275502,-.03639651,-.08780916,.05814899)*s_0_2.x + vec4(-.04135138,-.041409068,.13071482,-.119615)*s_0_2.y + vec4(.03941252,-.0970122,-.03531572,-.034932032)*s_0_2.z + vec4(-.017926656,-.014189659,.14500514,.15321952)*s_0_2.w;
+            conv3_0 = conv3_0 + vec4(.07607234,-.022695417,.18969102,-.20154221)*s_1_0.x + vec4(.06533546,-.20678549,-.006298395,-.06424286)*s_1_0.y + vec4(-.2675722,-.14351636,-.45340687,.026741989)*s_1_0.z + vec4(.07454783,.036146298,-.26294035,-.122297935)*s_1_0.w;
+            conv3_0 = conv3_0 + vec4(.044264432,-.4112994,.20473412,-.25274518)*s_1_1.x + vec4(.12792782,.07093152,.14633386,-.09371735)*s_1_1.y + vec4(-.016688019,.14907272,.046899695,-.3164998)*s_1_1.z + vec4(-.45828807,-.3051681,-.08856137,.71980953)*s_1_1.w;
+            conv3_0 = conv3_0 + vec4(.12764588,-.23665214,.101996824,.013602452)*s_1_2.x + vec4(-.0012978567,.028845523,.1931077,-.15360321)*s_1_2.y + vec4(.11349924,.22974801,-.02540436,-.11227488)*s_1_2.z + vec4(-.28744856,-.12599024,-.055688318,.13817601)*s_1_2.w;
+            conv3_0 = conv3_0 + vec4(.056735426,.08855795,.0211007,.17207372)*s_2_0.x + vec4(.0062920917,-.02638052,.010507691,-.06289742)*s_2_0.y + vec4(-.07965476,.2138074,-.14043078,-.0023816028)*s_2_0.z + vec4(-.010066983,-.01268089,.08113306,-.09328679)*s_2_0.w;
+            conv3_0 = conv3_0 + vec4(-.018433766,-.046521593,.23873979,-.086231194)*s_2_1.x + vec4(.052380964,.07975613,-.0639291,.03623459)*s_2_1.y + vec4(-.056880053,.11075418,.24061601,-.22849862)*s_2_1.z + vec4(.04110765,-.05634472,-.009842194,-.12799504)*s_2_1.w;
+            conv3_0 = conv3_0 + vec4(.067181885,.06565784,.0014505135,-.08492419)*s_2_2.x + vec4(-.0048903422,-.04044608,.0220674,-.05244517)*s_2_2.y + vec4(-.0054150196,.032723334,-.04809008,-.027131122)*s_2_2.z + vec4(-.014755855,-.07508209,-.018803116,.012477919)*s_2_2.w;
         }
     }
 
@@ -1282,15 +1314,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_1 += mat4(-.13266109,.09045042,-.022610756,-.07322472,-.06464606,-.035786,.018358964,-.08212492,.11086862,.015656082,-.1177449,.21250367,.065067925,.08435898,-.11220499,-.2621915) * s_0_0;
-            conv3_1 += mat4(-.13454868,-.14613841,-.08999364,-.06524457,-.074104115,-.13027942,-.01922753,.2165019,.2230444,.119018435,-.01706929,.13261776,.08797074,.012471037,-.074488804,-.13798605) * s_0_1;
-            conv3_1 += mat4(-.14007549,-.01901054,-.09224253,-.25397643,.08588746,-.13605893,.041580133,-.17639008,-.037661705,.037363663,.07929535,.05619175,-.023014855,-.025678886,-.07140266,-.038385052) * s_0_2;
-            conv3_1 += mat4(-.06618396,.116588615,-.07618415,-.1733572,-.07429398,.025637133,.12166283,.19102888,-.012015162,-.081176884,-.06453195,.20312132,.057918955,-.004057097,-.1974095,-.11904407) * s_1_0;
-            conv3_1 += mat4(.457951,.01618366,.048168562,-.065361455,.018812783,.59925944,-.13463892,-.37890068,-.020900054,-.25792283,-.12629953,.29142278,-.022232672,-.32595032,-.8986042,-.779679) * s_1_1;
-            conv3_1 += mat4(-.06687006,-.1170275,-.15282772,-.10373288,.16748153,-.12726937,.20968051,-.25723562,-.009244399,-.19704008,-.091800585,.020009544,-.030641828,.14901893,-.27044424,.006199863) * s_1_2;
-            conv3_1 += mat4(-.05657186,-.023407547,.008522416,.006452127,-.0041180337,.014031388,-.25478527,-.17259417,-.12134659,-.027281651,-.036681283,-.045284428,.017281994,-.006202667,-.034300126,.124998316) * s_2_0;
-            conv3_1 += mat4(-.17167796,.20994881,-.07887296,-.06627831,-.46889523,-.16710107,-.57632875,-.14087872,.030492207,.055838592,.074613914,-.44646055,.17298345,.13086537,.08692531,-.010120049) * s_2_1;
-            conv3_1 += mat4(.076875195,-.009768751,-.21421635,-.019640196,.0033272118,.10278144,-.18396416,-.29333338,.08217087,.08095602,.053966217,-.13425963,-.28596643,.11527467,.02234301,.10784193) * s_2_2;
+            conv3_1 = conv3_1 + vec4(-.13266109,.09045042,-.022610756,-.07322472)*s_0_0.x + vec4(-.06464606,-.035786,.018358964,-.08212492)*s_0_0.y + vec4(.11086862,.015656082,-.1177449,.21250367)*s_0_0.z + vec4(.065067925,.08435898,-.11220499,-.2621915)*s_0_0.w;
+            conv3_1 = conv3_1 + vec4(-.13454868,-.14613841,-.08999364,-.06524457)*s_0_1.x + vec4(-.074104115,-.13027942,-.01922753,.2165019)*s_0_1.y + vec4(.2230444,.119018435,-.01706929,.13261776)*s_0_1.z + vec4(.08797074,.012471037,-.074488804,-.13798605)*s_0_1.w;
+            conv3_1 = conv3_1 + vec4(-.14007549,-.01901054,-.09224253,-.25397643)*s_0_2.x + vec4(.08588746,-.13605893,.041580133,-.17639008)*s_0_2.y + vec4(-.037661705,.037363663,.07929535,.05619175)*s_0_2.z + vec4(-.023014855,-.025678886,-.07140266,-.038385052)*s_0_2.w;
+            conv3_1 = conv3_1 + vec4(-.06618396,.116588615,-.07618415,-.1733572)*s_1_0.x + vec4(-.07429398,.025637133,.12166283,.19102888)*s_1_0.y + vec4(-.012015162,-.081176884,-.06453195,.20312132)*s_1_0.z + vec4(.057918955,-.004057097,-.1974095,-.11904407)*s_1_0.w;
+            conv3_1 = conv3_1 + vec4(.457951,.01618366,.048168562,-.065361455)*s_1_1.x + vec4(.018812783,.59925944,-.13463892,-.37890068)*s_1_1.y + vec4(-.020900054,-.25792283,-.12629953,.29142278)*s_1_1.z + vec4(-.022232672,-.32595032,-.8986042,-.779679)*s_1_1.w;
+            conv3_1 = conv3_1 + vec4(-.06687006,-.1170275,-.15282772,-.10373288)*s_1_2.x + vec4(.16748153,-.12726937,.20968051,-.25723562)*s_1_2.y + vec4(-.009244399,-.19704008,-.091800585,.020009544)*s_1_2.z + vec4(-.030641828,.14901893,-.27044424,.006199863)*s_1_2.w;
+            conv3_1 = conv3_1 + vec4(-.05657186,-.023407547,.008522416,.006452127)*s_2_0.x + vec4(-.0041180337,.014031388,-.25478527,-.17259417)*s_2_0.y + vec4(-.12134659,-.027281651,-.036681283,-.045284428)*s_2_0.z + vec4(.017281994,-.006202667,-.034300126,.124998316)*s_2_0.w;
+            conv3_1 = conv3_1 + vec4(-.17167796,.20994881,-.07887296,-.06627831)*s_2_1.x + vec4(-.46889523,-.16710107,-.57632875,-.14087872)*s_2_1.y + vec4(.030492207,.055838592,.074613914,-.44646055)*s_2_1.z + vec4(.17298345,.13086537,.08692531,-.010120049)*s_2_1.w;
+            conv3_1 = conv3_1 + vec4(.076875195,-.009768751,-.21421635,-.019640196)*s_2_2.x + vec4(.0033272118,.10278144,-.18396416,-.29333338)*s_2_2.y + vec4(.08217087,.08095602,.053966217,-.13425963)*s_2_2.z + vec4(-.28596643,.11527467,.02234301,.10784193)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1303,15 +1335,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_1 += mat4(-.27014455,-.21294107,.09593154,.25673333,.0355851,.050732456,.20903233,-.024633668,.06983287,.022191027,-.11002467,-.023975661,.0889128,.06730115,-.006913362,.07627111) * s_0_0;
-            conv3_1 += mat4(.06340558,-.23820032,.063963786,.1446756,-.0144319795,-.3135269,.10667655,.0762412,.11959184,-.1259912,.03650486,.0007567973,-.032810345,.08971367,-.17950918,-.2599696) * s_0_1;
-            conv3_1 += mat4(.043869205,-.035890017,-.056928016,-.17224029,.09441434,.040518403,-.013565064,.013976697,.035262067,.11181886,-.009550856,-.07843752,-.007852826,.06662118,-.0049833697,.18031774) * s_0_2;
-            conv3_1 += mat4(-.10773914,-.29291955,.028143186,7.537077e-06,-.18017438,.017986696,.18726483,-.031777613,-.14910984,-.02476797,-.082535036,.18184175,.17050108,.05998699,.070318684,-.14434911) * s_1_0;
-            conv3_1 += mat4(.04786996,-.4174663,-.19272928,-.39818513,.062338695,.09508757,.0058914097,.16968027,-.13229682,-.36176148,.39138165,.024045227,.19462375,.051547557,-.1778023,.36602575) * s_1_1;
-            conv3_1 += mat4(-.37075877,-.07768502,.14995313,-.26361904,-.06370318,.07410012,-.049217336,-.086406276,.11427472,-.103876896,-.027512062,.16861527,.010847228,.135622,-.12419892,.006781122) * s_1_2;
-            conv3_1 += mat4(.014121626,-.3270179,-.20816056,-.21486543,-.02156937,-.20234837,-.097321585,-.0062145432,.16784595,-.008769832,-.04173638,-.27760792,.0072235083,-.038998548,.02242175,.052537583) * s_2_0;
-            conv3_1 += mat4(-.47139636,-.2066591,.09492957,-.2175742,.20826903,.044871833,-.12893523,-.12760553,-.14983252,.05154632,.08789512,-.09712074,.03865879,.030629173,-.08330345,.0032583717) * s_2_1;
-            conv3_1 += mat4(-.04712783,-.2499219,.028237466,.12012167,.007500376,.14131239,-.05907025,.012951612,.04288613,.02168544,.001852765,.0580698,.0503065,.06616649,-.002557306,.07328622) * s_2_2;
+            conv3_1 = conv3_1 + vec4(-.27014455,-.21294107,.09593154,.25673333)*s_0_0.x + vec4(.0355851,.050732456,.20903233,-.024633668)*s_0_0.y + vec4(.06983287,.022191027,-.11002467,-.023975661)*s_0_0.z + vec4(.0889128,.06730115,-.006913362,.07627111)*s_0_0.w;
+            conv3_1 = conv3_1 + vec4(.06340558,-.23820032,.063963786,.1446756)*s_0_1.x + vec4(-.0144319795,-.3135269,.10667655,.0762412)*s_0_1.y + vec4(.11959184,-.1259912,.03650486,.0007567973)*s_0_1.z + vec4(-.032810345,.08971367,-.17950918,-.2599696)*s_0_1.w;
+            conv3_1 = conv3_1 + vec4(.043869205,-.035890017,-.056928016,-.17224029)*s_0_2.x + vec4(.09441434,.040518403,-.013565064,.013976697)*s_0_2.y + vec4(.035262067,.11181886,-.009550856,-.07843752)*s_0_2.z + vec4(-.007852826,.06662118,-.0049833697,.18031774)*s_0_2.w;
+            conv3_1 = conv3_1 + vec4(-.10773914,-.29291955,.028143186,7.537077e-06)*s_1_0.x + vec4(-.18017438,.017986696,.18726483,-.031777613)*s_1_0.y + vec4(-.14910984,-.02476797,-.082535036,.18184175)*s_1_0.z + vec4(.17050108,.05998699,.070318684,-.14434911)*s_1_0.w;
+            conv3_1 = conv3_1 + vec4(.04786996,-.4174663,-.19272928,-.39818513)*s_1_1.x + vec4(.062338695,.09508757,.0058914097,.16968027)*s_1_1.y + vec4(-.13229682,-.36176148,.39138165,.024045227)*s_1_1.z + vec4(.19462375,.051547557,-.1778023,.36602575)*s_1_1.w;
+            conv3_1 = conv3_1 + vec4(-.37075877,-.07768502,.14995313,-.26361904)*s_1_2.x + vec4(-.06370318,.07410012,-.049217336,-.086406276)*s_1_2.y + vec4(.11427472,-.103876896,-.027512062,.16861527)*s_1_2.z + vec4(.010847228,.135622,-.12419892,.006781122)*s_1_2.w;
+            conv3_1 = conv3_1 + vec4(.014121626,-.3270179,-.20816056,-.21486543)*s_2_0.x + vec4(-.02156937,-.20234837,-.097321585,-.0062145432)*s_2_0.y + vec4(.16784595,-.008769832,-.04173638,-.27760792)*s_2_0.z + vec4(.0072235083,-.038998548,.02242175,.052537583)*s_2_0.w;
+            conv3_1 = conv3_1 + vec4(-.47139636,-.2066591,.09492957,-.2175742)*s_2_1.x + vec4(.20826903,.044871833,-.12893523,-.12760553)*s_2_1.y + vec4(-.14983252,.05154632,.08789512,-.09712074)*s_2_1.z + vec4(.03865879,.030629173,-.08330345,.0032583717)*s_2_1.w;
+            conv3_1 = conv3_1 + vec4(-.04712783,-.2499219,.028237466,.12012167)*s_2_2.x + vec4(.007500376,.14131239,-.05907025,.012951612)*s_2_2.y + vec4(.04288613,.02168544,.001852765,.0580698)*s_2_2.z + vec4(.0503065,.06616649,-.002557306,.07328622)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1324,15 +1356,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_1 += mat4(.109808825,.1466539,.014859509,.07254668,.019770231,.15786406,-.16316615,.04518818,.11727612,-.0067168274,.023725074,.2741878,-.059812613,-.042455662,.14105122,.22460958) * s_0_0;
-            conv3_1 += mat4(.043950144,.13861433,.064619005,-.12052547,.0725096,-.089392774,.13164978,.40677598,.1284568,.089189686,.014555906,-.04856546,.00847703,-.12761736,.13287073,.042737603) * s_0_1;
-            conv3_1 += mat4(-.027700089,-.061093036,.07253342,.19868328,.04006419,-.24229112,.048691344,.13895977,.010161036,.04840454,-.01067711,.026632018,.091474324,.06691247,.06623071,-.032236107) * s_0_2;
-            conv3_1 += mat4(.12524903,-.10318737,.022857139,-.1333506,-.20175637,-.09539459,.34789133,.33789873,-.042368263,-.060340244,.040367953,.27740806,-.012987766,-.12175564,.13805605,-.4488626) * s_1_0;
-            conv3_1 += mat4(-.13806066,.122395694,-.00085766456,.20095897,-.44103295,-.35430068,.0636684,-.01667797,.1775917,-.14118601,-.035239555,.10717508,-.10361397,-.21852157,.25463894,.07144516) * s_1_1;
-            conv3_1 += mat4(-.19024616,-.14095871,.04716077,.010272358,.008170166,.012938367,.13441178,.35208243,.05323319,.123562545,.010474474,-.23025745,-.02453196,.04163241,.13240634,-.11482358) * s_1_2;
-            conv3_1 += mat4(.033569865,.0009911541,.023135174,.22355013,-.4563581,.00803058,.1842536,-.25265473,-.033409424,.022493102,.027289128,.00035630522,-.24957493,.00049631565,.15152374,.06289027) * s_2_0;
-            conv3_1 += mat4(-.27250668,-.0321331,.19281186,-.14014734,-.16538915,-.21932699,.10896838,.15983778,-.1545777,.11345908,-.12482377,.32977796,-.28852126,-.09081152,.04867955,-.0056111454) * s_2_1;
-            conv3_1 += mat4(-.0455529,-.2489992,.08149422,.48858184,.06035643,.044099174,.14090946,-.12114407,.06371348,-.065903105,.069601886,-.15593207,-.0009654367,.02816869,.0508605,-.3111349) * s_2_2;
+            conv3_1 = conv3_1 + vec4(.109808825,.1466539,.014859509,.07254668)*s_0_0.x + vec4(.019770231,.15786406,-.16316615,.04518818)*s_0_0.y + vec4(.11727612,-.0067168274,.023725074,.2741878)*s_0_0.z + vec4(-.059812613,-.042455662,.14105122,.22460958)*s_0_0.w;
+            conv3_1 = conv3_1 + vec4(.043950144,.13861433,.064619005,-.12052547)*s_0_1.x + vec4(.0725096,-.089392774,.13164978,.40677598)*s_0_1.y + vec4(.1284568,.089189686,.014555906,-.04856546)*s_0_1.z + vec4(.00847703,-.12761736,.13287073,.042737603)*s_0_1.w;
+            conv3_1 = conv3_1 + vec4(-.027700089,-.061093036,.07253342,.19868328)*s_0_2.x + vec4(.04006419,-.24229112,.048691344,.13895977)*s_0_2.y + vec4(.010161036,.04840454,-.01067711,.026632018)*s_0_2.z + vec4(.091474324,.06691247,.06623071,-.032236107)*s_0_2.w;
+            conv3_1 = conv3_1 + vec4(.12524903,-.10318737,.022857139,-.1333506)*s_1_0.x + vec4(-.20175637,-.09539459,.34789133,.33789873)*s_1_0.y + vec4(-.042368263,-.060340244,.040367953,.27740806)*s_1_0.z + vec4(-.012987766,-.12175564,.13805605,-.4488626)*s_1_0.w;
+            conv3_1 = conv3_1 + vec4(-.13806066,.122395694,-.00085766456,.20095897)*s_1_1.x + vec4(-.44103295,-.35430068,.0636684,-.01667797)*s_1_1.y + vec4(.1775917,-.14118601,-.035239555,.10717508)*s_1_1.z + vec4(-.10361397,-.21852157,.25463894,.07144516)*s_1_1.w;
+            conv3_1 = conv3_1 + vec4(-.19024616,-.14095871,.04716077,.010272358)*s_1_2.x + vec4(.008170166,.012938367,.13441178,.35208243)*s_1_2.y + vec4(.05323319,.123562545,.010474474,-.23025745)*s_1_2.z + vec4(-.02453196,.04163241,.13240634,-.11482358)*s_1_2.w;
+            conv3_1 = conv3_1 + vec4(.033569865,.0009911541,.023135174,.22355013)*s_2_0.x + vec4(-.4563581,.00803058,.1842536,-.25265473)*s_2_0.y + vec4(-.033409424,.022493102,.027289128,.00035630522)*s_2_0.z + vec4(-.24957493,.00049631565,.15152374,.06289027)*s_2_0.w;
+            conv3_1 = conv3_1 + vec4(-.27250668,-.0321331,.19281186,-.14014734)*s_2_1.x + vec4(-.16538915,-.21932699,.10896838,.15983778)*s_2_1.y + vec4(-.1545777,.11345908,-.12482377,.32977796)*s_2_1.z + vec4(-.28852126,-.09081152,.04867955,-.0056111454)*s_2_1.w;
+            conv3_1 = conv3_1 + vec4(-.0455529,-.2489992,.08149422,.48858184)*s_2_2.x + vec4(.06035643,.044099174,.14090946,-.12114407)*s_2_2.y + vec4(.06371348,-.065903105,.069601886,-.15593207)*s_2_2.z + vec4(-.0009654367,.02816869,.0508605,-.3111349)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1345,15 +1377,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_1 += mat4(-.012100528,-.078367725,.08329479,.21009892,.09278415,.14618845,.071858935,-.14334755,-.070693,.0056439117,-.31126386,-.5292639,.04179998,.014233762,-.103286386,.1541846) * s_0_0;
-            conv3_1 += mat4(.2354408,-.030275714,.11078106,.02436574,-.04324955,.10955919,.060793057,.013832231,-.1943105,-.1083693,-.0035872317,.23398642,-.02586844,-.10619262,-.12278812,-.060239933) * s_0_1;
-            conv3_1 += mat4(-.12650265,.02051895,-.027437676,-.36118403,-.042238787,.03237224,.14687319,-.015886543,-.0288242,-.04404838,-.011202852,.28948066,-.0019872522,.12226685,-.12355618,-.070300914) * s_0_2;
-            conv3_1 += mat4(-.10658452,-.025146829,.19514932,.21200646,-.028478926,.0419197,.0962198,-.059830137,-.108403355,.3214258,-.90322745,-1.2168095,.13426895,-.007835338,-.024056997,-.048518676) * s_1_0;
-            conv3_1 += mat4(.05272833,-.2798349,.3870091,.33931002,.117119044,.09194624,-.23477542,.269597,.20709616,.27459538,.16400076,-.22143671,-.8115978,-.55896807,-.38884142,-.41529045) * s_1_1;
-            conv3_1 += mat4(.1698825,-.011700225,-.0738582,.114755854,-.04379853,.12712531,.17889789,-.1077939,.0042898897,.011523814,.09509677,-.11186472,-.05006998,-.13628401,-.02968076,-.43589175) * s_1_2;
-            conv3_1 += mat4(-.09728666,-.015513956,.13778746,.053135853,-.035658404,.09211177,.045210045,.06268732,.3623366,-.03605873,-.103682645,-.23970106,.028074069,.09426788,-.004864087,-.010644302) * s_2_0;
-            conv3_1 += mat4(-.27830204,-.16923417,.12042039,-.71749276,-.026655931,.019492524,-.04402658,.039249554,-.08194551,.08622782,.009437776,.21390314,.15867348,-.033923358,-.16088091,-.19169886) * s_2_1;
-            conv3_1 += mat4(.14475079,-.03844888,.12766933,.28572646,-.044554655,.05205378,.058457825,.105106376,-.040121652,.029537864,.08191467,-.0632222,.06919543,.033992372,.16267852,-.122954875) * s_2_2;
+            conv3_1 = conv3_1 + vec4(-.012100528,-.078367725,.08329479,.21009892)*s_0_0.x + vec4(.09278415,.14618845,.071858935,-.14334755)*s_0_0.y + vec4(-.070693,.0056439117,-.31126386,-.5292639)*s_0_0.z + vec4(.04179998,.014233762,-.103286386,.1541846)*s_0_0.w;
+            conv3_1 = conv3_1 + vec4(.2354408,-.030275714,.11078106,.02436574)*s_0_1.x + vec4(-.04324955,.10955919,.060793057,.013832231)*s_0_1.y + vec4(-.1943105,-.1083693,-.0035872317,.23398642)*s_0_1.z + vec4(-.02586844,-.10619262,-.12278812,-.060239933)*s_0_1.w;
+            conv3_1 = conv3_1 + vec4(-.12650265,.02051895,-.027437676,-.36118403)*s_0_2.x + vec4(-.042238787,.03237224,.14687319,-.015886543)*s_0_2.y + vec4(-.0288242,-.04404838,-.011202852,.28948066)*s_0_2.z + vec4(-.0019872522,.12226685,-.12355618,-.070300914)*s_0_2.w;
+            conv3_1 = conv3_1 + vec4(-.10658452,-.025146829,.19514932,.21200646)*s_1_0.x + vec4(-.028478926,.0419197,.0962198,-.059830137)*s_1_0.y + vec4(-.108403355,.3214258,-.90322745,-1.2168095)*s_1_0.z + vec4(.13426895,-.007835338,-.024056997,-.048518676)*s_1_0.w;
+            conv3_1 = conv3_1 + vec4(.05272833,-.2798349,.3870091,.33931002)*s_1_1.x + vec4(.117119044,.09194624,-.23477542,.269597)*s_1_1.y + vec4(.20709616,.27459538,.16400076,-.22143671)*s_1_1.z + vec4(-.8115978,-.55896807,-.38884142,-.41529045)*s_1_1.w;
+            conv3_1 = conv3_1 + vec4(.1698825,-.011700225,-.0738582,.114755854)*s_1_2.x + vec4(-.04379853,.12712531,.17889789,-.1077939)*s_1_2.y + vec4(.0042898897,.011523814,.09509677,-.11186472)*s_1_2.z + vec4(-.05006998,-.13628401,-.02968076,-.43589175)*s_1_2.w;
+            conv3_1 = conv3_1 + vec4(-.09728666,-.015513956,.13778746,.053135853)*s_2_0.x + vec4(-.035658404,.09211177,.045210045,.06268732)*s_2_0.y + vec4(.3623366,-.03605873,-.103682645,-.23970106)*s_2_0.z + vec4(.028074069,.09426788,-.004864087,-.010644302)*s_2_0.w;
+            conv3_1 = conv3_1 + vec4(-.27830204,-.16923417,.12042039,-.71749276)*s_2_1.x + vec4(-.026655931,.019492524,-.04402658,.039249554)*s_2_1.y + vec4(-.08194551,.08622782,.009437776,.21390314)*s_2_1.z + vec4(.15867348,-.033923358,-.16088091,-.19169886)*s_2_1.w;
+            conv3_1 = conv3_1 + vec4(.14475079,-.03844888,.12766933,.28572646)*s_2_2.x + vec4(-.044554655,.05205378,.058457825,.105106376)*s_2_2.y + vec4(-.040121652,.029537864,.08191467,-.0632222)*s_2_2.z + vec4(.06919543,.033992372,.16267852,-.122954875)*s_2_2.w;
         }
     }
 
@@ -1409,15 +1441,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_2 += mat4(.062344693,.023545945,-.13522367,-.086455755,.0054965764,.06637631,.028343633,-.058549244,-.061148018,-.022450978,.054371513,.11635354,6.3703555e-05,-.0098040495,-.10881356,.03801468) * s_0_0;
-            conv3_2 += mat4(.36372304,.0594793,-.13671969,.14816914,.008947058,-.0041434024,-.16607368,.06221997,-.04014247,.11727228,.17870295,-.1691484,-.047228783,.065033674,-.049265847,-.039187063) * s_0_1;
-            conv3_2 += mat4(.13255346,-.08794832,.005607595,.15676895,-.0012963194,.002540834,.21995889,-.101339504,-.07253721,-.08753833,-.14871974,.14962225,.04835032,.00739706,-.1905374,-.07004515) * s_0_2;
-            conv3_2 += mat4(.118850686,.0794415,-.07513603,-.060384687,-.021814352,.06644335,-.06969986,-.052187774,-.033030964,-.044134147,-.112858355,.11262566,.11435283,-.02537864,-.01117818,.027568545) * s_1_0;
-            conv3_2 += mat4(-.45525402,.5332623,-.15058224,.060666252,.040572196,.11086987,.016971232,.30088618,-.00087119127,.071104184,-.21425521,.09160562,-.014986185,-.10039536,-.016091842,-.08079773) * s_1_1;
-            conv3_2 += mat4(.38347197,.012611461,.33263186,-.2097123,.054051284,-.011123297,-.11142011,-.1520086,-.15946254,-.22541402,.18305224,.064249784,.03985781,.032797925,-.29780844,-.020722613) * s_1_2;
-            conv3_2 += mat4(.07014704,.04811729,.016435996,-.034715462,.13993609,-.04122199,-.023839056,-.06844916,-.1719398,-.055392124,.076853454,.042233,-.017946592,.022752574,.020432401,.02909527) * s_2_0;
-            conv3_2 += mat4(.24507631,.06298474,.0044709416,-.0126720155,.11086837,-.24549295,-.09704845,-.030750122,-.1283138,.053391315,-.0003681731,-.03282596,-.2735928,-.0031186345,.048945606,.117724255) * s_2_1;
-            conv3_2 += mat4(.11288829,-.06937995,-.028889213,-.0009591815,.15205593,.033822313,-.44798297,.0049489085,-.1475512,-.06302244,.07804614,.13129637,-.03995758,-.03006784,-.24094813,.03087292) * s_2_2;
+            conv3_2 = conv3_2 + vec4(.062344693,.023545945,-.13522367,-.086455755)*s_0_0.x + vec4(.0054965764,.06637631,.028343633,-.058549244)*s_0_0.y + vec4(-.061148018,-.022450978,.054371513,.11635354)*s_0_0.z + vec4(6.3703555e-05,-.0098040495,-.10881356,.03801468)*s_0_0.w;
+            conv3_2 = conv3_2 + vec4(.36372304,.0594793,-.13671969,.14816914)*s_0_1.x + vec4(.008947058,-.0041434024,-.16607368,.06221997)*s_0_1.y + vec4(-.04014247,.11727228,.17870295,-.1691484)*s_0_1.z + vec4(-.047228783,.065033674,-.049265847,-.039187063)*s_0_1.w;
+            conv3_2 = conv3_2 + vec4(.13255346,-.08794832,.005607595,.15676895)*s_0_2.x + vec4(-.0012963194,.002540834,.21995889,-.101339504)*s_0_2.y + vec4(-.07253721,-.08753833,-.14871974,.14962225)*s_0_2.z + vec4(.04835032,.00739706,-.1905374,-.07004515)*s_0_2.w;
+            conv3_2 = conv3_2 + vec4(.118850686,.0794415,-.07513603,-.060384687)*s_1_0.x + vec4(-.021814352,.06644335,-.06969986,-.052187774)*s_1_0.y + vec4(-.033030964,-.044134147,-.112858355,.11262566)*s_1_0.z + vec4(.11435283,-.02537864,-.01117818,.027568545)*s_1_0.w;
+            conv3_2 = conv3_2 + vec4(-.45525402,.5332623,-.15058224,.060666252)*s_1_1.x + vec4(.040572196,.11086987,.016971232,.30088618)*s_1_1.y + vec4(-.00087119127,.071104184,-.21425521,.09160562)*s_1_1.z + vec4(-.014986185,-.10039536,-.016091842,-.08079773)*s_1_1.w;
+            conv3_2 = conv3_2 + vec4(.38347197,.012611461,.33263186,-.2097123)*s_1_2.x + vec4(.054051284,-.011123297,-.11142011,-.1520086)*s_1_2.y + vec4(-.15946254,-.22541402,.18305224,.064249784)*s_1_2.z + vec4(.03985781,.032797925,-.29780844,-.020722613)*s_1_2.w;
+            conv3_2 = conv3_2 + vec4(.07014704,.04811729,.016435996,-.034715462)*s_2_0.x + vec4(.13993609,-.04122199,-.023839056,-.06844916)*s_2_0.y + vec4(-.1719398,-.055392124,.076853454,.042233)*s_2_0.z + vec4(-.017946592,.022752574,.020432401,.02909527)*s_2_0.w;
+            conv3_2 = conv3_2 + vec4(.24507631,.06298474,.0044709416,-.0126720155)*s_2_1.x + vec4(.11086837,-.24549295,-.09704845,-.030750122)*s_2_1.y + vec4(-.1283138,.053391315,-.0003681731,-.03282596)*s_2_1.z + vec4(-.2735928,-.0031186345,.048945606,.117724255)*s_2_1.w;
+            conv3_2 = conv3_2 + vec4(.11288829,-.06937995,-.028889213,-.0009591815)*s_2_2.x + vec4(.15205593,.033822313,-.44798297,.0049489085)*s_2_2.y + vec4(-.1475512,-.06302244,.07804614,.13129637)*s_2_2.z + vec4(-.03995758,-.03006784,-.24094813,.03087292)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1430,15 +1462,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_2 += mat4(-.048717678,.16925298,.021035073,-.040233992,-.19911906,.036569603,-.38825908,-.25651234,-.11620809,-.020616477,-.08770157,-.015160265,-.007792634,.090463184,.069383785,-.0698635) * s_0_0;
-            conv3_2 += mat4(.009210334,-.078072265,.06655742,.2156917,-.08452844,-.06591143,.017979885,.040150132,-.15581565,-.15584494,.11677734,.06875755,-.029577615,-.11950777,.10050825,.19339764) * s_0_1;
-            conv3_2 += mat4(-.1659066,-.06491897,.069072865,.08531923,-.07647372,.07524593,.1484404,-.15820086,-.05862257,.02928506,.14921384,-.032476142,-.115618095,.0016259266,-.07245093,-.044619463) * s_0_2;
-            conv3_2 += mat4(-.074264884,-.0047739306,-.12526752,.035926,-.0910533,.041839596,.018324869,-.2560259,-.34918597,.014784939,.08094524,-.034630675,-.034261983,.03309292,-.07992791,.020303706) * s_1_0;
-            conv3_2 += mat4(.055023134,-.09483783,.026609687,-.18453974,-.10101641,.0033578745,-.053232323,-.24087183,-.3631802,-.020067103,-.6572583,-.10014082,.10816175,-.032937918,.06642642,.011415779) * s_1_1;
-            conv3_2 += mat4(-.0036300884,.00897343,-.29885292,.072825864,-.17104039,-.011474021,.07654528,-.13279274,-.21958043,.043619923,.25796142,-.23142798,-.042434372,.047897834,-.042496227,-.09618967) * s_1_2;
-            conv3_2 += mat4(.09657745,-.15773611,.009027399,.096630864,-.088740796,-.062373854,-.07019558,.024144512,.01693694,-.018111654,-.13109541,-.030019667,.0017631851,.008421858,.054997616,.02991449) * s_2_0;
-            conv3_2 += mat4(.05656753,.104921296,.10087995,.037477482,-.031151982,-.051390536,.048986208,-.077114105,-.10289299,.08208925,-.036593046,.01227156,.0120964665,-.007626311,-.007879587,-.009065222) * s_2_1;
-            conv3_2 += mat4(-.0029313616,-.056205697,.03199984,.018697325,-.13099928,-.037786234,.042506892,-.08360322,-.07984212,.08542495,.16069569,-.04437823,.022541376,-.016666539,.072838634,-.00702356) * s_2_2;
+            conv3_2 = conv3_2 + vec4(-.048717678,.16925298,.021035073,-.040233992)*s_0_0.x + vec4(-.19911906,.036569603,-.38825908,-.25651234)*s_0_0.y + vec4(-.11620809,-.020616477,-.08770157,-.015160265)*s_0_0.z + vec4(-.007792634,.090463184,.069383785,-.0698635)*s_0_0.w;
+            conv3_2 = conv3_2 + vec4(.009210334,-.078072265,.06655742,.2156917)*s_0_1.x + vec4(-.08452844,-.06591143,.017979885,.040150132)*s_0_1.y + vec4(-.15581565,-.15584494,.11677734,.06875755)*s_0_1.z + vec4(-.029577615,-.11950777,.10050825,.19339764)*s_0_1.w;
+            conv3_2 = conv3_2 + vec4(-.1659066,-.06491897,.069072865,.08531923)*s_0_2.x + vec4(-.07647372,.07524593,.1484404,-.15820086)*s_0_2.y + vec4(-.05862257,.02928506,.14921384,-.032476142)*s_0_2.z + vec4(-.115618095,.0016259266,-.07245093,-.044619463)*s_0_2.w;
+            conv3_2 = conv3_2 + vec4(-.074264884,-.0047739306,-.12526752,.035926)*s_1_0.x + vec4(-.0910533,.041839596,.018324869,-.2560259)*s_1_0.y + vec4(-.34918597,.014784939,.08094524,-.034630675)*s_1_0.z + vec4(-.034261983,.03309292,-.07992791,.020303706)*s_1_0.w;
+            conv3_2 = conv3_2 + vec4(.055023134,-.09483783,.026609687,-.18453974)*s_1_1.x + vec4(-.10101641,.0033578745,-.053232323,-.24087183)*s_1_1.y + vec4(-.3631802,-.020067103,-.6572583,-.10014082)*s_1_1.z + vec4(.10816175,-.032937918,.06642642,.011415779)*s_1_1.w;
+            conv3_2 = conv3_2 + vec4(-.0036300884,.00897343,-.29885292,.072825864)*s_1_2.x + vec4(-.17104039,-.011474021,.07654528,-.13279274)*s_1_2.y + vec4(-.21958043,.043619923,.25796142,-.23142798)*s_1_2.z + vec4(-.042434372,.047897834,-.042496227,-.09618967)*s_1_2.w;
+            conv3_2 = conv3_2 + vec4(.09657745,-.15773611,.009027399,.096630864)*s_2_0.x + vec4(-.088740796,-.062373854,-.07019558,.024144512)*s_2_0.y + vec4(.01693694,-.018111654,-.13109541,-.030019667)*s_2_0.z + vec4(.0017631851,.008421858,.054997616,.02991449)*s_2_0.w;
+            conv3_2 = conv3_2 + vec4(.05656753,.104921296,.10087995,.037477482)*s_2_1.x + vec4(-.031151982,-.051390536,.048986208,-.077114105)*s_2_1.y + vec4(-.10289299,.08208925,-.036593046,.01227156)*s_2_1.z + vec4(.0120964665,-.007626311,-.007879587,-.009065222)*s_2_1.w;
+            conv3_2 = conv3_2 + vec4(-.0029313616,-.056205697,.03199984,.018697325)*s_2_2.x + vec4(-.13099928,-.037786234,.042506892,-.08360322)*s_2_2.y + vec4(-.07984212,.08542495,.16069569,-.04437823)*s_2_2.z + vec4(.022541376,-.016666539,.072838634,-.00702356)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1451,15 +1483,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_2 += mat4(-.08245855,-.0030636336,.15977575,.09168189,-.22594532,.07056109,.07560063,.12707426,-.1620788,-.07104995,-.045027364,-.0476252,-.111504056,.098381825,.09515488,-.07113081) * s_0_0;
-            conv3_2 += mat4(-.16488603,.026257547,-.0100046,-.0851704,.0673917,.16398513,-.19180474,.20407496,-.016252447,.025795173,-.02199928,-.2562925,-.08826795,-.07171243,-.050578218,.014327585) * s_0_1;
-            conv3_2 += mat4(-.19076066,.039466124,.18112671,.05098052,.013708532,.103330076,.083639584,.12407025,-.089506604,-.03510357,.10621261,-.12191359,-.1445085,-.0050883526,-.04338397,-.17823154) * s_0_2;
-            conv3_2 += mat4(-.0043399497,-.042007178,.0111071635,.04123504,-.29025564,.28062505,-.12115968,.014336614,-.033056837,.08454604,-.057282355,-.14035267,.018556906,.03904094,-.15357706,-.07507279) * s_1_0;
-            conv3_2 += mat4(-.045543686,.1778737,.069822304,-.04804612,.39894983,.018689854,-.23895484,-.08468464,-.09569853,-.073283985,-.08879413,-.016873615,-.037474666,-.049251795,-.39333007,-.08371427) * s_1_1;
-            conv3_2 += mat4(-.0049065943,.081528164,-.16871898,.11112208,-.07953556,-.035921838,.27894726,-.09421501,-.043361425,-.0061543114,.012060503,-.11732727,-.15560521,-2.9454886e-05,.07041414,-.052969318) * s_1_2;
-            conv3_2 += mat4(.20195818,-.015336024,.081170805,-.0038206987,-.27911058,.15487427,.105690844,-.07782611,-.12310488,-.026170539,.009984956,-.034450088,-.117365,.030132879,.038050774,-.044352412) * s_2_0;
-            conv3_2 += mat4(-.11816271,.029665308,.06551002,-.13412064,.08218983,-.09527543,.30058238,-.0035355955,-.06387211,-.05728047,.019299978,.044499077,-.10359576,-.0763843,.18869193,-.03441573) * s_2_1;
-            conv3_2 += mat4(-.10755441,-.01905254,-.013113215,-.0354189,-.24544576,-.007741641,.17314449,.08628242,.012040901,-.0024068174,.07388257,-.09553781,-.24337201,-.028375063,.20736182,.05165993) * s_2_2;
+            conv3_2 = conv3_2 + vec4(-.08245855,-.0030636336,.15977575,.09168189)*s_0_0.x + vec4(-.22594532,.07056109,.07560063,.12707426)*s_0_0.y + vec4(-.1620788,-.07104995,-.045027364,-.0476252)*s_0_0.z + vec4(-.111504056,.098381825,.09515488,-.07113081)*s_0_0.w;
+            conv3_2 = conv3_2 + vec4(-.16488603,.026257547,-.0100046,-.0851704)*s_0_1.x + vec4(.0673917,.16398513,-.19180474,.20407496)*s_0_1.y + vec4(-.016252447,.025795173,-.02199928,-.2562925)*s_0_1.z + vec4(-.08826795,-.07171243,-.050578218,.014327585)*s_0_1.w;
+            conv3_2 = conv3_2 + vec4(-.19076066,.039466124,.18112671,.05098052)*s_0_2.x + vec4(.013708532,.103330076,.083639584,.12407025)*s_0_2.y + vec4(-.089506604,-.03510357,.10621261,-.12191359)*s_0_2.z + vec4(-.1445085,-.0050883526,-.04338397,-.17823154)*s_0_2.w;
+            conv3_2 = conv3_2 + vec4(-.0043399497,-.042007178,.0111071635,.04123504)*s_1_0.x + vec4(-.29025564,.28062505,-.12115968,.014336614)*s_1_0.y + vec4(-.033056837,.08454604,-.057282355,-.14035267)*s_1_0.z + vec4(.018556906,.03904094,-.15357706,-.07507279)*s_1_0.w;
+            conv3_2 = conv3_2 + vec4(-.045543686,.1778737,.069822304,-.04804612)*s_1_1.x + vec4(.39894983,.018689854,-.23895484,-.08468464)*s_1_1.y + vec4(-.09569853,-.073283985,-.08879413,-.016873615)*s_1_1.z + vec4(-.037474666,-.049251795,-.39333007,-.08371427)*s_1_1.w;
+            conv3_2 = conv3_2 + vec4(-.0049065943,.081528164,-.16871898,.11112208)*s_1_2.x + vec4(-.07953556,-.035921838,.27894726,-.09421501)*s_1_2.y + vec4(-.043361425,-.0061543114,.012060503,-.11732727)*s_1_2.z + vec4(-.15560521,-2.9454886e-05,.07041414,-.052969318)*s_1_2.w;
+            conv3_2 = conv3_2 + vec4(.20195818,-.015336024,.081170805,-.0038206987)*s_2_0.x + vec4(-.27911058,.15487427,.105690844,-.07782611)*s_2_0.y + vec4(-.12310488,-.026170539,.009984956,-.034450088)*s_2_0.z + vec4(-.117365,.030132879,.038050774,-.044352412)*s_2_0.w;
+            conv3_2 = conv3_2 + vec4(-.11816271,.029665308,.06551002,-.13412064)*s_2_1.x + vec4(.08218983,-.09527543,.30058238,-.0035355955)*s_2_1.y + vec4(-.06387211,-.05728047,.019299978,.044499077)*s_2_1.z + vec4(-.10359576,-.0763843,.18869193,-.03441573)*s_2_1.w;
+            conv3_2 = conv3_2 + vec4(-.10755441,-.01905254,-.013113215,-.0354189)*s_2_2.x + vec4(-.24544576,-.007741641,.17314449,.08628242)*s_2_2.y + vec4(.012040901,-.0024068174,.07388257,-.09553781)*s_2_2.z + vec4(-.24337201,-.028375063,.20736182,.05165993)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1472,15 +1504,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_2 += mat4(-.16099098,-.011740119,.045924038,.032766495,-.021101907,.020965084,.060814645,-.067375936,.08483467,.025075104,-.04661241,-.019645942,-.21943739,-.017219765,.12100022,.056327973) * s_0_0;
-            conv3_2 += mat4(-.15016755,.0538793,.052503195,-.001996525,-.123888396,.19472398,-.052536123,-.072038375,.07991649,-.03569414,.0013181355,.106121436,-.24732167,-.05565933,.091006495,-.0837261) * s_0_1;
-            conv3_2 += mat4(-.11722527,-.02113619,.046159573,.014281967,-.05104392,.080509454,-.05131973,.08785633,.03536171,-.029551717,-.086643286,.09183776,-.5384942,-.005135206,.07735962,-.3101793) * s_0_2;
-            conv3_2 += mat4(-.06859796,.14348209,-.063012116,-.009837472,-.021223515,.08193773,.0948245,-.040846225,.30109337,.0056158095,.1066012,.12593539,-.01072633,-.054300316,-.03130874,-.02942343) * s_1_0;
-            conv3_2 += mat4(.0819308,.15574256,-.30761388,-.19761756,.045480337,.14721146,.06506811,.10103311,-.052743293,.0820282,.16671339,.47972903,-.42608184,-.2748596,-.039716586,-.4195186) * s_1_1;
-            conv3_2 += mat4(-.16169839,.025204297,.4142751,-.21943721,-.028474383,.04173502,.0676177,.034491144,-.04914601,.008094283,-.19089094,.07217823,-.20372114,-.15142289,-.30291954,-.124563016) * s_1_2;
-            conv3_2 += mat4(-.13715711,.10134794,.16889098,-.044940397,.028733328,.057530772,-.0060257437,-.0003299073,.21543379,-.01940464,.045640863,.067104265,-.108399235,.13317433,-.010602805,.028048573) * s_2_0;
-            conv3_2 += mat4(.032376297,-.041514132,.10339426,-.03345378,-.025111724,.015131268,-.0054642484,.027244989,.03627968,-.13928568,-.28562996,.11905862,.045820046,-.11125294,-.027594248,.11307328) * s_2_1;
-            conv3_2 += mat4(-.11521196,.06627206,.07818051,-.0016526016,-.029072374,.050875228,-.034756895,-.071123876,.0309727,.028341262,-.06666276,-.14690302,-.25884283,.08703096,-.02467442,.07871371) * s_2_2;
+            conv3_2 = conv3_2 + vec4(-.16099098,-.011740119,.045924038,.032766495)*s_0_0.x + vec4(-.021101907,.020965084,.060814645,-.067375936)*s_0_0.y + vec4(.08483467,.025075104,-.04661241,-.019645942)*s_0_0.z + vec4(-.21943739,-.017219765,.12100022,.056327973)*s_0_0.w;
+            conv3_2 = conv3_2 + vec4(-.15016755,.0538793,.052503195,-.001996525)*s_0_1.x + vec4(-.123888396,.19472398,-.052536123,-.072038375)*s_0_1.y + vec4(.07991649,-.03569414,.0013181355,.106121436)*s_0_1.z + vec4(-.24732167,-.05565933,.091006495,-.0837261)*s_0_1.w;
+            conv3_2 = conv3_2 + vec4(-.11722527,-.02113619,.046159573,.014281967)*s_0_2.x + vec4(-.05104392,.080509454,-.05131973,.08785633)*s_0_2.y + vec4(.03536171,-.029551717,-.086643286,.09183776)*s_0_2.z + vec4(-.5384942,-.005135206,.07735962,-.3101793)*s_0_2.w;
+            conv3_2 = conv3_2 + vec4(-.06859796,.14348209,-.063012116,-.009837472)*s_1_0.x + vec4(-.021223515,.08193773,.0948245,-.040846225)*s_1_0.y + vec4(.30109337,.0056158095,.1066012,.12593539)*s_1_0.z + vec4(-.01072633,-.054300316,-.03130874,-.02942343)*s_1_0.w;
+            conv3_2 = conv3_2 + vec4(.0819308,.15574256,-.30761388,-.19761756)*s_1_1.x + vec4(.045480337,.14721146,.06506811,.10103311)*s_1_1.y + vec4(-.052743293,.0820282,.16671339,.47972903)*s_1_1.z + vec4(-.42608184,-.2748596,-.039716586,-.4195186)*s_1_1.w;
+            conv3_2 = conv3_2 + vec4(-.16169839,.025204297,.4142751,-.21943721)*s_1_2.x + vec4(-.028474383,.04173502,.0676177,.034491144)*s_1_2.y + vec4(-.04914601,.008094283,-.19089094,.07217823)*s_1_2.z + vec4(-.20372114,-.15142289,-.30291954,-.124563016)*s_1_2.w;
+            conv3_2 = conv3_2 + vec4(-.13715711,.10134794,.16889098,-.044940397)*s_2_0.x + vec4(.028733328,.057530772,-.0060257437,-.0003299073)*s_2_0.y + vec4(.21543379,-.01940464,.045640863,.067104265)*s_2_0.z + vec4(-.108399235,.13317433,-.010602805,.028048573)*s_2_0.w;
+            conv3_2 = conv3_2 + vec4(.032376297,-.041514132,.10339426,-.03345378)*s_2_1.x + vec4(-.025111724,.015131268,-.0054642484,.027244989)*s_2_1.y + vec4(.03627968,-.13928568,-.28562996,.11905862)*s_2_1.z + vec4(.045820046,-.11125294,-.027594248,.11307328)*s_2_1.w;
+            conv3_2 = conv3_2 + vec4(-.11521196,.06627206,.07818051,-.0016526016)*s_2_2.x + vec4(-.029072374,.050875228,-.034756895,-.071123876)*s_2_2.y + vec4(.0309727,.028341262,-.06666276,-.14690302)*s_2_2.z + vec4(-.25884283,.08703096,-.02467442,.07871371)*s_2_2.w;
         }
     }
 
@@ -1536,15 +1568,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_3 += mat4(-.017736904,-.09217047,-.06776314,-.088666566,.0366511,-.007414791,-.35348436,-.077579975,.0813815,.07310922,.29440778,.08034182,.026247136,-.034572355,-.15107091,.017517488) * s_0_0;
-            conv3_3 += mat4(-.102362886,.029199371,-.14132003,.1533963,-.14613369,-.016610963,-.051336568,.002616719,-.0074280878,-.13190497,.26672637,.062518954,.02858872,.0139776915,-.0706797,-.038358204) * s_0_1;
-            conv3_3 += mat4(.12087278,.12025318,.20129569,-.0002123953,-.08209898,-.015651774,-.052902184,-.009065181,.02485703,.018989276,-.060598675,-.012897183,-.086960085,.09228685,.0386535,.012124315) * s_0_2;
-            conv3_3 += mat4(.19118318,-.17891912,.06707855,-.16996537,.05642551,-.10636826,-.46589705,-.17308775,.09957966,.13859168,-.23490903,-.044518575,.050899807,.0004888169,-.0924153,.15187033) * s_1_0;
-            conv3_3 += mat4(-.13384025,.20079693,.10028738,.19996496,-.04061083,.07159534,.5642801,.005157024,-.0565549,-.4494141,.106443256,-.046434045,.27878183,-.24195126,-.14423352,.12059081) * s_1_1;
-            conv3_3 += mat4(-.0028761234,.34331208,-.15453719,.16694772,.15560004,.18128593,-.105063714,.21031126,.06624648,-.033259846,.30261835,.14843987,-.043374695,-.3221183,.0056298603,-.14790314) * s_1_2;
-            conv3_3 += mat4(-.114163175,.0181329,-.040129468,.061966408,.06363394,.060547166,-.116239645,.107734874,-.2892842,.17194192,-.33042672,-.11056461,-.23836684,.06961296,.43022713,.069917135) * s_2_0;
-            conv3_3 += mat4(-.10475554,.2697665,-.23325735,.022291258,-.26505446,-.09693152,.13506529,-.15485731,-.35662892,.23709728,.16764869,-.17263104,-.22753163,-.39129174,.28328326,.4221675) * s_2_1;
-            conv3_3 += mat4(.08618819,-.0054953913,-.21722287,-.006961542,-.10086316,-.066551335,.10877052,.014313835,.005515395,-.008306973,.18150409,-.061900526,.09246122,-.20104018,.07901145,.07759051) * s_2_2;
+            conv3_3 = conv3_3 + vec4(-.017736904,-.09217047,-.06776314,-.088666566)*s_0_0.x + vec4(.0366511,-.007414791,-.35348436,-.077579975)*s_0_0.y + vec4(.0813815,.07310922,.29440778,.08034182)*s_0_0.z + vec4(.026247136,-.034572355,-.15107091,.017517488)*s_0_0.w;
+            conv3_3 = conv3_3 + vec4(-.102362886,.029199371,-.14132003,.1533963)*s_0_1.x + vec4(-.14613369,-.016610963,-.051336568,.002616719)*s_0_1.y + vec4(-.0074280878,-.13190497,.26672637,.062518954)*s_0_1.z + vec4(.02858872,.0139776915,-.0706797,-.038358204)*s_0_1.w;
+            conv3_3 = conv3_3 + vec4(.12087278,.12025318,.20129569,-.0002123953)*s_0_2.x + vec4(-.08209898,-.015651774,-.052902184,-.009065181)*s_0_2.y + vec4(.02485703,.018989276,-.060598675,-.012897183)*s_0_2.z + vec4(-.086960085,.09228685,.0386535,.012124315)*s_0_2.w;
+            conv3_3 = conv3_3 + vec4(.19118318,-.17891912,.06707855,-.16996537)*s_1_0.x + vec4(.05642551,-.10636826,-.46589705,-.17308775)*s_1_0.y + vec4(.09957966,.13859168,-.23490903,-.044518575)*s_1_0.z + vec4(.050899807,.0004888169,-.0924153,.15187033)*s_1_0.w;
+            conv3_3 = conv3_3 + vec4(-.13384025,.20079693,.10028738,.19996496)*s_1_1.x + vec4(-.04061083,.07159534,.5642801,.005157024)*s_1_1.y + vec4(-.0565549,-.4494141,.106443256,-.046434045)*s_1_1.z + vec4(.27878183,-.24195126,-.14423352,.12059081)*s_1_1.w;
+            conv3_3 = conv3_3 + vec4(-.0028761234,.34331208,-.15453719,.16694772)*s_1_2.x + vec4(.15560004,.18128593,-.105063714,.21031126)*s_1_2.y + vec4(.06624648,-.033259846,.30261835,.14843987)*s_1_2.z + vec4(-.043374695,-.3221183,.0056298603,-.14790314)*s_1_2.w;
+            conv3_3 = conv3_3 + vec4(-.114163175,.0181329,-.040129468,.061966408)*s_2_0.x + vec4(.06363394,.060547166,-.116239645,.107734874)*s_2_0.y + vec4(-.2892842,.17194192,-.33042672,-.11056461)*s_2_0.z + vec4(-.23836684,.06961296,.43022713,.069917135)*s_2_0.w;
+            conv3_3 = conv3_3 + vec4(-.10475554,.2697665,-.23325735,.022291258)*s_2_1.x + vec4(-.26505446,-.09693152,.13506529,-.15485731)*s_2_1.y + vec4(-.35662892,.23709728,.16764869,-.17263104)*s_2_1.z + vec4(-.22753163,-.39129174,.28328326,.4221675)*s_2_1.w;
+            conv3_3 = conv3_3 + vec4(.08618819,-.0054953913,-.21722287,-.006961542)*s_2_2.x + vec4(-.10086316,-.066551335,.10877052,.014313835)*s_2_2.y + vec4(.005515395,-.008306973,.18150409,-.061900526)*s_2_2.z + vec4(.09246122,-.20104018,.07901145,.07759051)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1557,15 +1589,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_3 += mat4(-.07948999,-.025794687,-.05393997,-.1371197,.10850294,-.3737387,-.53108996,.087778196,-.1017697,-.0066323522,-.07180246,.08954211,-.23441137,.042489808,.1797901,.10281682) * s_0_0;
-            conv3_3 += mat4(.120494686,3.7070553e-05,-.4975916,-.3022956,.022780292,-.1226667,-.0071108034,-.09304277,-.002973892,-.13586462,.044046827,-.045397956,.19097659,.087523155,.122164,-.017752104) * s_0_1;
-            conv3_3 += mat4(-.118591346,-.089987725,.095389724,-.4614043,-.11231091,-.070246644,.15425831,-.06724464,.11606692,-.074401386,.095850475,-.07656855,-.0036697488,.038821734,.043405622,.015230218) * s_0_2;
-            conv3_3 += mat4(.001552408,-.10676121,-.01932711,-.13959627,.13620585,-.18807285,.014233549,-.11630544,.007035306,-.17817402,-.41280746,-.12417315,-.24772653,.03387284,-.058796205,-.034841653) * s_1_0;
-            conv3_3 += mat4(-.015703974,-.03058125,.0887157,-.46618995,.14266616,-.14804173,-.063392416,.11348577,.10507354,-.5414012,-.59028286,-.5251556,-.09942613,.09838156,-.21042039,.19545332) * s_1_1;
-            conv3_3 += mat4(.096114345,-.083398126,.30046564,-.16044603,-.021337029,-.20167919,.2783425,.052268814,-.057301223,.021757334,-.0537426,-.0129669495,-.0020340185,.08181562,.11450624,.06255043) * s_1_2;
-            conv3_3 += mat4(.049871065,.12832946,-.5901629,.10494731,-.09317794,-.00085874996,.33921543,.10718403,-.1043088,.013658151,.25304195,.110317096,.08038136,.075902715,.16999963,-.05243022) * s_2_0;
-            conv3_3 += mat4(.1587363,-.24431626,.091813564,-.058416024,-.2389497,-.18941976,.22482128,.12964194,.12792183,-.075737655,-.1966,.022582702,.098691836,-.05351465,-.016942281,-.009985594) * s_2_1;
-            conv3_3 += mat4(-.015465575,.15548545,-.08792692,-.11273611,.0024529956,-.03895554,.23340355,.08131098,.08986049,.04532594,.074443735,.0788747,.014358304,-.028416201,.049578056,.022034978) * s_2_2;
+            conv3_3 = conv3_3 + vec4(-.07948999,-.025794687,-.05393997,-.1371197)*s_0_0.x + vec4(.10850294,-.3737387,-.53108996,.087778196)*s_0_0.y + vec4(-.1017697,-.0066323522,-.07180246,.08954211)*s_0_0.z + vec4(-.23441137,.042489808,.1797901,.10281682)*s_0_0.w;
+            conv3_3 = conv3_3 + vec4(.120494686,3.7070553e-05,-.4975916,-.3022956)*s_0_1.x + vec4(.022780292,-.1226667,-.0071108034,-.09304277)*s_0_1.y + vec4(-.002973892,-.13586462,.044046827,-.045397956)*s_0_1.z + vec4(.19097659,.087523155,.122164,-.017752104)*s_0_1.w;
+            conv3_3 = conv3_3 + vec4(-.118591346,-.089987725,.095389724,-.4614043)*s_0_2.x + vec4(-.11231091,-.070246644,.15425831,-.06724464)*s_0_2.y + vec4(.11606692,-.074401386,.095850475,-.07656855)*s_0_2.z + vec4(-.0036697488,.038821734,.043405622,.015230218)*s_0_2.w;
+            conv3_3 = conv3_3 + vec4(.001552408,-.10676121,-.01932711,-.13959627)*s_1_0.x + vec4(.13620585,-.18807285,.014233549,-.11630544)*s_1_0.y + vec4(.007035306,-.17817402,-.41280746,-.12417315)*s_1_0.z + vec4(-.24772653,.03387284,-.058796205,-.034841653)*s_1_0.w;
+            conv3_3 = conv3_3 + vec4(-.015703974,-.03058125,.0887157,-.46618995)*s_1_1.x + vec4(.14266616,-.14804173,-.063392416,.11348577)*s_1_1.y + vec4(.10507354,-.5414012,-.59028286,-.5251556)*s_1_1.z + vec4(-.09942613,.09838156,-.21042039,.19545332)*s_1_1.w;
+            conv3_3 = conv3_3 + vec4(.096114345,-.083398126,.30046564,-.16044603)*s_1_2.x + vec4(-.021337029,-.20167919,.2783425,.052268814)*s_1_2.y + vec4(-.057301223,.021757334,-.0537426,-.0129669495)*s_1_2.z + vec4(-.0020340185,.08181562,.11450624,.06255043)*s_1_2.w;
+            conv3_3 = conv3_3 + vec4(.049871065,.12832946,-.5901629,.10494731)*s_2_0.x + vec4(-.09317794,-.00085874996,.33921543,.10718403)*s_2_0.y + vec4(-.1043088,.013658151,.25304195,.110317096)*s_2_0.z + vec4(.08038136,.075902715,.16999963,-.05243022)*s_2_0.w;
+            conv3_3 = conv3_3 + vec4(.1587363,-.24431626,.091813564,-.058416024)*s_2_1.x + vec4(-.2389497,-.18941976,.22482128,.12964194)*s_2_1.y + vec4(.12792183,-.075737655,-.1966,.022582702)*s_2_1.z + vec4(.098691836,-.05351465,-.016942281,-.009985594)*s_2_1.w;
+            conv3_3 = conv3_3 + vec4(-.015465575,.15548545,-.08792692,-.11273611)*s_2_2.x + vec4(.0024529956,-.03895554,.23340355,.08131098)*s_2_2.y + vec4(.08986049,.04532594,.074443735,.0788747)*s_2_2.z + vec4(.014358304,-.028416201,.049578056,.022034978)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1578,15 +1610,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_3 += mat4(-.033470925,-.019099785,.29272258,.038613524,-.123582326,.14208822,.07632707,-.038078416,-.03265228,-.13938384,-.2875268,.0039114314,.07966545,-.010769151,-.053880256,-.06545384) * s_0_0;
-            conv3_3 += mat4(.097449504,.08052337,.108518824,-.05246163,-.050685164,-.13034967,-.1067711,-.16711538,.022821061,-.17007153,.08034157,-.009836526,.23225683,-.16958919,.074614756,-.08701068) * s_0_1;
-            conv3_3 += mat4(-.051692583,.20670356,.07785392,-.2535245,-.09182805,.0624663,.06544826,-.015369307,.024685098,-.11787821,.062241815,-.00041536917,-.08547924,-.049716443,.17310254,-.048548166) * s_0_2;
-            conv3_3 += mat4(.08228034,.019852502,-.0011017547,.09624533,.23256895,-.19743712,-.70049095,-.08604245,.23610999,-.36767048,-.6840368,-.19175456,-.044827573,-.17776854,.09592117,-.0722871) * s_1_0;
-            conv3_3 += mat4(.030648077,.008736532,.13412012,.033509158,.04497122,-.5441358,-.109778956,-.29263073,.12728526,-.069920786,.108821586,-.093537085,.26580754,-.3925078,-.10143468,-.06495812) * s_1_1;
-            conv3_3 += mat4(.06449876,-.2615928,.072885275,.12087067,.1767585,-.0927589,-.21906742,-.1099437,-.08356567,-.080688104,.089838214,.051410854,.031925697,.033237245,.16047533,-.068435095) * s_1_2;
-            conv3_3 += mat4(.10546991,.020438315,-.06821702,-.034538954,.15535596,.04892372,-.78536135,-.17869323,.0034618548,-.08965572,-.042748228,.05327022,.13246807,.11040412,-.101743445,-.08940795) * s_2_0;
-            conv3_3 += mat4(.14054485,-.092316255,-.1663886,-.24742064,.36591023,-.09551589,-.36480322,-.26435402,.274984,-.18479162,-.07454635,-.036419597,.3040066,.04405437,.14668469,-.040787537) * s_2_1;
-            conv3_3 += mat4(.20898746,-.34765363,-.5833416,-.1574514,-.062358577,.10052517,.27546272,-.08051388,.10569275,-.08002963,.032002814,-.0024965643,.11459515,.047218047,.06266257,-.03931161) * s_2_2;
+            conv3_3 = conv3_3 + vec4(-.033470925,-.019099785,.29272258,.038613524)*s_0_0.x + vec4(-.123582326,.14208822,.07632707,-.038078416)*s_0_0.y + vec4(-.03265228,-.13938384,-.2875268,.0039114314)*s_0_0.z + vec4(.07966545,-.010769151,-.053880256,-.06545384)*s_0_0.w;
+            conv3_3 = conv3_3 + vec4(.097449504,.08052337,.108518824,-.05246163)*s_0_1.x + vec4(-.050685164,-.13034967,-.1067711,-.16711538)*s_0_1.y + vec4(.022821061,-.17007153,.08034157,-.009836526)*s_0_1.z + vec4(.23225683,-.16958919,.074614756,-.08701068)*s_0_1.w;
+            conv3_3 = conv3_3 + vec4(-.051692583,.20670356,.07785392,-.2535245)*s_0_2.x + vec4(-.09182805,.0624663,.06544826,-.015369307)*s_0_2.y + vec4(.024685098,-.11787821,.062241815,-.00041536917)*s_0_2.z + vec4(-.08547924,-.049716443,.17310254,-.048548166)*s_0_2.w;
+            conv3_3 = conv3_3 + vec4(.08228034,.019852502,-.0011017547,.09624533)*s_1_0.x + vec4(.23256895,-.19743712,-.70049095,-.08604245)*s_1_0.y + vec4(.23610999,-.36767048,-.6840368,-.19175456)*s_1_0.z + vec4(-.044827573,-.17776854,.09592117,-.0722871)*s_1_0.w;
+            conv3_3 = conv3_3 + vec4(.030648077,.008736532,.13412012,.033509158)*s_1_1.x + vec4(.04497122,-.5441358,-.109778956,-.29263073)*s_1_1.y + vec4(.12728526,-.069920786,.108821586,-.093537085)*s_1_1.z + vec4(.26580754,-.3925078,-.10143468,-.06495812)*s_1_1.w;
+            conv3_3 = conv3_3 + vec4(.06449876,-.2615928,.072885275,.12087067)*s_1_2.x + vec4(.1767585,-.0927589,-.21906742,-.1099437)*s_1_2.y + vec4(-.08356567,-.080688104,.089838214,.051410854)*s_1_2.z + vec4(.031925697,.033237245,.16047533,-.068435095)*s_1_2.w;
+            conv3_3 = conv3_3 + vec4(.10546991,.020438315,-.06821702,-.034538954)*s_2_0.x + vec4(.15535596,.04892372,-.78536135,-.17869323)*s_2_0.y + vec4(.0034618548,-.08965572,-.042748228,.05327022)*s_2_0.z + vec4(.13246807,.11040412,-.101743445,-.08940795)*s_2_0.w;
+            conv3_3 = conv3_3 + vec4(.14054485,-.092316255,-.1663886,-.24742064)*s_2_1.x + vec4(.36591023,-.09551589,-.36480322,-.26435402)*s_2_1.y + vec4(.274984,-.18479162,-.07454635,-.036419597)*s_2_1.z + vec4(.3040066,.04405437,.14668469,-.040787537)*s_2_1.w;
+            conv3_3 = conv3_3 + vec4(.20898746,-.34765363,-.5833416,-.1574514)*s_2_2.x + vec4(-.062358577,.10052517,.27546272,-.08051388)*s_2_2.y + vec4(.10569275,-.08002963,.032002814,-.0024965643)*s_2_2.z + vec4(.11459515,.047218047,.06266257,-.03931161)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1599,15 +1631,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu2_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu2_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu2_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv3_3 += mat4(-.116494566,.105416074,-.27691653,.09611983,-.039744314,.015138992,-.07322215,.10109173,-.0026079009,.04826739,-.05427479,-.12281302,-.044863503,.092414066,-.0368928,-.019580176) * s_0_0;
-            conv3_3 += mat4(-.23694962,-.027868211,.12142021,.08620505,-.42234746,.16976947,.24592648,.05738287,.057882696,.13723695,.053387947,.0407235,-.04622878,-.06141057,-.022041908,-.08420705) * s_0_1;
-            conv3_3 += mat4(-.13491279,.03579134,.29092783,-.065392196,.05551649,.04959079,-.22284204,-.054085292,-.054692887,.057664834,-.113400206,-.00879155,.05056574,-.16310132,-.028445005,-.030451704) * s_0_2;
-            conv3_3 += mat4(.22215337,-.3534776,-.58084756,-.061503366,.011713388,.18226367,.084069036,.081934765,-.47422084,.098056205,-.19912003,.08030115,-.04973484,.16793618,-.13401845,.14663069) * s_1_0;
-            conv3_3 += mat4(-.08019253,-.19073358,-.54073346,-.47398236,.10513583,.15043457,.31043363,.2727242,-.23177534,.016172752,.29335347,.036285505,.2475429,-.6728518,-.8994831,-.52588844) * s_1_1;
-            conv3_3 += mat4(.031274542,.22356881,-.254415,.1342186,-.045628883,.08284593,.0076669385,.048399728,.001518766,-.09926512,-.05977369,.022059062,.037505265,.036890358,-.008135393,-.117464416) * s_1_2;
-            conv3_3 += mat4(.18109956,-.14057384,-.07482764,-.08412754,-.032172505,.064035796,-.073417015,.052479774,-.34016633,-.10980394,-.21143404,.09999086,-.041918248,.10357833,-.16665179,.026520386) * s_2_0;
-            conv3_3 += mat4(.30638507,.019246165,.106526405,-.23482735,-.06953363,.09478648,.021339133,.09991149,-.42567727,.017062712,.21245924,.160963,-.09804227,.19324467,.11149718,.15243573) * s_2_1;
-            conv3_3 += mat4(.10121284,.041016337,.07192741,.06679169,-.04271411,.033199336,-.03831878,.062507436,-.074109145,.021025233,.011161775,.05783472,-.08947137,.28377545,.1304696,.018966848) * s_2_2;
+            conv3_3 = conv3_3 + vec4(-.116494566,.105416074,-.27691653,.09611983)*s_0_0.x + vec4(-.039744314,.015138992,-.07322215,.10109173)*s_0_0.y + vec4(-.0026079009,.04826739,-.05427479,-.12281302)*s_0_0.z + vec4(-.044863503,.092414066,-.0368928,-.019580176)*s_0_0.w;
+            conv3_3 = conv3_3 + vec4(-.23694962,-.027868211,.12142021,.08620505)*s_0_1.x + vec4(-.42234746,.16976947,.24592648,.05738287)*s_0_1.y + vec4(.057882696,.13723695,.053387947,.0407235)*s_0_1.z + vec4(-.04622878,-.06141057,-.022041908,-.08420705)*s_0_1.w;
+            conv3_3 = conv3_3 + vec4(-.13491279,.03579134,.29092783,-.065392196)*s_0_2.x + vec4(.05551649,.04959079,-.22284204,-.054085292)*s_0_2.y + vec4(-.054692887,.057664834,-.113400206,-.00879155)*s_0_2.z + vec4(.05056574,-.16310132,-.028445005,-.030451704)*s_0_2.w;
+            conv3_3 = conv3_3 + vec4(.22215337,-.3534776,-.58084756,-.061503366)*s_1_0.x + vec4(.011713388,.18226367,.084069036,.081934765)*s_1_0.y + vec4(-.47422084,.098056205,-.19912003,.08030115)*s_1_0.z + vec4(-.04973484,.16793618,-.13401845,.14663069)*s_1_0.w;
+            conv3_3 = conv3_3 + vec4(-.08019253,-.19073358,-.54073346,-.47398236)*s_1_1.x + vec4(.10513583,.15043457,.31043363,.2727242)*s_1_1.y + vec4(-.23177534,.016172752,.29335347,.036285505)*s_1_1.z + vec4(.2475429,-.6728518,-.8994831,-.52588844)*s_1_1.w;
+            conv3_3 = conv3_3 + vec4(.031274542,.22356881,-.254415,.1342186)*s_1_2.x + vec4(-.045628883,.08284593,.0076669385,.048399728)*s_1_2.y + vec4(.001518766,-.09926512,-.05977369,.022059062)*s_1_2.z + vec4(.037505265,.036890358,-.008135393,-.117464416)*s_1_2.w;
+            conv3_3 = conv3_3 + vec4(.18109956,-.14057384,-.07482764,-.08412754)*s_2_0.x + vec4(-.032172505,.064035796,-.073417015,.052479774)*s_2_0.y + vec4(-.34016633,-.10980394,-.21143404,.09999086)*s_2_0.z + vec4(-.041918248,.10357833,-.16665179,.026520386)*s_2_0.w;
+            conv3_3 = conv3_3 + vec4(.30638507,.019246165,.106526405,-.23482735)*s_2_1.x + vec4(-.06953363,.09478648,.021339133,.09991149)*s_2_1.y + vec4(-.42567727,.017062712,.21245924,.160963)*s_2_1.z + vec4(-.09804227,.19324467,.11149718,.15243573)*s_2_1.w;
+            conv3_3 = conv3_3 + vec4(.10121284,.041016337,.07192741,.06679169)*s_2_2.x + vec4(-.04271411,.033199336,-.03831878,.062507436)*s_2_2.y + vec4(-.074109145,.021025233,.011161775,.05783472)*s_2_2.z + vec4(-.08947137,.28377545,.1304696,.018966848)*s_2_2.w;
         }
     }
 
@@ -1663,15 +1695,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_0 += mat4(.18993333,-.07193165,-.025700819,-.0158153,.12209514,.011598953,.054981194,.006410838,-.07111752,-.011636526,.007898982,-.0025166064,.04456277,.006729008,-.010057708,-.027182633) * s_0_0;
-            conv4_0 += mat4(-.49796924,.04716369,.021987958,-.017167063,.05733595,-.020275602,-.021051528,.011218997,-1.1263831,.07576974,-.088227235,.07233144,-.02277622,-.059478812,.01166796,-.08884321) * s_0_1;
-            conv4_0 += mat4(.24466646,-.022177018,.009130619,-.009006864,.03338941,.025681224,.048087887,-.04166703,-.26052707,.008342072,-.029673003,-.13448367,.0028665804,.010808956,-.031238154,.07278267) * s_0_2;
-            conv4_0 += mat4(-.15671493,.05249347,-.1643098,.03781587,.073492154,.027440183,-.058881283,-.035327233,-.008473284,-.01708169,.033565678,-.04333803,-.07941694,-.042850997,-.001318658,.0067609763) * s_1_0;
-            conv4_0 += mat4(.3133513,.062072404,-.026560713,-.11868911,.10148235,.27944347,.05401641,.21474795,-.031570572,-.27619854,-.4235838,.08780087,-.38109598,-.37262303,-.2726474,-.33156288) * s_1_1;
-            conv4_0 += mat4(-.22529645,.08631152,.07118339,-.07383012,-.16482097,.04032794,-.041901775,-.30186188,.117390215,-.060632307,.020163424,-.17021273,-.08641149,-.17539813,-.15203258,-.02000243) * s_1_2;
-            conv4_0 += mat4(.024251845,-.029150484,-.4987398,-.0024999643,.0050436086,.00459847,-.04656169,-.010789452,.034577455,.03162354,.06852017,.011692625,-.072100915,.030680686,-.0062070317,-.004905419) * s_2_0;
-            conv4_0 += mat4(-.087439455,-.5917912,-.22045046,-.15324977,-.10365191,-.37816715,.062322438,.1046797,.012165441,-.18291917,-.46624032,.17820702,-.056036472,-.06967878,-.30766702,-.16711456) * s_2_1;
-            conv4_0 += mat4(.116099,.09162325,.0906465,.052801337,.04656771,-.10138505,-.46304733,-.09785499,.04624252,-.24407704,-.027444543,-.1581493,.06375032,.08201446,-.14503533,.0067353896) * s_2_2;
+            conv4_0 = conv4_0 + vec4(.18993333,-.07193165,-.025700819,-.0158153)*s_0_0.x + vec4(.12209514,.011598953,.054981194,.006410838)*s_0_0.y + vec4(-.07111752,-.011636526,.007898982,-.0025166064)*s_0_0.z + vec4(.04456277,.006729008,-.010057708,-.027182633)*s_0_0.w;
+            conv4_0 = conv4_0 + vec4(-.49796924,.04716369,.021987958,-.017167063)*s_0_1.x + vec4(.05733595,-.020275602,-.021051528,.011218997)*s_0_1.y + vec4(-1.1263831,.07576974,-.088227235,.07233144)*s_0_1.z + vec4(-.02277622,-.059478812,.01166796,-.08884321)*s_0_1.w;
+            conv4_0 = conv4_0 + vec4(.24466646,-.022177018,.009130619,-.009006864)*s_0_2.x + vec4(.03338941,.025681224,.048087887,-.04166703)*s_0_2.y + vec4(-.26052707,.008342072,-.029673003,-.13448367)*s_0_2.z + vec4(.0028665804,.010808956,-.031238154,.07278267)*s_0_2.w;
+            conv4_0 = conv4_0 + vec4(-.15671493,.05249347,-.1643098,.03781587)*s_1_0.x + vec4(.073492154,.027440183,-.058881283,-.035327233)*s_1_0.y + vec4(-.008473284,-.01708169,.033565678,-.04333803)*s_1_0.z + vec4(-.07941694,-.042850997,-.001318658,.0067609763)*s_1_0.w;
+            conv4_0 = conv4_0 + vec4(.3133513,.062072404,-.026560713,-.11868911)*s_1_1.x + vec4(.10148235,.27944347,.05401641,.21474795)*s_1_1.y + vec4(-.031570572,-.27619854,-.4235838,.08780087)*s_1_1.z + vec4(-.38109598,-.37262303,-.2726474,-.33156288)*s_1_1.w;
+            conv4_0 = conv4_0 + vec4(-.22529645,.08631152,.07118339,-.07383012)*s_1_2.x + vec4(-.16482097,.04032794,-.041901775,-.30186188)*s_1_2.y + vec4(.117390215,-.060632307,.020163424,-.17021273)*s_1_2.z + vec4(-.08641149,-.17539813,-.15203258,-.02000243)*s_1_2.w;
+            conv4_0 = conv4_0 + vec4(.024251845,-.029150484,-.4987398,-.0024999643)*s_2_0.x + vec4(.0050436086,.00459847,-.04656169,-.010789452)*s_2_0.y + vec4(.034577455,.03162354,.06852017,.011692625)*s_2_0.z + vec4(-.072100915,.030680686,-.0062070317,-.004905419)*s_2_0.w;
+            conv4_0 = conv4_0 + vec4(-.087439455,-.5917912,-.22045046,-.15324977)*s_2_1.x + vec4(-.10365191,-.37816715,.062322438,.1046797)*s_2_1.y + vec4(.012165441,-.18291917,-.46624032,.17820702)*s_2_1.z + vec4(-.056036472,-.06967878,-.30766702,-.16711456)*s_2_1.w;
+            conv4_0 = conv4_0 + vec4(.116099,.09162325,.0906465,.052801337)*s_2_2.x + vec4(.04656771,-.10138505,-.46304733,-.09785499)*s_2_2.y + vec4(.04624252,-.24407704,-.027444543,-.1581493)*s_2_2.z + vec4(.06375032,.08201446,-.14503533,.0067353896)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1684,15 +1716,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_0 += mat4(-.12262131,.047856133,.08074927,.035751976,-.026499148,-.021155024,.028454734,-.011397948,.15147758,.0069268355,-.038656767,.0018410037,-.080518916,.045233306,.05267539,-.018103145) * s_0_0;
-            conv4_0 += mat4(-.34744668,-.016211603,.03205831,.0107290335,-.054250397,-.018368311,.035123598,.049068402,-.48957595,-.025474234,-.03819972,-.04348712,-.32507658,-.06032432,-.10462756,-.024119323) * s_0_1;
-            conv4_0 += mat4(-.029026931,.013727651,-.04309905,.05905538,.04634913,-.0069417176,-.04631365,-.03801481,-.040620673,-.014982475,.051016968,-.06176729,-.111073546,-.020950818,-.042515814,-.009541507) * s_0_2;
-            conv4_0 += mat4(.039012294,.025291223,-.16217689,.005248878,.14779171,.031775024,.053590693,-.06308287,.04174615,-.10128167,.06553052,-.0013994108,-.044048622,.06400882,-.26517808,-.0038155464) * s_1_0;
-            conv4_0 += mat4(.14261964,.115949705,.35164467,.1632521,.09436519,.087964684,-.07630252,.067381054,-.25619847,-.017634712,-.34688675,-.0149656255,-.0006066592,-.08708387,-.25457624,-.0459518) * s_1_1;
-            conv4_0 += mat4(.013996772,-.05879011,-.162579,.16719535,-.2320199,.031204045,.010822922,-.19495082,-.09173212,-.19427106,-.1342155,-.39467445,.061761502,.09851128,-.10701629,-.08860271) * s_1_2;
-            conv4_0 += mat4(.050869863,.005174482,.11303901,.0023721957,-.055209693,-.0034317777,.04288173,.028476521,-.021203408,.060759347,-.4629868,.0077017182,-.091933034,-.13995232,-.20972183,.016534004) * s_2_0;
-            conv4_0 += mat4(.10454907,-.30675977,.04443043,.0043176156,-.24873173,.077330925,-.12064523,-.10160796,-.08267573,-.3018907,-.51877964,-.19349912,-.013024172,-.23525518,-.281976,-.06154022) * s_2_1;
-            conv4_0 += mat4(-.00088239025,.13948075,-.22895555,-.09377328,-.03560287,.0858155,.23141009,.0644239,.029597582,-.2982423,-.012442482,-.12077716,.030839631,-.16544995,.036383532,.0844763) * s_2_2;
+            conv4_0 = conv4_0 + vec4(-.12262131,.047856133,.08074927,.035751976)*s_0_0.x + vec4(-.026499148,-.021155024,.028454734,-.011397948)*s_0_0.y + vec4(.15147758,.0069268355,-.038656767,.0018410037)*s_0_0.z + vec4(-.080518916,.045233306,.05267539,-.018103145)*s_0_0.w;
+            conv4_0 = conv4_0 + vec4(-.34744668,-.016211603,.03205831,.0107290335)*s_0_1.x + vec4(-.054250397,-.018368311,.035123598,.049068402)*s_0_1.y + vec4(-.48957595,-.025474234,-.03819972,-.04348712)*s_0_1.z + vec4(-.32507658,-.06032432,-.10462756,-.024119323)*s_0_1.w;
+            conv4_0 = conv4_0 + vec4(-.029026931,.013727651,-.04309905,.05905538)*s_0_2.x + vec4(.04634913,-.0069417176,-.04631365,-.03801481)*s_0_2.y + vec4(-.040620673,-.014982475,.051016968,-.06176729)*s_0_2.z + vec4(-.111073546,-.020950818,-.042515814,-.009541507)*s_0_2.w;
+            conv4_0 = conv4_0 + vec4(.039012294,.025291223,-.16217689,.005248878)*s_1_0.x + vec4(.14779171,.031775024,.053590693,-.06308287)*s_1_0.y + vec4(.04174615,-.10128167,.06553052,-.0013994108)*s_1_0.z + vec4(-.044048622,.06400882,-.26517808,-.0038155464)*s_1_0.w;
+            conv4_0 = conv4_0 + vec4(.14261964,.115949705,.35164467,.1632521)*s_1_1.x + vec4(.09436519,.087964684,-.07630252,.067381054)*s_1_1.y + vec4(-.25619847,-.017634712,-.34688675,-.0149656255)*s_1_1.z + vec4(-.0006066592,-.08708387,-.25457624,-.0459518)*s_1_1.w;
+            conv4_0 = conv4_0 + vec4(.013996772,-.05879011,-.162579,.16719535)*s_1_2.x + vec4(-.2320199,.031204045,.010822922,-.19495082)*s_1_2.y + vec4(-.09173212,-.19427106,-.1342155,-.39467445)*s_1_2.z + vec4(.061761502,.09851128,-.10701629,-.08860271)*s_1_2.w;
+            conv4_0 = conv4_0 + vec4(.050869863,.005174482,.11303901,.0023721957)*s_2_0.x + vec4(-.055209693,-.0034317777,.04288173,.028476521)*s_2_0.y + vec4(-.021203408,.060759347,-.4629868,.0077017182)*s_2_0.z + vec4(-.091933034,-.13995232,-.20972183,.016534004)*s_2_0.w;
+            conv4_0 = conv4_0 + vec4(.10454907,-.30675977,.04443043,.0043176156)*s_2_1.x + vec4(-.24873173,.077330925,-.12064523,-.10160796)*s_2_1.y + vec4(-.08267573,-.3018907,-.51877964,-.19349912)*s_2_1.z + vec4(-.013024172,-.23525518,-.281976,-.06154022)*s_2_1.w;
+            conv4_0 = conv4_0 + vec4(-.00088239025,.13948075,-.22895555,-.09377328)*s_2_2.x + vec4(-.03560287,.0858155,.23141009,.0644239)*s_2_2.y + vec4(.029597582,-.2982423,-.012442482,-.12077716)*s_2_2.z + vec4(.030839631,-.16544995,.036383532,.0844763)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1705,15 +1737,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_0 += mat4(-.17937502,-.037985448,-.07038259,-.022246659,.028486548,-.016301312,.11483157,-.0017733378,-.86281717,.027213603,.034997154,-.011087551,.053864703,.033667415,-.0003529754,.00025197948) * s_0_0;
-            conv4_0 += mat4(-.120265685,.015963743,-.16894397,.017661562,-.19861005,-.040384278,-.07622491,-.061436947,-.12525755,-.033364147,.11804912,.10172649,.038203303,.012887712,-.016145172,.059492126) * s_0_1;
-            conv4_0 += mat4(-.14824939,-.05192433,-.0018248283,-.06070684,-.06502405,.06248952,.044467907,-.038299713,-.015780594,-.032248672,.00689758,-.029230624,.07604048,-.0059747277,.030171268,.005078726) * s_0_2;
-            conv4_0 += mat4(.012985357,-.02704674,-.12677445,-.004834691,-.07630077,.10135529,-.015303762,-.021834854,-.25880533,-.24535388,-.28417745,-.16091861,-.02395262,-.3492574,.14329688,-.23940203) * s_1_0;
-            conv4_0 += mat4(-.05592572,-.018306566,.010344148,.023597006,-.08809295,.29141247,-.14415644,.2104189,.13872853,.06440632,.17704608,-.3855317,.29077083,.037269123,-.0002961926,.22826032) * s_1_1;
-            conv4_0 += mat4(-.0048852335,-.032989267,-.06834947,-.25320044,.17304912,.05653943,.17344764,-.44963145,-.06406981,-.06048826,-.24526493,.08433616,-.09349413,.04078932,-.09178706,-.09012551) * s_1_2;
-            conv4_0 += mat4(-.14644255,-.07270794,-.21320212,.0039533684,-.13362327,-.059469543,.14874455,-.019968418,.015948774,-.15864743,-.030177219,.0017345084,.08207013,.1797957,-.021649813,-.07587109) * s_2_0;
-            conv4_0 += mat4(.022476241,-.18855791,-.14027151,.03462325,.14263417,-.2566518,-.119102634,.18189625,-.1425454,-.036326967,.30270487,-.02617002,-.16608803,-.03967224,.27079087,.19830787) * s_2_1;
-            conv4_0 += mat4(-.06453871,-.084028654,-.032700002,-.13437475,-.013968583,-.2152233,-.02648031,-.27850983,.042608116,-.06434405,.11701269,-.046396147,.06474581,-.037866693,-.10142992,-.062167738) * s_2_2;
+            conv4_0 = conv4_0 + vec4(-.17937502,-.037985448,-.07038259,-.022246659)*s_0_0.x + vec4(.028486548,-.016301312,.11483157,-.0017733378)*s_0_0.y + vec4(-.86281717,.027213603,.034997154,-.011087551)*s_0_0.z + vec4(.053864703,.033667415,-.0003529754,.00025197948)*s_0_0.w;
+            conv4_0 = conv4_0 + vec4(-.120265685,.015963743,-.16894397,.017661562)*s_0_1.x + vec4(-.19861005,-.040384278,-.07622491,-.061436947)*s_0_1.y + vec4(-.12525755,-.033364147,.11804912,.10172649)*s_0_1.z + vec4(.038203303,.012887712,-.016145172,.059492126)*s_0_1.w;
+            conv4_0 = conv4_0 + vec4(-.14824939,-.05192433,-.0018248283,-.06070684)*s_0_2.x + vec4(-.06502405,.06248952,.044467907,-.038299713)*s_0_2.y + vec4(-.015780594,-.032248672,.00689758,-.029230624)*s_0_2.z + vec4(.07604048,-.0059747277,.030171268,.005078726)*s_0_2.w;
+            conv4_0 = conv4_0 + vec4(.012985357,-.02704674,-.12677445,-.004834691)*s_1_0.x + vec4(-.07630077,.10135529,-.015303762,-.021834854)*s_1_0.y + vec4(-.25880533,-.24535388,-.28417745,-.16091861)*s_1_0.z + vec4(-.02395262,-.3492574,.14329688,-.23940203)*s_1_0.w;
+            conv4_0 = conv4_0 + vec4(-.05592572,-.018306566,.010344148,.023597006)*s_1_1.x + vec4(-.08809295,.29141247,-.14415644,.2104189)*s_1_1.y + vec4(.13872853,.06440632,.17704608,-.3855317)*s_1_1.z + vec4(.29077083,.037269123,-.0002961926,.22826032)*s_1_1.w;
+            conv4_0 = conv4_0 + vec4(-.0048852335,-.032989267,-.06834947,-.25320044)*s_1_2.x + vec4(.17304912,.05653943,.17344764,-.44963145)*s_1_2.y + vec4(-.06406981,-.06048826,-.24526493,.08433616)*s_1_2.z + vec4(-.09349413,.04078932,-.09178706,-.09012551)*s_1_2.w;
+            conv4_0 = conv4_0 + vec4(-.14644255,-.07270794,-.21320212,.0039533684)*s_2_0.x + vec4(-.13362327,-.059469543,.14874455,-.019968418)*s_2_0.y + vec4(.015948774,-.15864743,-.030177219,.0017345084)*s_2_0.z + vec4(.08207013,.1797957,-.021649813,-.07587109)*s_2_0.w;
+            conv4_0 = conv4_0 + vec4(.022476241,-.18855791,-.14027151,.03462325)*s_2_1.x + vec4(.14263417,-.2566518,-.119102634,.18189625)*s_2_1.y + vec4(-.1425454,-.036326967,.30270487,-.02617002)*s_2_1.z + vec4(-.16608803,-.03967224,.27079087,.19830787)*s_2_1.w;
+            conv4_0 = conv4_0 + vec4(-.06453871,-.084028654,-.032700002,-.13437475)*s_2_2.x + vec4(-.013968583,-.2152233,-.02648031,-.27850983)*s_2_2.y + vec4(.042608116,-.06434405,.11701269,-.046396147)*s_2_2.z + vec4(.06474581,-.037866693,-.10142992,-.062167738)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1726,15 +1758,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_0 += mat4(.039339595,.0036864027,.023643728,.0030182474,-.017148526,-.015468339,.066653945,.012064284,-.04873943,.014668368,-.016667377,-.008998727,-.06347712,-.0049036983,-.12367661,-.024494998) * s_0_0;
-            conv4_0 += mat4(-.43900412,-.059820432,-.025500903,-.116055384,-.24897046,.04260444,.019565493,.025897067,-.084440455,-.012893202,.09422002,-.043668482,-.024238054,-.048698317,.03441136,.002214897) * s_0_1;
-            conv4_0 += mat4(.025451297,.024991972,-.005653787,-.098854735,.12176447,-.04960133,-.07036524,-.018556168,-.09699514,-.023621244,-.006457978,.09774922,-.045577805,.03488767,.025020778,-.03991467) * s_0_2;
-            conv4_0 += mat4(.019174946,-.03765943,.10643509,-.0031436784,.056856833,.00043629773,-.004721622,-.013288958,.027938522,.014455986,.023731029,-.0023797113,-.23193495,.008296113,-.28157425,-.046948217) * s_1_0;
-            conv4_0 += mat4(-.14393847,-.16253835,-.36613196,-.15599221,.20306335,-.0257462,.22892155,.027687792,-.15349531,-.0056691403,.13523723,-.094907194,.22865956,.14103954,.07952328,.12387524) * s_1_1;
-            conv4_0 += mat4(-.11566438,-.27015623,.054771032,-.070157856,-.14618738,.004857386,-.1796171,.09958214,.14728376,-.095302895,.062749214,.11637302,-.013480528,-.108230785,-.028819265,-.065576814) * s_1_2;
-            conv4_0 += mat4(.022507152,.002501582,.16497523,.007907768,.15440376,-.029094024,-.2876309,.021190293,-.05228882,-.025890442,-.088875584,-.027836451,-.03854936,-.09631712,-.11960154,-.010375646) * s_2_0;
-            conv4_0 += mat4(.043801665,.02368632,-.21174145,-.043075882,-.09162335,.13531724,.26761144,-.06435068,.055754326,.07262124,.15214396,-.015629586,.0042859297,-.20478234,.34448636,.047434323) * s_2_1;
-            conv4_0 += mat4(.00069323415,-.1459694,-.12467092,-.06427532,.10388989,.07945154,-.05112151,.07581227,-.007542295,.028695012,.18091637,.0755937,-.082132645,.10491669,-.12219619,-.013343003) * s_2_2;
+            conv4_0 = conv4_0 + vec4(.039339595,.0036864027,.023643728,.0030182474)*s_0_0.x + vec4(-.017148526,-.015468339,.066653945,.012064284)*s_0_0.y + vec4(-.04873943,.014668368,-.016667377,-.008998727)*s_0_0.z + vec4(-.06347712,-.0049036983,-.12367661,-.024494998)*s_0_0.w;
+            conv4_0 = conv4_0 + vec4(-.43900412,-.059820432,-.025500903,-.116055384)*s_0_1.x + vec4(-.24897046,.04260444,.019565493,.025897067)*s_0_1.y + vec4(-.084440455,-.012893202,.09422002,-.043668482)*s_0_1.z + vec4(-.024238054,-.048698317,.03441136,.002214897)*s_0_1.w;
+            conv4_0 = conv4_0 + vec4(.025451297,.024991972,-.005653787,-.098854735)*s_0_2.x + vec4(.12176447,-.04960133,-.07036524,-.018556168)*s_0_2.y + vec4(-.09699514,-.023621244,-.006457978,.09774922)*s_0_2.z + vec4(-.045577805,.03488767,.025020778,-.03991467)*s_0_2.w;
+            conv4_0 = conv4_0 + vec4(.019174946,-.03765943,.10643509,-.0031436784)*s_1_0.x + vec4(.056856833,.00043629773,-.004721622,-.013288958)*s_1_0.y + vec4(.027938522,.014455986,.023731029,-.0023797113)*s_1_0.z + vec4(-.23193495,.008296113,-.28157425,-.046948217)*s_1_0.w;
+            conv4_0 = conv4_0 + vec4(-.14393847,-.16253835,-.36613196,-.15599221)*s_1_1.x + vec4(.20306335,-.0257462,.22892155,.027687792)*s_1_1.y + vec4(-.15349531,-.0056691403,.13523723,-.094907194)*s_1_1.z + vec4(.22865956,.14103954,.07952328,.12387524)*s_1_1.w;
+            conv4_0 = conv4_0 + vec4(-.11566438,-.27015623,.054771032,-.070157856)*s_1_2.x + vec4(-.14618738,.004857386,-.1796171,.09958214)*s_1_2.y + vec4(.14728376,-.095302895,.062749214,.11637302)*s_1_2.z + vec4(-.013480528,-.108230785,-.028819265,-.065576814)*s_1_2.w;
+            conv4_0 = conv4_0 + vec4(.022507152,.002501582,.16497523,.007907768)*s_2_0.x + vec4(.15440376,-.029094024,-.2876309,.021190293)*s_2_0.y + vec4(-.05228882,-.025890442,-.088875584,-.027836451)*s_2_0.z + vec4(-.03854936,-.09631712,-.11960154,-.010375646)*s_2_0.w;
+            conv4_0 = conv4_0 + vec4(.043801665,.02368632,-.21174145,-.043075882)*s_2_1.x + vec4(-.09162335,.13531724,.26761144,-.06435068)*s_2_1.y + vec4(.055754326,.07262124,.15214396,-.015629586)*s_2_1.z + vec4(.0042859297,-.20478234,.34448636,.047434323)*s_2_1.w;
+            conv4_0 = conv4_0 + vec4(.00069323415,-.1459694,-.12467092,-.06427532)*s_2_2.x + vec4(.10388989,.07945154,-.05112151,.07581227)*s_2_2.y + vec4(-.007542295,.028695012,.18091637,.0755937)*s_2_2.z + vec4(-.082132645,.10491669,-.12219619,-.013343003)*s_2_2.w;
         }
     }
 
@@ -1790,15 +1822,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_1 += mat4(-.0039347475,.11767585,-.008839382,-.123550706,-.0286518,-.025086388,.028459245,.013196442,-.027527053,-.12377373,-.034920312,-.04944688,.08859818,.036476288,.008718639,.010915838) * s_0_0;
-            conv4_1 += mat4(-.020619262,-.008391424,.08717081,-.18844697,.0027361019,-.02205476,.027758908,.093382545,.012529123,-.4016437,-.29824626,-3.9512935,-.039455127,.053004608,.019655693,-.009504902) * s_0_1;
-            conv4_1 += mat4(.010087982,-.0033824346,-.030068817,.0022180786,-.06529554,-.04683736,.016494444,.072137296,-.010813916,-.046373714,-.20643365,-.047587294,.005923354,.051268347,.032756247,.02395249) * s_0_2;
-            conv4_1 += mat4(-.05777384,.05335821,.18189168,.17437536,-.031389087,.112929985,.013304129,-.014171964,.068924345,.06521805,.028263567,.07948663,-.12288333,-.12932825,-.0024151949,-.15442185) * s_1_0;
-            conv4_1 += mat4(-.0014335185,.05499576,-.34795186,.21519874,-.00026844186,.15920769,.24266244,-.24218449,-.050802626,-.5135581,-.13009746,.0023444176,-.3365069,-.44233993,-.37528098,-.4196698) * s_1_1;
-            conv4_1 += mat4(.01488245,.19927453,.25844455,.085597545,-.013931863,-.06521253,-.1076711,-.10707957,-.00077969447,-.08972367,-.16439293,.01043582,.028844517,-.013911332,-.08353869,-.017420327) * s_1_2;
-            conv4_1 += mat4(-.5623474,-.032390725,.02921451,-.015771626,-1.075879,-.10696201,.010006748,.015062449,-1.8211191,-.0014260932,.010147929,-.02939809,-1.4929601,-.017875277,-.012483512,-.025915891) * s_2_0;
-            conv4_1 += mat4(-.016745972,.11769477,-.048372746,-.12999932,-.055996478,-.37256044,-.18605866,.068253726,.06728417,.23155661,.13427158,.021584474,-.12605317,-.24410784,.046801787,-.011340824) * s_2_1;
-            conv4_1 += mat4(-.006157283,.091359824,.1333837,-.009765533,-.01909769,-.07603286,-.16522463,.02170549,-.013444639,.13090327,.060710434,.034397457,.008107287,-.00017358674,-.029601563,.0027421124) * s_2_2;
+            conv4_1 = conv4_1 + vec4(-.0039347475,.11767585,-.008839382,-.123550706)*s_0_0.x + vec4(-.0286518,-.025086388,.028459245,.013196442)*s_0_0.y + vec4(-.027527053,-.12377373,-.034920312,-.04944688)*s_0_0.z + vec4(.08859818,.036476288,.008718639,.010915838)*s_0_0.w;
+            conv4_1 = conv4_1 + vec4(-.020619262,-.008391424,.08717081,-.18844697)*s_0_1.x + vec4(.0027361019,-.02205476,.027758908,.093382545)*s_0_1.y + vec4(.012529123,-.4016437,-.29824626,-3.9512935)*s_0_1.z + vec4(-.039455127,.053004608,.019655693,-.009504902)*s_0_1.w;
+            conv4_1 = conv4_1 + vec4(.010087982,-.0033824346,-.030068817,.0022180786)*s_0_2.x + vec4(-.06529554,-.04683736,.016494444,.072137296)*s_0_2.y + vec4(-.010813916,-.046373714,-.20643365,-.047587294)*s_0_2.z + vec4(.005923354,.051268347,.032756247,.02395249)*s_0_2.w;
+            conv4_1 = conv4_1 + vec4(-.05777384,.05335821,.18189168,.17437536)*s_1_0.x + vec4(-.031389087,.112929985,.013304129,-.014171964)*s_1_0.y + vec4(.068924345,.06521805,.028263567,.07948663)*s_1_0.z + vec4(-.12288333,-.12932825,-.0024151949,-.15442185)*s_1_0.w;
+            conv4_1 = conv4_1 + vec4(-.0014335185,.05499576,-.34795186,.21519874)*s_1_1.x + vec4(-.00026844186,.15920769,.24266244,-.24218449)*s_1_1.y + vec4(-.050802626,-.5135581,-.13009746,.0023444176)*s_1_1.z + vec4(-.3365069,-.44233993,-.37528098,-.4196698)*s_1_1.w;
+            conv4_1 = conv4_1 + vec4(.01488245,.19927453,.25844455,.085597545)*s_1_2.x + vec4(-.013931863,-.06521253,-.1076711,-.10707957)*s_1_2.y + vec4(-.00077969447,-.08972367,-.16439293,.01043582)*s_1_2.z + vec4(.028844517,-.013911332,-.08353869,-.017420327)*s_1_2.w;
+            conv4_1 = conv4_1 + vec4(-.5623474,-.032390725,.02921451,-.015771626)*s_2_0.x + vec4(-1.075879,-.10696201,.010006748,.015062449)*s_2_0.y + vec4(-1.8211191,-.0014260932,.010147929,-.02939809)*s_2_0.z + vec4(-1.4929601,-.017875277,-.012483512,-.025915891)*s_2_0.w;
+            conv4_1 = conv4_1 + vec4(-.016745972,.11769477,-.048372746,-.12999932)*s_2_1.x + vec4(-.055996478,-.37256044,-.18605866,.068253726)*s_2_1.y + vec4(.06728417,.23155661,.13427158,.021584474)*s_2_1.z + vec4(-.12605317,-.24410784,.046801787,-.011340824)*s_2_1.w;
+            conv4_1 = conv4_1 + vec4(-.006157283,.091359824,.1333837,-.009765533)*s_2_2.x + vec4(-.01909769,-.07603286,-.16522463,.02170549)*s_2_2.y + vec4(-.013444639,.13090327,.060710434,.034397457)*s_2_2.z + vec4(.008107287,-.00017358674,-.029601563,.0027421124)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1811,15 +1843,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_1 += mat4(-.045188535,-.09926747,.024681937,.028500231,-.017936997,-.05612684,.040267263,.117570266,.00517733,.079293825,.03489382,-.10176266,-.057034,-.08782335,.030634914,-.12050677) * s_0_0;
-            conv4_1 += mat4(-.083180055,.08377533,.084336266,.06678332,-.024785649,-.28525248,-.19955741,-.19021708,.039777733,-.34931418,-.052978832,-.3474917,-.028756008,-.08754733,-.08906212,-.0076503726) * s_0_1;
-            conv4_1 += mat4(.05196359,-.033820443,.014156024,-.012787222,.0025524762,.029784907,-.0358209,-.108641796,-.021845184,-.067768544,-.19866903,-.02855275,.007630371,.121386334,.122361645,.034102768) * s_0_2;
-            conv4_1 += mat4(.06424544,.22147965,-.097814724,-.060451485,.015485897,.14207879,-.09274585,-.16404118,.019559722,-.16335115,-.12084886,-.12719768,.0023292687,-.123014964,-.085952386,-.090957984) * s_1_0;
-            conv4_1 += mat4(.033813983,.22039887,.30331594,.015463001,-.013116799,.19529063,.33672488,.09276699,-.06579451,-.47493285,-.6065398,-.27536723,-.010841043,-.2106823,-.06469506,-.11892892) * s_1_1;
-            conv4_1 += mat4(.10870653,-.010279549,.08486706,-.030196154,-.02982218,.062939435,-.018365094,.064267755,-.0039147655,-.10400641,-.35046402,.04093606,-.003709753,-.02027683,-.12875952,-.02433687) * s_1_2;
-            conv4_1 += mat4(-.7617783,-.01664841,.07712156,.030879341,-1.2037984,-.23021011,.02101516,.03563489,-.32813314,.09265391,.045665085,.053860877,-.8149827,-.061183013,-.051540695,-.02180458) * s_2_0;
-            conv4_1 += mat4(-.013319516,-.018790055,.017371012,.06894057,.044057127,-.1251578,-.3425514,-.0713959,.04299317,.004485335,-.109009266,.039073233,-.05098864,.10288207,-.120807745,-.02260848) * s_2_1;
-            conv4_1 += mat4(-.027800871,.0018882407,-.03223051,.036642015,-.0080076065,.025434619,.043547377,-.0047348053,-.056379724,.091020785,.1336939,.030093623,-.004120954,-.055414397,.083992355,-.01843072) * s_2_2;
+            conv4_1 = conv4_1 + vec4(-.045188535,-.09926747,.024681937,.028500231)*s_0_0.x + vec4(-.017936997,-.05612684,.040267263,.117570266)*s_0_0.y + vec4(.00517733,.079293825,.03489382,-.10176266)*s_0_0.z + vec4(-.057034,-.08782335,.030634914,-.12050677)*s_0_0.w;
+            conv4_1 = conv4_1 + vec4(-.083180055,.08377533,.084336266,.06678332)*s_0_1.x + vec4(-.024785649,-.28525248,-.19955741,-.19021708)*s_0_1.y + vec4(.039777733,-.34931418,-.052978832,-.3474917)*s_0_1.z + vec4(-.028756008,-.08754733,-.08906212,-.0076503726)*s_0_1.w;
+            conv4_1 = conv4_1 + vec4(.05196359,-.033820443,.014156024,-.012787222)*s_0_2.x + vec4(.0025524762,.029784907,-.0358209,-.108641796)*s_0_2.y + vec4(-.021845184,-.067768544,-.19866903,-.02855275)*s_0_2.z + vec4(.007630371,.121386334,.122361645,.034102768)*s_0_2.w;
+            conv4_1 = conv4_1 + vec4(.06424544,.22147965,-.097814724,-.060451485)*s_1_0.x + vec4(.015485897,.14207879,-.09274585,-.16404118)*s_1_0.y + vec4(.019559722,-.16335115,-.12084886,-.12719768)*s_1_0.z + vec4(.0023292687,-.123014964,-.085952386,-.090957984)*s_1_0.w;
+            conv4_1 = conv4_1 + vec4(.033813983,.22039887,.30331594,.015463001)*s_1_1.x + vec4(-.013116799,.19529063,.33672488,.09276699)*s_1_1.y + vec4(-.06579451,-.47493285,-.6065398,-.27536723)*s_1_1.z + vec4(-.010841043,-.2106823,-.06469506,-.11892892)*s_1_1.w;
+            conv4_1 = conv4_1 + vec4(.10870653,-.010279549,.08486706,-.030196154)*s_1_2.x + vec4(-.02982218,.062939435,-.018365094,.064267755)*s_1_2.y + vec4(-.0039147655,-.10400641,-.35046402,.04093606)*s_1_2.z + vec4(-.003709753,-.02027683,-.12875952,-.02433687)*s_1_2.w;
+            conv4_1 = conv4_1 + vec4(-.7617783,-.01664841,.07712156,.030879341)*s_2_0.x + vec4(-1.2037984,-.23021011,.02101516,.03563489)*s_2_0.y + vec4(-.32813314,.09265391,.045665085,.053860877)*s_2_0.z + vec4(-.8149827,-.061183013,-.051540695,-.02180458)*s_2_0.w;
+            conv4_1 = conv4_1 + vec4(-.013319516,-.018790055,.017371012,.06894057)*s_2_1.x + vec4(.044057127,-.1251578,-.3425514,-.0713959)*s_2_1.y + vec4(.04299317,.004485335,-.109009266,.039073233)*s_2_1.z + vec4(-.05098864,.10288207,-.120807745,-.02260848)*s_2_1.w;
+            conv4_1 = conv4_1 + vec4(-.027800871,.0018882407,-.03223051,.036642015)*s_2_2.x + vec4(-.0080076065,.025434619,.043547377,-.0047348053)*s_2_2.y + vec4(-.056379724,.091020785,.1336939,.030093623)*s_2_2.z + vec4(-.004120954,-.055414397,.083992355,-.01843072)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1832,15 +1864,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_1 += mat4(.021922385,-.13438982,-.09472847,-.12883914,.0007451747,-.019087242,.045020793,-.070253305,-.014018177,-.21103843,-.09382075,-.16803858,.104370646,.04054308,.0073838388,.043211583) * s_0_0;
-            conv4_1 += mat4(.023702139,-.13447638,-.14608733,-.18403582,.005299468,.10439184,-.0021031953,-.39172384,-.035640437,-.02629847,-.07740699,-.0018217638,-.011900765,.024481343,.05488239,-.014738261) * s_0_1;
-            conv4_1 += mat4(.018928567,-.021065265,-.11619621,-.061976913,-.0771638,.037582964,-.04108413,-.06338969,-.007944355,.04421742,.00806067,-.014676409,.046972204,.023466429,.050721284,-.0028567982) * s_0_2;
-            conv4_1 += mat4(-.081522316,-.0012011939,-.07687054,-.0056565753,-.03110055,.112831205,.024901355,.028086692,.04595232,-.35694885,-.4802409,.07348248,-.13192067,-.20129469,-2.0802496e-05,.119133964) * s_1_0;
-            conv4_1 += mat4(.02953192,-.17995307,-.107371934,-.0030743766,.46059182,-.33984673,.009882792,.03516114,-.12992822,-.06255339,.21425149,-.22007906,-.0004738971,-.07694074,-.14176437,.18723735) * s_1_1;
-            conv4_1 += mat4(.0007050514,-.12046492,-.16180208,-.04067944,.07554302,-.10213517,-.075695895,-.0038611905,-.00744544,-.06683247,-.09886714,-.036638495,-.04132438,.013442033,.11218401,.01821195) * s_1_2;
-            conv4_1 += mat4(-2.7395663,-.032343853,-.035224557,-.032387286,-1.5085,-.0020599773,-.042291638,-.008768225,-2.1052473,-.09274018,.0048268563,-.033083983,-.79870754,.23817182,.064982526,-.0061300467) * s_2_0;
-            conv4_1 += mat4(.026297126,.047518622,-.026238704,-.0065515283,.10250526,.08959684,.047120787,.06040868,.033524964,-.4245979,-.23570997,-.03989519,-.085747205,.0699568,.15440811,-.053003907) * s_2_1;
-            conv4_1 += mat4(.02398859,-.04847249,-.00045447433,.0016609028,.024382532,-.122954056,.031675115,.018877322,.009669478,-.053519186,-.06396292,.009081273,-.011639475,.029946294,-.034548845,.036145028) * s_2_2;
+            conv4_1 = conv4_1 + vec4(.021922385,-.13438982,-.09472847,-.12883914)*s_0_0.x + vec4(.0007451747,-.019087242,.045020793,-.070253305)*s_0_0.y + vec4(-.014018177,-.21103843,-.09382075,-.16803858)*s_0_0.z + vec4(.104370646,.04054308,.0073838388,.043211583)*s_0_0.w;
+            conv4_1 = conv4_1 + vec4(.023702139,-.13447638,-.14608733,-.18403582)*s_0_1.x + vec4(.005299468,.10439184,-.0021031953,-.39172384)*s_0_1.y + vec4(-.035640437,-.02629847,-.07740699,-.0018217638)*s_0_1.z + vec4(-.011900765,.024481343,.05488239,-.014738261)*s_0_1.w;
+            conv4_1 = conv4_1 + vec4(.018928567,-.021065265,-.11619621,-.061976913)*s_0_2.x + vec4(-.0771638,.037582964,-.04108413,-.06338969)*s_0_2.y + vec4(-.007944355,.04421742,.00806067,-.014676409)*s_0_2.z + vec4(.046972204,.023466429,.050721284,-.0028567982)*s_0_2.w;
+            conv4_1 = conv4_1 + vec4(-.081522316,-.0012011939,-.07687054,-.0056565753)*s_1_0.x + vec4(-.03110055,.112831205,.024901355,.028086692)*s_1_0.y + vec4(.04595232,-.35694885,-.4802409,.07348248)*s_1_0.z + vec4(-.13192067,-.20129469,-2.0802496e-05,.119133964)*s_1_0.w;
+            conv4_1 = conv4_1 + vec4(.02953192,-.17995307,-.107371934,-.0030743766)*s_1_1.x + vec4(.46059182,-.33984673,.009882792,.03516114)*s_1_1.y + vec4(-.12992822,-.06255339,.21425149,-.22007906)*s_1_1.z + vec4(-.0004738971,-.07694074,-.14176437,.18723735)*s_1_1.w;
+            conv4_1 = conv4_1 + vec4(.0007050514,-.12046492,-.16180208,-.04067944)*s_1_2.x + vec4(.07554302,-.10213517,-.075695895,-.0038611905)*s_1_2.y + vec4(-.00744544,-.06683247,-.09886714,-.036638495)*s_1_2.z + vec4(-.04132438,.013442033,.11218401,.01821195)*s_1_2.w;
+            conv4_1 = conv4_1 + vec4(-2.7395663,-.032343853,-.035224557,-.032387286)*s_2_0.x + vec4(-1.5085,-.0020599773,-.042291638,-.008768225)*s_2_0.y + vec4(-2.1052473,-.09274018,.0048268563,-.033083983)*s_2_0.z + vec4(-.79870754,.23817182,.064982526,-.0061300467)*s_2_0.w;
+            conv4_1 = conv4_1 + vec4(.026297126,.047518622,-.026238704,-.0065515283)*s_2_1.x + vec4(.10250526,.08959684,.047120787,.06040868)*s_2_1.y + vec4(.033524964,-.4245979,-.23570997,-.03989519)*s_2_1.z + vec4(-.085747205,.0699568,.15440811,-.053003907)*s_2_1.w;
+            conv4_1 = conv4_1 + vec4(.02398859,-.04847249,-.00045447433,.0016609028)*s_2_2.x + vec4(.024382532,-.122954056,.031675115,.018877322)*s_2_2.y + vec4(.009669478,-.053519186,-.06396292,.009081273)*s_2_2.z + vec4(-.011639475,.029946294,-.034548845,.036145028)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1853,15 +1885,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_1 += mat4(-.051718198,-.0003387692,-.029495178,-.04953614,-.023475626,-.18673015,-.0626841,-.1970371,.033981454,.022826586,.0051789675,.024034366,.046505935,.08570896,.038490236,.04524442) * s_0_0;
-            conv4_1 += mat4(.037385363,-.29884082,-.07429812,-.35633495,-.01683682,-.062630504,-.16747396,-.0121951,.032638803,-.03212978,.023763979,.005190893,.004481909,.055680454,.035305083,.10439785) * s_0_1;
-            conv4_1 += mat4(-.01893339,-.077018954,-.15446739,-.09762875,.007330962,-.01787467,.027363513,.050473332,.03979984,.013796014,-.058604904,.037138198,.010013552,.035539556,-.0041240617,.016774397) * s_0_2;
-            conv4_1 += mat4(.010785867,-.20751943,-.004156213,-.012392556,-.075274035,.17101644,-.015685368,.09832113,.043142464,-.013534016,.012906239,-.0014151626,-.20503952,-.06461001,-.0015095653,.047079857) * s_1_0;
-            conv4_1 += mat4(.09685262,-.2651222,-.25607884,.015333102,-.01787631,.12128378,.17909724,-.015532767,.13993694,.2637853,.014856085,.09212619,-.04008355,-.25771305,-.28658155,.03645227) * s_1_1;
-            conv4_1 += mat4(.0060815057,-.11977089,-.13342844,.037036225,.0075049093,.096412055,.021501202,.00085985626,.018074961,.02249547,.13383551,-.010648916,-.04255666,-.05395342,-.027182804,.011115578) * s_1_2;
-            conv4_1 += mat4(-2.3108828,.056388367,.00518757,-.012062646,-.8784787,-.10169482,.07688227,-.020944092,-.28851488,.016842976,-.049263723,-.009857957,-1.5227464,-.07707191,-.10626021,-.049973737) * s_2_0;
-            conv4_1 += mat4(.006710729,-.0348703,.034635283,-.024817707,-.0020209788,-.07971976,-.04597229,.011318359,.037010107,.08859311,.0043030656,.0014366576,.051177397,.17127404,.049625546,-.025701609) * s_2_1;
-            conv4_1 += mat4(-.0017568527,.03309507,.027813192,-.024586355,.007394934,.06264037,-.030521348,.017467616,.045544244,.03315175,-.008957543,.017840238,-.05123708,.055311743,.044507094,-.002524307) * s_2_2;
+            conv4_1 = conv4_1 + vec4(-.051718198,-.0003387692,-.029495178,-.04953614)*s_0_0.x + vec4(-.023475626,-.18673015,-.0626841,-.1970371)*s_0_0.y + vec4(.033981454,.022826586,.0051789675,.024034366)*s_0_0.z + vec4(.046505935,.08570896,.038490236,.04524442)*s_0_0.w;
+            conv4_1 = conv4_1 + vec4(.037385363,-.29884082,-.07429812,-.35633495)*s_0_1.x + vec4(-.01683682,-.062630504,-.16747396,-.0121951)*s_0_1.y + vec4(.032638803,-.03212978,.023763979,.005190893)*s_0_1.z + vec4(.004481909,.055680454,.035305083,.10439785)*s_0_1.w;
+            conv4_1 = conv4_1 + vec4(-.01893339,-.077018954,-.15446739,-.09762875)*s_0_2.x + vec4(.007330962,-.01787467,.027363513,.050473332)*s_0_2.y + vec4(.03979984,.013796014,-.058604904,.037138198)*s_0_2.z + vec4(.010013552,.035539556,-.0041240617,.016774397)*s_0_2.w;
+            conv4_1 = conv4_1 + vec4(.010785867,-.20751943,-.004156213,-.012392556)*s_1_0.x + vec4(-.075274035,.17101644,-.015685368,.09832113)*s_1_0.y + vec4(.043142464,-.013534016,.012906239,-.0014151626)*s_1_0.z + vec4(-.20503952,-.06461001,-.0015095653,.047079857)*s_1_0.w;
+            conv4_1 = conv4_1 + vec4(.09685262,-.2651222,-.25607884,.015333102)*s_1_1.x + vec4(-.01787631,.12128378,.17909724,-.015532767)*s_1_1.y + vec4(.13993694,.2637853,.014856085,.09212619)*s_1_1.z + vec4(-.04008355,-.25771305,-.28658155,.03645227)*s_1_1.w;
+            conv4_1 = conv4_1 + vec4(.0060815057,-.11977089,-.13342844,.037036225)*s_1_2.x + vec4(.0075049093,.096412055,.021501202,.00085985626)*s_1_2.y + vec4(.018074961,.02249547,.13383551,-.010648916)*s_1_2.z + vec4(-.04255666,-.05395342,-.027182804,.011115578)*s_1_2.w;
+            conv4_1 = conv4_1 + vec4(-2.3108828,.056388367,.00518757,-.012062646)*s_2_0.x + vec4(-.8784787,-.10169482,.07688227,-.020944092)*s_2_0.y + vec4(-.28851488,.016842976,-.049263723,-.009857957)*s_2_0.z + vec4(-1.5227464,-.07707191,-.10626021,-.049973737)*s_2_0.w;
+            conv4_1 = conv4_1 + vec4(.006710729,-.0348703,.034635283,-.024817707)*s_2_1.x + vec4(-.0020209788,-.07971976,-.04597229,.011318359)*s_2_1.y + vec4(.037010107,.08859311,.0043030656,.0014366576)*s_2_1.z + vec4(.051177397,.17127404,.049625546,-.025701609)*s_2_1.w;
+            conv4_1 = conv4_1 + vec4(-.0017568527,.03309507,.027813192,-.024586355)*s_2_2.x + vec4(.007394934,.06264037,-.030521348,.017467616)*s_2_2.y + vec4(.045544244,.03315175,-.008957543,.017840238)*s_2_2.z + vec4(-.05123708,.055311743,.044507094,-.002524307)*s_2_2.w;
         }
     }
 
@@ -1917,15 +1949,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_2 += mat4(-.077117495,-.013157812,.0024242557,-.0404586,-.029639898,.07397231,-.010636134,.014342997,.037043244,.042357203,.073736124,-.007897776,.014695768,.04545027,-.07660182,.0041440474) * s_0_0;
-            conv4_2 += mat4(-.37335476,.004130763,.10015013,-.01923291,.106923506,.05717135,.20883991,-.021177307,-.3205229,.0027358115,-.23334493,.046215817,-.09499874,-.0002695512,-.1366685,-.05400775) * s_0_1;
-            conv4_2 += mat4(.12887245,-.0029785717,.08221721,.011537509,-.1306785,.029050058,.109641634,.03953554,-.16808355,.001271057,.008761425,.014186004,-.41507924,.009393715,.023705503,.00072465546) * s_0_2;
-            conv4_2 += mat4(-.021219125,-.10415239,-.0018805951,.065508924,-.06087254,.22475249,.07755066,.022011241,.010381275,.03181689,-.13884592,-.023946457,.008068003,.32199368,-.097237885,-.01633705) * s_1_0;
-            conv4_2 += mat4(-.18610653,.039526876,.12034496,.012986069,.1394363,.010093087,-.05556717,.107812464,.016335452,-.03314501,-.4875196,-.10747512,-.031979118,.04091417,-.57211626,-.2220965) * s_1_1;
-            conv4_2 += mat4(-.023458356,.037481744,-.045765467,.18280388,-.23649414,-.04563998,-.09643031,.1824169,-.114135064,-.0041660746,-.06886322,-.29746822,-.17761564,-.030869871,.04859007,-.41201386) * s_1_2;
-            conv4_2 += mat4(-.0012035038,-.114632316,.21321669,.025540192,-.044305563,.00038842714,-.07107174,.009726159,-.015228309,.09278321,.10443058,.06332023,-.0021804185,.040044516,.028174262,-.008845874) * s_2_0;
-            conv4_2 += mat4(.00044711254,-.027236206,.08214416,-.38279536,.0768095,-.009165464,-.05128386,-.13725877,.05388042,.18360507,-.14266239,-.031743016,.005848713,-.020509414,.051194455,.012501422) * s_2_1;
-            conv4_2 += mat4(-.053164836,-.01694513,.030807586,-.13095522,-.055321954,-.03503688,-.046547346,-.14706196,-.037213948,.05264333,.0068145175,-.8832801,-.0069965515,-.0020673804,.003144782,.02914221) * s_2_2;
+            conv4_2 = conv4_2 + vec4(-.077117495,-.013157812,.0024242557,-.0404586)*s_0_0.x + vec4(-.029639898,.07397231,-.010636134,.014342997)*s_0_0.y + vec4(.037043244,.042357203,.073736124,-.007897776)*s_0_0.z + vec4(.014695768,.04545027,-.07660182,.0041440474)*s_0_0.w;
+            conv4_2 = conv4_2 + vec4(-.37335476,.004130763,.10015013,-.01923291)*s_0_1.x + vec4(.106923506,.05717135,.20883991,-.021177307)*s_0_1.y + vec4(-.3205229,.0027358115,-.23334493,.046215817)*s_0_1.z + vec4(-.09499874,-.0002695512,-.1366685,-.05400775)*s_0_1.w;
+            conv4_2 = conv4_2 + vec4(.12887245,-.0029785717,.08221721,.011537509)*s_0_2.x + vec4(-.1306785,.029050058,.109641634,.03953554)*s_0_2.y + vec4(-.16808355,.001271057,.008761425,.014186004)*s_0_2.z + vec4(-.41507924,.009393715,.023705503,.00072465546)*s_0_2.w;
+            conv4_2 = conv4_2 + vec4(-.021219125,-.10415239,-.0018805951,.065508924)*s_1_0.x + vec4(-.06087254,.22475249,.07755066,.022011241)*s_1_0.y + vec4(.010381275,.03181689,-.13884592,-.023946457)*s_1_0.z + vec4(.008068003,.32199368,-.097237885,-.01633705)*s_1_0.w;
+            conv4_2 = conv4_2 + vec4(-.18610653,.039526876,.12034496,.012986069)*s_1_1.x + vec4(.1394363,.010093087,-.05556717,.107812464)*s_1_1.y + vec4(.016335452,-.03314501,-.4875196,-.10747512)*s_1_1.z + vec4(-.031979118,.04091417,-.57211626,-.2220965)*s_1_1.w;
+            conv4_2 = conv4_2 + vec4(-.023458356,.037481744,-.045765467,.18280388)*s_1_2.x + vec4(-.23649414,-.04563998,-.09643031,.1824169)*s_1_2.y + vec4(-.114135064,-.0041660746,-.06886322,-.29746822)*s_1_2.z + vec4(-.17761564,-.030869871,.04859007,-.41201386)*s_1_2.w;
+            conv4_2 = conv4_2 + vec4(-.0012035038,-.114632316,.21321669,.025540192)*s_2_0.x + vec4(-.044305563,.00038842714,-.07107174,.009726159)*s_2_0.y + vec4(-.015228309,.09278321,.10443058,.06332023)*s_2_0.z + vec4(-.0021804185,.040044516,.028174262,-.008845874)*s_2_0.w;
+            conv4_2 = conv4_2 + vec4(.00044711254,-.027236206,.08214416,-.38279536)*s_2_1.x + vec4(.0768095,-.009165464,-.05128386,-.13725877)*s_2_1.y + vec4(.05388042,.18360507,-.14266239,-.031743016)*s_2_1.z + vec4(.005848713,-.020509414,.051194455,.012501422)*s_2_1.w;
+            conv4_2 = conv4_2 + vec4(-.053164836,-.01694513,.030807586,-.13095522)*s_2_2.x + vec4(-.055321954,-.03503688,-.046547346,-.14706196)*s_2_2.y + vec4(-.037213948,.05264333,.0068145175,-.8832801)*s_2_2.z + vec4(-.0069965515,-.0020673804,.003144782,.02914221)*s_2_2.w;
         }
         // Pack 1
         {
@@ -1938,15 +1970,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_2 += mat4(.08945551,-.055817682,.11322099,.010643214,.025363771,-.036614854,.11444329,-.026581464,-.03067753,-.057536542,-.09087515,-.0072996095,.102338925,-.017223287,.11899478,.009146877) * s_0_0;
-            conv4_2 += mat4(-.27304423,-.0076889666,-.2613581,.04515266,.0075050374,-.019789215,.114980884,.006302938,-.75844365,.00384464,-.01724364,.009659428,-1.0595273,-.03457202,.15263975,.035428863) * s_0_1;
-            conv4_2 += mat4(.118959494,.013171614,-.043726765,-.1504647,.094031885,.000259239,-.022535954,-.010374585,-.36368072,.01341545,-.05423192,-.018557668,-.21050054,-.00981463,.068584554,-.11854996) * s_0_2;
-            conv4_2 += mat4(.009629217,.13298617,-.11825316,-.01833901,.007809107,.056817688,-.08199121,.007694844,.07366488,-.16766973,.054096293,-.038837492,.05693923,-.14776473,-.26297298,-.0020662462) * s_1_0;
-            conv4_2 += mat4(-.27270785,-.15480931,.12630777,.034882687,.062210057,.0973488,-.1013339,.046579935,-.25841394,-.04548025,-.84506196,.022413354,-.19768319,-.057308637,-.17597961,.020716313) * s_1_1;
-            conv4_2 += mat4(.18338491,-.0023256238,.087482244,.057248376,.077120684,.008612356,-.029326549,.09703096,-.0024643897,.012558325,-.058530707,-.32308307,.006999205,-.021059524,-.030625721,.07694086) * s_1_2;
-            conv4_2 += mat4(-.00029252906,-.1104299,.08217804,.010507045,.0122770285,-.15377508,.010465986,-.006808274,-.00052184676,-.08722693,-.2859327,.027199952,.017940173,-.08937588,-.24452028,-.0360022) * s_2_0;
-            conv4_2 += mat4(-.07810626,-.022883914,-.118446946,-.022261173,-.015507694,.012173373,.0711294,.04347544,-.0358213,.05364836,-.35864818,-.22403556,.06862317,-.028307287,.16746394,-.22463776) * s_2_1;
-            conv4_2 += mat4(.04679227,.03420971,.02003858,-.17209367,-.033492777,.007517047,.011495051,.11428401,.095475,.022348724,-.0069295857,-.52135473,.0011448164,-.005607804,-.08859269,.0108160125) * s_2_2;
+            conv4_2 = conv4_2 + vec4(.08945551,-.055817682,.11322099,.010643214)*s_0_0.x + vec4(.025363771,-.036614854,.11444329,-.026581464)*s_0_0.y + vec4(-.03067753,-.057536542,-.09087515,-.0072996095)*s_0_0.z + vec4(.102338925,-.017223287,.11899478,.009146877)*s_0_0.w;
+            conv4_2 = conv4_2 + vec4(-.27304423,-.0076889666,-.2613581,.04515266)*s_0_1.x + vec4(.0075050374,-.019789215,.114980884,.006302938)*s_0_1.y + vec4(-.75844365,.00384464,-.01724364,.009659428)*s_0_1.z + vec4(-1.0595273,-.03457202,.15263975,.035428863)*s_0_1.w;
+            conv4_2 = conv4_2 + vec4(.118959494,.013171614,-.043726765,-.1504647)*s_0_2.x + vec4(.094031885,.000259239,-.022535954,-.010374585)*s_0_2.y + vec4(-.36368072,.01341545,-.05423192,-.018557668)*s_0_2.z + vec4(-.21050054,-.00981463,.068584554,-.11854996)*s_0_2.w;
+            conv4_2 = conv4_2 + vec4(.009629217,.13298617,-.11825316,-.01833901)*s_1_0.x + vec4(.007809107,.056817688,-.08199121,.007694844)*s_1_0.y + vec4(.07366488,-.16766973,.054096293,-.038837492)*s_1_0.z + vec4(.05693923,-.14776473,-.26297298,-.0020662462)*s_1_0.w;
+            conv4_2 = conv4_2 + vec4(-.27270785,-.15480931,.12630777,.034882687)*s_1_1.x + vec4(.062210057,.0973488,-.1013339,.046579935)*s_1_1.y + vec4(-.25841394,-.04548025,-.84506196,.022413354)*s_1_1.z + vec4(-.19768319,-.057308637,-.17597961,.020716313)*s_1_1.w;
+            conv4_2 = conv4_2 + vec4(.18338491,-.0023256238,.087482244,.057248376)*s_1_2.x + vec4(.077120684,.008612356,-.029326549,.09703096)*s_1_2.y + vec4(-.0024643897,.012558325,-.058530707,-.32308307)*s_1_2.z + vec4(.006999205,-.021059524,-.030625721,.07694086)*s_1_2.w;
+            conv4_2 = conv4_2 + vec4(-.00029252906,-.1104299,.08217804,.010507045)*s_2_0.x + vec4(.0122770285,-.15377508,.010465986,-.006808274)*s_2_0.y + vec4(-.00052184676,-.08722693,-.2859327,.027199952)*s_2_0.z + vec4(.017940173,-.08937588,-.24452028,-.0360022)*s_2_0.w;
+            conv4_2 = conv4_2 + vec4(-.07810626,-.022883914,-.118446946,-.022261173)*s_2_1.x + vec4(-.015507694,.012173373,.0711294,.04347544)*s_2_1.y + vec4(-.0358213,.05364836,-.35864818,-.22403556)*s_2_1.z + vec4(.06862317,-.028307287,.16746394,-.22463776)*s_2_1.w;
+            conv4_2 = conv4_2 + vec4(.04679227,.03420971,.02003858,-.17209367)*s_2_2.x + vec4(-.033492777,.007517047,.011495051,.11428401)*s_2_2.y + vec4(.095475,.022348724,-.0069295857,-.52135473)*s_2_2.z + vec4(.0011448164,-.005607804,-.08859269,.0108160125)*s_2_2.w;
         }
         // Pack 2
         {
@@ -1959,15 +1991,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_2 += mat4(-.066991866,.10189569,.020156173,-.014730706,-.0025269364,-.025310293,-.024911176,.0038057864,-.58898973,.021737568,-.044664927,-.025112825,.060162198,-.028220888,-.26211908,.03627202) * s_0_0;
-            conv4_2 += mat4(-.12176173,.047234967,.0050918125,.017315205,-.124698184,.018369528,.21195199,-.028119657,.31452182,.0035626336,-.085545726,.05995249,-.068027966,-.016426204,-.053036436,2.6893811e-05) * s_0_1;
-            conv4_2 += mat4(-.14763185,.013127466,-.011763232,-.051326193,.24920677,-.0014111521,.07707071,.065230116,-.30839524,.0058938838,.02039926,-.03958291,.03802348,-.012211123,-.00051690225,-.015646849) * s_0_2;
-            conv4_2 += mat4(-.07025845,-.07076079,-.027976682,-5.1693332e-05,-.009017065,.03629649,.18251167,.060494676,-.13461277,.028173914,-.16592416,.0029729782,.048659965,-.01160182,.28344724,-.14736097) * s_1_0;
-            conv4_2 += mat4(-.08353965,-.00938018,-.19130912,-.06353014,-.05674319,.12576643,-.23588385,.16400325,.12963443,-.068089604,.0052312645,.11428993,.11570175,.022902941,.058048654,-.2157249) * s_1_1;
-            conv4_2 += mat4(-.07342104,.0074826796,-.0025544206,.004867245,.046513285,.046722937,-.02988944,.16823077,-.013796649,-.014991143,-.022875438,-.06557873,-.09211229,.008845068,-.050289374,.075417414) * s_1_2;
-            conv4_2 += mat4(-.049160507,-.02793003,-.09413909,-.04273168,-.019915063,.081978075,-.06995226,-.10107242,-.06494781,-.0081892125,-.05738954,-.24890389,.006353771,.16177104,-.12099269,.0817502) * s_2_0;
-            conv4_2 += mat4(.022090083,.009041525,-.046913408,-.03133692,-.06507257,.07345243,-.087723434,-.021864226,.13246778,.0017757141,-.023593359,-.29206783,.07302361,-.07519713,-.07776098,.18053433) * s_2_1;
-            conv4_2 += mat4(-.01883731,.0056235227,-.059727978,-.23943053,-.01030302,.014696523,-.035370752,-.39632145,.01168591,-.0073044393,.015592251,.0061734538,.047206186,-.00021970774,.037974976,-.16955762) * s_2_2;
+            conv4_2 = conv4_2 + vec4(-.066991866,.10189569,.020156173,-.014730706)*s_0_0.x + vec4(-.0025269364,-.025310293,-.024911176,.0038057864)*s_0_0.y + vec4(-.58898973,.021737568,-.044664927,-.025112825)*s_0_0.z + vec4(.060162198,-.028220888,-.26211908,.03627202)*s_0_0.w;
+            conv4_2 = conv4_2 + vec4(-.12176173,.047234967,.0050918125,.017315205)*s_0_1.x + vec4(-.124698184,.018369528,.21195199,-.028119657)*s_0_1.y + vec4(.31452182,.0035626336,-.085545726,.05995249)*s_0_1.z + vec4(-.068027966,-.016426204,-.053036436,2.6893811e-05)*s_0_1.w;
+            conv4_2 = conv4_2 + vec4(-.14763185,.013127466,-.011763232,-.051326193)*s_0_2.x + vec4(.24920677,-.0014111521,.07707071,.065230116)*s_0_2.y + vec4(-.30839524,.0058938838,.02039926,-.03958291)*s_0_2.z + vec4(.03802348,-.012211123,-.00051690225,-.015646849)*s_0_2.w;
+            conv4_2 = conv4_2 + vec4(-.07025845,-.07076079,-.027976682,-5.1693332e-05)*s_1_0.x + vec4(-.009017065,.03629649,.18251167,.060494676)*s_1_0.y + vec4(-.13461277,.028173914,-.16592416,.0029729782)*s_1_0.z + vec4(.048659965,-.01160182,.28344724,-.14736097)*s_1_0.w;
+            conv4_2 = conv4_2 + vec4(-.08353965,-.00938018,-.19130912,-.06353014)*s_1_1.x + vec4(-.05674319,.12576643,-.23588385,.16400325)*s_1_1.y + vec4(.12963443,-.068089604,.0052312645,.11428993)*s_1_1.z + vec4(.11570175,.022902941,.058048654,-.2157249)*s_1_1.w;
+            conv4_2 = conv4_2 + vec4(-.07342104,.0074826796,-.0025544206,.004867245)*s_1_2.x + vec4(.046513285,.046722937,-.02988944,.16823077)*s_1_2.y + vec4(-.013796649,-.014991143,-.022875438,-.06557873)*s_1_2.z + vec4(-.09211229,.008845068,-.050289374,.075417414)*s_1_2.w;
+            conv4_2 = conv4_2 + vec4(-.049160507,-.02793003,-.09413909,-.04273168)*s_2_0.x + vec4(-.019915063,.081978075,-.06995226,-.10107242)*s_2_0.y + vec4(-.06494781,-.0081892125,-.05738954,-.24890389)*s_2_0.z + vec4(.006353771,.16177104,-.12099269,.0817502)*s_2_0.w;
+            conv4_2 = conv4_2 + vec4(.022090083,.009041525,-.046913408,-.03133692)*s_2_1.x + vec4(-.06507257,.07345243,-.087723434,-.021864226)*s_2_1.y + vec4(.13246778,.0017757141,-.023593359,-.29206783)*s_2_1.z + vec4(.07302361,-.07519713,-.07776098,.18053433)*s_2_1.w;
+            conv4_2 = conv4_2 + vec4(-.01883731,.0056235227,-.059727978,-.23943053)*s_2_2.x + vec4(-.01030302,.014696523,-.035370752,-.39632145)*s_2_2.y + vec4(.01168591,-.0073044393,.015592251,.0061734538)*s_2_2.z + vec4(.047206186,-.00021970774,.037974976,-.16955762)*s_2_2.w;
         }
         // Pack 3
         {
@@ -1980,15 +2012,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_2 += mat4(-.0058261487,-.049644466,-.15764111,.020642193,.06453328,.04565454,.0126427235,.006151722,-.046133116,-.033172682,.043963376,.01699064,-.022705382,.03782142,-.0424036,.008276064) * s_0_0;
-            conv4_2 += mat4(.111422874,-.027268587,-.15424073,-.02700344,-.16569571,.013051397,-.035580073,.005143992,-.256444,.017220015,.0005565986,.016539574,-.09295965,.022345645,-.14238805,-.004505895) * s_0_1;
-            conv4_2 += mat4(-.23095089,-.011838487,.061760604,.0066240374,.13703965,.024169445,-.07437794,.026984606,.22004281,.016821954,-.111613736,-.0071177413,-.024652338,-.02327201,-.051604968,-.00012359963) * s_0_2;
-            conv4_2 += mat4(.010825187,-.12673526,.06899632,-.03686096,-.053859483,.23136112,-.12957296,-.025759201,-.022262786,-.031146357,-.0011212645,.010513856,-.018129636,.14266935,-.006171259,-.008909415) * s_1_0;
-            conv4_2 += mat4(-.003867258,-.058779363,-.3536968,-.17385562,.092550375,-.07329789,.019328386,-.03214851,-.057076186,-.029290725,.271354,-.025068935,-.044130996,-.09148032,.33527336,.10994299) * s_1_1;
-            conv4_2 += mat4(-.21481213,.040581513,-.09630805,-.31549287,-.0963133,-.020733904,.03507678,-.037942246,.17145905,.002535228,.10302213,-.02438448,.013290151,-.014213047,.0055631134,-.033680554) * s_1_2;
-            conv4_2 += mat4(-.00928449,-.09646056,.075517304,-.009050743,.0003361256,-.026698094,.14461908,-.0069601224,.0027554438,-.023404302,-.02128048,-.017947664,.019343765,.2515673,-.083146274,-.035452545) * s_2_0;
-            conv4_2 += mat4(.033647746,-.07584453,-.006228969,.11128887,.017978823,-.02965239,.11923899,.05012805,-.027018432,.003549817,-.13235095,.01633539,.015607541,.023879524,-.115244105,-.23812528) * s_2_1;
-            conv4_2 += mat4(-.07180683,.0029399607,.05375942,-.22791196,.004542226,.009124765,.038120784,.1718951,.028962169,.026919171,-.0072975517,.008425119,-.02483502,-.00391255,-.032585893,.10539804) * s_2_2;
+            conv4_2 = conv4_2 + vec4(-.0058261487,-.049644466,-.15764111,.020642193)*s_0_0.x + vec4(.06453328,.04565454,.0126427235,.006151722)*s_0_0.y + vec4(-.046133116,-.033172682,.043963376,.01699064)*s_0_0.z + vec4(-.022705382,.03782142,-.0424036,.008276064)*s_0_0.w;
+            conv4_2 = conv4_2 + vec4(.111422874,-.027268587,-.15424073,-.02700344)*s_0_1.x + vec4(-.16569571,.013051397,-.035580073,.005143992)*s_0_1.y + vec4(-.256444,.017220015,.0005565986,.016539574)*s_0_1.z + vec4(-.09295965,.022345645,-.14238805,-.004505895)*s_0_1.w;
+            conv4_2 = conv4_2 + vec4(-.23095089,-.011838487,.061760604,.0066240374)*s_0_2.x + vec4(.13703965,.024169445,-.07437794,.026984606)*s_0_2.y + vec4(.22004281,.016821954,-.111613736,-.0071177413)*s_0_2.z + vec4(-.024652338,-.02327201,-.051604968,-.00012359963)*s_0_2.w;
+            conv4_2 = conv4_2 + vec4(.010825187,-.12673526,.06899632,-.03686096)*s_1_0.x + vec4(-.053859483,.23136112,-.12957296,-.025759201)*s_1_0.y + vec4(-.022262786,-.031146357,-.0011212645,.010513856)*s_1_0.z + vec4(-.018129636,.14266935,-.006171259,-.008909415)*s_1_0.w;
+            conv4_2 = conv4_2 + vec4(-.003867258,-.058779363,-.3536968,-.17385562)*s_1_1.x + vec4(.092550375,-.07329789,.019328386,-.03214851)*s_1_1.y + vec4(-.057076186,-.029290725,.271354,-.025068935)*s_1_1.z + vec4(-.044130996,-.09148032,.33527336,.10994299)*s_1_1.w;
+            conv4_2 = conv4_2 + vec4(-.21481213,.040581513,-.09630805,-.31549287)*s_1_2.x + vec4(-.0963133,-.020733904,.03507678,-.037942246)*s_1_2.y + vec4(.17145905,.002535228,.10302213,-.02438448)*s_1_2.z + vec4(.013290151,-.014213047,.0055631134,-.033680554)*s_1_2.w;
+            conv4_2 = conv4_2 + vec4(-.00928449,-.09646056,.075517304,-.009050743)*s_2_0.x + vec4(.0003361256,-.026698094,.14461908,-.0069601224)*s_2_0.y + vec4(.0027554438,-.023404302,-.02128048,-.017947664)*s_2_0.z + vec4(.019343765,.2515673,-.083146274,-.035452545)*s_2_0.w;
+            conv4_2 = conv4_2 + vec4(.033647746,-.07584453,-.006228969,.11128887)*s_2_1.x + vec4(.017978823,-.02965239,.11923899,.05012805)*s_2_1.y + vec4(-.027018432,.003549817,-.13235095,.01633539)*s_2_1.z + vec4(.015607541,.023879524,-.115244105,-.23812528)*s_2_1.w;
+            conv4_2 = conv4_2 + vec4(-.07180683,.0029399607,.05375942,-.22791196)*s_2_2.x + vec4(.004542226,.009124765,.038120784,.1718951)*s_2_2.y + vec4(.028962169,.026919171,-.0072975517,.008425119)*s_2_2.z + vec4(-.02483502,-.00391255,-.032585893,.10539804)*s_2_2.w;
         }
     }
 
@@ -2044,15 +2076,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_0_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_0_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_0_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_3 += mat4(-.027110655,.082792014,.0017773807,.009474611,-.022030422,-.034041278,-.014973643,.006076708,.06224956,.2081476,-.021960113,.0350132,-.020734496,-.03290312,-.0035001507,.0092558395) * s_0_0;
-            conv4_3 += mat4(-.11946373,-.07129602,.044821076,.03624313,.09103308,.09641177,.102548994,.08242562,-.06570432,-.46797702,.0039366665,-.08559175,-.21275961,-.24436232,.10663852,.07584774) * s_0_1;
-            conv4_3 += mat4(-.07138283,.038085602,.05404741,-.0038295467,-.048973914,-.07091907,.06781668,.011910236,.051960353,-.03858874,-.027684884,.049344704,.13244769,.13863453,-.026176484,.16653594) * s_0_2;
-            conv4_3 += mat4(-.0021352174,-.027584454,.031374242,-.012533947,-.05970893,.08545151,.086455956,-.007452745,-.018660787,.12523884,.04694767,.0375872,-.0053797904,-.16073035,.01697243,.033341605) * s_1_0;
-            conv4_3 += mat4(.10880997,-.3891552,-.1913909,.065824226,.26696917,-.032723516,.03712982,.0063025886,.09053797,-.3485196,-.53274083,.0015545166,-.07415631,-.6657061,-.33779508,.12886688) * s_1_1;
-            conv4_3 += mat4(-.23280726,-.058087874,.15917572,.045134947,-.0059894035,-.053075362,-.24271934,.22150452,-.11062075,-.24014056,-.053867903,.091510355,-.27167946,.06837892,-.008410076,-.20065138) * s_1_2;
-            conv4_3 += mat4(-.04930925,.076917365,-.040397976,.024361527,-.021656856,.16688642,-.05599722,.015222859,.011098448,.15145905,.008134939,.03159304,-.03318648,-.04326692,-.0017853585,.00014039315) * s_2_0;
-            conv4_3 += mat4(-.030788021,-.17933118,.29563525,.021505775,-.028797938,-.061533984,-.20892471,.0253236,-.16162184,.10210779,.16316132,.10319903,.042295124,-.012439722,.020199934,.047154665) * s_2_1;
-            conv4_3 += mat4(-.09812381,-.08752431,-.022814972,.04926331,-.1939993,-.0051552258,-.02293503,-.0014617617,.062689774,-.015774911,-.06092972,-.021970352,-.13514687,.03931542,.021619389,.07375201) * s_2_2;
+            conv4_3 = conv4_3 + vec4(-.027110655,.082792014,.0017773807,.009474611)*s_0_0.x + vec4(-.022030422,-.034041278,-.014973643,.006076708)*s_0_0.y + vec4(.06224956,.2081476,-.021960113,.0350132)*s_0_0.z + vec4(-.020734496,-.03290312,-.0035001507,.0092558395)*s_0_0.w;
+            conv4_3 = conv4_3 + vec4(-.11946373,-.07129602,.044821076,.03624313)*s_0_1.x + vec4(.09103308,.09641177,.102548994,.08242562)*s_0_1.y + vec4(-.06570432,-.46797702,.0039366665,-.08559175)*s_0_1.z + vec4(-.21275961,-.24436232,.10663852,.07584774)*s_0_1.w;
+            conv4_3 = conv4_3 + vec4(-.07138283,.038085602,.05404741,-.0038295467)*s_0_2.x + vec4(-.048973914,-.07091907,.06781668,.011910236)*s_0_2.y + vec4(.051960353,-.03858874,-.027684884,.049344704)*s_0_2.z + vec4(.13244769,.13863453,-.026176484,.16653594)*s_0_2.w;
+            conv4_3 = conv4_3 + vec4(-.0021352174,-.027584454,.031374242,-.012533947)*s_1_0.x + vec4(-.05970893,.08545151,.086455956,-.007452745)*s_1_0.y + vec4(-.018660787,.12523884,.04694767,.0375872)*s_1_0.z + vec4(-.0053797904,-.16073035,.01697243,.033341605)*s_1_0.w;
+            conv4_3 = conv4_3 + vec4(.10880997,-.3891552,-.1913909,.065824226)*s_1_1.x + vec4(.26696917,-.032723516,.03712982,.0063025886)*s_1_1.y + vec4(.09053797,-.3485196,-.53274083,.0015545166)*s_1_1.z + vec4(-.07415631,-.6657061,-.33779508,.12886688)*s_1_1.w;
+            conv4_3 = conv4_3 + vec4(-.23280726,-.058087874,.15917572,.045134947)*s_1_2.x + vec4(-.0059894035,-.053075362,-.24271934,.22150452)*s_1_2.y + vec4(-.11062075,-.24014056,-.053867903,.091510355)*s_1_2.z + vec4(-.27167946,.06837892,-.008410076,-.20065138)*s_1_2.w;
+            conv4_3 = conv4_3 + vec4(-.04930925,.076917365,-.040397976,.024361527)*s_2_0.x + vec4(-.021656856,.16688642,-.05599722,.015222859)*s_2_0.y + vec4(.011098448,.15145905,.008134939,.03159304)*s_2_0.z + vec4(-.03318648,-.04326692,-.0017853585,.00014039315)*s_2_0.w;
+            conv4_3 = conv4_3 + vec4(-.030788021,-.17933118,.29563525,.021505775)*s_2_1.x + vec4(-.028797938,-.061533984,-.20892471,.0253236)*s_2_1.y + vec4(-.16162184,.10210779,.16316132,.10319903)*s_2_1.z + vec4(.042295124,-.012439722,.020199934,.047154665)*s_2_1.w;
+            conv4_3 = conv4_3 + vec4(-.09812381,-.08752431,-.022814972,.04926331)*s_2_2.x + vec4(-.1939993,-.0051552258,-.02293503,-.0014617617)*s_2_2.y + vec4(.062689774,-.015774911,-.06092972,-.021970352)*s_2_2.z + vec4(-.13514687,.03931542,.021619389,.07375201)*s_2_2.w;
         }
         // Pack 1
         {
@@ -2065,15 +2097,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_1_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_1_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_1_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_3 += mat4(-.029145064,.19382568,.06980766,-.025760474,-.05635751,-.10882842,-.012977972,.02228902,-.01695606,-.16145812,-.050868675,-.060709387,-.08946717,.12751612,.077351555,.016572123) * s_0_0;
-            conv4_3 += mat4(.20619158,.00520252,.09069821,-.108998775,.20012526,-.008068638,.014042562,.018084506,-.041926287,-.10598131,-.037522774,-.060163777,.046760917,-.17498066,.06666687,-.111427195) * s_0_1;
-            conv4_3 += mat4(.008896533,.05827808,-.054398138,-.051934518,-.05339494,-.07306342,-.01936376,-.02025064,.00044860665,-.1906141,-.0944617,-.13971332,-.22123162,.0573365,.10130283,-.08758648) * s_0_2;
-            conv4_3 += mat4(-.025799321,.061832253,.12129902,.009497622,.026840404,-.3204657,.024055015,-.011292102,.028511954,.02406656,-.054948315,-.056804776,-.14674717,.056848355,-.01768241,.03868456) * s_1_0;
-            conv4_3 += mat4(-.026631404,.049450614,-.28321004,.03846403,-.1014268,.42751014,.054298162,.20440863,-.06381958,-.58848107,-.36933783,-.10704144,-.040998485,-.08420837,-.40972278,-.045345154) * s_1_1;
-            conv4_3 += mat4(.2017479,.1790674,.15815234,.017250584,.09906265,-.21181196,-.030672038,.056028157,-.109428845,-.8379478,-.23626517,.3578898,-.15687385,-.17611009,.014612583,-.04019389) * s_1_2;
-            conv4_3 += mat4(.07347723,.05184221,.03416921,.01501633,.035160713,-.1412989,-.0127477525,-.016770303,-.010387289,-.012590037,.052564576,-.039420735,-.052925687,.007265844,-.1784441,.0024644916) * s_2_0;
-            conv4_3 += mat4(-.03452747,.13097647,.13489017,-.029755516,.03127025,.099577576,.018268157,.00682479,.12786043,-.1999188,-.29034278,-.120153345,.052070823,-.13164453,-.24744825,-.01227594) * s_2_1;
-            conv4_3 += mat4(.20346642,.02955465,.03513389,-.12597148,.16982837,-.18949048,.038796335,.06033958,-.10152392,-.01955345,-.09807877,-.10181882,-.1264061,.015436032,-.06607726,.02384877) * s_2_2;
+            conv4_3 = conv4_3 + vec4(-.029145064,.19382568,.06980766,-.025760474)*s_0_0.x + vec4(-.05635751,-.10882842,-.012977972,.02228902)*s_0_0.y + vec4(-.01695606,-.16145812,-.050868675,-.060709387)*s_0_0.z + vec4(-.08946717,.12751612,.077351555,.016572123)*s_0_0.w;
+            conv4_3 = conv4_3 + vec4(.20619158,.00520252,.09069821,-.108998775)*s_0_1.x + vec4(.20012526,-.008068638,.014042562,.018084506)*s_0_1.y + vec4(-.041926287,-.10598131,-.037522774,-.060163777)*s_0_1.z + vec4(.046760917,-.17498066,.06666687,-.111427195)*s_0_1.w;
+            conv4_3 = conv4_3 + vec4(.008896533,.05827808,-.054398138,-.051934518)*s_0_2.x + vec4(-.05339494,-.07306342,-.01936376,-.02025064)*s_0_2.y + vec4(.00044860665,-.1906141,-.0944617,-.13971332)*s_0_2.z + vec4(-.22123162,.0573365,.10130283,-.08758648)*s_0_2.w;
+            conv4_3 = conv4_3 + vec4(-.025799321,.061832253,.12129902,.009497622)*s_1_0.x + vec4(.026840404,-.3204657,.024055015,-.011292102)*s_1_0.y + vec4(.028511954,.02406656,-.054948315,-.056804776)*s_1_0.z + vec4(-.14674717,.056848355,-.01768241,.03868456)*s_1_0.w;
+            conv4_3 = conv4_3 + vec4(-.026631404,.049450614,-.28321004,.03846403)*s_1_1.x + vec4(-.1014268,.42751014,.054298162,.20440863)*s_1_1.y + vec4(-.06381958,-.58848107,-.36933783,-.10704144)*s_1_1.z + vec4(-.040998485,-.08420837,-.40972278,-.045345154)*s_1_1.w;
+            conv4_3 = conv4_3 + vec4(.2017479,.1790674,.15815234,.017250584)*s_1_2.x + vec4(.09906265,-.21181196,-.030672038,.056028157)*s_1_2.y + vec4(-.109428845,-.8379478,-.23626517,.3578898)*s_1_2.z + vec4(-.15687385,-.17611009,.014612583,-.04019389)*s_1_2.w;
+            conv4_3 = conv4_3 + vec4(.07347723,.05184221,.03416921,.01501633)*s_2_0.x + vec4(.035160713,-.1412989,-.0127477525,-.016770303)*s_2_0.y + vec4(-.010387289,-.012590037,.052564576,-.039420735)*s_2_0.z + vec4(-.052925687,.007265844,-.1784441,.0024644916)*s_2_0.w;
+            conv4_3 = conv4_3 + vec4(-.03452747,.13097647,.13489017,-.029755516)*s_2_1.x + vec4(.03127025,.099577576,.018268157,.00682479)*s_2_1.y + vec4(.12786043,-.1999188,-.29034278,-.120153345)*s_2_1.z + vec4(.052070823,-.13164453,-.24744825,-.01227594)*s_2_1.w;
+            conv4_3 = conv4_3 + vec4(.20346642,.02955465,.03513389,-.12597148)*s_2_2.x + vec4(.16982837,-.18949048,.038796335,.06033958)*s_2_2.y + vec4(-.10152392,-.01955345,-.09807877,-.10181882)*s_2_2.z + vec4(-.1264061,.015436032,-.06607726,.02384877)*s_2_2.w;
         }
         // Pack 2
         {
@@ -2086,15 +2118,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_2_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_2_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_2_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_3 += mat4(-.0194684,.04550219,-.014298043,.0058314395,-.0029850977,-.11013101,.0065522036,.020063275,-.018829422,-.04346522,.003694494,.02629867,-.09140149,.016695587,-.10452167,-.028723411) * s_0_0;
-            conv4_3 += mat4(-.013976554,-.1214108,-.05659311,.01025282,.09137368,.21119602,.035678986,.12966205,-.230834,.21733624,-.09227779,-.0317674,.017247148,.024208538,-.07934371,.07644228) * s_0_1;
-            conv4_3 += mat4(-.045078896,-.14341237,-.06289677,.0042585144,-.12340274,-.18932234,.07099052,.014956148,.05840097,.024055986,-.019995378,.017262204,-.04824852,-.14725971,.022776833,.06313778) * s_0_2;
-            conv4_3 += mat4(-.0024226806,-.15600984,-.05248157,-.0024686684,-.07055065,.032980654,.12959377,-.040368985,-.13475649,-.3585723,-.5374949,.0031508831,-.21082924,.14093485,-.06166012,.05554764) * s_1_0;
-            conv4_3 += mat4(.0034814363,-.13387534,-.07871255,-.019750265,.23599747,.07409202,.06754569,.036388423,.112417884,.17591287,.19727224,.23229443,.24700728,-.029575558,.3327525,.19774133) * s_1_1;
-            conv4_3 += mat4(-.17792735,-.10872976,-.14056176,.17139916,-.19488883,-.035667565,-.15780546,-.16025735,-.17906977,-.019065365,-.0755789,.0440346,-.00389114,-.014802559,.011286481,-.05332545) * s_1_2;
-            conv4_3 += mat4(-.023197217,-.14494635,-.16448867,-.010223642,-.0059057036,.0872852,-.07040894,.025216445,.062409878,.022842221,-.06834124,.027825106,-.1314457,.11158341,.06747828,.052789513) * s_2_0;
-            conv4_3 += mat4(.038331293,-.044521905,-.109458975,-.0028896313,-.057282142,.040605586,-.01883029,.013508559,-.013570796,.14444183,-.03565161,.07241446,.04638089,-.1109462,-.26808718,.020050347) * s_2_1;
-            conv4_3 += mat4(-.10764373,-.08663084,-.074679665,-.069042616,.009758187,-.08856976,-.13964166,-.07033872,-.073196426,.052413236,-.005376207,.07457426,.05579248,.11779094,.024600875,.0066246805) * s_2_2;
+            conv4_3 = conv4_3 + vec4(-.0194684,.04550219,-.014298043,.0058314395)*s_0_0.x + vec4(-.0029850977,-.11013101,.0065522036,.020063275)*s_0_0.y + vec4(-.018829422,-.04346522,.003694494,.02629867)*s_0_0.z + vec4(-.09140149,.016695587,-.10452167,-.028723411)*s_0_0.w;
+            conv4_3 = conv4_3 + vec4(-.013976554,-.1214108,-.05659311,.01025282)*s_0_1.x + vec4(.09137368,.21119602,.035678986,.12966205)*s_0_1.y + vec4(-.230834,.21733624,-.09227779,-.0317674)*s_0_1.z + vec4(.017247148,.024208538,-.07934371,.07644228)*s_0_1.w;
+            conv4_3 = conv4_3 + vec4(-.045078896,-.14341237,-.06289677,.0042585144)*s_0_2.x + vec4(-.12340274,-.18932234,.07099052,.014956148)*s_0_2.y + vec4(.05840097,.024055986,-.019995378,.017262204)*s_0_2.z + vec4(-.04824852,-.14725971,.022776833,.06313778)*s_0_2.w;
+            conv4_3 = conv4_3 + vec4(-.0024226806,-.15600984,-.05248157,-.0024686684)*s_1_0.x + vec4(-.07055065,.032980654,.12959377,-.040368985)*s_1_0.y + vec4(-.13475649,-.3585723,-.5374949,.0031508831)*s_1_0.z + vec4(-.21082924,.14093485,-.06166012,.05554764)*s_1_0.w;
+            conv4_3 = conv4_3 + vec4(.0034814363,-.13387534,-.07871255,-.019750265)*s_1_1.x + vec4(.23599747,.07409202,.06754569,.036388423)*s_1_1.y + vec4(.112417884,.17591287,.19727224,.23229443)*s_1_1.z + vec4(.24700728,-.029575558,.3327525,.19774133)*s_1_1.w;
+            conv4_3 = conv4_3 + vec4(-.17792735,-.10872976,-.14056176,.17139916)*s_1_2.x + vec4(-.19488883,-.035667565,-.15780546,-.16025735)*s_1_2.y + vec4(-.17906977,-.019065365,-.0755789,.0440346)*s_1_2.z + vec4(-.00389114,-.014802559,.011286481,-.05332545)*s_1_2.w;
+            conv4_3 = conv4_3 + vec4(-.023197217,-.14494635,-.16448867,-.010223642)*s_2_0.x + vec4(-.0059057036,.0872852,-.07040894,.025216445)*s_2_0.y + vec4(.062409878,.022842221,-.06834124,.027825106)*s_2_0.z + vec4(-.1314457,.11158341,.06747828,.052789513)*s_2_0.w;
+            conv4_3 = conv4_3 + vec4(.038331293,-.044521905,-.109458975,-.0028896313)*s_2_1.x + vec4(-.057282142,.040605586,-.01883029,.013508559)*s_2_1.y + vec4(-.013570796,.14444183,-.03565161,.07241446)*s_2_1.z + vec4(.04638089,-.1109462,-.26808718,.020050347)*s_2_1.w;
+            conv4_3 = conv4_3 + vec4(-.10764373,-.08663084,-.074679665,-.069042616)*s_2_2.x + vec4(.009758187,-.08856976,-.13964166,-.07033872)*s_2_2.y + vec4(-.073196426,.052413236,-.005376207,.07457426)*s_2_2.z + vec4(.05579248,.11779094,.024600875,.0066246805)*s_2_2.w;
         }
         // Pack 3
         {
@@ -2107,15 +2139,15 @@ vec4 hook() {
             vec4 s_2_0 = padded(texelFetch(C4F16_DS_relu3_3_raw, ivec2(x0, y2), 0), y2_in && x0_in);
             vec4 s_2_1 = padded(texelFetch(C4F16_DS_relu3_3_raw, ivec2(x1, y2), 0), y2_in);
             vec4 s_2_2 = padded(texelFetch(C4F16_DS_relu3_3_raw, ivec2(x2, y2), 0), y2_in && x2_in);
-            conv4_3 += mat4(.0018366583,-.40009075,-.006705246,-.028337654,.027296659,-.00839143,.01477417,.011982407,-.048854098,-.07501981,-.0014210565,-.005685035,.0369598,-.036032055,-.030759366,.02023563) * s_0_0;
-            conv4_3 += mat4(-.008806324,-.30934483,-.1340737,.028182363,.01030038,-.018104237,.04581838,.00044323638,-.13288108,.14892355,-.04227023,-.031019794,-.012731017,-.08907926,-.08317471,.016742704) * s_0_1;
-            conv4_3 += mat4(-.16571616,-.17120251,-.008334698,-.13027883,-.04953377,.19774745,-.08686843,-.065372325,-.05948853,.26587874,-.077808134,-.06503322,.12967566,-.046685558,.0020070383,.18685545) * s_0_2;
-            conv4_3 += mat4(.008029071,-.01563384,-.025707606,-.026952658,-.007269405,.031193258,-.0018270285,-.024486413,-.026709568,-.019215178,-.006925714,-.01888459,-.09838527,.0381548,-.05932555,.030844672) * s_1_0;
-            conv4_3 += mat4(-.07743694,-.48884872,-.27178717,.0012467019,-.033056606,-.18037201,-.31227908,-.047356594,-.16305365,.28008616,.1054862,.009087894,.1638166,-.15678592,.34974065,-.089796856) * s_1_1;
-            conv4_3 += mat4(-.07036218,.050465688,-.20219523,-.21077475,.051474433,.07415677,.14433573,.14337699,.099665634,.14475851,.12796254,-.07110369,-.025167534,-.02144088,-.008823942,-.0028186287) * s_1_2;
-            conv4_3 += mat4(.03804608,-.08422148,.0068005677,-.0056078206,-.04761019,-.009993129,.099838,-.008913636,-.003300069,.0065110996,-.018826097,-.01660654,-.0014705292,-.04769696,-.09216318,.009862368) * s_2_0;
-            conv4_3 += mat4(.115490586,.0004711164,.029550534,-.02025759,-.046705753,.0780202,.17602317,-.0353529,-.13586041,.009492665,-.027939845,-.010868694,.018309267,-.016363941,-.15010959,.12373703) * s_2_1;
-            conv4_3 += mat4(-.0839327,-.038388867,-.018382821,-.0069626863,-.002804031,.008901212,.0039519104,.014779766,.01822249,.08873921,-.10442887,-.05864407,.0355941,.03466207,-.029890168,.10219706) * s_2_2;
+            conv4_3 = conv4_3 + vec4(.0018366583,-.40009075,-.006705246,-.028337654)*s_0_0.x + vec4(.027296659,-.00839143,.01477417,.011982407)*s_0_0.y + vec4(-.048854098,-.07501981,-.0014210565,-.005685035)*s_0_0.z + vec4(.0369598,-.036032055,-.030759366,.02023563)*s_0_0.w;
+            conv4_3 = conv4_3 + vec4(-.008806324,-.30934483,-.1340737,.028182363)*s_0_1.x + vec4(.01030038,-.018104237,.04581838,.00044323638)*s_0_1.y + vec4(-.13288108,.14892355,-.04227023,-.031019794)*s_0_1.z + vec4(-.012731017,-.08907926,-.08317471,.016742704)*s_0_1.w;
+            conv4_3 = conv4_3 + vec4(-.16571616,-.17120251,-.008334698,-.13027883)*s_0_2.x + vec4(-.04953377,.19774745,-.08686843,-.065372325)*s_0_2.y + vec4(-.05948853,.26587874,-.077808134,-.06503322)*s_0_2.z + vec4(.12967566,-.046685558,.0020070383,.18685545)*s_0_2.w;
+            conv4_3 = conv4_3 + vec4(.008029071,-.01563384,-.025707606,-.026952658)*s_1_0.x + vec4(-.007269405,.031193258,-.0018270285,-.024486413)*s_1_0.y + vec4(-.026709568,-.019215178,-.006925714,-.01888459)*s_1_0.z + vec4(-.09838527,.0381548,-.05932555,.030844672)*s_1_0.w;
+            conv4_3 = conv4_3 + vec4(-.07743694,-.48884872,-.27178717,.0012467019)*s_1_1.x + vec4(-.033056606,-.18037201,-.31227908,-.047356594)*s_1_1.y + vec4(-.16305365,.28008616,.1054862,.009087894)*s_1_1.z + vec4(.1638166,-.15678592,.34974065,-.089796856)*s_1_1.w;
+            conv4_3 = conv4_3 + vec4(-.07036218,.050465688,-.20219523,-.21077475)*s_1_2.x + vec4(.051474433,.07415677,.14433573,.14337699)*s_1_2.y + vec4(.099665634,.14475851,.12796254,-.07110369)*s_1_2.z + vec4(-.025167534,-.02144088,-.008823942,-.0028186287)*s_1_2.w;
+            conv4_3 = conv4_3 + vec4(.03804608,-.08422148,.0068005677,-.0056078206)*s_2_0.x + vec4(-.04761019,-.009993129,.099838,-.008913636)*s_2_0.y + vec4(-.003300069,.0065110996,-.018826097,-.01660654)*s_2_0.z + vec4(-.0014705292,-.04769696,-.09216318,.009862368)*s_2_0.w;
+            conv4_3 = conv4_3 + vec4(.115490586,.0004711164,.029550534,-.02025759)*s_2_1.x + vec4(-.046705753,.0780202,.17602317,-.0353529)*s_2_1.y + vec4(-.13586041,.009492665,-.027939845,-.010868694)*s_2_1.z + vec4(.018309267,-.016363941,-.15010959,.12373703)*s_2_1.w;
+            conv4_3 = conv4_3 + vec4(-.0839327,-.038388867,-.018382821,-.0069626863)*s_2_2.x + vec4(-.002804031,.008901212,.0039519104,.014779766)*s_2_2.y + vec4(.01822249,.08873921,-.10442887,-.05864407)*s_2_2.z + vec4(.0355941,.03466207,-.029890168,.10219706)*s_2_2.w;
         }
     }
 
@@ -2125,16 +2157,16 @@ vec4 hook() {
     return relu4_3;
 }
 
-//!TEXTURE C4F16_DS_conv6_relu4_rim_0w
-//!SIZE 17 32
-//!FORMAT rgba32f
+//!TEXTURE C4F16_DS_conv6_sum2_0w
+//!SIZE 51 32
+//!FORMAT rgba8
 //!FILTER NEAREST
-00000000000000c7000000410000504169a3be3c1477c03b10b8ac3cd6739e3b000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000c70000504100009041f5c4743ba28d0d3ddaa4e03b2f80163d000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c700000000000090410000b8413e2eec3c1b29f33c71c2933b24111b3b00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000b8410000c04184820fbc49e567bb216d29bb724e04b8000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000000000c0410000c8413ae79db85c6322bc10594d3a8d51f6ba000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c7000080bf0000c8410000f04147fa403b82d5c53b598fdd3c40f0dd3c00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf0000f0410000f8419ead36bbdb42023864b61ebcffaad8ba000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000080bf0000f841000000426c8bcfb9f44c72bb0ebf7cbbdf7830bc00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c00000000000000000001b96ba489c5fbb761bbbbaf84e2c3b0c6d43bc41e109bc972a793ab0c0fa39576f8db852302c3aece0163b50f4f63a9e12fd3bc2f9223b1b8a803b55b0d43aaf6acb3b1208383c88498f3c959667bca85f733b313a4a3b72ec3e3bd3fe8e39f19e81bbd95c34ba9703f1ba54b3ad396c263fba0f9613bb3661f6b9abae4a3aad59cb3a9b4a743a38b3383a8731f1ba2e7ac83b1336153b4604133b85b884babf51d1bb2a9107bb6a882dbb4a9e58bafc36a33bef8f983b34c9253bba3a89b9a197e7bac0b32aba2a77133a7e86693a8743973a9a043d3a59471bbb76234ab81d85a93bb6dcfd399153be39d2f0cabab04b2eba1e68733907fdc139824f98b900000000000080bf0000000000000000f6b0b43b93fd95ba887d773a2bdd16ba17c8d4bc24d3be3a1f8146bca0bf433b9c847cbcb86240bba1423cbcdf2ff0391614f2b98a186cba52d68d3a8326053a5826413d91f64abc230a5a3c6e4191bc0346ea3c36ae3bbcf1aa283c0c71cbb92aa258bcd932563a57893fbc80c0063b51772bbc138099bacbf4f939fedcbd3b72afac3908abe7bae6ca48bb2d34f73a825c4e3cc45ff63b1da6de3b5ae41b3c8f71b7bcdad6263c5775f5bb7d1ff73ae43c313c1f9763bb23302bba65b407bbef7a0dbaca5c513852c726ba708f5cba3a31953be3adb5bb724de43bbdb876bba2c3733b6901d3bb6e9b163bff08f0ba051a05bc20ad74bbee33d5bb66cd9fba00000000000000000000000000000000402ab9baf2b43c3b3cf8b0ba34c2bc3aaa88683cfdbcb6b9b16f4b3c0b4ab5bb187016bcb1734c3b3a3367bc124df8392105a7394261bcbbb1ee03bb86cb8fba24f2703e902faebcd159883ee38d0ebdf11f29bb9c59abbbac39c23cc017dfbb02ea3cbb9a46d6382cc589bb4b5bc7ba680d0dbdc53a673b3d26823cdf39c83b045a92bb9fcd7bbbad37993ba6861dbb38bb47ba559af23bd8cf113c89790f3ca7359fbbb9dfe03bc741cfbc9f00123b7da094b8954646bb904c00bce9bc3fba0e4a513b4656deba8f854ebb1e000a3b6e942a3bbc79bbba2084833be623c8b9f76808bcc9930f37ea8c0e3c57a7e3b8179a8bbb69c0d8ba870ce6bbffb562bb000000000000803f000000000000000013148fbcbdc4283b959912bccba7833ba2f23ebab8460eba861dd83a0b18b23ac96cafbb1e741f3b4c86f2bb1afb733be1cbe2bbd006743aba3fcd3bc0aed33ab6300ebdbe3abcbc1f3a403c1bfcb03cc386383b564618bafcf0b3bb6cb2ce3ae51d0e3b1de24d3b943e123c4ce16ab8b5d2fbbccd61643c4fcca2bb501b4f3c559f5fbb511ad03be4119b38c591833bce7695bb040ec53b751f093cb6f7633c392ac13bb65761ba3a2d82bb64360abb232c9fbbe3d74e3a8e8d98bb407207ba41d609bc4219853b2ef741baf4d4b93a6929ea3b37e9f23a9196c73ae639afbb038f27bc598bde3a03c407bbedf8da3afb8208ba219baebadbd59bbb152526bb00000000000000400000000000000000fde4313b24a24b3b44eeedbb1b4e56bbc35bfd3a3e1fe0ba133c523b27f568b9690c543be1bc803ad53ca03a839f09bb90a1903a6b2d093b5b9229bad866edb81b15c6bbfcc958bb8d3eeabb26ba0fbce47922bb64746bba82f980bb1994dbba43cf263778197cb9d547493aaed1ea3a11a335b9b100563b7b94a2bcb16ba7bbbd32e8ba518ab6ba4660c1bb74e2b23af63b1d39d60e103be29baab97350123ba7fb8a36a46b0a3b366e8f3bfe8f71b949bcb0b9d181c43a020b2cbbdaa3703a1e49b23aa4b7d63a8a3df4baf3ead9ba8d0465ba29274339122e603b4f42753b76e7233a3324ddb8ef77a3bb944b15b96a6653bab46b1c3a0cb089b98b0e4db900000000000000c000000000000000007288333be0d9e83a0d79e03a5f0ac93ad756823bf0871f3cc4b4153ac0f89db84157e73ad5e87d3b7149113b6858a73a176d06bc3e1b60bc4a6c9d3ab2d69f3b8465ddbba46caabcc08c15bc8f0c51bb70b3d2b9b4c327bbe93ca23ac770c13a2ef94939150d2a3beb42cdbaca9f053b3ff29b390b1792bb1fd89eb986510bbb012eb8baedc40c3a2d6c97ba147ffc3a60e6ad3a0e3e7aba1c2b7b3abc34033a0f87f83ad4283b3bf17308bacdd008bb26a428bbde5190bbaa30123c2cfc643b2eda0fb95cefa3ba70121dbb1bbc96bb28e33dbb3a47553b27781abbe587533b97e0d9bac99931bb32fd6cb95e488dbabe1816baedb83fbba4657fb9933dc03a00000000000080bf00000000000000001bf79abafbf70a3ca101ffb8d3b2b63b07c4be3b2f64a23b0221383add4c5c3c993914b9b18a9b3c06a1c1ba52873b3c2f3430bcb059c83c9f1322bc1d20f5bb631b753b99896a3cbea1333c4b7e20bd4339a7b6c8d52dbb268d8f3a682f8f3bc739ae3b01b86a3c3f314eb9a9e0ba3bce13653b0e1d91bc1425af3a13202bbcf0e9a23bb657603bf33e68b928b7e1bb80c648baeca2863a1576c3baac9d0b3b50e46f3bac1cb73b3db3173a8e72313b59d5b1bc072424bcbceaf0b8b10fa5ba69f686bb263304bd66b38fb99f77e2bb690d873a3a47133a368c76baf298ecb8def46ebb1cd556bcb0452bbaf3b3f1bb0cd811bc4c5d8a39785b92bbc6dbebbb00000000000000000000000000000000d04513bca383093868fe353bede1813c9cffa0394be68b3a5d2082bb0b83e43b86d3b5ba6fc0863c67f76ebabb91da3c4de1e3bb97e9323d7f7022bcbd2b783d02148fbb8b06dc3bacf0b6b93a79453d72deaabad77ee0bb2d5b2a3b37bfecba0440b13ba1f282bb9d382c3b1d43823cdd70b83b041a23bc1cb6f63a328985bcfe1fe93baebc01bd71de353bcccef1bb3de9deba81cdac3b8b0b4abadc139c3b488e893b225c933b5d2ecbba9358e8ba6d92ecbbe95ad1bcec30aabb68eb6ebdaacd3a3b83e25fbadff65c3a54b9e2bcf830a73b40adadbc7eebbf3ba7b292bc6a85203b9e48a43bbcd4b8bbd54144bc20e6143b7c28993cf440063be03fb03c000000000000803f000000000000000057576fbba71506bc5681833bee6697bc2778fc3abfdcaf3a97f20d39e13ef13aff0344bbc475593bf9a1fc3a3b9e9d3bfd8e193cc79d853cedd102bb09de6b3cb58e213cec131ebccabd66ba333fb9bb8f1b19bb0f34913b456d78bba57d86bb4893853a1c9b6c3b26a69bb932c8fc39121dc83a47822cbc4bfaa33bd53b50bcaffdda3b651de8bc22d2b8b73cf35ebd0575053b329d2d3beffaf5395565133bd52c033bf60585bbb335623ab47e8cb8210b9ebb2b12dcbb5a71a4ba03f2d7bbe4e683bb9e100cbaf03fa9b9b544ae3b8edc593bd101b7bb9bdc8b3b7de90abcae5ecd391ff3ba3a0a557f3a0efd34bb847d0dbb30e9d2bbd02a36bc207b25bc000000000000004000000000000000009bf62dbbb5c673bb838877392adf94bb6d41273b778e443b3cf4e8ba847942bae7a04f3a155e41bb755f663b183b7d3ab280133af7a2bdba77b0d7b9ef2f57bbf24781bb5f868d3bb64d16bbccc4ecbb44f81fbac2a8f93a287709bb2c3620bbd720a83a071d583b22d1b8ba2451523a0a90b2bba81953bb58309db9c29e1bbb73d457bca77b9cbcbaa66b3bff4aabbb523274b910b81ebaf814033a599e3b3928db54bab9c2c2bae0cfc93ab9e8123bd599c9b91fbddbb875651eba95cf17bbc60e003bb70dc03a63b8433a7989c138c9fa9fba0040813a70415dbbb82dc93aabefb63a702d14bb69b89b3959dd2d394b1c19ba797b9739b90820bbd2a4a3bb000000c0000000000000000000000000af231c3b3489143b259bbab94e07813ab5d889bb0939cbb9029f46bae67bd539cc42523a6213f83a43ac403a0d37de3a2f377c3a60a104bb594be33ab30a0a3b9d9324bb8fcbcf3a4a17cdbb67fb85bb452604b9da97843a0e2666b75b6808bb34c87ebb7e31ed39a4e8c4ba8591273b831da13a00241f3a45cf30bb2e505f3adb0169bb198dd8bba9e41bbcb988e7bb50edb83ad8f1e6b97365643a0d72d338a581aa3a0fc2f0ba89f827398451103af9c3873bbdb9b93b0d2e8d3a419b80bada2d52ba53b29d3a6675ed3a30d1ec397185aebbdfe422bb7412ddbac0ff00ba226aa3ba1a92c3b9fa129e3a17b4ee396fe396bba7074bbb7fa923bbc1bb08bb000080bf00000000000000000000000015342cbcf7b51abc8bb41cba2d8c50bc1d6daa3bcfc891bb7a6a5a3b76c5ed39d5e59b3b48eea6bbc2cdeabae50a503a24aa9cbb914c62bb26dc013a4d593bbb4b63a0bc329761bc5b224c3952ff53bba5fd82bb49fac73ba16890bab30b8b3a8d8f1e3b5fab89bb192bda39ef64143c88f19cbc11e1bdbba852c03be14b6cbbe76f49bd6a1c98bc3b42cdbb90bf9abc9026f7ba11740f3b10b4e33a185dbf3a85b57d3b73460abb86169339667408bb81eecb3b2970e63a213d02bb6fb1f73a26a4053c81c6efb7ae435839b8099d3b3375acbc4e9c0bbcd61f3c3baeb50ebb8761f3bb20b9f4bb1ec4f539f96b94ba496d853bfaf9663b063596bab0391ebb0000000000000000000000000000000041adb43b0da5023d85a124bca5356bbcec0c943b8286853c81e673bbc8d057bcf3c6efbba9bb5a3c6ac799bb45da35b9d45a32385e01493c6e9fa7bbed8447bb8e17963dd9c2443dbf9432bb7887fbbbd8e8843b516c4abc8324a63b2614a63a0315a9ba9ccc8abb598018bbe82998bad17d943d15207a3c86ef4ebc2f0b903bb68c8ebcdfef66bc43661c3cb9aad4bb44b636bbd56e02bb94fe6e3b2a53b33b6266dfbb2eb5b83b3d2fe9ba772733bb81e1733b139ef7baff8ac8ba4b3a973b59f26d3a71bafb3bc184733ac257e2391705b3bc800b94bc42c5b43656db2fbc12ce00bcbb5b78bb3505303a29734e3b64e698baff1fb13af7f239bbc9ee57bb0000803f00000000000000000000000064a08dbcd72535bc1a8ed93a9309cb3b3291b33ba97fb13b54fc48bb8ae540bb8af15a3a3c3f53bbc80b0f3a7d136c3b9ee587bae9b0f23ade4b2d3b5ca0803b747ed9bc8da5adbcbb1d993a4b53023ca068a2bb5af2023c5fe50e3a4187903a5ac19e3bfa18ca3b654e6abb9828423bd9fd30bdbb59043df29d4f3b1e89433c4aeef9bbb396f6bc85ea09ba159b51bc8426a8bb2f12dcbb1e489d3a5c6a903bef732d3c6020efbb93baa5bb89a69dba131740bae163e53b63c2833ab58a053c490d55397db6ce3929a65c3b9483673b9b9e143bc32c86bb24ca5fbad5eb0abc68e215bcdefcb2bb13842f3be1b45bb7ac0dc0bad7701bbb5e5f53bbd7c89eb900000040000000000000000000000000f978e939337215bc5bed543b345e23ba5f46eeba0de7d33a138b03bb45a0bebac2413bbac53960bb99db623a415c483a99ae913afdb255bb7ce9c33a3c1c253a2adf4cbb9f18e13b804f933bb201e3381f46533a2b0456ba9b1f3e3acbbab0bb89c78d3a983ebc3a59d848ba68e776398f466fba13c4f4bca9bf8f3bf36aefbb99cff93958577b3bc1f372baccda1fbbe9c93a3b499554b9969e173bdfd5273a148f433af8290d3c4b22af3a6ecfbb3bc15e983abaf7583a7a7f023b4c1062ba3a5865ba60eba2bb7df2543aafd03bbad8eabcb97ddb893b8f9645babe3a1cb96bac0fbae9de0bbcf149333a93a53abbb6528339c417233bad72dd397e200c3b0000000000000000000000000000000073c3893bf9dfb8ba1c74653b9686fd39db6af93a7ca6113970abf1ba6b1e883acce1ba3a5ac02cbbca95903ae0bc373a648d523b85ef023a07f4503b89fe8cb8584f29bc074287bcf419a6bc8b4b82bbb69449ba3f030bbac4fc58bbce28a23b2db8c93b18897c3b8053fd3a147488ba81eda03bf56c4c3c20d1423b809f82bb51aef33ac1cc423b99a78739cc8c8ebaf575a03baf681fba4c42853a8a94aa382af8deba2a7b82bb56cdff3a3dcce039c6548a3a8f3ddd3910510b394142123a1545263a5182313a32c2f83a8e212039d833b8ba29b1aa3a00cdbb3a3099693a9974173b350c3e3bae629a3ac757e7baf034a3b941ea85ba4f642b3a17e50fb9000000000000000000000000000000001a814a3b6d82063ce5034bb925c8f8ba4e8d3abae2bd07bbbd820a3ac41f1e3b59c5063bcb75c9bb15124f3ab0246ebb759c003bced922b9871bb7396e94a43994c2c0bad010a33c51746c3b33b8e0393ce47a3a78d6bb3bddbf85bafa2cae388b29bf39200a2bbb8e72833a171dfdb83a5624bb67610c3cffadb639bd90aaba04688c3a6b8cdc3c659da0382472793a6e69223afbb721b9da8b7a391368cf380200a4bad53ab0ba5749243a53bfab374e053d3adf7cbbb92b6da3b921af08bb2dd169b923cd01bc162b8f39ded76ab94be63cbafc4c5a3c817409bbb6f1b73bd3ad8c39f8b8cd38162514375f83df3ad7d67fba726b8c3a89aa6b3abe94743a000000c0000000000000000000000000a18b0cb9a4fb103be162033bc776bc39601dda3a9a552439a54d313b3e8c543a94181ebb17593b3a1b26083b304119bac3457bbb3669153befca60bcc8e181bbb812603aa43d03bcc88727ba286188bbfc76aeb97d961b3bd703b7bb64c6a6baa02faa3a8477bbba15a2c43bfbdcaeba65db1f3a10c13cba0c89973a2b2b843a94e1ec3a5abe103a4a83dbba4e84e63a010d8b38f5adc83a60d50abbb0684bb9c72aedb8950bf4ba0f4a553b4711113b047194bcba3dc63b324690bc5584233b4db47c3972755dbb419b023ccc7bf0b99e1396bac666a8ba2a54efbb0ee132baa85f843949e0e339b886c8bb8af2dd3a1e66183ac473493a790abcbbe86931bb000080bf00000000000000000000000080b5bdbbe27ef4ba220c903b638a863bcffb90bb984230bca53df6bb661c77bb7f9c9bbc7a9e72b97490cfbc7970ec3b1761f43bcf16083b6e8c903cbd24b5bc3e867fbb5509153cfa3e253d6b8f613c9e0b17bbf3c4003b5c48af3ace6904bbfc0e35bb472609bce8e18bbb39d8753b93b2a33b69de993ade01c23b6b4ae03a99dd2b3cc111583b2d473ab9fe8e01bc75c8e8390bc763ba9460c3bb1995adb97582383b8983463a8ff3f9ba07cdd93b030f72bc7945793a6a03a13c84efd6bb17bc22bccd4fd2bb6ce7383c1371823c178ed53b23249d3b8d6762bcd0d649bc30f8213c2e223a3c498d1cbc9a1f47bc705d563bb397983b70dde6bb6eaa27bc0000000000000000000000000000000022e884bcda0bb8bbe7a44ab9abb2803c76bb643c0e4c8abc0d55e9bbba7a203c14cd7bbc14152b3c9b62a1bce09446bc7b8c54bcf83be1bb82d7343c054f3bb5922c003cb8108abb54625c3eccf9fe3d43fd53bcf0450bbc815f653cfb5569b9c37e533c076997bb90c748bc4e3927bc3fd8063b434f5f3bccd0d23b0e4ab63b22e4fd3b8127b938cce72abcf72ac5bc90f2333c1bc20f3cec44bab940631bbc268d683c4865283cfe6b5ebc03b1ecbbbea544bc3e1ebdbb29ea90bc20ba6abc04befd3ae4c7dfb98bf9d93b75a79d3c4776e93a08c240ba9119c13a008c9fbc3404f23a0f1a453cd8140d3a9ce7a7bc21118b3b737da7bb4fec92bb72ca46bc0000803f000000000000000000000000df43d53761c0973b96b633ba23e4343b0c9d8c3b051381bcaed671bc033301bdf38396ba8ce2523cfef627bc3eea20bc2a56253b1114573cf3650a3c10cd9e3c9f92cbbb3c4d27bdfc2f5a3c4226bb3d54c393bcb79112bce2ed5e3c9d31eb3c749aa23bb224a7bb111c77bca077bdbc9cd3d5ba7ee80c3bf264993bf8849c3ba011a6babc13c5ba0791ffba76c47dbb03f0f0ba38f3eaba28f6ca3be4ea7c3b288f093c9c2f2c3aa73b22bc843678bcd34fdcbaf353343c8a66e6bb4e1229bcfb270eba41c0023b439309baae01ac3aceba5dbbc86890bb4ce3883b0aae263b63a662bb70b1463b9483493b9b5c033b985660bbc7b835bbd0d9d1bb0c360cbc000000400000000000000000000000006bda89ba1fdcd4ba2ead42bb679adbbb2c53773a77aac0bbce45863b7c319a3b224fce3a035e493be0adf139865435bb86a43e3bf154393b9a10c73ac406c93a4435fc3a164b68bb81680fbbc89f2d3d88948b3b3edfd53b520c88bafb24413b52dc1cbbf92e73bbf4adadbad5f84cbbc0550c3b0e15f5396ce6b63ad659803b2ba97fba863245ba05880e3b754c983b82797c3aa38f503b2e738b3b09b8343c72c2cdbafd8151bbeeed1a3718339fbbc6e5d03adcc54d3be13799bb30c901bc79d4ce3a70340b3b6edaad3a3512bbba4e1f78ba3e9c713a6e897f39e7e3ad3b4af8afbada080bba9b6b1f3b2e8ecf3bfe519238587e853a8dfebebafec3ceba00000000000000000000000000000000683dc93b982c273ac9aee83bfdcc0fb867b48ebb3336ca38f14ec33b46e6163a086dae3aafd6b63a9d11bb3b7b1e7b3a8f311abb9243263a2963b6bbf46ea7ba237c2abd47321b3bf00ef1bd27504fbcb0adc53b9fbf833b076e59bcb32976bae9b7b6bafd9344b9afc1cf3b14125f3bcd9d4ebb0417ccbad3dee6bac6f6b1babfb019ba75c2c4395db486bb5895a33aff2b77bb97f44fba801513bccb0cf2ba7a0787bb1b6405bbb8a9133c918ff33afffd6d3bbaa1cc3aa1ba253bdd6cb43a062af4b875d3863a2d01453bec651fbbc930913a9551bd3a368fddbbea38963a29352c3a220b56b9629bacbbded9103b4fc23c3adbe2b93a018f3f3b3123343b00000000000000000000000000000000de9a333b2364943a2cce02bbaa82abbb7d0e06b9fb19173bee9f2d3b4b2b42b9bce3093ae82e40bbe161ceba690810bc529b933a216ab0baf480933b2896883cb934123b966eb73a575dfdba6cfb093cbf6e943af0c6193b1cf151b9d2df123b9d583fba5c19c93ab77b2fbb025c62bbc274c0371a0ddfba7c33713a595f5a3a285b28ba21a6c13aa5894738c7ccaf3bb8fd4a3a810ce4b93141b93a4afc0c3b9be91dbb348c90bb41c72937f0da11bb9516923bb53f00bbc62b8d3baf5a063c544b61bbf06b50bbb1d1aabad56c82bb8399cc3acfd24e3bc00a9139e2ade83b76d6eeba17534ebb6e1cc93b73a9483c8a4bdfb93fc0e43a1abaadba1595553b
-//!TEXTURE C4F16_DS_conv6_input_rim_0w
-//!SIZE 2 32
-//!FORMAT rgba32f
+807f80808581858180808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808000800000f580653c0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080d1beec0e80000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000007f7f808080888189808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080ff800000f4d8c168000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000ff000d12c5da4a030000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000007f80808087878180808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080800000006199279b0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000121772498511000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000808080807d7f7f7f80808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808000000000c11856fd00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000001718f61b93ef0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000007f8080807f7d807f808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080ff000000fb763384000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000ff001819117356d70000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000007f7f80808081868680808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080ff0000c08becef00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000ff191efaab7b82000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000807f80807f807d7f80808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808000ff00004902859300000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000ff1e1f520926ab0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000007f7f80807f7f7f7d808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080808080ffff0000e60d033e000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000ffff1f200fb3411d000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000807f80807f7f7f807c7d80807f808080818081808182847c808080807e7f7f807f7f7f808080807f8180807f7e7f7f7f8181807f7f7f808080807f7f8180807f7f80807f00ff0000b420a2acf2d83e1ffb2b967bfaa2016a96e07a61f3cabe11fcd28715d06ce132653d2e87909593bd5d7852c94631a5ee8cd5243a4b2f64fc531f179ad40f18ec00fe0000f264724f4c7b4b58950ce17a25fa1458d5204ca6603aece0c2e97eb6366a34acad132d67f43604a45d6f78d86e20c9d93453de62a241b9d70abcca886d3740f6807f8080817f807f79807c807c7f7d807f7f80808c7c837b877d827f7c807d807d7f8081807f7f80838181827a827e80827f7f7f7f807f7f817e817f807e807f7d7f7e7f00ff000069b53dda595fe5c30d3f0e1ee1c4462112d468755211a2e69d35018652b31f7b158c377b39ecbd6f449b157bc41cd578dc03d6c82a94c809f3599687eb0b55b000ff00006201df49bf6afcc0ee9df506bdfaeb4a662629f53047ac92778ddbc023403fba962a359a72c04c91745b1590f469344ca1454edc62a49b47c4fd9bfc98539819808080807f807f80837f837e7d807c80807e7f7fbc7ac4777f7e867e7f807e7f778084817e7f817f7f8182827e8179807f7f7d7f807f7f80807f817f7d80827f7e7f7e7f00000000a3bca75ea2e92d95a6cc631f14877cb83c8e2c1756a911414306ec9c2fe71190db043262cee5473dc1c18592fb39fed0d190318aaaa207e6de003af8e893331d000000006bb584612328bf6c4074330ae13d111a8984e822e04dcdd016b276522a3b32744c326f7911353fe695bff2015bb9ce114ad57a00944308fc5c9034e3cca0e74a808080807b807d817f7f80807e807e807e808180777a8385807f7e808080827f78837e837f8180817e818283817f7e7f7e807e7f7d817f808180807e7d807f807f7f7e7f0000000087a8b507d0dc6c59a19f1af33a3d9a691c1e0087b8d998678ecd48fc2191ba3c20a00407d58a248f82c7fb75c133ceded80acf5cd47963a1616f786ddda8c859000100005fc59a50436e0f0c2674f3fb68027fd7f52ae8e187ee1e591ee2fa546a87676d6135d924121c7edf54aaa6caa8b6e523a73382ea5375cb8cc4463c7cdfb254db8080808080807e7f807f807f8080807f80807f7f7e7f7e7d7f7f7e7f807f80807f807a7e7f7f7e8080807f808080817f7f807f8080807f7f7f808080807f7e7f7f807f7f00000000b1cb24297e8fd2f1d44050764889d5f873272bc15dc5fe9200f03275f4d6ebb18ba47d590990ea92008a1ef0e962533c596b8593c60ce0f528f9b9f6cb27eef300020000e5a223b2aef03c710c5e1e60512d9b95d636831786230d36a73e5269a6015c29e7bb3f71d40fad50456cdce7e841f529255ce10bbf322e42fa1710ab261bca2f807f8080808080808182807f808080807d7c80817e7a7d7f7f7f808080807f80807e7f7f7f807f80807f808080807f7f7f7e82807f7f7f7e7f807f807f7f7f7f7f7f7f8000ff0000b3747064047e25fb73fd9153e67f4e3f45aca92ee55851600caa998513dbec74a323b47e56c13e207cbbdd7757df48e4f7ae62d242d565d3934ef1b9da40f06000fe0000886d3d85ae206d10ace949ac4c93b6ad359bcdf3aa3c1eb8a00d5fa07ed225aee9314a40f370cbcd4429e32f5c5cc3fc0208ee881d4788881066305c7a470a1f807f80807f827f81818180837f847f827d867d7e808382757f7f808181837f81807b807d81807f7e7f807f80808180807a7d7f7f7e777f7e80807f7f7f7c7f7e7d807e7e00ff0000b22bf86d7d442e71f6dc9fee3f427715f5aacef8ff52471e5caaf375e577575345e0f13ccd439e8bef6e25b1716ff8adf2bcee3b4324c2f811a4d51cb811db2800ff000084e0086688c80833bc562f1d2fceb2c01b26871bac2ac75f74e01dc114189380d4587c92ce51459ee439ed735570797813ce0a1187d25d9b0bac2f98a04c4948808080807d80808480807e817f847f867e8b7d8f7e817f8c7f7e807f817e8084817d807b8177807e7f817f8181817f7f7e797e71807f8078817a817b80817e7c8084808500000000b202b50f1445fbc9a536c4d4382e7682e1b8e957aa3faa8962faac1270737bd3d2e4b51c9059cd3813269a8b2675ab11bac837ea4e927f6aa0488eee94c9868100000000e926fe0f20f3bf061603428e3d993ebcd80d229491025ba0801b3919e2985bb64035de628b9b7d281db869d4db299e4ace073e356296d76b859157f9e64441ff808080807f7d817b808080807f80808182847f83827d7f7e7f817f7e80807f80807d817c81787f7280808080807e807f7e7e7f7e7e7f7f81807e817d8080807f7f7e7d7d0000000010e707447e5708783bd97e3b662c7daf8687c68d662207f342ecec1f644d47bfb5bffe1085ad1e9383f538fbc347ad50f8dcea5cd99117d4195d3f4b725a276a00010000a9a903c93ceedf9ffc76513c3cee2e783bb05182e4689305ca9b8b990ff7f511fb158ecc759dbf652df48d9ceadcc71c32fcd889ddfcb95aac7ad503822e5514808080807f7f807e80807f7f807f8080807f7f7f7e817f7e7f807f7f80807f807e7f7f7f7c7b807e7f7f80807f7f80807f7f7f7f808080807f807f80807f80807f807f7e00000000520c0fd6a7c48bcf333ee63f24a1e528fd1b6926d87c765f54d8a3349a2cec64a01ceba9f0d8200bca9e6492e6f9d86880603006b04022645b6b130ad9125fb80002000009397942418e8662e8a25f4fe02f0ad0700db27602d489ca101d9794e0e65a61ae23a76abd52c5bac99fe8e9cd2267300f07ee0c03a0bf9778d377deb9eff7b67f80808080807f807e7f7f8080808080807f80807f807e7e7f807f7f7f807f8080807f807f7e7d7e807f8080807f80808181807f7f8080807e7f7f7f7f7f80807e7f7f7fff0000009c94e840ece6ce1a347c306f3f7b718a5b6765f4f742ff77011d9da750274f37164e90305ce3390655870a240f7346bfcb4e761da25d91dfaee74f1dd2345c77fe0000002489ad844f9958af910a2b1c0e5fa60b6ce6d109be4c1a9838a68c928fc931d4fee66def7722199c419f8014887397b275d9bb9af51b77c04b8e09d739f857447f8080807d7d7f7c817e8080817e7f807e7f807f7a7c807f7e817f80807e80827b7e817f737b7e7b7f808080807f807f81807f80827f80817a7d807f7e7e807f81807f7fff0000004f95d8bd54dcda1d37b28a34c61d2044fc790c2cfa8fb7459eec1b5118848013693f652a848f715ffd75127797737d7b16fe0d3a9cd1bc7119161eb50ae6b461ff0000003028d3cfda6e6ab9cc239903acb377a7e6a3c20105f5cc8690a94594743ea5b4021d7c046d74daafb6ba638cdd38c3d991208413568f204a3d8eb9cadbfae5c68080808081887d7c81847f7c7e837e7f80837e7f928c7f7e817c81807f7e7f7f92837c817b7c827e7f7f80817e817f7f807f7f81808180807a7b807d7d7f80807f807f7f00000000692a6d53282c0ca0206accf40224b038c24c4d0809d64c53abea67b38fe8c4208b647156497dee6641718b4cf3849b2e3bf73c1c675f0040fc072cceb3584628000000005b517a291a3419bd72ef71a2c905c17bf22e6bf1d24f490a756780ebba8042169a4199ab4a91ffa6336a68d9e231bb757d75e14bd7a45a93c8a401738d900d11808080807b7d808181817f7f807f80807f808081797a80827e82808081817f80748880837e787f7c7e7e8081827e7e7f7f81808280808080807e7f7d7d7e807f7f7f7f7f00000000922b6c966762373f362c23ecbc79ad0134924c09bb0b23483d9415c2f045cf0e0c4bddb9af474e20b521b4b1cfca41160d19dce794f3c8d4a89aafff9f642cec01000000fd69c71322ff041abcc1c3130d584c410cd48f4d2fc9b9448332b229229c9e24234a8594b3dca4d5d0bf8b2dfac8e12b51d7a6849fa60d5176068424f98fa12780808080807d807f7f807f7f7f7f8080807f80807f818180807f807e80807f807f78817e80807f7f807f8080808280818080807f7f7e807f7f817f7f7f7d807f80808080000000001daad4d788697ca0d11f3832482a612933c2260734ca2f9e465ecd0fc4591f211ffbc360baf29729303457774c3682c7c6ba35d1e813cef6dcd02c4510a31b8c020000002f37ed28ddf475b030c6b717d74df54721319f18d27f888ae41fca6e2edf7f2a3a574325cab79ff5e4a8919f2f3e7f7caa293d0c63b79a3c1584d25a6a18ae2080808080817f808080807f80807f80808080807f7d7b7a7e7f7f7f818180807f8183807e8080807f817f80807f7e808080808080808080807f8080808080807f7f7f807f0000000013a3e51f7c0987445d53482dd220d0fb5ac5cffbcddd274493fc7ebb4131c2fa79c210b840d8420590fb7f1c451b0824292c7c0aa3555d3a97be4d8cebbd2af700000000879074b1b51a2a0f71404bef8dbcf498c3f030699b3f03527089aac6dbb4d1c1d7cdf5baec26a155840ae71a2aa8b59191616102e659e666750c3154990bd9028080808080827f7f7f7f8080807e807f807f80807f85808080817f80807f807f7f82807f80868080807f80807f7f8080807f7f7f7f7d807f7f837f81808080807f80808000000000ca1af383d178229e866d331180f516149f18ec1c3e77bd05175441f85b3116aa46e4053e28f50f06aea729012fe8eb77f1f811f1d069766f1106006fc0463a3d00000000810a509c5d42a120c514c5db9cd2e3939f867417b9ad2071e5f6b917aa86d6b83463055d9ae5a97b00e312574190925163cbe553c6348be3966e94c20a36eb257f8080807f808080808080807f80807f7f807c7e807d7f7e7f807e7f807f817f807f808080807f8080807f7f7f7f80807b817b80807f827f7f7f7e7f80807e8080807e7fff000000f79083176d0ab135612e88d904957cfc38f3d6efea9b91ac55a289a827d04b4276249273046475f3f885d5915c8c7da30f220ae1b4ab21d3101c6e6e2632874efe00000037fc638f0f454e23e7d626b0ba69d43c05091e3e3196f89d18444492f7d0c51671303e4258572b4997fa4a11787bce84cb8b6df1f6cd58488c7cf3f91a5deb967f8080807e7f81817e7d7e7f7b7f79818180847a7f828a837f80807f7f7d7e808180818082807f7d807f7e7f80807f817c80857e7d7e828481817c7c82827d7c80817e7dff0000008485200dde3e130823f083d8e8888456005453866880577b4adbe8f5474c8470afd8f4f91dc779eab83183b3373e0852755be313ab3a76d887e88de3d6313261ff00000095c1181508f685e41cd67ce1c21763da7a25f03ef4c5a496f1673cd865ef042576125cc4190e3f4d82a1069ac4511b2110609e891c4862a5e189cb825d2f4556808080807b7e7f84837b7e827c827a7c7c7e827f827eb79f7c7d837f837e7c7d8080818181807d7982827f7d83827c7e7c7e7b7c807f8184807f807b8083807a817e7e7c00000000d88ff30592ad2d8110acf4e5ad3dd3ff00eb18dfb0d295f14dd1dc6386dfa56cfb0554d6cf3fe892a2a18626ed8578557ee4b3ed74cf6003791423c016b1dae400000000bfe85695eea056ebcc54ebacce885ef4b2df953a0be87e6bfb2ee21bd84fa294c8c961a8ca08b7733595509e69c4af18df07f33cbbcf8da0026845c3220527d68080808080817f80817b7c777f837d7d808382847e7583977b7d8387817e7c7a7f8081817f7f7f7f7f7f818082807d7c7f827e7d7f807f807f7e81807f8080807f7f7e7d00000000012fd3b419f738ecb44b607ca55c29f6688b686461b57b5945b12314958c3239ac9d8002878a95fc262b771f91d1335bdc82dd5622df11a61dc6c9831f4a5ccf01000000ab8112e43a68a5d0be8a245756509868db2cc0c8e5b9b88d35b7904316e8ca0af776373c8886eceb3d0c1126d85033b776c09b01452ec7ae5ab1845da9474c28808080807f7f7f7e807e81818080807f80808080807f7f8a81817f807f7f7f7f808080817f7f8081808081827f7f807e80807e7d8080807f7f8080817f7f808180807f7f00000000bb953d483d7e0c3467c91e4abeb963647e1770d917abbbc1630ca9338c1e5b00c0ce8e303fd016d2992e00c168cdcdf8678b56a2c13c0f5ba8dd9f9f0442a09802000000139253cbd5ab8c63285e36aba55588831bb597fc29befa2524d1290756a373b416b388991e90e6e01f7e9b9a73c690db6a34ed77f867f9c8043e6c1c93bf819e808080808180817f7e808180808081807f807e7f7580617c81817c7f7f7f81807f7f7f7f7f807e807f7f7d7f7e7f8280808080807f80807f80807e80807f7e8080808080000000009229d1fde2068625575b763e652993ac589bdec28b079ac2a4f39fdf31998ca7d918f25108ccb386f17a4e79ed66a55af843c560485e444b2bf2a6902f5cbfb4000000007bcb5ec197529eba376b23c8ce913a493e3222bf5b7f4876a4b7831262f49105949897cbd403aafaf19ca7c8fe51bb365f6a019a98a9e21c0d9fc9da31f18f238080808080807f7e7f80807f807f7f7d807f818480807f8280807f807f807f7f807f80807f808081807f80807f7e807f817f81827f7f7f7e808080817f7f81837f807f8000000000b34a7da8f797adf3223f98bf49a72744925b81274a99f292d064501d01903c36d560035f32e35c8c62de006e247f1a191e2faafb66ce12d188319222e472a9d5000000009b3232fb9f1aa0dd79d1cfdececb02b135b751ee37c7e1e02a8d84a481794d98e9d31e9abf7ea1fc16e8aa252dc0586bb59497264dd3215c95ad39a617602395
+//!TEXTURE C4F16_DS_conv6_0w
+//!SIZE 6 32
+//!FORMAT rgba8
 //!FILTER NEAREST
-00000000000000c70000004100005041edc248bcb6b009bc68491fbc1b76e5bb000080bf000000c70000504100009041626403bc80565ebc13d939bc5f0783bc000000c700000000000090410000b841d38d81bcb6478abcff04dbbb2f557fbb00000000000000000000b8410000c041f752183cf3fb8b3ba4446e3bbe51a73a000080bf000000000000c0410000c8416ef8953ba10e0b3ca63a263a186d1c3b000000c7000080bf0000c8410000f04168b996bbdcf908bc5485a5bc594aabbc00000000000080bf0000f0410000f841e66ce33b48e58e3aebe3183cfd878f3b000080bf000080bf0000f841000000427fbca23a0cf26a3b564afc3b857f4d3c00000000000000c00000000000000000182d903c0343873b2d506539adc3a8b900000000000080bf0000000000000000720d313c79c7a1bb1a9c153dc5e808bb000000000000000000000000000000003020113c4f5f4d3b69a7d53ced71b3ba000000000000803f0000000000000000e64ff73c127503bcfad296bb8ea16cbc00000000000000400000000000000000d5910e3b177767bb273c7f3c9c451c3b00000000000000c000000000000000004dedab3b9870ec3b4a0872ba612c47bb00000000000080bf0000000000000000f5b6823bb4f2c03b73c0d63bc870a03c00000000000000000000000000000000e4310fbca300683ccf1707bbe98c9bbb000000000000803f0000000000000000f77701bac841f23bd31ea5bb0ba6903c0000000000000040000000000000000083c13fbbca2b95ba3b729c3b285d143c000000c00000000000000000000000002bf8d73b16dad03a3750e1b9abbc1bbb000080bf000000000000000000000000e765da3cdf424e3ce1a349bbdc5d98bb00000000000000000000000000000000226b683ce1f11e3d6f68cabb410563bc0000803f0000000000000000000000004d91e23c752d803b87d153bb73c352bc000000400000000000000000000000008d63c9ba5eaa973c8013acbb797c803b00000000000000000000000000000000f09677bcb3ad1bbc8298abbbef596a3b00000000000000000000000000000000533babbb2aef9cbcd389e8b96b049ebb000000c0000000000000000000000000c03cf83a9a0bf6ba89703b3c86ccf73a000080bf000000000000000000000000c00f7fbc685296bb4a96323c9e51ad3c00000000000000000000000000000000c0dc52bcb463a7bbed6e413d6b08263d0000803f000000000000000000000000bf409bbba1752fbc2876103d38d1163d00000040000000000000000000000000b4aa0fb9caab7c3ba0efbb3be14fb83c00000000000000000000000000000000b23426bc26165abb890b17bda90615bc0000000000000000000000000000000017ad063ac8e544bbae15dfbbf8579dbc
+807f8080666e6c7100800000e7c916a80000080da2e9d39e7f7f80806f64685fff8000009335c43eff000d127430de287f8080805f5d7278800000009c6e4f05000012178b12b0578080808093888782000000000abf729d000017185fbf25477f80808089918184ff0000005f614ce3ff00181987d475697f7f8080766e565580ff000094e09e2d00ff191e6ac4ab6a807f80808e82938800ff0000363b1cf800ff1e1fce957d807f7f808082878f99ffff00008a57c4afffff1f20f290a5f1807f8080a488807f00ff00000b74725700fe00004630a83c807f80809675ca7b00ff000021e3ceb800ff0000ae880dba808080809286b57d00000000246a69320000000006fada3880808080bd6f766200000000d391926b00010000fa5ed0ce8080808084789f840000000074c4e7e2000200008f47852d807f80808a8e7e7900ff0000bec71bc600fe0000d50aef9d807f8080888c8da800ff00002b0f6c1c00ff00006f2b0732808080806e9d7b76000000001900c74700000000c4144231808080807e8f75a400000000fd24ae2900010000101c1383808080807a7d89920000000001abc78b00020000f45124a57f8080808d837f7bff0000007f431e22fe0000008368b01b7f808080b6997976ff00000099c8b27aff0000007a5ce122808080809dcf7363000000000d78599f0000000064f0795880808080b888796500000000a40261a70100000053d77492808080807ca5758800000000daea3e07020000007298c8c880808080616c7587000000000d8a465200000000224a78cf8080808075587f76000000004cc4171f000000004b3676b97f808080837c9783ff000000e0276edffe000000f3d211327f808080607696abff0000001e9a5254ff00000008dac968808080806575e0d300000000a489b7040000000068c5763680808080766ac8cb000000004b113b6801000000f44c149c808080807f878bae00000000b8e5be13020000002b5efaf8808080806b79346d00000000392f7a5f000000006a4f3c2b8080808081797258000000000dd80eaa000000005ad2a502
 //!DESC C4F16_DS conv6_relu4_whole 4x5x5x16 + conv6_input_whole 4x5x5x1 + Clip
 //!HOOK LUMA
 //!BIND HOOKED
@@ -2142,8 +2174,8 @@ vec4 hook() {
 //!BIND C4F16_DS_relu4_1
 //!BIND C4F16_DS_relu4_2
 //!BIND C4F16_DS_relu4_3
-//!BIND C4F16_DS_conv6_relu4_rim_0w
-//!BIND C4F16_DS_conv6_input_rim_0w
+//!BIND C4F16_DS_conv6_sum2_0w
+//!BIND C4F16_DS_conv6_0w
 //!SAVE C4F16_DS_output_phases
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
@@ -2162,9 +2194,25 @@ vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
 }
 
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// 24 bits of fixed point from their bytes. The first one counts for so much that a texel read in half precision, as
+// OpenGL ES may, has to be rounded to the whole number that it was.
+vec4 number(vec4 first, vec4 second, vec4 third, float unit) {
+    return 65536.0 * unit * (round(255.0 * first) - 128.0) + 65280.0 * unit * second + 255.0 * unit * third;
+}
+
+// Four numbers of a table
+vec4 C4F16_DS_conv6_sum2_0w_at(int column, int row) {
+    return number(texelFetch(C4F16_DS_conv6_sum2_0w, ivec2(column, row), 0), texelFetch(C4F16_DS_conv6_sum2_0w, ivec2(column + 17, row), 0), texelFetch(C4F16_DS_conv6_sum2_0w, ivec2(column + 34, row), 0), 5.9604645e-08);
+}
+
+// Four numbers of a table
+vec4 C4F16_DS_conv6_0w_at(int column, int row) {
+    return number(texelFetch(C4F16_DS_conv6_0w, ivec2(column, row), 0), texelFetch(C4F16_DS_conv6_0w, ivec2(column + 2, row), 0), texelFetch(C4F16_DS_conv6_0w, ivec2(column + 4, row), 0), 7.450581e-09);
+}
+
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 vec4 hook() {
@@ -2221,31 +2269,31 @@ vec4 hook() {
             vec4 s_4_2 = padded(texelFetch(C4F16_DS_relu4_0_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_DS_relu4_0_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_DS_relu4_0_raw, ivec2(x4, y4), 0), y4_in && x4_in);
-            conv6_relu4_whole_0 += mat4(-.0009762578,-6.524203e-06,-6.489521e-05,.0015922658,.0013101867,-.0001634307,-.0011373445,-.0018048672,9.442233e-05,.00010466393,.00016780228,-.0006669831,-.0052491445,-.0008175194,-.0006492438,-.00030293874) * s_0_0;
-            conv6_relu4_whole_0 += mat4(.0033341176,-.0009770038,-.00020655159,.0008506707,-.0053743236,.005241636,-.0019161508,-.007647498,.009400091,-.003093756,-.0036720533,-.0016732357,.0062778257,-.002426471,.0010837367,.0030274943) * s_0_1;
-            conv6_relu4_whole_0 += mat4(-.0016031363,-.0026247455,.001415684,-.0024800375,-.0057458864,.029963953,-.0030136837,-.0050001307,.007510428,-.0041174768,.0052067493,-.007728516,-.0032938174,-.003998689,-.005386689,.00014753944) * s_0_2;
-            conv6_relu4_whole_0 += mat4(.0013642799,.0065454966,.00068829564,.0025314419,.0016408878,-.003488902,.004734719,-.0024503511,.00043108506,-.008384301,-.0038102458,-.0007054099,.0013003113,.0093114525,.0036243338,.003762123) * s_0_3;
-            conv6_relu4_whole_0 += mat4(-.00058350153,-.0007417898,-5.7972324e-05,-.0002544867,3.4135624e-05,-.0012890497,.00087237015,.0019197101,.0006184107,-.0012818227,4.604371e-05,-.0015580461,.0002078022,-.0032997185,.0004961805,-.00036626912) * s_0_4;
-            conv6_relu4_whole_0 += mat4(-.0011926235,-.000889135,-.0011044554,-.00048313342,-.0014954269,-.0025640244,.005678524,.0011907694,8.004991e-05,.00036891058,.001212043,.0008408281,.023176732,-.0003460056,.002491248,.001605119) * s_1_0;
-            conv6_relu4_whole_0 += mat4(-.0050795767,.006555765,-.0039520725,.0052087614,.0073876344,-.011883115,-.0053170654,.010846653,.0034043386,.0020079962,.014464173,.00047754974,-.1224827,.020320382,-.010312607,-.014632676) * s_1_1;
-            conv6_relu4_whole_0 += mat4(.026554374,-.01831026,.0049777254,-.0022104662,-.010849398,-.1654141,-.0043501994,.0062590544,-.12056724,.11189113,-.049141023,.05237489,-.0017362218,.08005846,.0139647825,-.0051369704) * s_1_2;
-            conv6_relu4_whole_0 += mat4(-.0019290588,-.0022130918,-.008446805,.0033694624,-.0015655095,.006894121,-.003609236,.0049874736,.010698873,.006697771,.0070838947,-.005853331,.003986235,-.010909036,-.0030857706,.00053257274) * s_1_3;
-            conv6_relu4_whole_0 += mat4(.0007896812,-7.4221185e-05,.002505577,.00015102742,.004006162,.0035193993,.003419222,-.0009710696,-.0012465441,-.0027066024,2.4092706e-05,.00078358926,-4.8557282e-05,-.00013979801,.00055248407,-.002078765) * s_1_4;
-            conv6_relu4_whole_0 += mat4(.0012572452,-.005014638,.00015423851,-.0032169232,-.0025633927,.0009457733,.00011375049,-.0022943495,-.004749187,-.0016766557,-.0034168612,-.00042657895,.006983074,-.00071876054,.024717152,-.005611034) * s_2_0;
-            conv6_relu4_whole_0 += mat4(.031841144,.008816742,-.003396644,.0053884555,.0073591447,-.0041300277,.0027120607,.004057299,.017631248,-.0058078766,.01312213,-.008946622,-.058455657,.0063476684,-.17923266,.05769163) * s_2_1;
-            conv6_relu4_whole_0 += mat4(-.0789265,.12063704,.046338297,.019639734,-.015996834,-.01670735,.009723011,.15488547,-.02056313,.017617172,-.09191704,.08004643,-.021064078,.07136185,-.03561284,.15915135) * s_2_2;
-            conv6_relu4_whole_0 += mat4(.0029267934,-.017527742,-.0030316769,-.009794937,-.0062252274,-.01730464,.0012880337,-.0025902987,.0045663267,-.012465981,.013726148,-.0030555874,.008473757,-.017937377,.010659921,-.014407483) * s_2_3;
-            conv6_relu4_whole_0 += mat4(-.0011096562,.0009579833,-.0039600986,-.002286854,-.0002412296,.0019731363,.0017221145,-.0017840047,-.0019862077,.00043059012,-.0019661637,-.0049507506,-.0027084416,.002735386,-.0018889867,.0017071851) * s_2_4;
-            conv6_relu4_whole_0 += mat4(.0023809068,.00406592,.0026594882,.0027059645,-.0010433194,-.0012255302,-.0015569167,.0010503177,.0010892173,-.0010957354,-.0011193117,-.0013457359,-.0023486025,.0006340841,-.005936383,.0046453364) * s_3_0;
-            conv6_relu4_whole_0 += mat4(-.026813941,-.008913257,.051879477,.016884245,.0017044962,.00045371678,.010482412,.0011541586,-.0046976847,.0010732356,.0019369484,.0056239148,.005854633,.0041223923,.019663187,-.018760094) * s_3_1;
-            conv6_relu4_whole_0 += mat4(.010623816,-.02679144,-.017416866,-.08434011,.0049836277,.010578523,.0026288715,-.02051326,-.0051393537,.00069501734,-.0017166256,.0003168522,-.010274054,-.0030579811,-.008778155,-.008082521) * s_3_2;
-            conv6_relu4_whole_0 += mat4(-.0025966857,-.0024957214,.0014824325,.00037335977,-.0007579301,.006373412,-.0038856557,-.0019298318,-.0020978865,-.000687487,-.0032782243,-.004466946,.0038118025,.0051563694,.006780844,-.0033815221) * s_3_3;
-            conv6_relu4_whole_0 += mat4(-.00042167513,-.0014225099,-.0021887901,.0012662691,1.4140917e-05,-.0014102623,.0024419192,.0010298484,.0004591808,-.0009916661,-.0007153451,.0015659088,-.0014638474,-.003752951,-.0014633413,-5.1315033e-05) * s_3_4;
-            conv6_relu4_whole_0 += mat4(.0035329526,.00015394154,-.0017820029,-.0016055923,.00042083202,.001422759,.0011389089,-.0013288334,7.302755e-05,.00073155126,-.0005159419,.00015266943,.0018655781,.0007562042,.003553199,-.0009909022) * s_4_0;
-            conv6_relu4_whole_0 += mat4(.0018888602,.0015128186,-.017201213,.0021880867,.0006471242,.0017279974,.0019003135,-.0009346614,.002504347,-.00036010158,.0011451117,-.0020338173,-.0010509064,-.001757092,-.0029314144,.0013109212) * s_4_1;
-            conv6_relu4_whole_0 += mat4(-.0009212129,.0024130058,.00068320055,.0028863822,-.0019908457,.0007628593,.00057328376,.00060105516,-.0007595684,.004073365,-.0038659507,.0028281207,.0008075757,.00024165245,-6.205212e-05,.0006447119) * s_4_2;
-            conv6_relu4_whole_0 += mat4(.0033932729,-.0021672207,.0019851888,.004126486,-.0018552102,-.0010050379,.0013455156,.0012522541,.0024214056,.0010104385,.001099706,.00047857038,-.0012887837,-.004416788,-.001956476,-.0036047169) * s_4_3;
-            conv6_relu4_whole_0 += mat4(-.00049241364,-.0011510255,-.00025354666,-.0010194548,-.0016793467,-.00025064903,.0001353802,-.0007364149,-.0012446159,-.0010569933,-.00073708507,-.0012480484,.0012755635,.0011400123,8.494097e-05,-.0021076861) * s_4_4;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0009762578,-6.524203e-06,-6.489521e-05,.0015922658)*s_0_0.x + vec4(.0013101867,-.0001634307,-.0011373445,-.0018048672)*s_0_0.y + vec4(9.442233e-05,.00010466393,.00016780228,-.0006669831)*s_0_0.z + vec4(-.0052491445,-.0008175194,-.0006492438,-.00030293874)*s_0_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0033341176,-.0009770038,-.00020655159,.0008506707)*s_0_1.x + vec4(-.0053743236,.005241636,-.0019161508,-.007647498)*s_0_1.y + vec4(.009400091,-.003093756,-.0036720533,-.0016732357)*s_0_1.z + vec4(.0062778257,-.002426471,.0010837367,.0030274943)*s_0_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0016031363,-.0026247455,.001415684,-.0024800375)*s_0_2.x + vec4(-.0057458864,.029963953,-.0030136837,-.0050001307)*s_0_2.y + vec4(.007510428,-.0041174768,.0052067493,-.007728516)*s_0_2.z + vec4(-.0032938174,-.003998689,-.005386689,.00014753944)*s_0_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0013642799,.0065454966,.00068829564,.0025314419)*s_0_3.x + vec4(.0016408878,-.003488902,.004734719,-.0024503511)*s_0_3.y + vec4(.00043108506,-.008384301,-.0038102458,-.0007054099)*s_0_3.z + vec4(.0013003113,.0093114525,.0036243338,.003762123)*s_0_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00058350153,-.0007417898,-5.7972324e-05,-.0002544867)*s_0_4.x + vec4(3.4135624e-05,-.0012890497,.00087237015,.0019197101)*s_0_4.y + vec4(.0006184107,-.0012818227,4.604371e-05,-.0015580461)*s_0_4.z + vec4(.0002078022,-.0032997185,.0004961805,-.00036626912)*s_0_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0011926235,-.000889135,-.0011044554,-.00048313342)*s_1_0.x + vec4(-.0014954269,-.0025640244,.005678524,.0011907694)*s_1_0.y + vec4(8.004991e-05,.00036891058,.001212043,.0008408281)*s_1_0.z + vec4(.023176732,-.0003460056,.002491248,.001605119)*s_1_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0050795767,.006555765,-.0039520725,.0052087614)*s_1_1.x + vec4(.0073876344,-.011883115,-.0053170654,.010846653)*s_1_1.y + vec4(.0034043386,.0020079962,.014464173,.00047754974)*s_1_1.z + vec4(-.1224827,.020320382,-.010312607,-.014632676)*s_1_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.026554374,-.01831026,.0049777254,-.0022104662)*s_1_2.x + vec4(-.010849398,-.1654141,-.0043501994,.0062590544)*s_1_2.y + vec4(-.12056724,.11189113,-.049141023,.05237489)*s_1_2.z + vec4(-.0017362218,.08005846,.0139647825,-.0051369704)*s_1_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0019290588,-.0022130918,-.008446805,.0033694624)*s_1_3.x + vec4(-.0015655095,.006894121,-.003609236,.0049874736)*s_1_3.y + vec4(.010698873,.006697771,.0070838947,-.005853331)*s_1_3.z + vec4(.003986235,-.010909036,-.0030857706,.00053257274)*s_1_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0007896812,-7.4221185e-05,.002505577,.00015102742)*s_1_4.x + vec4(.004006162,.0035193993,.003419222,-.0009710696)*s_1_4.y + vec4(-.0012465441,-.0027066024,2.4092706e-05,.00078358926)*s_1_4.z + vec4(-4.8557282e-05,-.00013979801,.00055248407,-.002078765)*s_1_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0012572452,-.005014638,.00015423851,-.0032169232)*s_2_0.x + vec4(-.0025633927,.0009457733,.00011375049,-.0022943495)*s_2_0.y + vec4(-.004749187,-.0016766557,-.0034168612,-.00042657895)*s_2_0.z + vec4(.006983074,-.00071876054,.024717152,-.005611034)*s_2_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.031841144,.008816742,-.003396644,.0053884555)*s_2_1.x + vec4(.0073591447,-.0041300277,.0027120607,.004057299)*s_2_1.y + vec4(.017631248,-.0058078766,.01312213,-.008946622)*s_2_1.z + vec4(-.058455657,.0063476684,-.17923266,.05769163)*s_2_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0789265,.12063704,.046338297,.019639734)*s_2_2.x + vec4(-.015996834,-.01670735,.009723011,.15488547)*s_2_2.y + vec4(-.02056313,.017617172,-.09191704,.08004643)*s_2_2.z + vec4(-.021064078,.07136185,-.03561284,.15915135)*s_2_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0029267934,-.017527742,-.0030316769,-.009794937)*s_2_3.x + vec4(-.0062252274,-.01730464,.0012880337,-.0025902987)*s_2_3.y + vec4(.0045663267,-.012465981,.013726148,-.0030555874)*s_2_3.z + vec4(.008473757,-.017937377,.010659921,-.014407483)*s_2_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0011096562,.0009579833,-.0039600986,-.002286854)*s_2_4.x + vec4(-.0002412296,.0019731363,.0017221145,-.0017840047)*s_2_4.y + vec4(-.0019862077,.00043059012,-.0019661637,-.0049507506)*s_2_4.z + vec4(-.0027084416,.002735386,-.0018889867,.0017071851)*s_2_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0023809068,.00406592,.0026594882,.0027059645)*s_3_0.x + vec4(-.0010433194,-.0012255302,-.0015569167,.0010503177)*s_3_0.y + vec4(.0010892173,-.0010957354,-.0011193117,-.0013457359)*s_3_0.z + vec4(-.0023486025,.0006340841,-.005936383,.0046453364)*s_3_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.026813941,-.008913257,.051879477,.016884245)*s_3_1.x + vec4(.0017044962,.00045371678,.010482412,.0011541586)*s_3_1.y + vec4(-.0046976847,.0010732356,.0019369484,.0056239148)*s_3_1.z + vec4(.005854633,.0041223923,.019663187,-.018760094)*s_3_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.010623816,-.02679144,-.017416866,-.08434011)*s_3_2.x + vec4(.0049836277,.010578523,.0026288715,-.02051326)*s_3_2.y + vec4(-.0051393537,.00069501734,-.0017166256,.0003168522)*s_3_2.z + vec4(-.010274054,-.0030579811,-.008778155,-.008082521)*s_3_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0025966857,-.0024957214,.0014824325,.00037335977)*s_3_3.x + vec4(-.0007579301,.006373412,-.0038856557,-.0019298318)*s_3_3.y + vec4(-.0020978865,-.000687487,-.0032782243,-.004466946)*s_3_3.z + vec4(.0038118025,.0051563694,.006780844,-.0033815221)*s_3_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00042167513,-.0014225099,-.0021887901,.0012662691)*s_3_4.x + vec4(1.4140917e-05,-.0014102623,.0024419192,.0010298484)*s_3_4.y + vec4(.0004591808,-.0009916661,-.0007153451,.0015659088)*s_3_4.z + vec4(-.0014638474,-.003752951,-.0014633413,-5.1315033e-05)*s_3_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0035329526,.00015394154,-.0017820029,-.0016055923)*s_4_0.x + vec4(.00042083202,.001422759,.0011389089,-.0013288334)*s_4_0.y + vec4(7.302755e-05,.00073155126,-.0005159419,.00015266943)*s_4_0.z + vec4(.0018655781,.0007562042,.003553199,-.0009909022)*s_4_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0018888602,.0015128186,-.017201213,.0021880867)*s_4_1.x + vec4(.0006471242,.0017279974,.0019003135,-.0009346614)*s_4_1.y + vec4(.002504347,-.00036010158,.0011451117,-.0020338173)*s_4_1.z + vec4(-.0010509064,-.001757092,-.0029314144,.0013109212)*s_4_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0009212129,.0024130058,.00068320055,.0028863822)*s_4_2.x + vec4(-.0019908457,.0007628593,.00057328376,.00060105516)*s_4_2.y + vec4(-.0007595684,.004073365,-.0038659507,.0028281207)*s_4_2.z + vec4(.0008075757,.00024165245,-6.205212e-05,.0006447119)*s_4_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0033932729,-.0021672207,.0019851888,.004126486)*s_4_3.x + vec4(-.0018552102,-.0010050379,.0013455156,.0012522541)*s_4_3.y + vec4(.0024214056,.0010104385,.001099706,.00047857038)*s_4_3.z + vec4(-.0012887837,-.004416788,-.001956476,-.0036047169)*s_4_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00049241364,-.0011510255,-.00025354666,-.0010194548)*s_4_4.x + vec4(-.0016793467,-.00025064903,.0001353802,-.0007364149)*s_4_4.y + vec4(-.0012446159,-.0010569933,-.00073708507,-.0012480484)*s_4_4.z + vec4(.0012755635,.0011400123,8.494097e-05,-.0021076861)*s_4_4.w;
         }
         // Pack 1
         {
@@ -2274,31 +2322,31 @@ vec4 hook() {
             vec4 s_4_2 = padded(texelFetch(C4F16_DS_relu4_1_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_DS_relu4_1_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_DS_relu4_1_raw, ivec2(x4, y4), 0), y4_in && x4_in);
-            conv6_relu4_whole_0 += mat4(-.00064151356,.0025245436,.0013087135,.00046496512,.0008997147,.0013426928,.00042653247,-.00012493867,9.31957e-05,-.0010032685,7.2591705e-05,-.0020615188,-.0005115133,-.00020873241,.0004887775,.00039551337) * s_0_0;
-            conv6_relu4_whole_0 += mat4(-.0036311843,.0022645341,-.00062357937,.0030607863,.0015001573,.0014022851,-.0022972012,-.0003916488,-.002574739,.0051774075,-.00092577,-.0024284543,.0013869047,-8.943965e-05,.001041566,-8.353729e-05) * s_0_1;
-            conv6_relu4_whole_0 += mat4(-.030002186,-.022828659,-.014457494,.011438338,-.0012846281,-.009518998,.003046363,.003524845,.0014155702,.010161519,3.7774535e-05,-.0030628655,.0021066335,.0031348432,-.0016601634,.0023166398) * s_0_2;
-            conv6_relu4_whole_0 += mat4(-.06513054,-.09230626,.0047582923,.020321634,-.004616793,-.0057391534,.000653697,-9.405816e-05,.004301696,.009204482,-.0014173049,-.00085246173,-.0020173127,-.0023473476,.0004101079,-.003107379) * s_0_3;
-            conv6_relu4_whole_0 += mat4(.010527622,.008309482,.009862878,.0050951946,-.00049330737,-.00397969,.0015209453,.002541228,-.0002225138,.002680932,.00035957672,-.0006238516,-.0002041246,.00023928397,-.0004881808,.00022555712) * s_0_4;
-            conv6_relu4_whole_0 += mat4(.0072090416,.007663873,-.004074126,-.00090897235,.0038999137,-.0022266528,-.0019135649,-.0014945172,-.0023160558,-.00069605204,.00088115665,-.00064564974,-.0024939978,.0022959628,-7.6717304e-05,.0017065293) * s_1_0;
-            conv6_relu4_whole_0 += mat4(-.017277017,.0054805935,-.002424653,-.0048422213,-.0020954667,-.00094275206,.0019380586,.00014347961,.009944448,-.004360508,.0051907883,.005590282,.0028817714,-.005006975,-.0001768224,-.0011870747) * s_1_1;
-            conv6_relu4_whole_0 += mat4(.007852702,.0030514677,-.049016442,.013322982,.028733594,.045314,-.0142663475,-.007218158,.0025364487,-.025284108,.0118070645,-.008464097,-.038324997,-.01277081,.0059647853,.0069260043) * s_1_2;
-            conv6_relu4_whole_0 += mat4(.026209256,.02102078,.05507427,-.0063228863,.004937206,.018078422,-.005334176,-.00078058476,-.0021361073,-.005354024,.005170246,.0035527588,.0071961405,-.0137271155,.0027694711,.0034487292) * s_1_3;
-            conv6_relu4_whole_0 += mat4(.0052390653,-.043900523,.008788742,.033501074,-.0010679042,-1.3335741e-05,-.005960238,-.004369943,7.184946e-06,.0013495324,.0013078802,-3.0792878e-06,-.005081387,-.007070841,-.0047287857,-.0030669607) * s_1_4;
-            conv6_relu4_whole_0 += mat4(-.007348001,-.006889787,.009106781,.0066400985,-.0040746797,-.0020323761,.0032631468,.003400991,-.005473595,-.0008611317,-.0017570608,-.0052809054,.0040233396,-.00071996637,-.0007252152,-.0023074567) * s_2_0;
-            conv6_relu4_whole_0 += mat4(-.021794016,.00961524,-.029469363,.018262977,-.010090447,-.0008886895,.009948339,.010222781,.003102363,-.00557516,.01228529,-.0060821357,-.0010258018,.012657844,-.0025902838,.0054559465) * s_2_1;
-            conv6_relu4_whole_0 += mat4(.018672474,-.0052609635,.033585146,.0058327415,-.15098731,-.06390522,.15527672,.036232803,.0075560194,-.17625023,-.016303968,.16821198,.18511477,.088814534,-.02385455,-.027856218) * s_2_2;
-            conv6_relu4_whole_0 += mat4(-.0023991412,.00057188206,.0030167573,-.03203182,-.0054207128,-.00554494,.009622275,.043579977,-.005651802,-.0014298065,-.0027508033,-.014014921,-.008218543,.076271676,-.00571703,-.014850417) * s_2_3;
-            conv6_relu4_whole_0 += mat4(-.018822577,-.022478778,.012479665,-.018101314,-.004920091,-.011881835,.0014388728,.005807721,-.00059337844,-.00083353376,.0017019119,-.0020649876,-.0006339971,.0020278639,-.004348403,.0022160683) * s_2_4;
-            conv6_relu4_whole_0 += mat4(.0022745645,-.0029946598,-.0057258513,-.009269734,.0018425523,.00072710053,-.0013765927,-.00096052955,.0012442251,.0017267165,.006000554,.0013338138,-.0008979972,.0032359683,-.0020740067,.001130591) * s_3_0;
-            conv6_relu4_whole_0 += mat4(.0035751786,.002631849,-.009614198,.0040006926,.0005126652,-.0002940968,-.0116547095,-.007339806,-.012306703,-.0012573458,-.018410513,.014095278,.017924335,.0035861414,.0029012605,-.0067323586) * s_3_1;
-            conv6_relu4_whole_0 += mat4(.0046268916,.015921198,-.030421363,-.030875176,.019811468,.008089319,-.008177906,-.014338428,-.014690313,.011403073,-.0150845405,.01525488,.015185746,.024418605,-.19241013,-.09265574) * s_3_2;
-            conv6_relu4_whole_0 += mat4(.002936778,.0011192155,-.026471205,-.030333374,-.000105178035,-.005858409,-.0058491803,-.032323677,.0010327145,-.0043480746,.004043018,.0115105435,.010137087,.0071338895,.016383406,-.07211182) * s_3_3;
-            conv6_relu4_whole_0 += mat4(.006767688,.0068802205,-.015615055,-.01656394,.0038682006,.006416988,-.001308326,-.00221031,-.0020102607,.0010943103,.0010430971,-.0020828831,.0009342328,.004396572,-.0043281056,-.0063966657) * s_3_4;
-            conv6_relu4_whole_0 += mat4(.00028996164,.0012254503,.0011783697,.00454197,-.00019253584,-.00145498,-.0005644748,-4.422948e-05,.0003390693,.0021248998,.00055749336,-.00040813242,.002276953,4.007533e-05,-.00046609406,-8.795029e-05) * s_4_0;
-            conv6_relu4_whole_0 += mat4(-.003961889,-.0028938276,.00017004879,-.002264952,-.00088050705,.00039030024,.003227341,.00215422,.0032977716,.0028048325,.0009813451,-.0031533735,-.008059285,9.367081e-06,.0035582886,.006591814) * s_4_1;
-            conv6_relu4_whole_0 += mat4(.0049718763,-.0016710898,-.0008957628,-.0026670154,-.0031403804,-.0043523214,.003898176,.007811554,.0029435144,.0013015958,.0019835543,-.009096049,-.0036850702,-.012717178,.030749653,.013660897) * s_4_2;
-            conv6_relu4_whole_0 += mat4(.003306758,.003068228,-.0007867044,-.0027431468,-.0008428285,.001238347,-.0027052811,.0032967038,.00060901075,.004927164,.00016572686,-.0041639768,.00016235448,.0013211941,-.0068292245,.0062127244) * s_4_3;
-            conv6_relu4_whole_0 += mat4(-.0010794357,.0028648903,.0032386165,.007785338,-.0009894068,-.0037860672,.0013457984,.00097088754,-.00021494554,.0013453881,-.00043146336,-.0011903996,.00038651255,-.00084954477,.00051558716,.0010476423) * s_4_4;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00064151356,.0025245436,.0013087135,.00046496512)*s_0_0.x + vec4(.0008997147,.0013426928,.00042653247,-.00012493867)*s_0_0.y + vec4(9.31957e-05,-.0010032685,7.2591705e-05,-.0020615188)*s_0_0.z + vec4(-.0005115133,-.00020873241,.0004887775,.00039551337)*s_0_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0036311843,.0022645341,-.00062357937,.0030607863)*s_0_1.x + vec4(.0015001573,.0014022851,-.0022972012,-.0003916488)*s_0_1.y + vec4(-.002574739,.0051774075,-.00092577,-.0024284543)*s_0_1.z + vec4(.0013869047,-8.943965e-05,.001041566,-8.353729e-05)*s_0_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.030002186,-.022828659,-.014457494,.011438338)*s_0_2.x + vec4(-.0012846281,-.009518998,.003046363,.003524845)*s_0_2.y + vec4(.0014155702,.010161519,3.7774535e-05,-.0030628655)*s_0_2.z + vec4(.0021066335,.0031348432,-.0016601634,.0023166398)*s_0_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.06513054,-.09230626,.0047582923,.020321634)*s_0_3.x + vec4(-.004616793,-.0057391534,.000653697,-9.405816e-05)*s_0_3.y + vec4(.004301696,.009204482,-.0014173049,-.00085246173)*s_0_3.z + vec4(-.0020173127,-.0023473476,.0004101079,-.003107379)*s_0_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.010527622,.008309482,.009862878,.0050951946)*s_0_4.x + vec4(-.00049330737,-.00397969,.0015209453,.002541228)*s_0_4.y + vec4(-.0002225138,.002680932,.00035957672,-.0006238516)*s_0_4.z + vec4(-.0002041246,.00023928397,-.0004881808,.00022555712)*s_0_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0072090416,.007663873,-.004074126,-.00090897235)*s_1_0.x + vec4(.0038999137,-.0022266528,-.0019135649,-.0014945172)*s_1_0.y + vec4(-.0023160558,-.00069605204,.00088115665,-.00064564974)*s_1_0.z + vec4(-.0024939978,.0022959628,-7.6717304e-05,.0017065293)*s_1_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.017277017,.0054805935,-.002424653,-.0048422213)*s_1_1.x + vec4(-.0020954667,-.00094275206,.0019380586,.00014347961)*s_1_1.y + vec4(.009944448,-.004360508,.0051907883,.005590282)*s_1_1.z + vec4(.0028817714,-.005006975,-.0001768224,-.0011870747)*s_1_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.007852702,.0030514677,-.049016442,.013322982)*s_1_2.x + vec4(.028733594,.045314,-.0142663475,-.007218158)*s_1_2.y + vec4(.0025364487,-.025284108,.0118070645,-.008464097)*s_1_2.z + vec4(-.038324997,-.01277081,.0059647853,.0069260043)*s_1_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.026209256,.02102078,.05507427,-.0063228863)*s_1_3.x + vec4(.004937206,.018078422,-.005334176,-.00078058476)*s_1_3.y + vec4(-.0021361073,-.005354024,.005170246,.0035527588)*s_1_3.z + vec4(.0071961405,-.0137271155,.0027694711,.0034487292)*s_1_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0052390653,-.043900523,.008788742,.033501074)*s_1_4.x + vec4(-.0010679042,-1.3335741e-05,-.005960238,-.004369943)*s_1_4.y + vec4(7.184946e-06,.0013495324,.0013078802,-3.0792878e-06)*s_1_4.z + vec4(-.005081387,-.007070841,-.0047287857,-.0030669607)*s_1_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.007348001,-.006889787,.009106781,.0066400985)*s_2_0.x + vec4(-.0040746797,-.0020323761,.0032631468,.003400991)*s_2_0.y + vec4(-.005473595,-.0008611317,-.0017570608,-.0052809054)*s_2_0.z + vec4(.0040233396,-.00071996637,-.0007252152,-.0023074567)*s_2_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.021794016,.00961524,-.029469363,.018262977)*s_2_1.x + vec4(-.010090447,-.0008886895,.009948339,.010222781)*s_2_1.y + vec4(.003102363,-.00557516,.01228529,-.0060821357)*s_2_1.z + vec4(-.0010258018,.012657844,-.0025902838,.0054559465)*s_2_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.018672474,-.0052609635,.033585146,.0058327415)*s_2_2.x + vec4(-.15098731,-.06390522,.15527672,.036232803)*s_2_2.y + vec4(.0075560194,-.17625023,-.016303968,.16821198)*s_2_2.z + vec4(.18511477,.088814534,-.02385455,-.027856218)*s_2_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0023991412,.00057188206,.0030167573,-.03203182)*s_2_3.x + vec4(-.0054207128,-.00554494,.009622275,.043579977)*s_2_3.y + vec4(-.005651802,-.0014298065,-.0027508033,-.014014921)*s_2_3.z + vec4(-.008218543,.076271676,-.00571703,-.014850417)*s_2_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.018822577,-.022478778,.012479665,-.018101314)*s_2_4.x + vec4(-.004920091,-.011881835,.0014388728,.005807721)*s_2_4.y + vec4(-.00059337844,-.00083353376,.0017019119,-.0020649876)*s_2_4.z + vec4(-.0006339971,.0020278639,-.004348403,.0022160683)*s_2_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0022745645,-.0029946598,-.0057258513,-.009269734)*s_3_0.x + vec4(.0018425523,.00072710053,-.0013765927,-.00096052955)*s_3_0.y + vec4(.0012442251,.0017267165,.006000554,.0013338138)*s_3_0.z + vec4(-.0008979972,.0032359683,-.0020740067,.001130591)*s_3_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0035751786,.002631849,-.009614198,.0040006926)*s_3_1.x + vec4(.0005126652,-.0002940968,-.0116547095,-.007339806)*s_3_1.y + vec4(-.012306703,-.0012573458,-.018410513,.014095278)*s_3_1.z + vec4(.017924335,.0035861414,.0029012605,-.0067323586)*s_3_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0046268916,.015921198,-.030421363,-.030875176)*s_3_2.x + vec4(.019811468,.008089319,-.008177906,-.014338428)*s_3_2.y + vec4(-.014690313,.011403073,-.0150845405,.01525488)*s_3_2.z + vec4(.015185746,.024418605,-.19241013,-.09265574)*s_3_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.002936778,.0011192155,-.026471205,-.030333374)*s_3_3.x + vec4(-.000105178035,-.005858409,-.0058491803,-.032323677)*s_3_3.y + vec4(.0010327145,-.0043480746,.004043018,.0115105435)*s_3_3.z + vec4(.010137087,.0071338895,.016383406,-.07211182)*s_3_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.006767688,.0068802205,-.015615055,-.01656394)*s_3_4.x + vec4(.0038682006,.006416988,-.001308326,-.00221031)*s_3_4.y + vec4(-.0020102607,.0010943103,.0010430971,-.0020828831)*s_3_4.z + vec4(.0009342328,.004396572,-.0043281056,-.0063966657)*s_3_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.00028996164,.0012254503,.0011783697,.00454197)*s_4_0.x + vec4(-.00019253584,-.00145498,-.0005644748,-4.422948e-05)*s_4_0.y + vec4(.0003390693,.0021248998,.00055749336,-.00040813242)*s_4_0.z + vec4(.002276953,4.007533e-05,-.00046609406,-8.795029e-05)*s_4_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.003961889,-.0028938276,.00017004879,-.002264952)*s_4_1.x + vec4(-.00088050705,.00039030024,.003227341,.00215422)*s_4_1.y + vec4(.0032977716,.0028048325,.0009813451,-.0031533735)*s_4_1.z + vec4(-.008059285,9.367081e-06,.0035582886,.006591814)*s_4_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0049718763,-.0016710898,-.0008957628,-.0026670154)*s_4_2.x + vec4(-.0031403804,-.0043523214,.003898176,.007811554)*s_4_2.y + vec4(.0029435144,.0013015958,.0019835543,-.009096049)*s_4_2.z + vec4(-.0036850702,-.012717178,.030749653,.013660897)*s_4_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.003306758,.003068228,-.0007867044,-.0027431468)*s_4_3.x + vec4(-.0008428285,.001238347,-.0027052811,.0032967038)*s_4_3.y + vec4(.00060901075,.004927164,.00016572686,-.0041639768)*s_4_3.z + vec4(.00016235448,.0013211941,-.0068292245,.0062127244)*s_4_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0010794357,.0028648903,.0032386165,.007785338)*s_4_4.x + vec4(-.0009894068,-.0037860672,.0013457984,.00097088754)*s_4_4.y + vec4(-.00021494554,.0013453881,-.00043146336,-.0011903996)*s_4_4.z + vec4(.00038651255,-.00084954477,.00051558716,.0010476423)*s_4_4.w;
         }
         // Pack 2
         {
@@ -2327,31 +2375,31 @@ vec4 hook() {
             vec4 s_4_2 = padded(texelFetch(C4F16_DS_relu4_2_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_DS_relu4_2_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_DS_relu4_2_raw, ivec2(x4, y4), 0), y4_in && x4_in);
-            conv6_relu4_whole_0 += mat4(-.00064862636,-.0012507347,-.0003450084,-.00066000427,-.00078682334,-5.0638595e-05,.000105701285,.00041229033,-.0003979807,-.00050663284,-.0008022993,-.00076744874,.0024570446,-.0012828294,-.00317363,.0036345173) * s_0_0;
-            conv6_relu4_whole_0 += mat4(-.0008592382,-.0010146993,-.0028574457,-.0012350709,.002060338,-.0008651712,-.002345506,-.0010075404,.00036582185,.0012513972,9.9883764e-05,-.00025321209,.027585838,-.010123222,.0055109225,.002231674) * s_0_1;
-            conv6_relu4_whole_0 += mat4(.00074115646,.0001822998,.0014761158,.0010454052,-.018127553,-.0007568688,-.0010901164,-.0010390626,.0040692375,.0026308752,-.003476351,.00013989012,-.001171323,-.0038788354,-.0061916574,.0044746967) * s_0_2;
-            conv6_relu4_whole_0 += mat4(.0010074616,.00014648006,-.00018555646,.00091599254,-.00854961,-.019313063,.0003256727,.0007918742,.0005197999,.0017596986,-.0010277615,-.00027578254,.0003190439,.011344034,.002683627,-.0004863944) * s_0_3;
-            conv6_relu4_whole_0 += mat4(-6.993979e-06,-.00138181,.0007538919,-2.6312895e-07,-.0026746965,-.0051840837,-.000972864,.00078513275,.00025616592,.0055518774,-8.922734e-05,-.001880871,.00048777284,-.0035376041,.00017754543,.0009124798) * s_0_4;
-            conv6_relu4_whole_0 += mat4(.0047331844,-.00043699803,-.002433218,-.001895901,.0023028024,-.00053031446,-5.942435e-05,-.0014007024,-.004345713,-7.061957e-05,.00052389444,-.00064985,.004631247,.009260837,.008172524,.0036267505) * s_1_0;
-            conv6_relu4_whole_0 += mat4(.0007074502,-.0019947456,.008642855,-.0012638615,-.002284652,.006846906,.00396536,.0030052324,.00044752896,-.0023712963,.0029632577,.0044176825,-.18973146,.0002710317,.0069527184,.0059435973) * s_1_1;
-            conv6_relu4_whole_0 += mat4(-.0039555496,.008190397,.0005213953,-.0011221163,.040483214,-.0051398776,-.015540834,-.0041976306,-.025213262,-.03342988,.022250105,.0050065266,.011153422,-.02529942,.015801823,-.006656709) * s_1_2;
-            conv6_relu4_whole_0 += mat4(.0025238805,-.007470235,-.00011297059,-.004185493,.016401013,.06455876,-.01647537,-.022468995,-.0006126203,-.025010971,.0034868447,.0019513341,-.003025734,-.0031850368,-.002860554,.006214083) * s_1_3;
-            conv6_relu4_whole_0 += mat4(-.0017520007,.0006433201,-.0035159336,-.0024189714,-.015882693,-.023461498,-.008130523,-.014604908,-.0040023336,-.0011430584,.002004414,.006529526,.00055286835,-.0020755148,-.00097362336,-.0033050906) * s_1_4;
-            conv6_relu4_whole_0 += mat4(-.015538272,.00841741,.0055290014,.0054752645,.00037730086,-.0025142075,.0014019884,-.0017517628,.0026818626,.0028223963,-.004955217,-.0015335648,-.0051852544,-.0040583634,.0052006515,.01159628) * s_2_0;
-            conv6_relu4_whole_0 += mat4(.06552061,-.00712607,-.0078082564,.0046930127,-.0016904077,.0048397374,-.005748185,.007461976,.0042747427,.0050737252,.0008966432,-.0060724197,.002717119,.000405475,.14024024,-.010983236) * s_2_1;
-            conv6_relu4_whole_0 += mat4(.012651181,-.064595155,-.009705299,.009574769,.03697491,.00046035092,.07462592,-.0043438263,.15748586,.060572904,-.1558537,-.031019375,-.005790189,.013162301,.0035627598,.0168583) * s_2_2;
-            conv6_relu4_whole_0 += mat4(-.0037380117,.012001002,.003942159,.0024179101,.02090567,.056261204,.0446999,.12491656,-.0041327514,.035431813,.002852427,-.030420467,-.0041864067,-.0064782393,-.0023161874,.0019280693) * s_2_3;
-            conv6_relu4_whole_0 += mat4(.0002174074,-.0012146526,.0005669113,.0015361538,-.015094318,-.018502945,-.0203762,-.026755108,-.00016401641,-.0024364006,-.0050473525,-.0074575422,-.0003401138,-.00176971,.0033385593,.0035287384) * s_2_4;
-            conv6_relu4_whole_0 += mat4(-.012205699,.005900283,-.02258303,.0083755255,-.001533829,1.6784847e-05,.00011687276,-6.7081346e-05,-.0025923948,-.00015802789,-.00015161153,-.0007545052,.0044485414,.0036201053,.00078703614,-.002803701) * s_3_0;
-            conv6_relu4_whole_0 += mat4(.072186984,-.022795532,.13330103,-.042767834,-.0028098384,-.0035928974,.00022404274,-.0004426821,.0028633673,-.0042116335,.007879136,.00049562583,-.0011840313,.001302212,-.022617172,.0063720476) * s_3_1;
-            conv6_relu4_whole_0 += mat4(.012206317,-.09184076,.041308086,-.14187121,-.008929317,-.004745289,-.0061536087,.0008904212,-.01987557,.0014266677,.026306413,.020560801,.0038576317,-.004962069,-.0016813261,.0052633057) * s_3_2;
-            conv6_relu4_whole_0 += mat4(-.0021898644,.016896054,-.008300008,.012651333,-.008363297,-.010096132,-.007579763,-.011096153,-.0033940638,-.008382394,-.010073063,.008406532,.00054253405,.0010870188,.00013142575,-.0029409933) * s_3_3;
-            conv6_relu4_whole_0 += mat4(.0004979858,-.0012804987,.0017108934,-.0012334152,-.0034044788,-.0057690945,-.008397677,-.010167757,.00046014154,-.003145802,.0030885395,-.00067368,.00047642863,-.00020449971,.0004714285,-.00023108092) * s_3_4;
-            conv6_relu4_whole_0 += mat4(.0027350346,-.0036236015,-.0009267311,-.0014342285,.00017929518,5.209954e-05,5.0880466e-05,-.00026396554,-.00035648196,.00045377057,-.0008216299,.0008737388,.00010004294,-.00025347676,-.0013115695,.003113285) * s_4_0;
-            conv6_relu4_whole_0 += mat4(-.0025770264,.008781831,.0021713462,.014421751,-.0016963603,-.00017488042,-.0037273176,-.0020089785,-.0012704611,.00094612775,.00027373113,-.0026241424,.00073225016,-.0022156995,-.0023656506,-.00079423934) * s_4_1;
-            conv6_relu4_whole_0 += mat4(.0012701615,.017512944,-.010922773,.0023938408,-.0034758006,-.0041062133,-.004423908,-.006037408,.0023008506,.00024173432,-.0058500934,-.00024369289,-7.140568e-05,-.0019936457,.0002732439,-.0012260632) * s_4_2;
-            conv6_relu4_whole_0 += mat4(.00022361366,-.004202343,.003083812,.0067349058,-.0025364296,-.0038131746,-.0018588289,-.0027810247,.001509865,.0010592099,.002219936,-.0016029193,.0033677893,.002088654,-.001897323,.0007358258) * s_4_3;
-            conv6_relu4_whole_0 += mat4(-.0015180482,-2.4945175e-05,-.001479957,-.00084044033,-.0007020662,-.0005642596,-.0013019806,-.002389357,.0026924338,.004724593,.00021300209,-.0007365178,-.00041377876,-.0005900537,.00055778155,-.00043108722) * s_4_4;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00064862636,-.0012507347,-.0003450084,-.00066000427)*s_0_0.x + vec4(-.00078682334,-5.0638595e-05,.000105701285,.00041229033)*s_0_0.y + vec4(-.0003979807,-.00050663284,-.0008022993,-.00076744874)*s_0_0.z + vec4(.0024570446,-.0012828294,-.00317363,.0036345173)*s_0_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0008592382,-.0010146993,-.0028574457,-.0012350709)*s_0_1.x + vec4(.002060338,-.0008651712,-.002345506,-.0010075404)*s_0_1.y + vec4(.00036582185,.0012513972,9.9883764e-05,-.00025321209)*s_0_1.z + vec4(.027585838,-.010123222,.0055109225,.002231674)*s_0_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.00074115646,.0001822998,.0014761158,.0010454052)*s_0_2.x + vec4(-.018127553,-.0007568688,-.0010901164,-.0010390626)*s_0_2.y + vec4(.0040692375,.0026308752,-.003476351,.00013989012)*s_0_2.z + vec4(-.001171323,-.0038788354,-.0061916574,.0044746967)*s_0_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0010074616,.00014648006,-.00018555646,.00091599254)*s_0_3.x + vec4(-.00854961,-.019313063,.0003256727,.0007918742)*s_0_3.y + vec4(.0005197999,.0017596986,-.0010277615,-.00027578254)*s_0_3.z + vec4(.0003190439,.011344034,.002683627,-.0004863944)*s_0_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-6.993979e-06,-.00138181,.0007538919,-2.6312895e-07)*s_0_4.x + vec4(-.0026746965,-.0051840837,-.000972864,.00078513275)*s_0_4.y + vec4(.00025616592,.0055518774,-8.922734e-05,-.001880871)*s_0_4.z + vec4(.00048777284,-.0035376041,.00017754543,.0009124798)*s_0_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0047331844,-.00043699803,-.002433218,-.001895901)*s_1_0.x + vec4(.0023028024,-.00053031446,-5.942435e-05,-.0014007024)*s_1_0.y + vec4(-.004345713,-7.061957e-05,.00052389444,-.00064985)*s_1_0.z + vec4(.004631247,.009260837,.008172524,.0036267505)*s_1_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0007074502,-.0019947456,.008642855,-.0012638615)*s_1_1.x + vec4(-.002284652,.006846906,.00396536,.0030052324)*s_1_1.y + vec4(.00044752896,-.0023712963,.0029632577,.0044176825)*s_1_1.z + vec4(-.18973146,.0002710317,.0069527184,.0059435973)*s_1_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0039555496,.008190397,.0005213953,-.0011221163)*s_1_2.x + vec4(.040483214,-.0051398776,-.015540834,-.0041976306)*s_1_2.y + vec4(-.025213262,-.03342988,.022250105,.0050065266)*s_1_2.z + vec4(.011153422,-.02529942,.015801823,-.006656709)*s_1_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0025238805,-.007470235,-.00011297059,-.004185493)*s_1_3.x + vec4(.016401013,.06455876,-.01647537,-.022468995)*s_1_3.y + vec4(-.0006126203,-.025010971,.0034868447,.0019513341)*s_1_3.z + vec4(-.003025734,-.0031850368,-.002860554,.006214083)*s_1_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0017520007,.0006433201,-.0035159336,-.0024189714)*s_1_4.x + vec4(-.015882693,-.023461498,-.008130523,-.014604908)*s_1_4.y + vec4(-.0040023336,-.0011430584,.002004414,.006529526)*s_1_4.z + vec4(.00055286835,-.0020755148,-.00097362336,-.0033050906)*s_1_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.015538272,.00841741,.0055290014,.0054752645)*s_2_0.x + vec4(.00037730086,-.0025142075,.0014019884,-.0017517628)*s_2_0.y + vec4(.0026818626,.0028223963,-.004955217,-.0015335648)*s_2_0.z + vec4(-.0051852544,-.0040583634,.0052006515,.01159628)*s_2_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.06552061,-.00712607,-.0078082564,.0046930127)*s_2_1.x + vec4(-.0016904077,.0048397374,-.005748185,.007461976)*s_2_1.y + vec4(.0042747427,.0050737252,.0008966432,-.0060724197)*s_2_1.z + vec4(.002717119,.000405475,.14024024,-.010983236)*s_2_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.012651181,-.064595155,-.009705299,.009574769)*s_2_2.x + vec4(.03697491,.00046035092,.07462592,-.0043438263)*s_2_2.y + vec4(.15748586,.060572904,-.1558537,-.031019375)*s_2_2.z + vec4(-.005790189,.013162301,.0035627598,.0168583)*s_2_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0037380117,.012001002,.003942159,.0024179101)*s_2_3.x + vec4(.02090567,.056261204,.0446999,.12491656)*s_2_3.y + vec4(-.0041327514,.035431813,.002852427,-.030420467)*s_2_3.z + vec4(-.0041864067,-.0064782393,-.0023161874,.0019280693)*s_2_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0002174074,-.0012146526,.0005669113,.0015361538)*s_2_4.x + vec4(-.015094318,-.018502945,-.0203762,-.026755108)*s_2_4.y + vec4(-.00016401641,-.0024364006,-.0050473525,-.0074575422)*s_2_4.z + vec4(-.0003401138,-.00176971,.0033385593,.0035287384)*s_2_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.012205699,.005900283,-.02258303,.0083755255)*s_3_0.x + vec4(-.001533829,1.6784847e-05,.00011687276,-6.7081346e-05)*s_3_0.y + vec4(-.0025923948,-.00015802789,-.00015161153,-.0007545052)*s_3_0.z + vec4(.0044485414,.0036201053,.00078703614,-.002803701)*s_3_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.072186984,-.022795532,.13330103,-.042767834)*s_3_1.x + vec4(-.0028098384,-.0035928974,.00022404274,-.0004426821)*s_3_1.y + vec4(.0028633673,-.0042116335,.007879136,.00049562583)*s_3_1.z + vec4(-.0011840313,.001302212,-.022617172,.0063720476)*s_3_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.012206317,-.09184076,.041308086,-.14187121)*s_3_2.x + vec4(-.008929317,-.004745289,-.0061536087,.0008904212)*s_3_2.y + vec4(-.01987557,.0014266677,.026306413,.020560801)*s_3_2.z + vec4(.0038576317,-.004962069,-.0016813261,.0052633057)*s_3_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0021898644,.016896054,-.008300008,.012651333)*s_3_3.x + vec4(-.008363297,-.010096132,-.007579763,-.011096153)*s_3_3.y + vec4(-.0033940638,-.008382394,-.010073063,.008406532)*s_3_3.z + vec4(.00054253405,.0010870188,.00013142575,-.0029409933)*s_3_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0004979858,-.0012804987,.0017108934,-.0012334152)*s_3_4.x + vec4(-.0034044788,-.0057690945,-.008397677,-.010167757)*s_3_4.y + vec4(.00046014154,-.003145802,.0030885395,-.00067368)*s_3_4.z + vec4(.00047642863,-.00020449971,.0004714285,-.00023108092)*s_3_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0027350346,-.0036236015,-.0009267311,-.0014342285)*s_4_0.x + vec4(.00017929518,5.209954e-05,5.0880466e-05,-.00026396554)*s_4_0.y + vec4(-.00035648196,.00045377057,-.0008216299,.0008737388)*s_4_0.z + vec4(.00010004294,-.00025347676,-.0013115695,.003113285)*s_4_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0025770264,.008781831,.0021713462,.014421751)*s_4_1.x + vec4(-.0016963603,-.00017488042,-.0037273176,-.0020089785)*s_4_1.y + vec4(-.0012704611,.00094612775,.00027373113,-.0026241424)*s_4_1.z + vec4(.00073225016,-.0022156995,-.0023656506,-.00079423934)*s_4_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0012701615,.017512944,-.010922773,.0023938408)*s_4_2.x + vec4(-.0034758006,-.0041062133,-.004423908,-.006037408)*s_4_2.y + vec4(.0023008506,.00024173432,-.0058500934,-.00024369289)*s_4_2.z + vec4(-7.140568e-05,-.0019936457,.0002732439,-.0012260632)*s_4_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.00022361366,-.004202343,.003083812,.0067349058)*s_4_3.x + vec4(-.0025364296,-.0038131746,-.0018588289,-.0027810247)*s_4_3.y + vec4(.001509865,.0010592099,.002219936,-.0016029193)*s_4_3.z + vec4(.0033677893,.002088654,-.001897323,.0007358258)*s_4_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0015180482,-2.4945175e-05,-.001479957,-.00084044033)*s_4_4.x + vec4(-.0007020662,-.0005642596,-.0013019806,-.002389357)*s_4_4.y + vec4(.0026924338,.004724593,.00021300209,-.0007365178)*s_4_4.z + vec4(-.00041377876,-.0005900537,.00055778155,-.00043108722)*s_4_4.w;
         }
         // Pack 3
         {
@@ -2380,31 +2428,31 @@ vec4 hook() {
             vec4 s_4_2 = padded(texelFetch(C4F16_DS_relu4_3_raw, ivec2(x2, y4), 0), y4_in);
             vec4 s_4_3 = padded(texelFetch(C4F16_DS_relu4_3_raw, ivec2(x3, y4), 0), y4_in && x3_in);
             vec4 s_4_4 = padded(texelFetch(C4F16_DS_relu4_3_raw, ivec2(x4, y4), 0), y4_in && x4_in);
-            conv6_relu4_whole_0 += mat4(-.0025984566,.0025234025,-.0020781003,1.8025063e-05,.0012280217,-.00057715154,.00082650455,-.00069085916,-.00084191945,-.0020805683,-.0011905935,.00085572794,.00216132,.00044274182,.0014646628,.0004120856) * s_0_0;
-            conv6_relu4_whole_0 += mat4(-.0051726047,-.0032776874,.0024963089,.0040868414,-.0028996095,.0017753324,-.00025578376,.0012698374,-.00084814045,-.0019412545,.0011540679,-.0026529825,.004150507,.0057034544,.0007884725,.0012918784) * s_0_1;
-            conv6_relu4_whole_0 += mat4(9.186811e-05,.0006769839,.0004447578,.0038306937,.0072823106,-.0034982807,.0061160843,-.0015313954,-.00056551077,.0014248723,.002106758,-.002571143,.0012273601,.0006694253,.0008315732,-.00026370876) * s_0_2;
-            conv6_relu4_whole_0 += mat4(8.733387e-05,-.00085555605,.0007616276,-.0009943863,-.0016923018,-.0029094298,-.0014788234,.002677163,-.00022864171,-.007061347,-.00044812207,.0035685378,.0008802501,.0021452894,-.0009214143,.00010569603) * s_0_3;
-            conv6_relu4_whole_0 += mat4(-.00041148058,-.0011050329,.00061372574,.0003997599,.0007727068,.0013884188,.0011835395,.0006628894,.0017445547,.00062039925,-.0002096403,-.00043719087,.0019004863,.0019802963,.00071185996,.00088039925) * s_0_4;
-            conv6_relu4_whole_0 += mat4(-.013205055,.004794573,-.0026114662,.0024198364,.0026114504,3.355843e-05,.0030942534,.00045982708,.0040333443,-.00027260114,-.001151566,-.0010555527,.002706544,-.00296579,.002251156,-.003145229) * s_1_0;
-            conv6_relu4_whole_0 += mat4(.04777866,.00546639,-.0028533451,.0026148339,-.014813574,-.004123594,-.007016666,-.0042873905,-.011731665,.010288782,-.008996614,-.0015818804,-.014138893,-.0011294888,.011146638,.0141648315) * s_1_1;
-            conv6_relu4_whole_0 += mat4(-.0126194395,-.0048673106,-.0022731447,-.0004641684,.0059558703,-.009172764,-.00566853,.0014619335,-.0071952073,.012455547,-.011511744,.009204397,.018881053,-.0044069113,.004587399,.00070004875) * s_1_2;
-            conv6_relu4_whole_0 += mat4(.0042992975,-.008204011,.0016882825,-.0028435055,5.1816143e-05,.019834373,.0019129693,-.0042364546,.0010477791,.012434489,-.000456331,-.008011586,-.006570363,.008625652,-.0005111205,.0028216816) * s_1_3;
-            conv6_relu4_whole_0 += mat4(-.002021208,.0019568466,-.002237547,-.00087966875,.0010607147,-.0008921247,-.00044836954,.0012119882,.0029390971,-.0038692558,.0015783288,.0012678345,.0032291096,.0013933143,.001905051,.001502301) * s_1_4;
-            conv6_relu4_whole_0 += mat4(-.003150746,.008454451,-.015372506,.00635486,-.0007420656,-.0027505974,-.0002610013,-.0017285892,.0015755342,.00018163315,.005581581,-.0022289942,-.015922157,.0053083226,-.0047189347,.0058386126) * s_2_0;
-            conv6_relu4_whole_0 += mat4(.02237743,-.03922552,.07671471,-.03348863,-.0014778975,.015451934,-.0075260103,.010242901,.01205646,-.013910954,-.032918435,.007983352,-.10419771,-.084233776,-.084670015,-.057672873) * s_2_1;
-            conv6_relu4_whole_0 += mat4(-.028250262,.08746839,-.038752295,.025875157,.14213501,-.15194753,.09596168,-.10602507,.00819548,.12029677,.0015325168,-.17151016,.036770303,-.023300186,.04210403,-.012222421) * s_2_2;
-            conv6_relu4_whole_0 += mat4(.004339669,-.02249259,.004626612,-.014849569,-.008366072,-.008684651,-.0068620765,.017857675,.0033312163,.00403214,-.004876962,.016569763,-.0062387134,.014562384,-.007860276,.01420723) * s_2_3;
-            conv6_relu4_whole_0 += mat4(-.0013489375,.0039598937,-.0020587465,.0031281977,.0012763782,.0061173704,.0018168418,.0001797064,.003237278,.0029172397,-.001123424,-.004841513,.002465332,-.0022174027,.004423533,-.0011292094) * s_2_4;
-            conv6_relu4_whole_0 += mat4(.0042308285,-.0017242517,.0020730393,.0022170823,.00057035097,-.0005034384,-.00074590644,-.0025603327,.000496387,-.00070968666,-.0033110292,-.00016720276,.012832193,.0045877323,-.0032668032,.0024032695) * s_3_0;
-            conv6_relu4_whole_0 += mat4(-.01310535,.0084748985,-.021214137,-.0063565546,-.0111111915,-.003553301,-.013315159,.007165361,.008063777,.0076254457,.010997943,-.00048032246,.03240442,.03461132,-.023496568,-.01627031) * s_3_1;
-            conv6_relu4_whole_0 += mat4(.004502704,-.027534293,.002817299,.021706698,-.011265944,.012541577,.05295341,-.041081086,.005401038,-.011641693,.0074402015,.0151297655,.004948512,.0140139405,.015922224,-.0093963565) * s_3_2;
-            conv6_relu4_whole_0 += mat4(-.0038144866,-.0042462517,-.0016130921,-.022306621,.0015008592,.009742886,-.0030551623,.004803937,-.00071939715,.0053564124,.0034123259,.0023236617,-.00054916355,.0013672378,-.0031056763,.009277135) * s_3_3;
-            conv6_relu4_whole_0 += mat4(.0017848535,-.000119364304,-.0002424871,.0020456524,-.00065911893,-.000673067,.0015195244,.0074349106,8.079603e-05,.0010681539,-.0018919938,.00049469684,.0017183459,.00040999087,.001855067,4.9325936e-05) * s_3_4;
-            conv6_relu4_whole_0 += mat4(.00053685147,.0008866063,.0040057874,-.00038594444,-.00021318474,-.00053095125,.0007553873,.0005590261,.0007458848,.00060193404,-.00073174573,-.0003331113,.0012240787,.00045577643,.006862345,.0015586034) * s_4_0;
-            conv6_relu4_whole_0 += mat4(-.0018256183,-.005136946,-4.8111262e-05,.0011550813,.0039207977,.004262118,.00078404206,.00017840357,-.0011278791,-.0032647282,.0023306517,.0013026561,-.0029188711,-.0024801926,.012273244,.0122977225) * s_4_1;
-            conv6_relu4_whole_0 += mat4(-.0016759117,-.00036718597,-.002224114,-.0033483591,.003908713,-.0014425571,-.0015342262,-.0045456286,-.0017937772,-.0001404155,.00023159862,-.0014194166,.0012239928,-.0020790016,.0013060925,.0069112177) * s_4_2;
-            conv6_relu4_whole_0 += mat4(-.00089986186,-.0011250613,-.001149955,-.00020065258,-.0031317987,-.00025683723,-.0018221856,-.0001949776,-.0011771743,-.0025274337,-.0037950487,.0010752825,.00064754044,.0022858994,.00013519576,.00023816703) * s_4_3;
-            conv6_relu4_whole_0 += mat4(.00021939202,.0014767897,.0013981825,.000869925,.0015675685,.001820747,.00023951185,-.0015079889,-.0019239541,-.0032381131,-8.182599e-05,.00015726232,.0006883321,.0010827071,.00022003458,.0012988257) * s_4_4;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0025984566,.0025234025,-.0020781003,1.8025063e-05)*s_0_0.x + vec4(.0012280217,-.00057715154,.00082650455,-.00069085916)*s_0_0.y + vec4(-.00084191945,-.0020805683,-.0011905935,.00085572794)*s_0_0.z + vec4(.00216132,.00044274182,.0014646628,.0004120856)*s_0_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0051726047,-.0032776874,.0024963089,.0040868414)*s_0_1.x + vec4(-.0028996095,.0017753324,-.00025578376,.0012698374)*s_0_1.y + vec4(-.00084814045,-.0019412545,.0011540679,-.0026529825)*s_0_1.z + vec4(.004150507,.0057034544,.0007884725,.0012918784)*s_0_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(9.186811e-05,.0006769839,.0004447578,.0038306937)*s_0_2.x + vec4(.0072823106,-.0034982807,.0061160843,-.0015313954)*s_0_2.y + vec4(-.00056551077,.0014248723,.002106758,-.002571143)*s_0_2.z + vec4(.0012273601,.0006694253,.0008315732,-.00026370876)*s_0_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(8.733387e-05,-.00085555605,.0007616276,-.0009943863)*s_0_3.x + vec4(-.0016923018,-.0029094298,-.0014788234,.002677163)*s_0_3.y + vec4(-.00022864171,-.007061347,-.00044812207,.0035685378)*s_0_3.z + vec4(.0008802501,.0021452894,-.0009214143,.00010569603)*s_0_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00041148058,-.0011050329,.00061372574,.0003997599)*s_0_4.x + vec4(.0007727068,.0013884188,.0011835395,.0006628894)*s_0_4.y + vec4(.0017445547,.00062039925,-.0002096403,-.00043719087)*s_0_4.z + vec4(.0019004863,.0019802963,.00071185996,.00088039925)*s_0_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.013205055,.004794573,-.0026114662,.0024198364)*s_1_0.x + vec4(.0026114504,3.355843e-05,.0030942534,.00045982708)*s_1_0.y + vec4(.0040333443,-.00027260114,-.001151566,-.0010555527)*s_1_0.z + vec4(.002706544,-.00296579,.002251156,-.003145229)*s_1_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.04777866,.00546639,-.0028533451,.0026148339)*s_1_1.x + vec4(-.014813574,-.004123594,-.007016666,-.0042873905)*s_1_1.y + vec4(-.011731665,.010288782,-.008996614,-.0015818804)*s_1_1.z + vec4(-.014138893,-.0011294888,.011146638,.0141648315)*s_1_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0126194395,-.0048673106,-.0022731447,-.0004641684)*s_1_2.x + vec4(.0059558703,-.009172764,-.00566853,.0014619335)*s_1_2.y + vec4(-.0071952073,.012455547,-.011511744,.009204397)*s_1_2.z + vec4(.018881053,-.0044069113,.004587399,.00070004875)*s_1_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0042992975,-.008204011,.0016882825,-.0028435055)*s_1_3.x + vec4(5.1816143e-05,.019834373,.0019129693,-.0042364546)*s_1_3.y + vec4(.0010477791,.012434489,-.000456331,-.008011586)*s_1_3.z + vec4(-.006570363,.008625652,-.0005111205,.0028216816)*s_1_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.002021208,.0019568466,-.002237547,-.00087966875)*s_1_4.x + vec4(.0010607147,-.0008921247,-.00044836954,.0012119882)*s_1_4.y + vec4(.0029390971,-.0038692558,.0015783288,.0012678345)*s_1_4.z + vec4(.0032291096,.0013933143,.001905051,.001502301)*s_1_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.003150746,.008454451,-.015372506,.00635486)*s_2_0.x + vec4(-.0007420656,-.0027505974,-.0002610013,-.0017285892)*s_2_0.y + vec4(.0015755342,.00018163315,.005581581,-.0022289942)*s_2_0.z + vec4(-.015922157,.0053083226,-.0047189347,.0058386126)*s_2_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.02237743,-.03922552,.07671471,-.03348863)*s_2_1.x + vec4(-.0014778975,.015451934,-.0075260103,.010242901)*s_2_1.y + vec4(.01205646,-.013910954,-.032918435,.007983352)*s_2_1.z + vec4(-.10419771,-.084233776,-.084670015,-.057672873)*s_2_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.028250262,.08746839,-.038752295,.025875157)*s_2_2.x + vec4(.14213501,-.15194753,.09596168,-.10602507)*s_2_2.y + vec4(.00819548,.12029677,.0015325168,-.17151016)*s_2_2.z + vec4(.036770303,-.023300186,.04210403,-.012222421)*s_2_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.004339669,-.02249259,.004626612,-.014849569)*s_2_3.x + vec4(-.008366072,-.008684651,-.0068620765,.017857675)*s_2_3.y + vec4(.0033312163,.00403214,-.004876962,.016569763)*s_2_3.z + vec4(-.0062387134,.014562384,-.007860276,.01420723)*s_2_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0013489375,.0039598937,-.0020587465,.0031281977)*s_2_4.x + vec4(.0012763782,.0061173704,.0018168418,.0001797064)*s_2_4.y + vec4(.003237278,.0029172397,-.001123424,-.004841513)*s_2_4.z + vec4(.002465332,-.0022174027,.004423533,-.0011292094)*s_2_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0042308285,-.0017242517,.0020730393,.0022170823)*s_3_0.x + vec4(.00057035097,-.0005034384,-.00074590644,-.0025603327)*s_3_0.y + vec4(.000496387,-.00070968666,-.0033110292,-.00016720276)*s_3_0.z + vec4(.012832193,.0045877323,-.0032668032,.0024032695)*s_3_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.01310535,.0084748985,-.021214137,-.0063565546)*s_3_1.x + vec4(-.0111111915,-.003553301,-.013315159,.007165361)*s_3_1.y + vec4(.008063777,.0076254457,.010997943,-.00048032246)*s_3_1.z + vec4(.03240442,.03461132,-.023496568,-.01627031)*s_3_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.004502704,-.027534293,.002817299,.021706698)*s_3_2.x + vec4(-.011265944,.012541577,.05295341,-.041081086)*s_3_2.y + vec4(.005401038,-.011641693,.0074402015,.0151297655)*s_3_2.z + vec4(.004948512,.0140139405,.015922224,-.0093963565)*s_3_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0038144866,-.0042462517,-.0016130921,-.022306621)*s_3_3.x + vec4(.0015008592,.009742886,-.0030551623,.004803937)*s_3_3.y + vec4(-.00071939715,.0053564124,.0034123259,.0023236617)*s_3_3.z + vec4(-.00054916355,.0013672378,-.0031056763,.009277135)*s_3_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.0017848535,-.000119364304,-.0002424871,.0020456524)*s_3_4.x + vec4(-.00065911893,-.000673067,.0015195244,.0074349106)*s_3_4.y + vec4(8.079603e-05,.0010681539,-.0018919938,.00049469684)*s_3_4.z + vec4(.0017183459,.00040999087,.001855067,4.9325936e-05)*s_3_4.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.00053685147,.0008866063,.0040057874,-.00038594444)*s_4_0.x + vec4(-.00021318474,-.00053095125,.0007553873,.0005590261)*s_4_0.y + vec4(.0007458848,.00060193404,-.00073174573,-.0003331113)*s_4_0.z + vec4(.0012240787,.00045577643,.006862345,.0015586034)*s_4_0.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0018256183,-.005136946,-4.8111262e-05,.0011550813)*s_4_1.x + vec4(.0039207977,.004262118,.00078404206,.00017840357)*s_4_1.y + vec4(-.0011278791,-.0032647282,.0023306517,.0013026561)*s_4_1.z + vec4(-.0029188711,-.0024801926,.012273244,.0122977225)*s_4_1.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.0016759117,-.00036718597,-.002224114,-.0033483591)*s_4_2.x + vec4(.003908713,-.0014425571,-.0015342262,-.0045456286)*s_4_2.y + vec4(-.0017937772,-.0001404155,.00023159862,-.0014194166)*s_4_2.z + vec4(.0012239928,-.0020790016,.0013060925,.0069112177)*s_4_2.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(-.00089986186,-.0011250613,-.001149955,-.00020065258)*s_4_3.x + vec4(-.0031317987,-.00025683723,-.0018221856,-.0001949776)*s_4_3.y + vec4(-.0011771743,-.0025274337,-.0037950487,.0010752825)*s_4_3.z + vec4(.00064754044,.0022858994,.00013519576,.00023816703)*s_4_3.w;
+            conv6_relu4_whole_0 = conv6_relu4_whole_0 + vec4(.00021939202,.0014767897,.0013981825,.000869925)*s_4_4.x + vec4(.0015675685,.001820747,.00023951185,-.0015079889)*s_4_4.y + vec4(-.0019239541,-.0032381131,-8.182599e-05,.00015726232)*s_4_4.z + vec4(.0006883321,.0010827071,.00022003458,.0012988257)*s_4_4.w;
         }
     }
 
@@ -2458,108 +2506,102 @@ vec4 hook() {
             float s_4_2 = padded(source(ivec2(x2, y4)), y4_in);
             float s_4_3 = padded(source(ivec2(x3, y4)), y4_in && x3_in);
             float s_4_4 = padded(source(ivec2(x4, y4)), y4_in && x4_in);
-            conv6_input_whole_0 += vec4(-.0016518688,.0020199458,-.00023126154,2.967415e-06) * s_0_0;
-            conv6_input_whole_0 += vec4(-.009590901,-.00902439,-.002985863,-.0011433089) * s_0_1;
-            conv6_input_whole_0 += vec4(-.00596373,-.0012208319,.012651305,.010342154) * s_0_2;
-            conv6_input_whole_0 += vec4(-.008816192,-.021246327,-.007915243,-.004257494) * s_0_3;
-            conv6_input_whole_0 += vec4(-.0017926177,.0012512102,.00037552658,4.0932675e-05) * s_0_4;
-            conv6_input_whole_0 += vec4(-.013744978,-.0013050423,-.0060495487,-.0018988347) * s_1_0;
-            conv6_input_whole_0 += vec4(.08889236,-.014461753,-.0072761388,-.017529787) * s_1_1;
-            conv6_input_whole_0 += vec4(.19891734,.20955509,-.027626859,-.016269064) * s_1_2;
-            conv6_input_whole_0 += vec4(-.011654205,.082779564,-.0041142567,-.018301215) * s_1_3;
-            conv6_input_whole_0 += vec4(-.0029387192,-.013899679,-.007642881,-.006217774) * s_1_4;
-            conv6_input_whole_0 += vec4(-.003380659,.01519234,-.0054715932,.014190235) * s_2_0;
-            conv6_input_whole_0 += vec4(.20084794,-.018534964,.21276842,-.022894645) * s_2_1;
-            conv6_input_whole_0 += vec4(.63063204,.62692255,.63360363,.6418771) * s_2_2;
-            conv6_input_whole_0 += vec4(-.029845737,.19833943,-.029853728,.20604248) * s_2_3;
-            conv6_input_whole_0 += vec4(.016434338,-.0075990916,.015417141,-.010810547) * s_2_4;
-            conv6_input_whole_0 += vec4(-.006384157,-.0036712112,-.010655917,.000994742) * s_3_0;
-            conv6_input_whole_0 += vec4(-.007193321,-.0118563315,.07830925,-.011172828) * s_3_1;
-            conv6_input_whole_0 += vec4(-.03689292,-.02938919,.1897438,.19238767) * s_3_2;
-            conv6_input_whole_0 += vec4(-.0015707419,-.015988013,-.010651181,.07313109) * s_3_3;
-            conv6_input_whole_0 += vec4(-.0029304717,.0018388502,.0024826778,-.0042952076) * s_3_4;
-            conv6_input_whole_0 += vec4(-.002305253,-.0028597608,-.0049939025,-.0032511351) * s_4_0;
-            conv6_input_whole_0 += vec4(.0004516474,3.780243e-05,-.007561072,-.0041609635) * s_4_1;
-            conv6_input_whole_0 += vec4(.013372174,.014518834,-.008761782,-.0055928575) * s_4_2;
-            conv6_input_whole_0 += vec4(-.0057748756,-.0016640886,-.0038037547,-.012769327) * s_4_3;
-            conv6_input_whole_0 += vec4(.00080278923,-.0018946347,-.0014595408,-.00023625701) * s_4_4;
-        }
-    }
-
-    // conv6_relu4_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv6_relu4_rim_0 = vec4(0.0);
-    {
-        ivec2 size = ivec2(HOOKED_size);
-        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
-            && all(lessThan(pixel + ivec2(0, 0), size - ivec2(1, 1)));
-        for (int i = interior ? 1 : 0; i < 1; i++) {
-            ivec2 p = pixel;
-            vec4 sum_0 = vec4(0.0);
-            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
-            for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(0, term), 0));
-                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(1, term), 0) : vec4(0.0);
-                for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(0, tap), 0).xy);
-                    bool inside = q == clamp(q, ivec2(0), size - 1);
-                    if (inside) {
-                        vec4 s = texelFetch(C4F16_DS_relu4_0_raw, ivec2(q.x, q.y), 0);
-                        sum_0 += mat4(texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(1, tap), 0), texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(2, tap), 0), texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(3, tap), 0), texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(4, tap), 0)) * s;
-                    }
-                    if (inside) {
-                        vec4 s = texelFetch(C4F16_DS_relu4_1_raw, ivec2(q.x, q.y), 0);
-                        sum_0 += mat4(texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(5, tap), 0), texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(6, tap), 0), texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(7, tap), 0), texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(8, tap), 0)) * s;
-                    }
-                    if (inside) {
-                        vec4 s = texelFetch(C4F16_DS_relu4_2_raw, ivec2(q.x, q.y), 0);
-                        sum_0 += mat4(texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(9, tap), 0), texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(10, tap), 0), texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(11, tap), 0), texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(12, tap), 0)) * s;
-                    }
-                    if (inside) {
-                        vec4 s = texelFetch(C4F16_DS_relu4_3_raw, ivec2(q.x, q.y), 0);
-                        sum_0 += mat4(texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(13, tap), 0), texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(14, tap), 0), texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(15, tap), 0), texelFetch(C4F16_DS_conv6_relu4_rim_0w, ivec2(16, tap), 0)) * s;
-                    }
-                }
-            }
-            conv6_relu4_rim_0 = sum_0;
-        }
-    }
-
-    // conv6_input_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv6_input_rim_0 = vec4(0.0);
-    {
-        ivec2 size = ivec2(HOOKED_size);
-        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
-            && all(lessThan(pixel + ivec2(0, 0), size - ivec2(1, 1)));
-        for (int i = interior ? 1 : 0; i < 1; i++) {
-            ivec2 p = pixel;
-            vec4 sum_0 = vec4(0.0);
-            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
-            for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_DS_conv6_input_rim_0w, ivec2(0, term), 0));
-                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F16_DS_conv6_input_rim_0w, ivec2(1, term), 0) : vec4(0.0);
-                for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_DS_conv6_input_rim_0w, ivec2(0, tap), 0).xy);
-                    bool inside = q == clamp(q, ivec2(0), size - 1);
-                    if (inside) {
-                        float s = source(ivec2(q.x, q.y));
-                        sum_0 += texelFetch(C4F16_DS_conv6_input_rim_0w, ivec2(1, tap), 0) * s;
-                    }
-                }
-            }
-            conv6_input_rim_0 = sum_0;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.0016518688,.0020199458,-.00023126154,2.967415e-06)*s_0_0;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.009590901,-.00902439,-.002985863,-.0011433089)*s_0_1;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.00596373,-.0012208319,.012651305,.010342154)*s_0_2;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.008816192,-.021246327,-.007915243,-.004257494)*s_0_3;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.0017926177,.0012512102,.00037552658,4.0932675e-05)*s_0_4;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.013744978,-.0013050423,-.0060495487,-.0018988347)*s_1_0;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.08889236,-.014461753,-.0072761388,-.017529787)*s_1_1;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.19891734,.20955509,-.027626859,-.016269064)*s_1_2;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.011654205,.082779564,-.0041142567,-.018301215)*s_1_3;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.0029387192,-.013899679,-.007642881,-.006217774)*s_1_4;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.003380659,.01519234,-.0054715932,.014190235)*s_2_0;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.20084794,-.018534964,.21276842,-.022894645)*s_2_1;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.63063204,.62692255,.63360363,.6418771)*s_2_2;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.029845737,.19833943,-.029853728,.20604248)*s_2_3;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.016434338,-.0075990916,.015417141,-.010810547)*s_2_4;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.006384157,-.0036712112,-.010655917,.000994742)*s_3_0;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.007193321,-.0118563315,.07830925,-.011172828)*s_3_1;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.03689292,-.02938919,.1897438,.19238767)*s_3_2;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.0015707419,-.015988013,-.010651181,.07313109)*s_3_3;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.0029304717,.0018388502,.0024826778,-.0042952076)*s_3_4;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.002305253,-.0028597608,-.0049939025,-.0032511351)*s_4_0;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.0004516474,3.780243e-05,-.007561072,-.0041609635)*s_4_1;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.013372174,.014518834,-.008761782,-.0055928575)*s_4_2;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(-.0057748756,-.0016640886,-.0038037547,-.012769327)*s_4_3;
+            conv6_input_whole_0 = conv6_input_whole_0 + vec4(.00080278923,-.0018946347,-.0014595408,-.00023625701)*s_4_4;
         }
     }
 
     // Add
     vec4 conv6_sum_0 = conv6_relu4_whole_0 + conv6_input_whole_0;
 
-    // Add
-    vec4 conv6_sum2_0 = conv6_sum_0 + conv6_relu4_rim_0;
+    // conv6_sum2: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_sum2_0 = conv6_sum_0;
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(0, 0), size - ivec2(1, 1)));
+        for (int i = interior ? 1 : 0; i < 1; i++) {
+            ivec2 p = pixel;
+            vec4 sum_0 = vec4(0.0);
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
+                ivec4 taps = ivec4(round(1.6777216e+07 * C4F16_DS_conv6_sum2_0w_at(0, term)));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? C4F16_DS_conv6_sum2_0w_at(1, term) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec4(round(1.6777216e+07 * C4F16_DS_conv6_sum2_0w_at(0, tap))).xy;
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        vec4 s = texelFetch(C4F16_DS_relu4_0_raw, ivec2(q.x, q.y), 0);
+                        sum_0 += mat4(C4F16_DS_conv6_sum2_0w_at(1, tap), C4F16_DS_conv6_sum2_0w_at(2, tap), C4F16_DS_conv6_sum2_0w_at(3, tap), C4F16_DS_conv6_sum2_0w_at(4, tap)) * s;
+                    }
+                    if (inside) {
+                        vec4 s = texelFetch(C4F16_DS_relu4_1_raw, ivec2(q.x, q.y), 0);
+                        sum_0 += mat4(C4F16_DS_conv6_sum2_0w_at(5, tap), C4F16_DS_conv6_sum2_0w_at(6, tap), C4F16_DS_conv6_sum2_0w_at(7, tap), C4F16_DS_conv6_sum2_0w_at(8, tap)) * s;
+                    }
+                    if (inside) {
+                        vec4 s = texelFetch(C4F16_DS_relu4_2_raw, ivec2(q.x, q.y), 0);
+                        sum_0 += mat4(C4F16_DS_conv6_sum2_0w_at(9, tap), C4F16_DS_conv6_sum2_0w_at(10, tap), C4F16_DS_conv6_sum2_0w_at(11, tap), C4F16_DS_conv6_sum2_0w_at(12, tap)) * s;
+                    }
+                    if (inside) {
+                        vec4 s = texelFetch(C4F16_DS_relu4_3_raw, ivec2(q.x, q.y), 0);
+                        sum_0 += mat4(C4F16_DS_conv6_sum2_0w_at(13, tap), C4F16_DS_conv6_sum2_0w_at(14, tap), C4F16_DS_conv6_sum2_0w_at(15, tap), C4F16_DS_conv6_sum2_0w_at(16, tap)) * s;
+                    }
+                }
+            }
+            conv6_sum2_0 += sum_0;
+        }
+    }
 
-    // Add
-    vec4 conv6_0 = conv6_sum2_0 + conv6_input_rim_0;
+    // conv6: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_0 = conv6_sum2_0;
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(0, 0), size - ivec2(1, 1)));
+        for (int i = interior ? 1 : 0; i < 1; i++) {
+            ivec2 p = pixel;
+            vec4 sum_0 = vec4(0.0);
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
+                ivec4 taps = ivec4(round(1.3421773e+08 * C4F16_DS_conv6_0w_at(0, term)));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? C4F16_DS_conv6_0w_at(1, term) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec4(round(1.3421773e+08 * C4F16_DS_conv6_0w_at(0, tap))).xy;
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        float s = source(ivec2(q.x, q.y));
+                        sum_0 += C4F16_DS_conv6_0w_at(1, tap) * s;
+                    }
+                }
+            }
+            conv6_0 += sum_0;
+        }
+    }
 
     // Clip
     vec4 output_phases_0 = clamp(conv6_0, vec4(0.0), vec4(1.0));

@@ -24,7 +24,7 @@
 //!FORMAT rgba32f
 //!FILTER NEAREST
 66a7a4bbb9f377bd5ef492bb4030af3c2ff5a5bd92a60e3da43bb23c149325bda1c1803d580863bd2953123e42e5bf3c0d34243d8fcf063eadc2d7bef09fa1bde764ba3d4f1b01bdcd04a53dcc6a6fbba0c83ebd558687bd850dfd3cd3d23e3c0cab893d42d56dbd140e7dbd27b894bd7bb1c53b173190bdebf166be05f326be41edba3e0af95a3d6ae71cc0efa1b4bf2ee4ed3f8efb2a3c9b4710be45d46d3c2472d23d1b99ac3b1ea6fabde34a24bda5809b3c09afbd3d5303913da342613db34249bca1a4a2be1c7ce83d778dcbbd81f3b6beb260c83f72ad2e408f9dc73f07dad2bfb660d0be6ab0483d91c8e63e489c1abec201ca3d8f6f1d3e06208a3d74229fbc982acb3cf6ccdebc9f6115bc9b3289bd2a8020be083fbb3c8b88b93d04eaa33c50e4b6be6940aabbd51e133d8b8b91be066d99bcc0550a3de77b3abe21ec483dfc609c3c04e639bd15ff1fbd6e73b43bf01b443c7661a43b0da03ebd6f545cbca92905bde9c278bd8c1021bb57953f3df04cda3d292d013e8c3f983dc00590bd1bb232bd8edf1fbc8d3ababd6c3fc63cdfefe4bc2fbde0bbfff5443c644c29bf5ea76a3c0687d13a47cb3cbce9ba5ebd4bab7abb4421e9ba10d780be1e25253e7c9c9e3c3b809cbc17a2ba3cb275b0beeee0903d1a4f7ebde7c4bdbca13e443eae7495bd1c15fc3d3769c43e2a3a4e3ca10c653cfbefb2bb5d09f5bdcb00af3da3f393bc19010ebc0ed3513ec8a715be5d788a3d60fa093d5d806d3f42b415bf7eea59bbbe6b9abe16254ebfd91d7cbeae032fbb54d91b3e183dffbd3678363d9618eebd001d563d9f095ebe3220a33c6947d03dcf4d63bd6f3c0dbe59868fbdc0c8dcbcd54987bef371e3bfd498da3f611bc03fcfcd2dc0cc02e43f8d25c8bda613cebf82293840da4f62bef41388bbda1e16beb825193e86e59d3e8b24c7bdabfbf8bc8243d23c9b8fb23e9b7d383e4bd4763dbf8e023d0be08e3ed842d73d4e2f073eaabc58bedc6cb7bed975b8bdd440cfbd7d2d813e542197bee1e9b0bc1fc0153e71b4eebd000c243d382c5f3d79b5a93bb8f9443c18521ebe807ccfbdb5c6ab3c70e114bd42960dbd3d9c153e549e273d65c07e3d96ff303eb806e2bdd818ccbd58bad33c54886f3d74616e3c57c8c13c5ef778bc9d2473bcca179b3e3ed3e4bd833d90bfa94da3bc459e543c448a1bbd281ae73eda711a3d23da84bb8645f4bc0a569bbe8187533cdce6203d8418f6bd22dd21bd45bf143e27eb6d3b224da73cae2bdd3eeb65cdbdfa17b33c071acc3c43119d3db3d38abdbc3f133d5a32833d5acc7bbe7de277bb3d9b97bc3240c13df130053ece7c37befd04fbbb589f203d7d18473ed226913fb735063a1c5b363dac88e6bead36633e9911b3bc1deac6bd5ed1973da78c803d60b916bdd22c1dbe861b6abebc3e87be2de98a3ce3aac43d6fdf913e581cb5bfce84cd3dd3f12b3f0cc161bc76d3a93ecd60adbdbd98093dcdbb81bd42831b3d30c2a33d27d9d6bc6feb86befbdf803d3d0ae83ccddf293dbc3c113ff6a1043e5aad6fc002a7753d02c9cbbea4966bbe020be6bd543ec43c2763b3bee6f6353d52f2203d5daa41bd2739a73fee5c0a3d5d6052bd0ab62c3c2a21893dcedebfbc0481463c4ad005bce57ec5bcea0e903c1f28823b536717bc94899f3d18db50bd4651f0bc571c00bdc452f8bc11ae203d8f78bdbb4b8ac93cb857bdbd26f9d03c3390553d47b8aebbba21acbc66c2ecbb7f3c89bcfe2f683d95e49f3cf10f28bc0c43c1bcb23939bda38053bd8385583c04a3ac3c9456ed3cee2c983c1743533e631b39be7c1804bdc413823ddfa76cbbdc4ce93d79a35b3c98219ebd757e8cbdab95193e58f1b53c161b473c376c6cbd886736bcb75cd83c95b4833dfeadc13d30cc8a3ea3ec223ece8dafbe7fb8123e70e718bfdccc6f3e797d913ed6c97cbf021b65bf7c3b803ea55b3dbc6ef5babe41d06c3e4668c3bc803ed0bd5d7ba63e683e6b3c58fdc0bc04832bbe5c9ac8bddb51053e07be9f3e812e9abf2d8724becc7da23f6cc9e0bf3b6e8a3fb6b01abf6d4b20bf9286413eb237e03ec964703f3f0f5dbeae5284bdc45dc43ccf98603e328412bc4148b93c31b44a3dfaf7e03ba47ef7be11e92f3ddf3337be9e9c1dbee332d83e7c5ad23e514b343e9ae1803e412a183f85370f3e29ef9ebcd935263ff14027bef2eaae3d522ffc3b64cfbbbe01cfb13c951a72b930bc9abcf8a6783c0b661fbee0e23d3dd1a32abd86b9e4bd7c7a203eab3f6fbdcf2abb3c6a27c13d769920bdd8e6b2bcd3ff9c3bc191083e5e0bbabc5d23a4bc025d863c01a2f7bd
-//!TEXTURE C4F16_DS_CMP_INSTANT_conv1_rim_0w
+//!TEXTURE C4F16_DS_CMP_INSTANT_conv1_0w
 //!SIZE 5 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -33,7 +33,7 @@
 //!HOOK LUMA
 //!BIND HOOKED
 //!BIND C4F16_DS_CMP_INSTANT_conv1_whole_0w
-//!BIND C4F16_DS_CMP_INSTANT_conv1_rim_0w
+//!BIND C4F16_DS_CMP_INSTANT_conv1_0w
 //!SAVE C4F16_DS_CMP_INSTANT_relu1
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
@@ -50,14 +50,9 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// conv1_whole's weights for a tap, from its first column on
-vec4 conv1_whole_weights(int column, int row) {
-    return texelFetch(C4F16_DS_CMP_INSTANT_conv1_whole_0w, ivec2(column, row), 0);
-}
-
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 void hook() {
@@ -116,63 +111,63 @@ void hook() {
                 float s_1_6 = padded(source(ivec2(x6, y1)), y1_in && x6_in);
                 float s_1_7 = padded(source(ivec2(x7, y1)), y1_in && x7_in);
                 vec4 w;
-                w = conv1_whole_weights(ky * 5 + 1, result);
-                conv1_whole_0a += w * s_0_0;
-                conv1_whole_0b += w * s_0_1;
-                conv1_whole_0c += w * s_0_2;
-                conv1_whole_0d += w * s_0_3;
-                conv1_whole_0e += w * s_1_0;
-                conv1_whole_0f += w * s_1_1;
-                conv1_whole_0g += w * s_1_2;
-                conv1_whole_0h += w * s_1_3;
-                w = conv1_whole_weights(ky * 5 + 2, result);
-                conv1_whole_0a += w * s_0_1;
-                conv1_whole_0b += w * s_0_2;
-                conv1_whole_0c += w * s_0_3;
-                conv1_whole_0d += w * s_0_4;
-                conv1_whole_0e += w * s_1_1;
-                conv1_whole_0f += w * s_1_2;
-                conv1_whole_0g += w * s_1_3;
-                conv1_whole_0h += w * s_1_4;
-                w = conv1_whole_weights(ky * 5 + 3, result);
-                conv1_whole_0a += w * s_0_2;
-                conv1_whole_0b += w * s_0_3;
-                conv1_whole_0c += w * s_0_4;
-                conv1_whole_0d += w * s_0_5;
-                conv1_whole_0e += w * s_1_2;
-                conv1_whole_0f += w * s_1_3;
-                conv1_whole_0g += w * s_1_4;
-                conv1_whole_0h += w * s_1_5;
-                w = conv1_whole_weights(ky * 5 + 4, result);
-                conv1_whole_0a += w * s_0_3;
-                conv1_whole_0b += w * s_0_4;
-                conv1_whole_0c += w * s_0_5;
-                conv1_whole_0d += w * s_0_6;
-                conv1_whole_0e += w * s_1_3;
-                conv1_whole_0f += w * s_1_4;
-                conv1_whole_0g += w * s_1_5;
-                conv1_whole_0h += w * s_1_6;
-                w = conv1_whole_weights(ky * 5 + 5, result);
-                conv1_whole_0a += w * s_0_4;
-                conv1_whole_0b += w * s_0_5;
-                conv1_whole_0c += w * s_0_6;
-                conv1_whole_0d += w * s_0_7;
-                conv1_whole_0e += w * s_1_4;
-                conv1_whole_0f += w * s_1_5;
-                conv1_whole_0g += w * s_1_6;
-                conv1_whole_0h += w * s_1_7;
+                w = texelFetch(C4F16_DS_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 1, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_0;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_1;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_2;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_3;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_0;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_1;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_2;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_3;
+                w = texelFetch(C4F16_DS_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 2, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_1;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_2;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_3;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_4;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_1;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_2;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_3;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_4;
+                w = texelFetch(C4F16_DS_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 3, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_2;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_3;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_4;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_5;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_2;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_3;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_4;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_5;
+                w = texelFetch(C4F16_DS_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 4, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_3;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_4;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_5;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_6;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_3;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_4;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_5;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_6;
+                w = texelFetch(C4F16_DS_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 5, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_4;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_5;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_6;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_7;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_4;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_5;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_6;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_7;
             }
         }
 
-        // conv1_rim: near the borders, what zero padding between two convolutions takes away
-        vec4 conv1_rim_0a = vec4(0.0);
-        vec4 conv1_rim_0b = vec4(0.0);
-        vec4 conv1_rim_0c = vec4(0.0);
-        vec4 conv1_rim_0d = vec4(0.0);
-        vec4 conv1_rim_0e = vec4(0.0);
-        vec4 conv1_rim_0f = vec4(0.0);
-        vec4 conv1_rim_0g = vec4(0.0);
-        vec4 conv1_rim_0h = vec4(0.0);
+        // conv1: near the borders, what zero padding between two convolutions takes away
+        vec4 conv1_0a = conv1_whole_0a;
+        vec4 conv1_0b = conv1_whole_0b;
+        vec4 conv1_0c = conv1_whole_0c;
+        vec4 conv1_0d = conv1_whole_0d;
+        vec4 conv1_0e = conv1_whole_0e;
+        vec4 conv1_0f = conv1_whole_0f;
+        vec4 conv1_0g = conv1_whole_0g;
+        vec4 conv1_0h = conv1_whole_0h;
         {
             ivec2 size = ivec2(HOOKED_size);
             bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
@@ -182,54 +177,44 @@ void hook() {
                 vec4 sum_0 = vec4(0.0);
                 bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
                 for (int term = within ? 8 : 0; term < 8; term++) {
-                    ivec4 taps = ivec4(texelFetch(C4F16_DS_CMP_INSTANT_conv1_rim_0w, ivec2(0, term), 0));
+                    ivec4 taps = ivec4(texelFetch(C4F16_DS_CMP_INSTANT_conv1_0w, ivec2(0, term), 0));
                     bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                    sum_0 += here ? texelFetch(C4F16_DS_CMP_INSTANT_conv1_rim_0w, ivec2(result + 1, term), 0) : vec4(0.0);
+                    sum_0 += here ? texelFetch(C4F16_DS_CMP_INSTANT_conv1_0w, ivec2(result + 1, term), 0) : vec4(0.0);
                     for (int tap = taps.z; here && tap < taps.w; tap++) {
-                        ivec2 q = p + ivec2(texelFetch(C4F16_DS_CMP_INSTANT_conv1_rim_0w, ivec2(0, tap), 0).xy);
+                        ivec2 q = p + ivec4(texelFetch(C4F16_DS_CMP_INSTANT_conv1_0w, ivec2(0, tap), 0)).xy;
                         bool inside = q == clamp(q, ivec2(0), size - 1);
                         if (inside) {
                             float s = source(ivec2(q.x, q.y));
-                            sum_0 += texelFetch(C4F16_DS_CMP_INSTANT_conv1_rim_0w, ivec2(1 + result, tap), 0) * s;
+                            sum_0 += texelFetch(C4F16_DS_CMP_INSTANT_conv1_0w, ivec2(1 + result, tap), 0) * s;
                         }
                     }
                 }
                 if (i == 0) {
-                    conv1_rim_0a = sum_0;
+                    conv1_0a += sum_0;
                 }
                 if (i == 1) {
-                    conv1_rim_0b = sum_0;
+                    conv1_0b += sum_0;
                 }
                 if (i == 2) {
-                    conv1_rim_0c = sum_0;
+                    conv1_0c += sum_0;
                 }
                 if (i == 3) {
-                    conv1_rim_0d = sum_0;
+                    conv1_0d += sum_0;
                 }
                 if (i == 4) {
-                    conv1_rim_0e = sum_0;
+                    conv1_0e += sum_0;
                 }
                 if (i == 5) {
-                    conv1_rim_0f = sum_0;
+                    conv1_0f += sum_0;
                 }
                 if (i == 6) {
-                    conv1_rim_0g = sum_0;
+                    conv1_0g += sum_0;
                 }
                 if (i == 7) {
-                    conv1_rim_0h = sum_0;
+                    conv1_0h += sum_0;
                 }
             }
         }
-
-        // Add
-        vec4 conv1_0a = conv1_whole_0a + conv1_rim_0a;
-        vec4 conv1_0b = conv1_whole_0b + conv1_rim_0b;
-        vec4 conv1_0c = conv1_whole_0c + conv1_rim_0c;
-        vec4 conv1_0d = conv1_whole_0d + conv1_rim_0d;
-        vec4 conv1_0e = conv1_whole_0e + conv1_rim_0e;
-        vec4 conv1_0f = conv1_whole_0f + conv1_rim_0f;
-        vec4 conv1_0g = conv1_whole_0g + conv1_rim_0g;
-        vec4 conv1_0h = conv1_whole_0h + conv1_rim_0h;
 
         // Relu
         vec4 relu1_0a = max(conv1_0a, vec4(0.0));
@@ -270,11 +255,6 @@ e3c1103db9ce1dbde64cbbbcb40a523d0105123e5eb3ca3da31ccc3d0e770a3cad0f6ebd66a5d33c
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv2's weights for a tap, from its first column on
-mat4 conv2_weights(int column, int row) {
-    return mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(column, row), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(column + 1, row), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(column + 2, row), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -341,87 +321,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F16_DS_CMP_INSTANT_relu1_raw, ivec2(2 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F16_DS_CMP_INSTANT_relu1_raw, ivec2(2 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv2_weights(1, result * 4 + pack);
-                conv2_0a += w * s_0_0;
-                conv2_0b += w * s_0_1;
-                conv2_0c += w * s_0_2;
-                conv2_0d += w * s_0_3;
-                conv2_0e += w * s_1_0;
-                conv2_0f += w * s_1_1;
-                conv2_0g += w * s_1_2;
-                conv2_0h += w * s_1_3;
-                w = conv2_weights(5, result * 4 + pack);
-                conv2_0a += w * s_0_1;
-                conv2_0b += w * s_0_2;
-                conv2_0c += w * s_0_3;
-                conv2_0d += w * s_0_4;
-                conv2_0e += w * s_1_1;
-                conv2_0f += w * s_1_2;
-                conv2_0g += w * s_1_3;
-                conv2_0h += w * s_1_4;
-                w = conv2_weights(9, result * 4 + pack);
-                conv2_0a += w * s_0_2;
-                conv2_0b += w * s_0_3;
-                conv2_0c += w * s_0_4;
-                conv2_0d += w * s_0_5;
-                conv2_0e += w * s_1_2;
-                conv2_0f += w * s_1_3;
-                conv2_0g += w * s_1_4;
-                conv2_0h += w * s_1_5;
-                w = conv2_weights(13, result * 4 + pack);
-                conv2_0a += w * s_1_0;
-                conv2_0b += w * s_1_1;
-                conv2_0c += w * s_1_2;
-                conv2_0d += w * s_1_3;
-                conv2_0e += w * s_2_0;
-                conv2_0f += w * s_2_1;
-                conv2_0g += w * s_2_2;
-                conv2_0h += w * s_2_3;
-                w = conv2_weights(17, result * 4 + pack);
-                conv2_0a += w * s_1_1;
-                conv2_0b += w * s_1_2;
-                conv2_0c += w * s_1_3;
-                conv2_0d += w * s_1_4;
-                conv2_0e += w * s_2_1;
-                conv2_0f += w * s_2_2;
-                conv2_0g += w * s_2_3;
-                conv2_0h += w * s_2_4;
-                w = conv2_weights(21, result * 4 + pack);
-                conv2_0a += w * s_1_2;
-                conv2_0b += w * s_1_3;
-                conv2_0c += w * s_1_4;
-                conv2_0d += w * s_1_5;
-                conv2_0e += w * s_2_2;
-                conv2_0f += w * s_2_3;
-                conv2_0g += w * s_2_4;
-                conv2_0h += w * s_2_5;
-                w = conv2_weights(25, result * 4 + pack);
-                conv2_0a += w * s_2_0;
-                conv2_0b += w * s_2_1;
-                conv2_0c += w * s_2_2;
-                conv2_0d += w * s_2_3;
-                conv2_0e += w * s_3_0;
-                conv2_0f += w * s_3_1;
-                conv2_0g += w * s_3_2;
-                conv2_0h += w * s_3_3;
-                w = conv2_weights(29, result * 4 + pack);
-                conv2_0a += w * s_2_1;
-                conv2_0b += w * s_2_2;
-                conv2_0c += w * s_2_3;
-                conv2_0d += w * s_2_4;
-                conv2_0e += w * s_3_1;
-                conv2_0f += w * s_3_2;
-                conv2_0g += w * s_3_3;
-                conv2_0h += w * s_3_4;
-                w = conv2_weights(33, result * 4 + pack);
-                conv2_0a += w * s_2_2;
-                conv2_0b += w * s_2_3;
-                conv2_0c += w * s_2_4;
-                conv2_0d += w * s_2_5;
-                conv2_0e += w * s_3_2;
-                conv2_0f += w * s_3_3;
-                conv2_0g += w * s_3_4;
-                conv2_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(1, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(2, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(3, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(4, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv2_0b = conv2_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv2_0c = conv2_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0d = conv2_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0e = conv2_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv2_0f = conv2_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0g = conv2_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0h = conv2_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(5, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(6, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(7, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(8, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv2_0b = conv2_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0c = conv2_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0d = conv2_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv2_0e = conv2_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0f = conv2_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0g = conv2_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0h = conv2_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(9, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(10, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(11, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(12, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0b = conv2_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0c = conv2_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv2_0d = conv2_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv2_0e = conv2_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0f = conv2_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0g = conv2_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0h = conv2_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(13, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(14, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(15, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(16, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv2_0b = conv2_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0c = conv2_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0d = conv2_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0e = conv2_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv2_0f = conv2_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0g = conv2_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0h = conv2_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(17, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(18, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(19, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(20, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0b = conv2_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0c = conv2_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0d = conv2_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0e = conv2_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0f = conv2_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0g = conv2_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0h = conv2_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(21, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(22, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(23, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(24, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0b = conv2_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0c = conv2_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0d = conv2_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv2_0e = conv2_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0f = conv2_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0g = conv2_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0h = conv2_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(25, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(26, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(27, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(28, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv2_0b = conv2_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0c = conv2_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0d = conv2_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0e = conv2_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv2_0f = conv2_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv2_0g = conv2_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0h = conv2_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(29, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(30, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(31, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(32, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0b = conv2_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0c = conv2_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0d = conv2_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0e = conv2_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv2_0f = conv2_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0g = conv2_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv2_0h = conv2_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(33, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(34, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(35, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv2_0w, ivec2(36, result * 4 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0b = conv2_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0c = conv2_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0d = conv2_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv2_0e = conv2_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0f = conv2_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv2_0g = conv2_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv2_0h = conv2_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -464,11 +444,6 @@ void hook() {
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv3's weights for a tap, from its first column on
-mat4 conv3_weights(int column, int row) {
-    return mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(column, row), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(column + 1, row), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(column + 2, row), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -535,87 +510,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F16_DS_CMP_INSTANT_relu2_raw, ivec2(2 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F16_DS_CMP_INSTANT_relu2_raw, ivec2(2 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv3_weights(1, result * 4 + pack);
-                conv3_0a += w * s_0_0;
-                conv3_0b += w * s_0_1;
-                conv3_0c += w * s_0_2;
-                conv3_0d += w * s_0_3;
-                conv3_0e += w * s_1_0;
-                conv3_0f += w * s_1_1;
-                conv3_0g += w * s_1_2;
-                conv3_0h += w * s_1_3;
-                w = conv3_weights(5, result * 4 + pack);
-                conv3_0a += w * s_0_1;
-                conv3_0b += w * s_0_2;
-                conv3_0c += w * s_0_3;
-                conv3_0d += w * s_0_4;
-                conv3_0e += w * s_1_1;
-                conv3_0f += w * s_1_2;
-                conv3_0g += w * s_1_3;
-                conv3_0h += w * s_1_4;
-                w = conv3_weights(9, result * 4 + pack);
-                conv3_0a += w * s_0_2;
-                conv3_0b += w * s_0_3;
-                conv3_0c += w * s_0_4;
-                conv3_0d += w * s_0_5;
-                conv3_0e += w * s_1_2;
-                conv3_0f += w * s_1_3;
-                conv3_0g += w * s_1_4;
-                conv3_0h += w * s_1_5;
-                w = conv3_weights(13, result * 4 + pack);
-                conv3_0a += w * s_1_0;
-                conv3_0b += w * s_1_1;
-                conv3_0c += w * s_1_2;
-                conv3_0d += w * s_1_3;
-                conv3_0e += w * s_2_0;
-                conv3_0f += w * s_2_1;
-                conv3_0g += w * s_2_2;
-                conv3_0h += w * s_2_3;
-                w = conv3_weights(17, result * 4 + pack);
-                conv3_0a += w * s_1_1;
-                conv3_0b += w * s_1_2;
-                conv3_0c += w * s_1_3;
-                conv3_0d += w * s_1_4;
-                conv3_0e += w * s_2_1;
-                conv3_0f += w * s_2_2;
-                conv3_0g += w * s_2_3;
-                conv3_0h += w * s_2_4;
-                w = conv3_weights(21, result * 4 + pack);
-                conv3_0a += w * s_1_2;
-                conv3_0b += w * s_1_3;
-                conv3_0c += w * s_1_4;
-                conv3_0d += w * s_1_5;
-                conv3_0e += w * s_2_2;
-                conv3_0f += w * s_2_3;
-                conv3_0g += w * s_2_4;
-                conv3_0h += w * s_2_5;
-                w = conv3_weights(25, result * 4 + pack);
-                conv3_0a += w * s_2_0;
-                conv3_0b += w * s_2_1;
-                conv3_0c += w * s_2_2;
-                conv3_0d += w * s_2_3;
-                conv3_0e += w * s_3_0;
-                conv3_0f += w * s_3_1;
-                conv3_0g += w * s_3_2;
-                conv3_0h += w * s_3_3;
-                w = conv3_weights(29, result * 4 + pack);
-                conv3_0a += w * s_2_1;
-                conv3_0b += w * s_2_2;
-                conv3_0c += w * s_2_3;
-                conv3_0d += w * s_2_4;
-                conv3_0e += w * s_3_1;
-                conv3_0f += w * s_3_2;
-                conv3_0g += w * s_3_3;
-                conv3_0h += w * s_3_4;
-                w = conv3_weights(33, result * 4 + pack);
-                conv3_0a += w * s_2_2;
-                conv3_0b += w * s_2_3;
-                conv3_0c += w * s_2_4;
-                conv3_0d += w * s_2_5;
-                conv3_0e += w * s_3_2;
-                conv3_0f += w * s_3_3;
-                conv3_0g += w * s_3_4;
-                conv3_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(1, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(2, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(3, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(4, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv3_0b = conv3_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv3_0c = conv3_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0d = conv3_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0e = conv3_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv3_0f = conv3_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0g = conv3_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0h = conv3_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(5, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(6, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(7, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(8, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv3_0b = conv3_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0c = conv3_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0d = conv3_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv3_0e = conv3_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0f = conv3_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0g = conv3_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0h = conv3_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(9, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(10, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(11, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(12, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0b = conv3_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0c = conv3_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv3_0d = conv3_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv3_0e = conv3_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0f = conv3_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0g = conv3_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0h = conv3_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(13, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(14, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(15, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(16, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv3_0b = conv3_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0c = conv3_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0d = conv3_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0e = conv3_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv3_0f = conv3_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0g = conv3_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0h = conv3_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(17, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(18, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(19, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(20, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0b = conv3_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0c = conv3_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0d = conv3_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0e = conv3_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0f = conv3_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0g = conv3_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0h = conv3_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(21, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(22, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(23, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(24, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0b = conv3_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0c = conv3_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0d = conv3_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv3_0e = conv3_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0f = conv3_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0g = conv3_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0h = conv3_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(25, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(26, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(27, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(28, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv3_0b = conv3_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0c = conv3_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0d = conv3_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0e = conv3_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv3_0f = conv3_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv3_0g = conv3_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0h = conv3_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(29, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(30, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(31, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(32, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0b = conv3_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0c = conv3_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0d = conv3_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0e = conv3_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv3_0f = conv3_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0g = conv3_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv3_0h = conv3_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(33, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(34, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(35, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv3_0w, ivec2(36, result * 4 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0b = conv3_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0c = conv3_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0d = conv3_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv3_0e = conv3_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0f = conv3_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv3_0g = conv3_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv3_0h = conv3_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -658,11 +633,6 @@ a7914e3b078dd33a656804bc66c88bbbe27d423ee75093bd868ad2bc178f81bc040dfa3d89093e3c
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv4's weights for a tap, from its first column on
-mat4 conv4_weights(int column, int row) {
-    return mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(column, row), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(column + 1, row), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(column + 2, row), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -729,87 +699,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F16_DS_CMP_INSTANT_relu3_raw, ivec2(2 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F16_DS_CMP_INSTANT_relu3_raw, ivec2(2 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv4_weights(1, result * 4 + pack);
-                conv4_0a += w * s_0_0;
-                conv4_0b += w * s_0_1;
-                conv4_0c += w * s_0_2;
-                conv4_0d += w * s_0_3;
-                conv4_0e += w * s_1_0;
-                conv4_0f += w * s_1_1;
-                conv4_0g += w * s_1_2;
-                conv4_0h += w * s_1_3;
-                w = conv4_weights(5, result * 4 + pack);
-                conv4_0a += w * s_0_1;
-                conv4_0b += w * s_0_2;
-                conv4_0c += w * s_0_3;
-                conv4_0d += w * s_0_4;
-                conv4_0e += w * s_1_1;
-                conv4_0f += w * s_1_2;
-                conv4_0g += w * s_1_3;
-                conv4_0h += w * s_1_4;
-                w = conv4_weights(9, result * 4 + pack);
-                conv4_0a += w * s_0_2;
-                conv4_0b += w * s_0_3;
-                conv4_0c += w * s_0_4;
-                conv4_0d += w * s_0_5;
-                conv4_0e += w * s_1_2;
-                conv4_0f += w * s_1_3;
-                conv4_0g += w * s_1_4;
-                conv4_0h += w * s_1_5;
-                w = conv4_weights(13, result * 4 + pack);
-                conv4_0a += w * s_1_0;
-                conv4_0b += w * s_1_1;
-                conv4_0c += w * s_1_2;
-                conv4_0d += w * s_1_3;
-                conv4_0e += w * s_2_0;
-                conv4_0f += w * s_2_1;
-                conv4_0g += w * s_2_2;
-                conv4_0h += w * s_2_3;
-                w = conv4_weights(17, result * 4 + pack);
-                conv4_0a += w * s_1_1;
-                conv4_0b += w * s_1_2;
-                conv4_0c += w * s_1_3;
-                conv4_0d += w * s_1_4;
-                conv4_0e += w * s_2_1;
-                conv4_0f += w * s_2_2;
-                conv4_0g += w * s_2_3;
-                conv4_0h += w * s_2_4;
-                w = conv4_weights(21, result * 4 + pack);
-                conv4_0a += w * s_1_2;
-                conv4_0b += w * s_1_3;
-                conv4_0c += w * s_1_4;
-                conv4_0d += w * s_1_5;
-                conv4_0e += w * s_2_2;
-                conv4_0f += w * s_2_3;
-                conv4_0g += w * s_2_4;
-                conv4_0h += w * s_2_5;
-                w = conv4_weights(25, result * 4 + pack);
-                conv4_0a += w * s_2_0;
-                conv4_0b += w * s_2_1;
-                conv4_0c += w * s_2_2;
-                conv4_0d += w * s_2_3;
-                conv4_0e += w * s_3_0;
-                conv4_0f += w * s_3_1;
-                conv4_0g += w * s_3_2;
-                conv4_0h += w * s_3_3;
-                w = conv4_weights(29, result * 4 + pack);
-                conv4_0a += w * s_2_1;
-                conv4_0b += w * s_2_2;
-                conv4_0c += w * s_2_3;
-                conv4_0d += w * s_2_4;
-                conv4_0e += w * s_3_1;
-                conv4_0f += w * s_3_2;
-                conv4_0g += w * s_3_3;
-                conv4_0h += w * s_3_4;
-                w = conv4_weights(33, result * 4 + pack);
-                conv4_0a += w * s_2_2;
-                conv4_0b += w * s_2_3;
-                conv4_0c += w * s_2_4;
-                conv4_0d += w * s_2_5;
-                conv4_0e += w * s_3_2;
-                conv4_0f += w * s_3_3;
-                conv4_0g += w * s_3_4;
-                conv4_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(1, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(2, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(3, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(4, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv4_0b = conv4_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv4_0c = conv4_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0d = conv4_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0e = conv4_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv4_0f = conv4_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0g = conv4_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0h = conv4_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(5, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(6, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(7, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(8, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv4_0b = conv4_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0c = conv4_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0d = conv4_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv4_0e = conv4_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0f = conv4_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0g = conv4_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0h = conv4_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(9, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(10, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(11, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(12, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0b = conv4_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0c = conv4_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv4_0d = conv4_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv4_0e = conv4_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0f = conv4_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0g = conv4_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0h = conv4_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(13, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(14, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(15, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(16, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv4_0b = conv4_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0c = conv4_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0d = conv4_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0e = conv4_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv4_0f = conv4_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0g = conv4_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0h = conv4_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(17, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(18, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(19, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(20, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0b = conv4_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0c = conv4_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0d = conv4_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0e = conv4_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0f = conv4_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0g = conv4_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0h = conv4_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(21, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(22, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(23, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(24, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0b = conv4_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0c = conv4_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0d = conv4_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv4_0e = conv4_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0f = conv4_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0g = conv4_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0h = conv4_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(25, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(26, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(27, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(28, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv4_0b = conv4_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0c = conv4_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0d = conv4_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0e = conv4_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv4_0f = conv4_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv4_0g = conv4_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0h = conv4_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(29, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(30, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(31, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(32, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0b = conv4_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0c = conv4_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0d = conv4_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0e = conv4_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv4_0f = conv4_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0g = conv4_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv4_0h = conv4_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(33, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(34, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(35, result * 4 + pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv4_0w, ivec2(36, result * 4 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0b = conv4_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0c = conv4_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0d = conv4_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv4_0e = conv4_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0f = conv4_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv4_0g = conv4_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv4_0h = conv4_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -844,12 +814,12 @@ void hook() {
 //!FORMAT rgba32f
 //!FILTER NEAREST
 f4c9b7bcc2021dbd3f69323c072434bb8583d8ba1161043bcc7e72b9cd23473628231dbc09db13bc78ae43bb15db95ba656bc3bb5204a0ba6b474f3c2372293cca7110bcc70caebcefae01bc73828bbb45f6eabaa6ffa33a53e2c43920af2b389e3261bcf40dabba4b3bc6bb52e2f8ba330db63dfdf06cbcad6ceebba19a8fbcfdb04b3e9c95563eb951e2bcb34685bc47f13ebc5588a93de3d086bb6eec95bc879740bb7bbb63bc2271fabb78becbbb0c8e5dbb4be9783c0d4bb3bb297e683c15ab4d3ea3d697bcf7df593e8d8dbbbc1a71213fff7d203fd933223f0f52243f0c7ff4bc7e194b3ece8ff4bccdfc523e4ea1863ccd01f9bb2d987c3cb81e31bc3132d1bbb49870bb28962ebc0162823af3b5ebbb0f4142bc9a60a03d3d0e37bc081d17bd99c1f0bc334c423e4601453e5ae1cdba4bf982bc4b822ebcc1c5953d280d40bb9305f13a6cb4223bd0be8cbbba1317bbd36a3bbbe4a3a3bbff1055bb16cbec390d8e1e38dec2f7bbb15888bbf7165b3c67e06d3c948d0fbc4a44b7bb2b3bbdbb8c1ddaba6a4879bb703651bc4672523a6455f8ba104ebfbac2bb77b9
-//!TEXTURE C4F16_DS_CMP_INSTANT_conv6_relu4_rim_0w
+//!TEXTURE C4F16_DS_CMP_INSTANT_conv6_sum2_0w
 //!SIZE 17 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
 00000000000000c7000000410000504169a3be3c1477c03b10b8ac3cd6739e3b000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000c70000504100009041f5c4743ba28d0d3ddaa4e03b2f80163d000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c700000000000090410000b8413e2eec3c1b29f33c71c2933b24111b3b00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000b8410000c04184820fbc49e567bb216d29bb724e04b8000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000000000c0410000c8413ae79db85c6322bc10594d3a8d51f6ba000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c7000080bf0000c8410000f04147fa403b82d5c53b598fdd3c40f0dd3c00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf0000f0410000f8419ead36bbdb42023864b61ebcffaad8ba000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000080bf0000f841000000426c8bcfb9f44c72bb0ebf7cbbdf7830bc00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c00000000000000000001b96ba489c5fbb761bbbbaf84e2c3b0c6d43bc41e109bc972a793ab0c0fa39576f8db852302c3aece0163b50f4f63a9e12fd3bc2f9223b1b8a803b55b0d43aaf6acb3b1208383c88498f3c959667bca85f733b313a4a3b72ec3e3bd3fe8e39f19e81bbd95c34ba9703f1ba54b3ad396c263fba0f9613bb3661f6b9abae4a3aad59cb3a9b4a743a38b3383a8731f1ba2e7ac83b1336153b4604133b85b884babf51d1bb2a9107bb6a882dbb4a9e58bafc36a33bef8f983b34c9253bba3a89b9a197e7bac0b32aba2a77133a7e86693a8743973a9a043d3a59471bbb76234ab81d85a93bb6dcfd399153be39d2f0cabab04b2eba1e68733907fdc139824f98b900000000000080bf0000000000000000f6b0b43b93fd95ba887d773a2bdd16ba17c8d4bc24d3be3a1f8146bca0bf433b9c847cbcb86240bba1423cbcdf2ff0391614f2b98a186cba52d68d3a8326053a5826413d91f64abc230a5a3c6e4191bc0346ea3c36ae3bbcf1aa283c0c71cbb92aa258bcd932563a57893fbc80c0063b51772bbc138099bacbf4f939fedcbd3b72afac3908abe7bae6ca48bb2d34f73a825c4e3cc45ff63b1da6de3b5ae41b3c8f71b7bcdad6263c5775f5bb7d1ff73ae43c313c1f9763bb23302bba65b407bbef7a0dbaca5c513852c726ba708f5cba3a31953be3adb5bb724de43bbdb876bba2c3733b6901d3bb6e9b163bff08f0ba051a05bc20ad74bbee33d5bb66cd9fba00000000000000000000000000000000402ab9baf2b43c3b3cf8b0ba34c2bc3aaa88683cfdbcb6b9b16f4b3c0b4ab5bb187016bcb1734c3b3a3367bc124df8392105a7394261bcbbb1ee03bb86cb8fba24f2703e902faebcd159883ee38d0ebdf11f29bb9c59abbbac39c23cc017dfbb02ea3cbb9a46d6382cc589bb4b5bc7ba680d0dbdc53a673b3d26823cdf39c83b045a92bb9fcd7bbbad37993ba6861dbb38bb47ba559af23bd8cf113c89790f3ca7359fbbb9dfe03bc741cfbc9f00123b7da094b8954646bb904c00bce9bc3fba0e4a513b4656deba8f854ebb1e000a3b6e942a3bbc79bbba2084833be623c8b9f76808bcc9930f37ea8c0e3c57a7e3b8179a8bbb69c0d8ba870ce6bbffb562bb000000000000803f000000000000000013148fbcbdc4283b959912bccba7833ba2f23ebab8460eba861dd83a0b18b23ac96cafbb1e741f3b4c86f2bb1afb733be1cbe2bbd006743aba3fcd3bc0aed33ab6300ebdbe3abcbc1f3a403c1bfcb03cc386383b564618bafcf0b3bb6cb2ce3ae51d0e3b1de24d3b943e123c4ce16ab8b5d2fbbccd61643c4fcca2bb501b4f3c559f5fbb511ad03be4119b38c591833bce7695bb040ec53b751f093cb6f7633c392ac13bb65761ba3a2d82bb64360abb232c9fbbe3d74e3a8e8d98bb407207ba41d609bc4219853b2ef741baf4d4b93a6929ea3b37e9f23a9196c73ae639afbb038f27bc598bde3a03c407bbedf8da3afb8208ba219baebadbd59bbb152526bb00000000000000400000000000000000fde4313b24a24b3b44eeedbb1b4e56bbc35bfd3a3e1fe0ba133c523b27f568b9690c543be1bc803ad53ca03a839f09bb90a1903a6b2d093b5b9229bad866edb81b15c6bbfcc958bb8d3eeabb26ba0fbce47922bb64746bba82f980bb1994dbba43cf263778197cb9d547493aaed1ea3a11a335b9b100563b7b94a2bcb16ba7bbbd32e8ba518ab6ba4660c1bb74e2b23af63b1d39d60e103be29baab97350123ba7fb8a36a46b0a3b366e8f3bfe8f71b949bcb0b9d181c43a020b2cbbdaa3703a1e49b23aa4b7d63a8a3df4baf3ead9ba8d0465ba29274339122e603b4f42753b76e7233a3324ddb8ef77a3bb944b15b96a6653bab46b1c3a0cb089b98b0e4db900000000000000c000000000000000007288333be0d9e83a0d79e03a5f0ac93ad756823bf0871f3cc4b4153ac0f89db84157e73ad5e87d3b7149113b6858a73a176d06bc3e1b60bc4a6c9d3ab2d69f3b8465ddbba46caabcc08c15bc8f0c51bb70b3d2b9b4c327bbe93ca23ac770c13a2ef94939150d2a3beb42cdbaca9f053b3ff29b390b1792bb1fd89eb986510bbb012eb8baedc40c3a2d6c97ba147ffc3a60e6ad3a0e3e7aba1c2b7b3abc34033a0f87f83ad4283b3bf17308bacdd008bb26a428bbde5190bbaa30123c2cfc643b2eda0fb95cefa3ba70121dbb1bbc96bb28e33dbb3a47553b27781abbe587533b97e0d9bac99931bb32fd6cb95e488dbabe1816baedb83fbba4657fb9933dc03a00000000000080bf00000000000000001bf79abafbf70a3ca101ffb8d3b2b63b07c4be3b2f64a23b0221383add4c5c3c993914b9b18a9b3c06a1c1ba52873b3c2f3430bcb059c83c9f1322bc1d20f5bb631b753b99896a3cbea1333c4b7e20bd4339a7b6c8d52dbb268d8f3a682f8f3bc739ae3b01b86a3c3f314eb9a9e0ba3bce13653b0e1d91bc1425af3a13202bbcf0e9a23bb657603bf33e68b928b7e1bb80c648baeca2863a1576c3baac9d0b3b50e46f3bac1cb73b3db3173a8e72313b59d5b1bc072424bcbceaf0b8b10fa5ba69f686bb263304bd66b38fb99f77e2bb690d873a3a47133a368c76baf298ecb8def46ebb1cd556bcb0452bbaf3b3f1bb0cd811bc4c5d8a39785b92bbc6dbebbb00000000000000000000000000000000d04513bca383093868fe353bede1813c9cffa0394be68b3a5d2082bb0b83e43b86d3b5ba6fc0863c67f76ebabb91da3c4de1e3bb97e9323d7f7022bcbd2b783d02148fbb8b06dc3bacf0b6b93a79453d72deaabad77ee0bb2d5b2a3b37bfecba0440b13ba1f282bb9d382c3b1d43823cdd70b83b041a23bc1cb6f63a328985bcfe1fe93baebc01bd71de353bcccef1bb3de9deba81cdac3b8b0b4abadc139c3b488e893b225c933b5d2ecbba9358e8ba6d92ecbbe95ad1bcec30aabb68eb6ebdaacd3a3b83e25fbadff65c3a54b9e2bcf830a73b40adadbc7eebbf3ba7b292bc6a85203b9e48a43bbcd4b8bbd54144bc20e6143b7c28993cf440063be03fb03c000000000000803f000000000000000057576fbba71506bc5681833bee6697bc2778fc3abfdcaf3a97f20d39e13ef13aff0344bbc475593bf9a1fc3a3b9e9d3bfd8e193cc79d853cedd102bb09de6b3cb58e213cec131ebccabd66ba333fb9bb8f1b19bb0f34913b456d78bba57d86bb4893853a1c9b6c3b26a69bb932c8fc39121dc83a47822cbc4bfaa33bd53b50bcaffdda3b651de8bc22d2b8b73cf35ebd0575053b329d2d3beffaf5395565133bd52c033bf60585bbb335623ab47e8cb8210b9ebb2b12dcbb5a71a4ba03f2d7bbe4e683bb9e100cbaf03fa9b9b544ae3b8edc593bd101b7bb9bdc8b3b7de90abcae5ecd391ff3ba3a0a557f3a0efd34bb847d0dbb30e9d2bbd02a36bc207b25bc000000000000004000000000000000009bf62dbbb5c673bb838877392adf94bb6d41273b778e443b3cf4e8ba847942bae7a04f3a155e41bb755f663b183b7d3ab280133af7a2bdba77b0d7b9ef2f57bbf24781bb5f868d3bb64d16bbccc4ecbb44f81fbac2a8f93a287709bb2c3620bbd720a83a071d583b22d1b8ba2451523a0a90b2bba81953bb58309db9c29e1bbb73d457bca77b9cbcbaa66b3bff4aabbb523274b910b81ebaf814033a599e3b3928db54bab9c2c2bae0cfc93ab9e8123bd599c9b91fbddbb875651eba95cf17bbc60e003bb70dc03a63b8433a7989c138c9fa9fba0040813a70415dbbb82dc93aabefb63a702d14bb69b89b3959dd2d394b1c19ba797b9739b90820bbd2a4a3bb000000c0000000000000000000000000af231c3b3489143b259bbab94e07813ab5d889bb0939cbb9029f46bae67bd539cc42523a6213f83a43ac403a0d37de3a2f377c3a60a104bb594be33ab30a0a3b9d9324bb8fcbcf3a4a17cdbb67fb85bb452604b9da97843a0e2666b75b6808bb34c87ebb7e31ed39a4e8c4ba8591273b831da13a00241f3a45cf30bb2e505f3adb0169bb198dd8bba9e41bbcb988e7bb50edb83ad8f1e6b97365643a0d72d338a581aa3a0fc2f0ba89f827398451103af9c3873bbdb9b93b0d2e8d3a419b80bada2d52ba53b29d3a6675ed3a30d1ec397185aebbdfe422bb7412ddbac0ff00ba226aa3ba1a92c3b9fa129e3a17b4ee396fe396bba7074bbb7fa923bbc1bb08bb000080bf00000000000000000000000015342cbcf7b51abc8bb41cba2d8c50bc1d6daa3bcfc891bb7a6a5a3b76c5ed39d5e59b3b48eea6bbc2cdeabae50a503a24aa9cbb914c62bb26dc013a4d593bbb4b63a0bc329761bc5b224c3952ff53bba5fd82bb49fac73ba16890bab30b8b3a8d8f1e3b5fab89bb192bda39ef64143c88f19cbc11e1bdbba852c03be14b6cbbe76f49bd6a1c98bc3b42cdbb90bf9abc9026f7ba11740f3b10b4e33a185dbf3a85b57d3b73460abb86169339667408bb81eecb3b2970e63a213d02bb6fb1f73a26a4053c81c6efb7ae435839b8099d3b3375acbc4e9c0bbcd61f3c3baeb50ebb8761f3bb20b9f4bb1ec4f539f96b94ba496d853bfaf9663b063596bab0391ebb0000000000000000000000000000000041adb43b0da5023d85a124bca5356bbcec0c943b8286853c81e673bbc8d057bcf3c6efbba9bb5a3c6ac799bb45da35b9d45a32385e01493c6e9fa7bbed8447bb8e17963dd9c2443dbf9432bb7887fbbbd8e8843b516c4abc8324a63b2614a63a0315a9ba9ccc8abb598018bbe82998bad17d943d15207a3c86ef4ebc2f0b903bb68c8ebcdfef66bc43661c3cb9aad4bb44b636bbd56e02bb94fe6e3b2a53b33b6266dfbb2eb5b83b3d2fe9ba772733bb81e1733b139ef7baff8ac8ba4b3a973b59f26d3a71bafb3bc184733ac257e2391705b3bc800b94bc42c5b43656db2fbc12ce00bcbb5b78bb3505303a29734e3b64e698baff1fb13af7f239bbc9ee57bb0000803f00000000000000000000000064a08dbcd72535bc1a8ed93a9309cb3b3291b33ba97fb13b54fc48bb8ae540bb8af15a3a3c3f53bbc80b0f3a7d136c3b9ee587bae9b0f23ade4b2d3b5ca0803b747ed9bc8da5adbcbb1d993a4b53023ca068a2bb5af2023c5fe50e3a4187903a5ac19e3bfa18ca3b654e6abb9828423bd9fd30bdbb59043df29d4f3b1e89433c4aeef9bbb396f6bc85ea09ba159b51bc8426a8bb2f12dcbb1e489d3a5c6a903bef732d3c6020efbb93baa5bb89a69dba131740bae163e53b63c2833ab58a053c490d55397db6ce3929a65c3b9483673b9b9e143bc32c86bb24ca5fbad5eb0abc68e215bcdefcb2bb13842f3be1b45bb7ac0dc0bad7701bbb5e5f53bbd7c89eb900000040000000000000000000000000f978e939337215bc5bed543b345e23ba5f46eeba0de7d33a138b03bb45a0bebac2413bbac53960bb99db623a415c483a99ae913afdb255bb7ce9c33a3c1c253a2adf4cbb9f18e13b804f933bb201e3381f46533a2b0456ba9b1f3e3acbbab0bb89c78d3a983ebc3a59d848ba68e776398f466fba13c4f4bca9bf8f3bf36aefbb99cff93958577b3bc1f372baccda1fbbe9c93a3b499554b9969e173bdfd5273a148f433af8290d3c4b22af3a6ecfbb3bc15e983abaf7583a7a7f023b4c1062ba3a5865ba60eba2bb7df2543aafd03bbad8eabcb97ddb893b8f9645babe3a1cb96bac0fbae9de0bbcf149333a93a53abbb6528339c417233bad72dd397e200c3b0000000000000000000000000000000073c3893bf9dfb8ba1c74653b9686fd39db6af93a7ca6113970abf1ba6b1e883acce1ba3a5ac02cbbca95903ae0bc373a648d523b85ef023a07f4503b89fe8cb8584f29bc074287bcf419a6bc8b4b82bbb69449ba3f030bbac4fc58bbce28a23b2db8c93b18897c3b8053fd3a147488ba81eda03bf56c4c3c20d1423b809f82bb51aef33ac1cc423b99a78739cc8c8ebaf575a03baf681fba4c42853a8a94aa382af8deba2a7b82bb56cdff3a3dcce039c6548a3a8f3ddd3910510b394142123a1545263a5182313a32c2f83a8e212039d833b8ba29b1aa3a00cdbb3a3099693a9974173b350c3e3bae629a3ac757e7baf034a3b941ea85ba4f642b3a17e50fb9000000000000000000000000000000001a814a3b6d82063ce5034bb925c8f8ba4e8d3abae2bd07bbbd820a3ac41f1e3b59c5063bcb75c9bb15124f3ab0246ebb759c003bced922b9871bb7396e94a43994c2c0bad010a33c51746c3b33b8e0393ce47a3a78d6bb3bddbf85bafa2cae388b29bf39200a2bbb8e72833a171dfdb83a5624bb67610c3cffadb639bd90aaba04688c3a6b8cdc3c659da0382472793a6e69223afbb721b9da8b7a391368cf380200a4bad53ab0ba5749243a53bfab374e053d3adf7cbbb92b6da3b921af08bb2dd169b923cd01bc162b8f39ded76ab94be63cbafc4c5a3c817409bbb6f1b73bd3ad8c39f8b8cd38162514375f83df3ad7d67fba726b8c3a89aa6b3abe94743a000000c0000000000000000000000000a18b0cb9a4fb103be162033bc776bc39601dda3a9a552439a54d313b3e8c543a94181ebb17593b3a1b26083b304119bac3457bbb3669153befca60bcc8e181bbb812603aa43d03bcc88727ba286188bbfc76aeb97d961b3bd703b7bb64c6a6baa02faa3a8477bbba15a2c43bfbdcaeba65db1f3a10c13cba0c89973a2b2b843a94e1ec3a5abe103a4a83dbba4e84e63a010d8b38f5adc83a60d50abbb0684bb9c72aedb8950bf4ba0f4a553b4711113b047194bcba3dc63b324690bc5584233b4db47c3972755dbb419b023ccc7bf0b99e1396bac666a8ba2a54efbb0ee132baa85f843949e0e339b886c8bb8af2dd3a1e66183ac473493a790abcbbe86931bb000080bf00000000000000000000000080b5bdbbe27ef4ba220c903b638a863bcffb90bb984230bca53df6bb661c77bb7f9c9bbc7a9e72b97490cfbc7970ec3b1761f43bcf16083b6e8c903cbd24b5bc3e867fbb5509153cfa3e253d6b8f613c9e0b17bbf3c4003b5c48af3ace6904bbfc0e35bb472609bce8e18bbb39d8753b93b2a33b69de993ade01c23b6b4ae03a99dd2b3cc111583b2d473ab9fe8e01bc75c8e8390bc763ba9460c3bb1995adb97582383b8983463a8ff3f9ba07cdd93b030f72bc7945793a6a03a13c84efd6bb17bc22bccd4fd2bb6ce7383c1371823c178ed53b23249d3b8d6762bcd0d649bc30f8213c2e223a3c498d1cbc9a1f47bc705d563bb397983b70dde6bb6eaa27bc0000000000000000000000000000000022e884bcda0bb8bbe7a44ab9abb2803c76bb643c0e4c8abc0d55e9bbba7a203c14cd7bbc14152b3c9b62a1bce09446bc7b8c54bcf83be1bb82d7343c054f3bb5922c003cb8108abb54625c3eccf9fe3d43fd53bcf0450bbc815f653cfb5569b9c37e533c076997bb90c748bc4e3927bc3fd8063b434f5f3bccd0d23b0e4ab63b22e4fd3b8127b938cce72abcf72ac5bc90f2333c1bc20f3cec44bab940631bbc268d683c4865283cfe6b5ebc03b1ecbbbea544bc3e1ebdbb29ea90bc20ba6abc04befd3ae4c7dfb98bf9d93b75a79d3c4776e93a08c240ba9119c13a008c9fbc3404f23a0f1a453cd8140d3a9ce7a7bc21118b3b737da7bb4fec92bb72ca46bc0000803f000000000000000000000000df43d53761c0973b96b633ba23e4343b0c9d8c3b051381bcaed671bc033301bdf38396ba8ce2523cfef627bc3eea20bc2a56253b1114573cf3650a3c10cd9e3c9f92cbbb3c4d27bdfc2f5a3c4226bb3d54c393bcb79112bce2ed5e3c9d31eb3c749aa23bb224a7bb111c77bca077bdbc9cd3d5ba7ee80c3bf264993bf8849c3ba011a6babc13c5ba0791ffba76c47dbb03f0f0ba38f3eaba28f6ca3be4ea7c3b288f093c9c2f2c3aa73b22bc843678bcd34fdcbaf353343c8a66e6bb4e1229bcfb270eba41c0023b439309baae01ac3aceba5dbbc86890bb4ce3883b0aae263b63a662bb70b1463b9483493b9b5c033b985660bbc7b835bbd0d9d1bb0c360cbc000000400000000000000000000000006bda89ba1fdcd4ba2ead42bb679adbbb2c53773a77aac0bbce45863b7c319a3b224fce3a035e493be0adf139865435bb86a43e3bf154393b9a10c73ac406c93a4435fc3a164b68bb81680fbbc89f2d3d88948b3b3edfd53b520c88bafb24413b52dc1cbbf92e73bbf4adadbad5f84cbbc0550c3b0e15f5396ce6b63ad659803b2ba97fba863245ba05880e3b754c983b82797c3aa38f503b2e738b3b09b8343c72c2cdbafd8151bbeeed1a3718339fbbc6e5d03adcc54d3be13799bb30c901bc79d4ce3a70340b3b6edaad3a3512bbba4e1f78ba3e9c713a6e897f39e7e3ad3b4af8afbada080bba9b6b1f3b2e8ecf3bfe519238587e853a8dfebebafec3ceba00000000000000000000000000000000683dc93b982c273ac9aee83bfdcc0fb867b48ebb3336ca38f14ec33b46e6163a086dae3aafd6b63a9d11bb3b7b1e7b3a8f311abb9243263a2963b6bbf46ea7ba237c2abd47321b3bf00ef1bd27504fbcb0adc53b9fbf833b076e59bcb32976bae9b7b6bafd9344b9afc1cf3b14125f3bcd9d4ebb0417ccbad3dee6bac6f6b1babfb019ba75c2c4395db486bb5895a33aff2b77bb97f44fba801513bccb0cf2ba7a0787bb1b6405bbb8a9133c918ff33afffd6d3bbaa1cc3aa1ba253bdd6cb43a062af4b875d3863a2d01453bec651fbbc930913a9551bd3a368fddbbea38963a29352c3a220b56b9629bacbbded9103b4fc23c3adbe2b93a018f3f3b3123343b00000000000000000000000000000000de9a333b2364943a2cce02bbaa82abbb7d0e06b9fb19173bee9f2d3b4b2b42b9bce3093ae82e40bbe161ceba690810bc529b933a216ab0baf480933b2896883cb934123b966eb73a575dfdba6cfb093cbf6e943af0c6193b1cf151b9d2df123b9d583fba5c19c93ab77b2fbb025c62bbc274c0371a0ddfba7c33713a595f5a3a285b28ba21a6c13aa5894738c7ccaf3bb8fd4a3a810ce4b93141b93a4afc0c3b9be91dbb348c90bb41c72937f0da11bb9516923bb53f00bbc62b8d3baf5a063c544b61bbf06b50bbb1d1aabad56c82bb8399cc3acfd24e3bc00a9139e2ade83b76d6eeba17534ebb6e1cc93b73a9483c8a4bdfb93fc0e43a1abaadba1595553b
-//!TEXTURE C4F16_DS_CMP_INSTANT_conv6_input_rim_0w
+//!TEXTURE C4F16_DS_CMP_INSTANT_conv6_0w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -860,8 +830,8 @@ f4c9b7bcc2021dbd3f69323c072434bb8583d8ba1161043bcc7e72b9cd23473628231dbc09db13bc
 //!BIND C4F16_DS_CMP_INSTANT_relu4
 //!BIND C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w
 //!BIND C4F16_DS_CMP_INSTANT_conv6_input_whole_0w
-//!BIND C4F16_DS_CMP_INSTANT_conv6_relu4_rim_0w
-//!BIND C4F16_DS_CMP_INSTANT_conv6_input_rim_0w
+//!BIND C4F16_DS_CMP_INSTANT_conv6_sum2_0w
+//!BIND C4F16_DS_CMP_INSTANT_conv6_0w
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
@@ -880,19 +850,9 @@ vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
 }
 
-// conv6_relu4_whole's weights for a tap, from its first column on
-mat4 conv6_relu4_whole_weights(int column, int row) {
-    return mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column, row), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 1, row), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 2, row), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 3, row), 0));
-}
-
-// conv6_input_whole's weights for a tap, from its first column on
-vec4 conv6_input_whole_weights(int column, int row) {
-    return texelFetch(C4F16_DS_CMP_INSTANT_conv6_input_whole_0w, ivec2(column, row), 0);
-}
-
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 void hook() {
@@ -949,51 +909,51 @@ void hook() {
             vec4 s_1_6 = padded(texelFetch(C4F16_DS_CMP_INSTANT_relu4_raw, ivec2(2 * x6, 2 * y1) + cell, 0), y1_in && x6_in);
             vec4 s_1_7 = padded(texelFetch(C4F16_DS_CMP_INSTANT_relu4_raw, ivec2(2 * x7, 2 * y1) + cell, 0), y1_in && x7_in);
             mat4 w;
-            w = conv6_relu4_whole_weights(ky * 20 + 1, pack);
-            conv6_relu4_whole_0a += w * s_0_0;
-            conv6_relu4_whole_0b += w * s_0_1;
-            conv6_relu4_whole_0c += w * s_0_2;
-            conv6_relu4_whole_0d += w * s_0_3;
-            conv6_relu4_whole_0e += w * s_1_0;
-            conv6_relu4_whole_0f += w * s_1_1;
-            conv6_relu4_whole_0g += w * s_1_2;
-            conv6_relu4_whole_0h += w * s_1_3;
-            w = conv6_relu4_whole_weights(ky * 20 + 5, pack);
-            conv6_relu4_whole_0a += w * s_0_1;
-            conv6_relu4_whole_0b += w * s_0_2;
-            conv6_relu4_whole_0c += w * s_0_3;
-            conv6_relu4_whole_0d += w * s_0_4;
-            conv6_relu4_whole_0e += w * s_1_1;
-            conv6_relu4_whole_0f += w * s_1_2;
-            conv6_relu4_whole_0g += w * s_1_3;
-            conv6_relu4_whole_0h += w * s_1_4;
-            w = conv6_relu4_whole_weights(ky * 20 + 9, pack);
-            conv6_relu4_whole_0a += w * s_0_2;
-            conv6_relu4_whole_0b += w * s_0_3;
-            conv6_relu4_whole_0c += w * s_0_4;
-            conv6_relu4_whole_0d += w * s_0_5;
-            conv6_relu4_whole_0e += w * s_1_2;
-            conv6_relu4_whole_0f += w * s_1_3;
-            conv6_relu4_whole_0g += w * s_1_4;
-            conv6_relu4_whole_0h += w * s_1_5;
-            w = conv6_relu4_whole_weights(ky * 20 + 13, pack);
-            conv6_relu4_whole_0a += w * s_0_3;
-            conv6_relu4_whole_0b += w * s_0_4;
-            conv6_relu4_whole_0c += w * s_0_5;
-            conv6_relu4_whole_0d += w * s_0_6;
-            conv6_relu4_whole_0e += w * s_1_3;
-            conv6_relu4_whole_0f += w * s_1_4;
-            conv6_relu4_whole_0g += w * s_1_5;
-            conv6_relu4_whole_0h += w * s_1_6;
-            w = conv6_relu4_whole_weights(ky * 20 + 17, pack);
-            conv6_relu4_whole_0a += w * s_0_4;
-            conv6_relu4_whole_0b += w * s_0_5;
-            conv6_relu4_whole_0c += w * s_0_6;
-            conv6_relu4_whole_0d += w * s_0_7;
-            conv6_relu4_whole_0e += w * s_1_4;
-            conv6_relu4_whole_0f += w * s_1_5;
-            conv6_relu4_whole_0g += w * s_1_6;
-            conv6_relu4_whole_0h += w * s_1_7;
+            w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 1, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 2, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 3, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 4, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 5, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 6, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 7, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 8, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 9, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 10, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 11, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 12, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 13, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 14, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 15, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 16, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_6.x + w[1]*s_0_6.y + w[2]*s_0_6.z + w[3]*s_0_6.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_6.x + w[1]*s_1_6.y + w[2]*s_1_6.z + w[3]*s_1_6.w;
+            w = mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 17, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 18, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 19, pack), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 20, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_6.x + w[1]*s_0_6.y + w[2]*s_0_6.z + w[3]*s_0_6.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_7.x + w[1]*s_0_7.y + w[2]*s_0_7.z + w[3]*s_0_7.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_6.x + w[1]*s_1_6.y + w[2]*s_1_6.z + w[3]*s_1_6.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_7.x + w[1]*s_1_7.y + w[2]*s_1_7.z + w[3]*s_1_7.w;
         }
     }
 
@@ -1047,166 +1007,51 @@ void hook() {
             float s_1_6 = padded(source(ivec2(x6, y1)), y1_in && x6_in);
             float s_1_7 = padded(source(ivec2(x7, y1)), y1_in && x7_in);
             vec4 w;
-            w = conv6_input_whole_weights(ky * 5 + 1, 0);
-            conv6_input_whole_0a += w * s_0_0;
-            conv6_input_whole_0b += w * s_0_1;
-            conv6_input_whole_0c += w * s_0_2;
-            conv6_input_whole_0d += w * s_0_3;
-            conv6_input_whole_0e += w * s_1_0;
-            conv6_input_whole_0f += w * s_1_1;
-            conv6_input_whole_0g += w * s_1_2;
-            conv6_input_whole_0h += w * s_1_3;
-            w = conv6_input_whole_weights(ky * 5 + 2, 0);
-            conv6_input_whole_0a += w * s_0_1;
-            conv6_input_whole_0b += w * s_0_2;
-            conv6_input_whole_0c += w * s_0_3;
-            conv6_input_whole_0d += w * s_0_4;
-            conv6_input_whole_0e += w * s_1_1;
-            conv6_input_whole_0f += w * s_1_2;
-            conv6_input_whole_0g += w * s_1_3;
-            conv6_input_whole_0h += w * s_1_4;
-            w = conv6_input_whole_weights(ky * 5 + 3, 0);
-            conv6_input_whole_0a += w * s_0_2;
-            conv6_input_whole_0b += w * s_0_3;
-            conv6_input_whole_0c += w * s_0_4;
-            conv6_input_whole_0d += w * s_0_5;
-            conv6_input_whole_0e += w * s_1_2;
-            conv6_input_whole_0f += w * s_1_3;
-            conv6_input_whole_0g += w * s_1_4;
-            conv6_input_whole_0h += w * s_1_5;
-            w = conv6_input_whole_weights(ky * 5 + 4, 0);
-            conv6_input_whole_0a += w * s_0_3;
-            conv6_input_whole_0b += w * s_0_4;
-            conv6_input_whole_0c += w * s_0_5;
-            conv6_input_whole_0d += w * s_0_6;
-            conv6_input_whole_0e += w * s_1_3;
-            conv6_input_whole_0f += w * s_1_4;
-            conv6_input_whole_0g += w * s_1_5;
-            conv6_input_whole_0h += w * s_1_6;
-            w = conv6_input_whole_weights(ky * 5 + 5, 0);
-            conv6_input_whole_0a += w * s_0_4;
-            conv6_input_whole_0b += w * s_0_5;
-            conv6_input_whole_0c += w * s_0_6;
-            conv6_input_whole_0d += w * s_0_7;
-            conv6_input_whole_0e += w * s_1_4;
-            conv6_input_whole_0f += w * s_1_5;
-            conv6_input_whole_0g += w * s_1_6;
-            conv6_input_whole_0h += w * s_1_7;
-        }
-    }
-
-    // conv6_relu4_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv6_relu4_rim_0a = vec4(0.0);
-    vec4 conv6_relu4_rim_0b = vec4(0.0);
-    vec4 conv6_relu4_rim_0c = vec4(0.0);
-    vec4 conv6_relu4_rim_0d = vec4(0.0);
-    vec4 conv6_relu4_rim_0e = vec4(0.0);
-    vec4 conv6_relu4_rim_0f = vec4(0.0);
-    vec4 conv6_relu4_rim_0g = vec4(0.0);
-    vec4 conv6_relu4_rim_0h = vec4(0.0);
-    {
-        ivec2 size = ivec2(HOOKED_size);
-        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
-            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
-        for (int i = interior ? 8 : 0; i < 8; i++) {
-            ivec2 p = pixel + ivec2(i % 4, i / 4);
-            vec4 sum_0 = vec4(0.0);
-            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
-            for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(0, term), 0));
-                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(1, term), 0) : vec4(0.0);
-                for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(0, tap), 0).xy);
-                    bool inside = q == clamp(q, ivec2(0), size - 1);
-                    for (int pack = inside ? 0 : 4; pack < 4; pack++) {
-                        ivec2 cell = ivec2(pack % 2, pack / 2);
-                        vec4 s = texelFetch(C4F16_DS_CMP_INSTANT_relu4_raw, ivec2(2 * q.x, 2 * q.y) + cell, 0);
-                        sum_0 += mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 1, tap), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 2, tap), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 3, tap), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 4, tap), 0)) * s;
-                    }
-                }
-            }
-            if (i == 0) {
-                conv6_relu4_rim_0a = sum_0;
-            }
-            if (i == 1) {
-                conv6_relu4_rim_0b = sum_0;
-            }
-            if (i == 2) {
-                conv6_relu4_rim_0c = sum_0;
-            }
-            if (i == 3) {
-                conv6_relu4_rim_0d = sum_0;
-            }
-            if (i == 4) {
-                conv6_relu4_rim_0e = sum_0;
-            }
-            if (i == 5) {
-                conv6_relu4_rim_0f = sum_0;
-            }
-            if (i == 6) {
-                conv6_relu4_rim_0g = sum_0;
-            }
-            if (i == 7) {
-                conv6_relu4_rim_0h = sum_0;
-            }
-        }
-    }
-
-    // conv6_input_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv6_input_rim_0a = vec4(0.0);
-    vec4 conv6_input_rim_0b = vec4(0.0);
-    vec4 conv6_input_rim_0c = vec4(0.0);
-    vec4 conv6_input_rim_0d = vec4(0.0);
-    vec4 conv6_input_rim_0e = vec4(0.0);
-    vec4 conv6_input_rim_0f = vec4(0.0);
-    vec4 conv6_input_rim_0g = vec4(0.0);
-    vec4 conv6_input_rim_0h = vec4(0.0);
-    {
-        ivec2 size = ivec2(HOOKED_size);
-        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
-            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
-        for (int i = interior ? 8 : 0; i < 8; i++) {
-            ivec2 p = pixel + ivec2(i % 4, i / 4);
-            vec4 sum_0 = vec4(0.0);
-            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
-            for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F16_DS_CMP_INSTANT_conv6_input_rim_0w, ivec2(0, term), 0));
-                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F16_DS_CMP_INSTANT_conv6_input_rim_0w, ivec2(1, term), 0) : vec4(0.0);
-                for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F16_DS_CMP_INSTANT_conv6_input_rim_0w, ivec2(0, tap), 0).xy);
-                    bool inside = q == clamp(q, ivec2(0), size - 1);
-                    if (inside) {
-                        float s = source(ivec2(q.x, q.y));
-                        sum_0 += texelFetch(C4F16_DS_CMP_INSTANT_conv6_input_rim_0w, ivec2(1, tap), 0) * s;
-                    }
-                }
-            }
-            if (i == 0) {
-                conv6_input_rim_0a = sum_0;
-            }
-            if (i == 1) {
-                conv6_input_rim_0b = sum_0;
-            }
-            if (i == 2) {
-                conv6_input_rim_0c = sum_0;
-            }
-            if (i == 3) {
-                conv6_input_rim_0d = sum_0;
-            }
-            if (i == 4) {
-                conv6_input_rim_0e = sum_0;
-            }
-            if (i == 5) {
-                conv6_input_rim_0f = sum_0;
-            }
-            if (i == 6) {
-                conv6_input_rim_0g = sum_0;
-            }
-            if (i == 7) {
-                conv6_input_rim_0h = sum_0;
-            }
+            w = texelFetch(C4F16_DS_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 1, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_0;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_1;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_2;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_3;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_0;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_1;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_2;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_3;
+            w = texelFetch(C4F16_DS_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 2, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_1;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_2;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_3;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_4;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_1;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_2;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_3;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_4;
+            w = texelFetch(C4F16_DS_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 3, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_2;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_3;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_4;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_5;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_2;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_3;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_4;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_5;
+            w = texelFetch(C4F16_DS_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 4, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_3;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_4;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_5;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_6;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_3;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_4;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_5;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_6;
+            w = texelFetch(C4F16_DS_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 5, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_4;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_5;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_6;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_7;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_4;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_5;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_6;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_7;
         }
     }
 
@@ -1220,25 +1065,120 @@ void hook() {
     vec4 conv6_sum_0g = conv6_relu4_whole_0g + conv6_input_whole_0g;
     vec4 conv6_sum_0h = conv6_relu4_whole_0h + conv6_input_whole_0h;
 
-    // Add
-    vec4 conv6_sum2_0a = conv6_sum_0a + conv6_relu4_rim_0a;
-    vec4 conv6_sum2_0b = conv6_sum_0b + conv6_relu4_rim_0b;
-    vec4 conv6_sum2_0c = conv6_sum_0c + conv6_relu4_rim_0c;
-    vec4 conv6_sum2_0d = conv6_sum_0d + conv6_relu4_rim_0d;
-    vec4 conv6_sum2_0e = conv6_sum_0e + conv6_relu4_rim_0e;
-    vec4 conv6_sum2_0f = conv6_sum_0f + conv6_relu4_rim_0f;
-    vec4 conv6_sum2_0g = conv6_sum_0g + conv6_relu4_rim_0g;
-    vec4 conv6_sum2_0h = conv6_sum_0h + conv6_relu4_rim_0h;
+    // conv6_sum2: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_sum2_0a = conv6_sum_0a;
+    vec4 conv6_sum2_0b = conv6_sum_0b;
+    vec4 conv6_sum2_0c = conv6_sum_0c;
+    vec4 conv6_sum2_0d = conv6_sum_0d;
+    vec4 conv6_sum2_0e = conv6_sum_0e;
+    vec4 conv6_sum2_0f = conv6_sum_0f;
+    vec4 conv6_sum2_0g = conv6_sum_0g;
+    vec4 conv6_sum2_0h = conv6_sum_0h;
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
+        for (int i = interior ? 8 : 0; i < 8; i++) {
+            ivec2 p = pixel + ivec2(i % 4, i / 4);
+            vec4 sum_0 = vec4(0.0);
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F16_DS_CMP_INSTANT_conv6_sum2_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F16_DS_CMP_INSTANT_conv6_sum2_0w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec4(texelFetch(C4F16_DS_CMP_INSTANT_conv6_sum2_0w, ivec2(0, tap), 0)).xy;
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    for (int pack = inside ? 0 : 4; pack < 4; pack++) {
+                        ivec2 cell = ivec2(pack % 2, pack / 2);
+                        vec4 s = texelFetch(C4F16_DS_CMP_INSTANT_relu4_raw, ivec2(2 * q.x, 2 * q.y) + cell, 0);
+                        sum_0 += mat4(texelFetch(C4F16_DS_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 1, tap), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 2, tap), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 3, tap), 0), texelFetch(C4F16_DS_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 4, tap), 0)) * s;
+                    }
+                }
+            }
+            if (i == 0) {
+                conv6_sum2_0a += sum_0;
+            }
+            if (i == 1) {
+                conv6_sum2_0b += sum_0;
+            }
+            if (i == 2) {
+                conv6_sum2_0c += sum_0;
+            }
+            if (i == 3) {
+                conv6_sum2_0d += sum_0;
+            }
+            if (i == 4) {
+                conv6_sum2_0e += sum_0;
+            }
+            if (i == 5) {
+                conv6_sum2_0f += sum_0;
+            }
+            if (i == 6) {
+                conv6_sum2_0g += sum_0;
+            }
+            if (i == 7) {
+                conv6_sum2_0h += sum_0;
+            }
+        }
+    }
 
-    // Add
-    vec4 conv6_0a = conv6_sum2_0a + conv6_input_rim_0a;
-    vec4 conv6_0b = conv6_sum2_0b + conv6_input_rim_0b;
-    vec4 conv6_0c = conv6_sum2_0c + conv6_input_rim_0c;
-    vec4 conv6_0d = conv6_sum2_0d + conv6_input_rim_0d;
-    vec4 conv6_0e = conv6_sum2_0e + conv6_input_rim_0e;
-    vec4 conv6_0f = conv6_sum2_0f + conv6_input_rim_0f;
-    vec4 conv6_0g = conv6_sum2_0g + conv6_input_rim_0g;
-    vec4 conv6_0h = conv6_sum2_0h + conv6_input_rim_0h;
+    // conv6: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_0a = conv6_sum2_0a;
+    vec4 conv6_0b = conv6_sum2_0b;
+    vec4 conv6_0c = conv6_sum2_0c;
+    vec4 conv6_0d = conv6_sum2_0d;
+    vec4 conv6_0e = conv6_sum2_0e;
+    vec4 conv6_0f = conv6_sum2_0f;
+    vec4 conv6_0g = conv6_sum2_0g;
+    vec4 conv6_0h = conv6_sum2_0h;
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
+        for (int i = interior ? 8 : 0; i < 8; i++) {
+            ivec2 p = pixel + ivec2(i % 4, i / 4);
+            vec4 sum_0 = vec4(0.0);
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F16_DS_CMP_INSTANT_conv6_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F16_DS_CMP_INSTANT_conv6_0w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec4(texelFetch(C4F16_DS_CMP_INSTANT_conv6_0w, ivec2(0, tap), 0)).xy;
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        float s = source(ivec2(q.x, q.y));
+                        sum_0 += texelFetch(C4F16_DS_CMP_INSTANT_conv6_0w, ivec2(1, tap), 0) * s;
+                    }
+                }
+            }
+            if (i == 0) {
+                conv6_0a += sum_0;
+            }
+            if (i == 1) {
+                conv6_0b += sum_0;
+            }
+            if (i == 2) {
+                conv6_0c += sum_0;
+            }
+            if (i == 3) {
+                conv6_0d += sum_0;
+            }
+            if (i == 4) {
+                conv6_0e += sum_0;
+            }
+            if (i == 5) {
+                conv6_0f += sum_0;
+            }
+            if (i == 6) {
+                conv6_0g += sum_0;
+            }
+            if (i == 7) {
+                conv6_0h += sum_0;
+            }
+        }
+    }
 
     // Clip
     vec4 output_phases_0a = clamp(conv6_0a, vec4(0.0), vec4(1.0));

@@ -24,7 +24,7 @@
 //!FORMAT rgba32f
 //!FILTER NEAREST
 ac420f3d15705bbe963623ba13b18bbf45d3d9bb1ef2b7bddbab86bb651b113d1756143df0fd953def0046bbc932453d75ba82bda63d0ebd971b21bb3419e9bd140b18bc2637bd3c07b233bb8a2a87bdae7ca5bc41c9373b455b413ce891af3bcc41fd3b4553233ebc2cc7bb124ff33c186d903c290ae4be30a4413c8359d2bc670a9e3ee113443fe567aabb226240bd5dd9233e1cc3bfbeb8f75a3c296cd43e2786b43d41d3123e50612dbc769e08be3306f9bb98d8163e1ac04b3cd34d18bc766db23e84ec8fbef98d15bd1bfe123e80de30c0c6840fbde5844240632e9fbdf5d4423e51e9243dc22f41c02a9c833b469cb5bd45aa9fbdc31d1ebacd011abc0e4c92bb196f51be4d4c04bc878f933aa93b87ba3e41253f6ea9d83ce6fe37bd08a25e3e749d46bfacbef1bc42690bbc9a35943d59fc133f774e893c3516a83e1adfd13db2319abd5bfb00bcef67e9bcc3b2a6bc4fc6aa3d08dc843b93da7e3c14b78b3d8371acbddd799eba3444903ce6fc37bd7095cc3b0a3525bc53ceea3cf1ba273dc4f522bda8fad63b5efaccbd369abebc321b903b2e7a923b84f1673cbb25f9b9022b7bbdf368203ba72161bd3596583c5320383df57e4abc4446013e4b03393b452136be67cf09be0d1353beb089c0bbb533f83dcd2ef33d55a7183e63020ebc94724c3d096a17bd3bbf55be0006bd3ad0f393bc287a5d3c3d1edb3dec6895bca2a6e5bc7e8cd03d089b663d8a1eb83c93c63f3ed0bedfbcada2a3beb1080dbd125aa8be4f02903c75c60fbf5f88263d1b97f23d991d18be7867393fffd7d3bb10dfa5bbc5b6dc3b464177be7f3b95bb9ee33a3dc58ffabb8730033ed90d44c0c4759c3e0c6c993c596c963e65a2464064aa523f5572743f1da7b5bfcf4380bd98be9dbf171df8bcfbfd7abf677aa23ce7cf853d0a3b1e3d65cb983d3f41ffba305657bc347fcfbd74354dbe96f79fbb0d9239bed3e3173e6b43b73c71f5fcbb7eb6c1bd59ca6ebfc8fa233e4d2a073d8a27ae3e7f59cd3d363e4dbf16e597bcebb844bd20f46fbd303763be5b92e33b4cf416bc690d2d3c6c21f53d8bc4553a3bfe1fbd2df8083d296c9abd61adc83ad20df83c10aafabd7541e5bd73ad71bc872cf63c0c64d23da640eb3dbfb0e63b2b72b43cfb0b193c4f109e3c422bdbbe73d743bc8b4136be2c40aeba0a202a3e3b2bc8bd6c0a49bca824dcbbd825ccbec9c920bdc363b23bebf6773cab61873c85afb63d8574bb3d092eaabc4fb85e3ea781e8bb1f467b3a755c733c67a73cbd4376573dd66546bcd6b4d6bb0842c8be2d797dbe70d1863d44a0afba3d38233e893a023f586b37befddd23bcc7ee23bd1516ea3eb9ed7ebf00c65e40b610fabea5a69ebee644b43de58f50bc4eca5b3e9a2abcbd3edbcd3c778402bcb7a90a3e95e6023ea7fdbcbc88b28c3b7a2e903e104d003f31c97d3cddada7386a14263fa7cf04bf32916f3fc61e5dc060f9d1be69c4babd3bb3bf3cd146d23b80fb91bc3ca287bbdfdf2fbd914e083cf2789b3eab5f463ef97cb2bc3f0ae23bc3713bbfed03f4bec1480c3e017fe0bb59553fbf2922f6be34a1ee3be1fa0ebcf454823f99d7aa3e01b8523c6b8034bc10cd1abe4128bb3d30a1503de36a1c3c4b3d25bdab17603c77b8053dc66621ba5059283ecffac7bd573aa3bd1f0a9639bcc3aabc98030b3de36a443da7021c3b4baac9bd6bb4b73de037fdbcdc07063a6fb55fbb2ca0f9bc78b7623c2bab3939196d823ccb7b96bb277f203a97ee79bf77937a3d2a53bebb9a18febca4afe33dc6d880bce04d073e6724983dc41bb8bddedb4a3e409b943dcb36c83e7d0659bdb40e0cbd23bc89be26d8783d29a543be7ad1863c4815503d96440fbda7dab43d4bf4c4bdcd485cbe05dfaa3cf18117beec1cf3bd92adcc3e929c8cbe9174ef3d772c6dbe7bc7cebf7c5879bf658b8bbe3471bd3cfd0ee83f5e7abf3e65ece33d44fbc9bd5a6eaabe7b0f313b083733bdae47ac3ead4b103e06df833d3166b7bb3a8493be34a83dbee849703d6aa5c1be3bec103fa34dd23f08fd38bfee3b1e40ff1468beaccaefbf057a7c3efe1dbdbe9f2d7b3e35e36b3ed291fbbb87ff1cbd37a609bed58dda3d3ba9a6bc2a91ddbdb64bf2bc380eccbeba2027bc6bccb5bc49fd66be3a1ca0be735f853e0a8a08bfd28d7dbec001183f03e1d73c4dd9013ee52b263d23be883c8c114fbd1e8f53bde071de3cc6c85abd393702bcf58ea53d421153bc7d84bd3de73cb43cec4f25be9e36593e2b21213e3de30abd17c4e43d3ca88e3d70cd5dbe818a98bd0741c9bd059114bdc7becb3c45983f3d2a3bed3ceec922bcc05f13bd90fa3dbca6bc253c6a0c42bc801aaebd1322ba3cb4bf00bd5f966c3ec6541e3e6472eabc11423c3d7c77a83d9a66193ebfbb683d34bf4f3d17e06ebe3c1366be418773bc67cd44bd847f4cbde243c83db4a40d3db9c7193d6df36f3d3595b83943b730bd93f99a3df80dd4bd810ababdf3f1c9bc11a39f3d1cd64ebfc50b64bfe341d63e626e10bece550fbe05699b3f365e54bc9cb61e3c930e5f3e08d43cbe00a21f3cc2f4dfbcd29f64bdbeb9b03c2581963cb2e62ebeb80997bedbd8f63c306e453e9ba70b3f7f44483ecefc6a3ef98f073e1c05c3bf9b6c553f8fb48fbfa82c9ebf1509f7bd14baa93d0990993ee5f1033e7d2bb7bc4740843afb0fb93d992756bd90c4313b04f7983cee7a18bc7f8d153e9f76273d79f1863e56f8b1bde80023bf8259d83e988eb13b064e313e8473c03d6423033eeeaa89be3277bfbdc225bdbd140a823b4fee2f3c0ca1ebbc912900bdb3b5173dc7cfca3c0eaa30bd33f375bc625c8ebcd473adbcf513fb3db3d66bbde44891bd29e73ebda7037dbd03d2083e2e49ec3c18762e3b53c997bcfdcdbb3c7febbd3c2ea654b9d58c0cbdaeeef33c614d62bc2e9a3e3c2a50eabcadc6963c864f1abdf55c06bc1a7ae7bc2b1b263dd4568d3c6afc7abcca79a33dd7745cbceada96bd2613843b1c0f25bd49dc073c6f2adb3c2dccfe3b79c48e3c044b70bc0a81a53d76c5c9ba5a0feb3cd25830bd5e9e843c9bfa933c9f253cbe5c59113e9806573d6ff843c0d9a3fabe3dc3c6bdbc2a4bbecfa41ebce05e163fdc575bbcf9c95bbf493c1cbb87ad37bd69c22a3d6738d03b72656bbb11e96c3d5d331a3e0a8ae83c243219bd1f47d7beca13d5c02ad58d3df64f474012f93d3fb450cf3d690b8f3f81ee92bb73754fbf21fb6b3d46e151bd40a20abb5a36c6bb36bf86bc07872ebdeac9f3bb0f49d73cb74204bd4c1762bc671f083dcc8fc1bea7f6ba3d012748be82f93bbd7adc80be86608bbd8ad8bf3c23ff183c146d56bf82069a3cebddd43c36a6923acf16193ee57015bcda700c3cc04fd63b5454b43bac67c93ae45abd3a694986bc6d6522bc599e753d68bf4cbde397963ce705983c68c7d6b9edf0b93d65620abcf56a4b3dba1a7cbcbb01e1bc20d4ca38577081bc31cf633cdb4fe9bce44798bc37887dbfa3af03bcf3e9b6be536a243e29f798bdac2b2f3d1df54bbbe49041beb5ae813bbd40e93c2e558bbc5e14533dbc3d413e03bcf23cad43983c161b083e53f0903da9dc2abe7dd00b3cc798803c2d3e1fbd34e45a3d5fd4c4bc9eb1f0be04cfa03d042f45be3b2c59bdbd21683f02178d3fa0edc03ea25799bc35e2f5be7c4171bfd5670e3f38b3333ceb3059bf2cfda5bd6d65debece4ea2bd3d2d08bd526b853ecbbb4ebe6d65593ca662843e179c08bc2b210abe4c156f3cf21f5bbfe2d68cbefe3421bfea4655bd652c5d3f8634323f7ecb193fbc5981be845931bfabef843c8f0beb3e058baa3fdc5e9c3e768083bdfda99d3dc7ae37bdb3be4abec467563d3e2a9a3e3e3b2f3cd95a70bd68ba1a3bc7dbfabe7b1f583cf1461fbfb89a06bdd72133bf458efabdfabf523fda0fbabdfbe6a73eec8fb1be9c0286be4fd58d3d52f3833d6ccd103de64e8d3c7abf5fbc9ea5ca3c73fe8e3b9f8d373d5cdd733e6ea2543e957873bc1b44e13c19c1b1be61f126be6665f43a0491bdbeb3b4d1bc1101debca8ea873b68c59d3d9d64d53db74c84bc387c0abd8656aa3da21f66be750938be2f143fbd51c62cbde37050bb1a39b93d6d0e463b41b27c3d969178bca833563d5c7c813da8f1823c3841b43de1c2d63d0eec9ebd51e0acbc23e096bdace58fbef78a2d3dcb002e3b8fec693dbf6a973c1b0664bcc193053e2f150fbbca9e0bbec8d0923bf1673a3d43998abc380b84bee2e3e3bd5e2d613e4e12cebc39bf3cbf8ad1d83dcec82fbe58beb5bcf202913d3054ddbcab90373d6c2cc1bc308a65bda70990bc96f413be5b3ff93c853b953d9148093d3feaf7bd78314b3d5b1bc43d3ba726bee97cc4bfff2f413ef69e2f3f151bac3f5ff72a3f41de65be421111bf71b24bbf8096aa3cd9867c3d82e7fe3d227b423c587e613dbb42fbbc1bf87dbcabf4e9bb6d98033e257b583b3ff2773c8857473ddb983e3ed747103c54e330be247399be1d1e09bed09b9abd4a5fe3bd472381bec4000ebd81445cbd7ee6da3ca7cbf53c9287cabc4ab21abcc0862f3cb575c0bc57ce33bcf1e300bc8f7f4cbc6e321b3d65ce273cd8a5fb3d66bca83d1c88d43c9d2fe13cdf7b22be933e653d769b343d82ceaa384cee8cba905d4fbcf58387bc
-//!TEXTURE C4F32_CMP_INSTANT_conv1_rim_0w
+//!TEXTURE C4F32_CMP_INSTANT_conv1_0w
 //!SIZE 9 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -33,7 +33,7 @@ ac420f3d15705bbe963623ba13b18bbf45d3d9bb1ef2b7bddbab86bb651b113d1756143df0fd953d
 //!HOOK LUMA
 //!BIND HOOKED
 //!BIND C4F32_CMP_INSTANT_conv1_whole_0w
-//!BIND C4F32_CMP_INSTANT_conv1_rim_0w
+//!BIND C4F32_CMP_INSTANT_conv1_0w
 //!SAVE C4F32_CMP_INSTANT_relu1
 //!WIDTH HOOKED.w 4 *
 //!HEIGHT HOOKED.h 2 *
@@ -50,14 +50,9 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// conv1_whole's weights for a tap, from its first column on
-vec4 conv1_whole_weights(int column, int row) {
-    return texelFetch(C4F32_CMP_INSTANT_conv1_whole_0w, ivec2(column, row), 0);
-}
-
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 void hook() {
@@ -116,63 +111,63 @@ void hook() {
                 float s_1_6 = padded(source(ivec2(x6, y1)), y1_in && x6_in);
                 float s_1_7 = padded(source(ivec2(x7, y1)), y1_in && x7_in);
                 vec4 w;
-                w = conv1_whole_weights(ky * 5 + 1, result);
-                conv1_whole_0a += w * s_0_0;
-                conv1_whole_0b += w * s_0_1;
-                conv1_whole_0c += w * s_0_2;
-                conv1_whole_0d += w * s_0_3;
-                conv1_whole_0e += w * s_1_0;
-                conv1_whole_0f += w * s_1_1;
-                conv1_whole_0g += w * s_1_2;
-                conv1_whole_0h += w * s_1_3;
-                w = conv1_whole_weights(ky * 5 + 2, result);
-                conv1_whole_0a += w * s_0_1;
-                conv1_whole_0b += w * s_0_2;
-                conv1_whole_0c += w * s_0_3;
-                conv1_whole_0d += w * s_0_4;
-                conv1_whole_0e += w * s_1_1;
-                conv1_whole_0f += w * s_1_2;
-                conv1_whole_0g += w * s_1_3;
-                conv1_whole_0h += w * s_1_4;
-                w = conv1_whole_weights(ky * 5 + 3, result);
-                conv1_whole_0a += w * s_0_2;
-                conv1_whole_0b += w * s_0_3;
-                conv1_whole_0c += w * s_0_4;
-                conv1_whole_0d += w * s_0_5;
-                conv1_whole_0e += w * s_1_2;
-                conv1_whole_0f += w * s_1_3;
-                conv1_whole_0g += w * s_1_4;
-                conv1_whole_0h += w * s_1_5;
-                w = conv1_whole_weights(ky * 5 + 4, result);
-                conv1_whole_0a += w * s_0_3;
-                conv1_whole_0b += w * s_0_4;
-                conv1_whole_0c += w * s_0_5;
-                conv1_whole_0d += w * s_0_6;
-                conv1_whole_0e += w * s_1_3;
-                conv1_whole_0f += w * s_1_4;
-                conv1_whole_0g += w * s_1_5;
-                conv1_whole_0h += w * s_1_6;
-                w = conv1_whole_weights(ky * 5 + 5, result);
-                conv1_whole_0a += w * s_0_4;
-                conv1_whole_0b += w * s_0_5;
-                conv1_whole_0c += w * s_0_6;
-                conv1_whole_0d += w * s_0_7;
-                conv1_whole_0e += w * s_1_4;
-                conv1_whole_0f += w * s_1_5;
-                conv1_whole_0g += w * s_1_6;
-                conv1_whole_0h += w * s_1_7;
+                w = texelFetch(C4F32_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 1, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_0;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_1;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_2;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_3;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_0;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_1;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_2;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_3;
+                w = texelFetch(C4F32_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 2, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_1;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_2;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_3;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_4;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_1;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_2;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_3;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_4;
+                w = texelFetch(C4F32_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 3, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_2;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_3;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_4;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_5;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_2;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_3;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_4;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_5;
+                w = texelFetch(C4F32_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 4, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_3;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_4;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_5;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_6;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_3;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_4;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_5;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_6;
+                w = texelFetch(C4F32_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 5, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_4;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_5;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_6;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_7;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_4;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_5;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_6;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_7;
             }
         }
 
-        // conv1_rim: near the borders, what zero padding between two convolutions takes away
-        vec4 conv1_rim_0a = vec4(0.0);
-        vec4 conv1_rim_0b = vec4(0.0);
-        vec4 conv1_rim_0c = vec4(0.0);
-        vec4 conv1_rim_0d = vec4(0.0);
-        vec4 conv1_rim_0e = vec4(0.0);
-        vec4 conv1_rim_0f = vec4(0.0);
-        vec4 conv1_rim_0g = vec4(0.0);
-        vec4 conv1_rim_0h = vec4(0.0);
+        // conv1: near the borders, what zero padding between two convolutions takes away
+        vec4 conv1_0a = conv1_whole_0a;
+        vec4 conv1_0b = conv1_whole_0b;
+        vec4 conv1_0c = conv1_whole_0c;
+        vec4 conv1_0d = conv1_whole_0d;
+        vec4 conv1_0e = conv1_whole_0e;
+        vec4 conv1_0f = conv1_whole_0f;
+        vec4 conv1_0g = conv1_whole_0g;
+        vec4 conv1_0h = conv1_whole_0h;
         {
             ivec2 size = ivec2(HOOKED_size);
             bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
@@ -182,54 +177,44 @@ void hook() {
                 vec4 sum_0 = vec4(0.0);
                 bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
                 for (int term = within ? 8 : 0; term < 8; term++) {
-                    ivec4 taps = ivec4(texelFetch(C4F32_CMP_INSTANT_conv1_rim_0w, ivec2(0, term), 0));
+                    ivec4 taps = ivec4(texelFetch(C4F32_CMP_INSTANT_conv1_0w, ivec2(0, term), 0));
                     bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                    sum_0 += here ? texelFetch(C4F32_CMP_INSTANT_conv1_rim_0w, ivec2(result + 1, term), 0) : vec4(0.0);
+                    sum_0 += here ? texelFetch(C4F32_CMP_INSTANT_conv1_0w, ivec2(result + 1, term), 0) : vec4(0.0);
                     for (int tap = taps.z; here && tap < taps.w; tap++) {
-                        ivec2 q = p + ivec2(texelFetch(C4F32_CMP_INSTANT_conv1_rim_0w, ivec2(0, tap), 0).xy);
+                        ivec2 q = p + ivec4(texelFetch(C4F32_CMP_INSTANT_conv1_0w, ivec2(0, tap), 0)).xy;
                         bool inside = q == clamp(q, ivec2(0), size - 1);
                         if (inside) {
                             float s = source(ivec2(q.x, q.y));
-                            sum_0 += texelFetch(C4F32_CMP_INSTANT_conv1_rim_0w, ivec2(1 + result, tap), 0) * s;
+                            sum_0 += texelFetch(C4F32_CMP_INSTANT_conv1_0w, ivec2(1 + result, tap), 0) * s;
                         }
                     }
                 }
                 if (i == 0) {
-                    conv1_rim_0a = sum_0;
+                    conv1_0a += sum_0;
                 }
                 if (i == 1) {
-                    conv1_rim_0b = sum_0;
+                    conv1_0b += sum_0;
                 }
                 if (i == 2) {
-                    conv1_rim_0c = sum_0;
+                    conv1_0c += sum_0;
                 }
                 if (i == 3) {
-                    conv1_rim_0d = sum_0;
+                    conv1_0d += sum_0;
                 }
                 if (i == 4) {
-                    conv1_rim_0e = sum_0;
+                    conv1_0e += sum_0;
                 }
                 if (i == 5) {
-                    conv1_rim_0f = sum_0;
+                    conv1_0f += sum_0;
                 }
                 if (i == 6) {
-                    conv1_rim_0g = sum_0;
+                    conv1_0g += sum_0;
                 }
                 if (i == 7) {
-                    conv1_rim_0h = sum_0;
+                    conv1_0h += sum_0;
                 }
             }
         }
-
-        // Add
-        vec4 conv1_0a = conv1_whole_0a + conv1_rim_0a;
-        vec4 conv1_0b = conv1_whole_0b + conv1_rim_0b;
-        vec4 conv1_0c = conv1_whole_0c + conv1_rim_0c;
-        vec4 conv1_0d = conv1_whole_0d + conv1_rim_0d;
-        vec4 conv1_0e = conv1_whole_0e + conv1_rim_0e;
-        vec4 conv1_0f = conv1_whole_0f + conv1_rim_0f;
-        vec4 conv1_0g = conv1_whole_0g + conv1_rim_0g;
-        vec4 conv1_0h = conv1_whole_0h + conv1_rim_0h;
 
         // Relu
         vec4 relu1_0a = max(conv1_0a, vec4(0.0));
@@ -270,11 +255,6 @@ f320833cdd9f0a3d98d1863d1a152c3d693cb9bdaffba8beeebd053e709616bef7f88e3dd59b303e
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv2's weights for a tap, from its first column on
-mat4 conv2_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(column, row), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -341,87 +321,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F32_CMP_INSTANT_relu1_raw, ivec2(4 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F32_CMP_INSTANT_relu1_raw, ivec2(4 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv2_weights(1, result * 8 + pack);
-                conv2_0a += w * s_0_0;
-                conv2_0b += w * s_0_1;
-                conv2_0c += w * s_0_2;
-                conv2_0d += w * s_0_3;
-                conv2_0e += w * s_1_0;
-                conv2_0f += w * s_1_1;
-                conv2_0g += w * s_1_2;
-                conv2_0h += w * s_1_3;
-                w = conv2_weights(5, result * 8 + pack);
-                conv2_0a += w * s_0_1;
-                conv2_0b += w * s_0_2;
-                conv2_0c += w * s_0_3;
-                conv2_0d += w * s_0_4;
-                conv2_0e += w * s_1_1;
-                conv2_0f += w * s_1_2;
-                conv2_0g += w * s_1_3;
-                conv2_0h += w * s_1_4;
-                w = conv2_weights(9, result * 8 + pack);
-                conv2_0a += w * s_0_2;
-                conv2_0b += w * s_0_3;
-                conv2_0c += w * s_0_4;
-                conv2_0d += w * s_0_5;
-                conv2_0e += w * s_1_2;
-                conv2_0f += w * s_1_3;
-                conv2_0g += w * s_1_4;
-                conv2_0h += w * s_1_5;
-                w = conv2_weights(13, result * 8 + pack);
-                conv2_0a += w * s_1_0;
-                conv2_0b += w * s_1_1;
-                conv2_0c += w * s_1_2;
-                conv2_0d += w * s_1_3;
-                conv2_0e += w * s_2_0;
-                conv2_0f += w * s_2_1;
-                conv2_0g += w * s_2_2;
-                conv2_0h += w * s_2_3;
-                w = conv2_weights(17, result * 8 + pack);
-                conv2_0a += w * s_1_1;
-                conv2_0b += w * s_1_2;
-                conv2_0c += w * s_1_3;
-                conv2_0d += w * s_1_4;
-                conv2_0e += w * s_2_1;
-                conv2_0f += w * s_2_2;
-                conv2_0g += w * s_2_3;
-                conv2_0h += w * s_2_4;
-                w = conv2_weights(21, result * 8 + pack);
-                conv2_0a += w * s_1_2;
-                conv2_0b += w * s_1_3;
-                conv2_0c += w * s_1_4;
-                conv2_0d += w * s_1_5;
-                conv2_0e += w * s_2_2;
-                conv2_0f += w * s_2_3;
-                conv2_0g += w * s_2_4;
-                conv2_0h += w * s_2_5;
-                w = conv2_weights(25, result * 8 + pack);
-                conv2_0a += w * s_2_0;
-                conv2_0b += w * s_2_1;
-                conv2_0c += w * s_2_2;
-                conv2_0d += w * s_2_3;
-                conv2_0e += w * s_3_0;
-                conv2_0f += w * s_3_1;
-                conv2_0g += w * s_3_2;
-                conv2_0h += w * s_3_3;
-                w = conv2_weights(29, result * 8 + pack);
-                conv2_0a += w * s_2_1;
-                conv2_0b += w * s_2_2;
-                conv2_0c += w * s_2_3;
-                conv2_0d += w * s_2_4;
-                conv2_0e += w * s_3_1;
-                conv2_0f += w * s_3_2;
-                conv2_0g += w * s_3_3;
-                conv2_0h += w * s_3_4;
-                w = conv2_weights(33, result * 8 + pack);
-                conv2_0a += w * s_2_2;
-                conv2_0b += w * s_2_3;
-                conv2_0c += w * s_2_4;
-                conv2_0d += w * s_2_5;
-                conv2_0e += w * s_3_2;
-                conv2_0f += w * s_3_3;
-                conv2_0g += w * s_3_4;
-                conv2_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(1, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(2, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(3, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(4, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv2_0b = conv2_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv2_0c = conv2_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0d = conv2_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0e = conv2_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv2_0f = conv2_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0g = conv2_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0h = conv2_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(5, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(6, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(7, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(8, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv2_0b = conv2_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0c = conv2_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0d = conv2_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv2_0e = conv2_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0f = conv2_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0g = conv2_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0h = conv2_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(9, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(10, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(11, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(12, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0b = conv2_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0c = conv2_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv2_0d = conv2_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv2_0e = conv2_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0f = conv2_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0g = conv2_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0h = conv2_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(13, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(14, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(15, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(16, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv2_0b = conv2_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0c = conv2_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0d = conv2_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0e = conv2_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv2_0f = conv2_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0g = conv2_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0h = conv2_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(17, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(18, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(19, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(20, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0b = conv2_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0c = conv2_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0d = conv2_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0e = conv2_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0f = conv2_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0g = conv2_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0h = conv2_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(21, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(22, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(23, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(24, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0b = conv2_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0c = conv2_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0d = conv2_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv2_0e = conv2_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0f = conv2_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0g = conv2_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0h = conv2_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(25, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(26, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(27, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(28, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv2_0b = conv2_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0c = conv2_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0d = conv2_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0e = conv2_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv2_0f = conv2_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv2_0g = conv2_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0h = conv2_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(29, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(30, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(31, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(32, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0b = conv2_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0c = conv2_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0d = conv2_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0e = conv2_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv2_0f = conv2_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0g = conv2_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv2_0h = conv2_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(33, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(34, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(35, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv2_0w, ivec2(36, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0b = conv2_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0c = conv2_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0d = conv2_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv2_0e = conv2_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0f = conv2_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv2_0g = conv2_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv2_0h = conv2_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -464,11 +444,6 @@ d38b213cdf22313c6a7123bdb027e5bc535b01beea11303e191f28be51c287bd4af56f3d7f3638ba
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv3's weights for a tap, from its first column on
-mat4 conv3_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(column, row), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -535,87 +510,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F32_CMP_INSTANT_relu2_raw, ivec2(4 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F32_CMP_INSTANT_relu2_raw, ivec2(4 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv3_weights(1, result * 8 + pack);
-                conv3_0a += w * s_0_0;
-                conv3_0b += w * s_0_1;
-                conv3_0c += w * s_0_2;
-                conv3_0d += w * s_0_3;
-                conv3_0e += w * s_1_0;
-                conv3_0f += w * s_1_1;
-                conv3_0g += w * s_1_2;
-                conv3_0h += w * s_1_3;
-                w = conv3_weights(5, result * 8 + pack);
-                conv3_0a += w * s_0_1;
-                conv3_0b += w * s_0_2;
-                conv3_0c += w * s_0_3;
-                conv3_0d += w * s_0_4;
-                conv3_0e += w * s_1_1;
-                conv3_0f += w * s_1_2;
-                conv3_0g += w * s_1_3;
-                conv3_0h += w * s_1_4;
-                w = conv3_weights(9, result * 8 + pack);
-                conv3_0a += w * s_0_2;
-                conv3_0b += w * s_0_3;
-                conv3_0c += w * s_0_4;
-                conv3_0d += w * s_0_5;
-                conv3_0e += w * s_1_2;
-                conv3_0f += w * s_1_3;
-                conv3_0g += w * s_1_4;
-                conv3_0h += w * s_1_5;
-                w = conv3_weights(13, result * 8 + pack);
-                conv3_0a += w * s_1_0;
-                conv3_0b += w * s_1_1;
-                conv3_0c += w * s_1_2;
-                conv3_0d += w * s_1_3;
-                conv3_0e += w * s_2_0;
-                conv3_0f += w * s_2_1;
-                conv3_0g += w * s_2_2;
-                conv3_0h += w * s_2_3;
-                w = conv3_weights(17, result * 8 + pack);
-                conv3_0a += w * s_1_1;
-                conv3_0b += w * s_1_2;
-                conv3_0c += w * s_1_3;
-                conv3_0d += w * s_1_4;
-                conv3_0e += w * s_2_1;
-                conv3_0f += w * s_2_2;
-                conv3_0g += w * s_2_3;
-                conv3_0h += w * s_2_4;
-                w = conv3_weights(21, result * 8 + pack);
-                conv3_0a += w * s_1_2;
-                conv3_0b += w * s_1_3;
-                conv3_0c += w * s_1_4;
-                conv3_0d += w * s_1_5;
-                conv3_0e += w * s_2_2;
-                conv3_0f += w * s_2_3;
-                conv3_0g += w * s_2_4;
-                conv3_0h += w * s_2_5;
-                w = conv3_weights(25, result * 8 + pack);
-                conv3_0a += w * s_2_0;
-                conv3_0b += w * s_2_1;
-                conv3_0c += w * s_2_2;
-                conv3_0d += w * s_2_3;
-                conv3_0e += w * s_3_0;
-                conv3_0f += w * s_3_1;
-                conv3_0g += w * s_3_2;
-                conv3_0h += w * s_3_3;
-                w = conv3_weights(29, result * 8 + pack);
-                conv3_0a += w * s_2_1;
-                conv3_0b += w * s_2_2;
-                conv3_0c += w * s_2_3;
-                conv3_0d += w * s_2_4;
-                conv3_0e += w * s_3_1;
-                conv3_0f += w * s_3_2;
-                conv3_0g += w * s_3_3;
-                conv3_0h += w * s_3_4;
-                w = conv3_weights(33, result * 8 + pack);
-                conv3_0a += w * s_2_2;
-                conv3_0b += w * s_2_3;
-                conv3_0c += w * s_2_4;
-                conv3_0d += w * s_2_5;
-                conv3_0e += w * s_3_2;
-                conv3_0f += w * s_3_3;
-                conv3_0g += w * s_3_4;
-                conv3_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(1, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(2, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(3, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(4, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv3_0b = conv3_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv3_0c = conv3_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0d = conv3_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0e = conv3_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv3_0f = conv3_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0g = conv3_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0h = conv3_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(5, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(6, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(7, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(8, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv3_0b = conv3_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0c = conv3_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0d = conv3_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv3_0e = conv3_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0f = conv3_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0g = conv3_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0h = conv3_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(9, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(10, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(11, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(12, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0b = conv3_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0c = conv3_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv3_0d = conv3_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv3_0e = conv3_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0f = conv3_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0g = conv3_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0h = conv3_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(13, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(14, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(15, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(16, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv3_0b = conv3_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0c = conv3_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0d = conv3_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0e = conv3_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv3_0f = conv3_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0g = conv3_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0h = conv3_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(17, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(18, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(19, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(20, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0b = conv3_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0c = conv3_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0d = conv3_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0e = conv3_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0f = conv3_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0g = conv3_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0h = conv3_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(21, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(22, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(23, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(24, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0b = conv3_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0c = conv3_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0d = conv3_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv3_0e = conv3_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0f = conv3_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0g = conv3_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0h = conv3_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(25, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(26, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(27, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(28, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv3_0b = conv3_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0c = conv3_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0d = conv3_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0e = conv3_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv3_0f = conv3_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv3_0g = conv3_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0h = conv3_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(29, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(30, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(31, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(32, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0b = conv3_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0c = conv3_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0d = conv3_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0e = conv3_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv3_0f = conv3_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0g = conv3_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv3_0h = conv3_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(33, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(34, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(35, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv3_0w, ivec2(36, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0b = conv3_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0c = conv3_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0d = conv3_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv3_0e = conv3_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0f = conv3_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv3_0g = conv3_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv3_0h = conv3_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -658,11 +633,6 @@ void hook() {
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv4's weights for a tap, from its first column on
-mat4 conv4_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(column, row), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -729,87 +699,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F32_CMP_INSTANT_relu3_raw, ivec2(4 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F32_CMP_INSTANT_relu3_raw, ivec2(4 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv4_weights(1, result * 8 + pack);
-                conv4_0a += w * s_0_0;
-                conv4_0b += w * s_0_1;
-                conv4_0c += w * s_0_2;
-                conv4_0d += w * s_0_3;
-                conv4_0e += w * s_1_0;
-                conv4_0f += w * s_1_1;
-                conv4_0g += w * s_1_2;
-                conv4_0h += w * s_1_3;
-                w = conv4_weights(5, result * 8 + pack);
-                conv4_0a += w * s_0_1;
-                conv4_0b += w * s_0_2;
-                conv4_0c += w * s_0_3;
-                conv4_0d += w * s_0_4;
-                conv4_0e += w * s_1_1;
-                conv4_0f += w * s_1_2;
-                conv4_0g += w * s_1_3;
-                conv4_0h += w * s_1_4;
-                w = conv4_weights(9, result * 8 + pack);
-                conv4_0a += w * s_0_2;
-                conv4_0b += w * s_0_3;
-                conv4_0c += w * s_0_4;
-                conv4_0d += w * s_0_5;
-                conv4_0e += w * s_1_2;
-                conv4_0f += w * s_1_3;
-                conv4_0g += w * s_1_4;
-                conv4_0h += w * s_1_5;
-                w = conv4_weights(13, result * 8 + pack);
-                conv4_0a += w * s_1_0;
-                conv4_0b += w * s_1_1;
-                conv4_0c += w * s_1_2;
-                conv4_0d += w * s_1_3;
-                conv4_0e += w * s_2_0;
-                conv4_0f += w * s_2_1;
-                conv4_0g += w * s_2_2;
-                conv4_0h += w * s_2_3;
-                w = conv4_weights(17, result * 8 + pack);
-                conv4_0a += w * s_1_1;
-                conv4_0b += w * s_1_2;
-                conv4_0c += w * s_1_3;
-                conv4_0d += w * s_1_4;
-                conv4_0e += w * s_2_1;
-                conv4_0f += w * s_2_2;
-                conv4_0g += w * s_2_3;
-                conv4_0h += w * s_2_4;
-                w = conv4_weights(21, result * 8 + pack);
-                conv4_0a += w * s_1_2;
-                conv4_0b += w * s_1_3;
-                conv4_0c += w * s_1_4;
-                conv4_0d += w * s_1_5;
-                conv4_0e += w * s_2_2;
-                conv4_0f += w * s_2_3;
-                conv4_0g += w * s_2_4;
-                conv4_0h += w * s_2_5;
-                w = conv4_weights(25, result * 8 + pack);
-                conv4_0a += w * s_2_0;
-                conv4_0b += w * s_2_1;
-                conv4_0c += w * s_2_2;
-                conv4_0d += w * s_2_3;
-                conv4_0e += w * s_3_0;
-                conv4_0f += w * s_3_1;
-                conv4_0g += w * s_3_2;
-                conv4_0h += w * s_3_3;
-                w = conv4_weights(29, result * 8 + pack);
-                conv4_0a += w * s_2_1;
-                conv4_0b += w * s_2_2;
-                conv4_0c += w * s_2_3;
-                conv4_0d += w * s_2_4;
-                conv4_0e += w * s_3_1;
-                conv4_0f += w * s_3_2;
-                conv4_0g += w * s_3_3;
-                conv4_0h += w * s_3_4;
-                w = conv4_weights(33, result * 8 + pack);
-                conv4_0a += w * s_2_2;
-                conv4_0b += w * s_2_3;
-                conv4_0c += w * s_2_4;
-                conv4_0d += w * s_2_5;
-                conv4_0e += w * s_3_2;
-                conv4_0f += w * s_3_3;
-                conv4_0g += w * s_3_4;
-                conv4_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(1, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(2, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(3, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(4, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv4_0b = conv4_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv4_0c = conv4_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0d = conv4_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0e = conv4_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv4_0f = conv4_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0g = conv4_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0h = conv4_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(5, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(6, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(7, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(8, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv4_0b = conv4_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0c = conv4_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0d = conv4_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv4_0e = conv4_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0f = conv4_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0g = conv4_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0h = conv4_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(9, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(10, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(11, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(12, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0b = conv4_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0c = conv4_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv4_0d = conv4_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv4_0e = conv4_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0f = conv4_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0g = conv4_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0h = conv4_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(13, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(14, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(15, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(16, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv4_0b = conv4_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0c = conv4_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0d = conv4_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0e = conv4_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv4_0f = conv4_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0g = conv4_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0h = conv4_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(17, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(18, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(19, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(20, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0b = conv4_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0c = conv4_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0d = conv4_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0e = conv4_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0f = conv4_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0g = conv4_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0h = conv4_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(21, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(22, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(23, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(24, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0b = conv4_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0c = conv4_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0d = conv4_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv4_0e = conv4_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0f = conv4_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0g = conv4_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0h = conv4_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(25, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(26, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(27, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(28, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv4_0b = conv4_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0c = conv4_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0d = conv4_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0e = conv4_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv4_0f = conv4_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv4_0g = conv4_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0h = conv4_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(29, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(30, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(31, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(32, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0b = conv4_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0c = conv4_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0d = conv4_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0e = conv4_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv4_0f = conv4_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0g = conv4_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv4_0h = conv4_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(33, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(34, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(35, result * 8 + pack), 0), texelFetch(C4F32_CMP_INSTANT_conv4_0w, ivec2(36, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0b = conv4_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0c = conv4_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0d = conv4_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv4_0e = conv4_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0f = conv4_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv4_0g = conv4_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv4_0h = conv4_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -844,12 +814,12 @@ decbcb3d9ec4003e247bbe3d1e0de13d7d6289ba4dcb243aa03beeb9cd75ad3a59afa0b90932c339
 //!FORMAT rgba32f
 //!FILTER NEAREST
 98e0cbbd41cb00be2e8fbebdbc18e1bd6761893b90925fbaf8ce39ba545c49bb532612bc9fbd0d3c12adb9393ac2d63ab91b6cbc1cd57bbc4f6c603c89957f3c5732bc3bdf8af9bb5eac933ac454a2b96098dc393f6d513bfac7fbba6127cdba9c8006bc8031dcb9eb01113c72a92b3b1198263d977e01bdfb4013bd8248353b902f233e6d281c3e263202be909105be68f80ebdd0813e3d58f8bf3a206e03bdfd44b93aa03f27bc2fd93c3b2bd4d93b39f780bc1cc96c3cb6a96ebc2b69553c0b951f3ef3a505beb28f1f3eae2701be1a38763ff0fd763f9417793f4415783ff65d01be36b21e3e29eb06becbe51f3e8448453c687089bc7009753c97015cbcc310193c967d0e3b6a6833bc60d78439558510bd6594843b8d23383d38ca0fbd65a2febd8fd6f9bdec21193e9fa81c3e3ec1433b995e1dbdcd2702bd603f353de7ff1d3b10903a3cf45d11ba8cb335bcccd578bae78a70bb13dec13bbbe180ba095102bad0c2363b1ea244bc5fa81d3c2bea643c9702573cd5e75ebc23247cbc58f8023b2689dc39ab371e3c532120bc57ea25bbb9d4c8ba9d6ea1ba72b89c3b
-//!TEXTURE C4F32_CMP_INSTANT_conv6_relu4_rim_0w
+//!TEXTURE C4F32_CMP_INSTANT_conv6_sum2_0w
 //!SIZE 33 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
 00000000000000c70000004100005041d7d983ba6c2a863a8ca3a5baf3f1a73a00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000c700005041000090418eb5f2bbd6d0e63bf454ecbb0043013c00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c700000000000090410000b841bd05a13bcded803a50cdc2bb18c1cfb90000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000b8410000c041d446343a269c6739862ef13a0dd6c0b900000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000000000c0410000c841dfb3223bd375cdb76d43cc3a518158ba00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c7000080bf0000c8410000f04119f52ebb3b34db3adaed3f3a8284273b0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf0000f0410000f8412572583a32ecd4b957e6883afd606d3800000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000080bf0000f8410000004246c7023b3514dd394fb7e13afa9b38b80000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c000000000000000009ab675baef0a783aec1ac63aaff96dba5b1809ba3a678e3acaa762baf3877c39684da7b9f896ec391c269cb941eda4b9b39f2e3b51c517bb89d16c3bb7de7fbb99b968ba3718253ae870d2393495bbb8d0259e38d602493a2e3135ba77d5cd39b0e9063ba23aa5b918a7b4b9dfe7cfbaacb3443a40cda6b97a5bfe38da3001b9de94dfba33a6c038d4c551b9f5c0ec3a1580563aad0c8fb929387f3a1a0b03bbb83213bbab8a543a6e22da397da9a73a9fb78fb92a7b3ab9945814b83c5c0c39d80610bb0b0a153b7bb469bb00bb5539a9f7d4b9a43ed63acd2b303ab1b8f2ba7c4d6fba42170cbad94f373a34a6853a9c6b683aa57ff4b614f4e0ba4741743a4da7c43a677cd5ba7f9e75ba6a001db96c62163b0e4657b9efdaebba009b83bada120f3bb0091abbe1f9973afcc888ba47c08dba40297e3a4d011cbb4d97bc3a958e7abab32a8a394bed063a1ff9dc3929fd76ba23ced1b97042a339f83bfa3a6cbefeba3aaa5a3a224b3a3a3f9a883993428dba11d5b939ef4ad3396257fe397f9ea73969599db7409e9539488f18ba8280e13a20fa9eb7c9bb88ba158f36ba57807ebaab425c3aed6899b9a7349fb8d85ddf380e2b19b96da91f3a669361ba6cd881baf5f222b8521e8439e54e73381b3356399b2fab39939332ba6a21d3394b0605bb7261cdb9c71a3d3ae39d043bbbf623babbac33ba15d838b94c68ae3a00000000000080bf0000000000000000bd6422ba596a20bac2de3ebb80bb723bdd981d3a5a52f53aa0f96fbaf60b54ba057f4cbac549f539b185513aa35b013a2ad560bb147b2f3a611c42b9bd5f573bd2411abc0072123b5b95aeb99988b13bf38bad3a2bec0d3abe85eeba8daa9dba5434eeba123bf43a0377143b752e25bb4a501b3bc01ec2ba5b5a3db945a965ba08f60bbc2851e73ae1863a3b6b4da53b1c1d2b3a54cb5fbbabd19b3a8586303a833d80b923f6583ae367d1ba8775b33a0ac09ab8eb38da39bb8a7bba492f153af0baa3bacec1073b24505d3aa7159f3b15041f3ba8cd48bbd4bd1ebaa2c98bba9aa8f63af46adbbac06487ba42440e3a0c67b33bbb4585bbdf8ef73abf4581bbc616373bb6c5b7bac2da8f3826a9f0b971d96aba31ca58b8a581e639040cf3ba5f3b623c22b916bcec9bdb3af5d8a7bbadafedbab8c6d33a43cfa7ba10970f3b636c8239b575743a6d5f0e38a933b0bab22176bb0e39023af751b23aeee6cc3a05dde7bb5cf3e83bb44158b8c982c53a7bc9ab3a64545c3a4b0319bb9a49483aec4155bbe8f0013b6de628baef2eb93ac35298b76a46ffba04f4403ba44b98ba037aa1ba09cf083bda455bba77a7183bc32e403bc8e8aebaf0ad69398aa24abbd0f830bb5c86903b62b290bbcb50423b2b5e26b83579393aa7d5cbba8482d7392caad83aa387843b69f26bbbd956cc392d591bbb2580173bb7c7733afe4bd53a00000000000000000000000000000000f50ebcbb3c4c9f3b7c798ebb1d84493b1a737d3b9fb6d5bb32dd8d3b72eac1bb12e749ba09583cbb040376397364243be83f3fbc62504b3c84aa18bcada51c3cf194223c12fb01bc48ffb1bbadfc973bd52b56ba88aa3839a5dc673bba399cbac33d58bbd0137d3b06e06abbed14393b881b20b99d4187b95ee6883a2bef83bab39946bbf66ccbba68a2e4ba2ec38b3bf03390ba49a9ab3ae9b72e3bd89ab2b916dc083a606aae3aba23d1b76741e4ba55489c3893b8033b9ba4d7badb66a8b97e51e83a640abbbb938bc2ba1526c0bb6d26863b9fe0d9ba14cab73a7aac8dbb5340143b3d5854bb26a4e53b404d5abbcbeff73bdc75bcbbad9e0d3c32a317bc9362adbb07092b3b7cff323b1aec0639af4667ba056d1e3b50ca9a3be3afbbba96d9233cdefe80bc4a1eb43c7b899bbc78560e3b5d8d59bbed7e0ebb2a2e213a1039563936c2e7ba30e3af3aa87d00ba0c742fbb081bc1ba7ee14fbb5c5fac3bb9254a3ca8ed56bc1d159abb2511263bfa89303be07eb4ba7e3870bae17811bb516a1e3bf6095cbb783d0bbb4ecf143bb671663bc0679aba660ba9ba6f2ca4b9733646bb6c9b173a7cc2eabaaf81b53a1af92a3be4e6253be77d4eb9a4ccb5bb1091a5bb3127843b082ea8bbe7ce9a3be7c185bb0b0a25babcbd3f3bc0e2423ba5166bbbfb70b1bbfd5e3ebac8968f3b54e725bbbdf6dbba38f12ebb5b028c3b000000000000803f0000000000000000d8fe94bae61d563b50c69aba8e4d213a366b10bb39a3ec3a4018bc3b0ecf5abb853c02b9d697cd39f43967bbf1a9193b4ad50a3b26081f3a9de401bca2c5133b6a7384bb37f1fb3a7b3451bb155c2a3bd35e4e3a8b6f41ba803fb2ba27c4fd390ba4d039a82bf23a943163bbdb47653aa863d4ba1d91c139d8e4b63b576219bbea77153a85befb3afaa64fbb3e40573a91cf423ba2abc5ba063ef238b87afbba6e2afa39bc748bb925ed74ba4c948fb9e7d671b9b33c7eb936d1b93a2ae31bba6f3f11bb7f838739c1a53b3be2bf823bd9f103bac8f9c33a6a4c003b1c860dbb16a5c93a7a7005bbaaa1d139e2910bbaec363fba943b04bb55749b3bf3ccf9ba6d66073a58eb4839f7aa4eba5a60dd39f74c53ba74b41a3a35306bbb52ccd63a9bb69d3b009dbcb78d1c673b47cea7bb5d9bdbbacb56453b8528d43a290e3abac24f19b910642eba7500c9badb5df13aedfa603a6fc46839df1201bb70e3783a4afc7abadae2233b251f4cbbf5bddf3a664187b90e49a43aac73453b137e04bb1f52413ad6128239cb31183b70f60fbb851617b7c16bc1ba7669af3baf2a81bb74eff5bad183413b678cb8baa563fe3a6c08cb396380773ac342ca3a7acb22bb6497033b0d5b12bab53e68bb8db7403ba20464ba6c09e837b7d0d3bae5e2c43a092e253a6ba880bb7f8570bb6c3fb73be5f456bad841d3b993ae7eba07232e3b0000000000000040000000000000000013e22d3a098359ba9c2e55ba3373403a839b38b9c2d876397cf3643aa84e963a9ccbe33970bcd33abda516bb4ce0e5b82f313a3b124c9bbb3286f43be81cb5bb62442fbae1bf2939feb0263a9fd389392a3123b9b40fb5b77ee1883981fa7739cbdc723a48f6b93aceb039ba6931b7ba67c1a939ec74c03ad3f187bb120b3d3a4d082b3aa9a6e0396d5c85ba017a86b865d2353a807b05bbee3b3f3ba3c31ebb7e1173b9d306b8b9a9b6093a6182a8389c017cb987c24cba82c16a3a4ae464b9c85e67ba8b02893b656696bb2b85d23ab1f54139570925b926fd0fba9c4d0bb95aeb94b6fa9996bacd2c783a17d680392f7f67ba6256953aa7371ebbb8810a3ba85f683a3e1678b91bda873a6a4f89baa6588b397d9e33bad474a9ba841d1e3a1aacb1ba375880ba208bcc3a3aba52b8227e12babfe7993a46c72ebbf44a8c3aadfcc0391ea53b390e4c35ba32988eb950d1813942264f3967eb0eba60c9f7b935c39ebb5a90933a3b9ee53aa1ce5f3be5ae08ba8f8d1cb9e41daeb809d1623a2fb996b9ac3ab2395e412f3a205555baa2f0cf3ae4ce073a27fac9ba8b10f1b8936d4eb90006903a685b52bb986a193b2b95a737c32d3dbab24a5f394969983842f21ebadb90fd3a352993badad252ba6f098f3ab12e963a70f887ba8cb8e3b8a75e3dba46fb8bba07e1583b04c625babd55a7b9519a443a7a9d193830e0933900000000000000c00000000000000000192208bb806f4abbb2f2df371ce15c3b7ebb7ab991def7b95420c739cef58db8a4b8deba1b5dcb3a0389eab968050b398e3a3d3b975f2fbbb8b22c3b06d44bbb603b343a97889bbaabb86e3afefb60b92dc109b8a36108bb7792733aff33173ab9b9c136fa78b63991b47cbab842513a7a4232ba9f7f12b856d7a8b9dbad4e3a6148403aebe5bd3810e87c3a0743f3ba35ca5abafc7dc63ad6af52ba1383c33a30038439c4511d3aaeaf3fba521f98baf76fb23896e74d3a11bba6b717d310ba7a7e80b92b9db5bb13daf43ad8e3873ac786e6b98cc99ab9fdf5abb926a7c73975dee639473d173a8fac8639b8a38fbaa121f2baa9a1f0b91b8281bab9682f3b8784ac39ef19d1ba1aa5fb39c046963ac4ff543a136297b977e097395b5204ba252449b7e32589ba5cc626373bb92c3aecb6e4b96170f33882cb4cb9ddf0c639bdc2e438b3f69bb9c7cee1b91322183609c7093a32956e3a0512ec398480a5ba056c363a238a87bafcb18439e6d4963914744fb8783a943930818d3925e28a399b0d9e3a0c4f813ac84c2f3a9fc112bbca662bbaeec6b63a455042baffa2a3b9380e44ba00ee553a15ab16badcb30d3a13c6c5b9c1e1b3396720cfb9f8ae1d39eb7483bac94634bbe5578e3a342303bad8372d39ff85133ac5120539e9e8cdb95d370e3ad0d610bad3afea3941e0f7b9305f8db9f101afba578b3d3a273b373a00000000000080bf0000000000000000f76a84bb818b263cff9e8dbb94fb3e3b5465be3ac9c806bb213f743a59833b3aca6696ba0b186e3b38ec8aba1f5585bb983f6bbb8dc3693bbee692bb38bd1d3b7fa5d1394f1c78ba216125b989a53e3914b9593a09d24c3a82331f3ade9795bae3ac66b876ba40b9e84de1ba3517113a21cf863ac186c939ba808939d62d47ba704b1538e684e63a3af1303b7bb406bb9e8053bbb4c9ca3aae5b43bb8e828f3a0dff7b3a049fceba8573a13a2fbfaebab72f07bb9a0c903bb60c1abbb529fc3a13b7a83b8a83c3bc154a633c78a9ab3b61dab93a1bd940bacbb73fbaa1cc3f3ad47a29ba5fc24fbaeb3fab3acdecf2392d877c3bedab2dbbc006353bc8720bbb3ca18eb8f7a500bb15566039fba2df3ad8a53f3a6f53d5ba4e90743a8b0d0cbb1c2efa3adadbc9baf45de03afe0a41ba8994953aa6643cbaacac8f396f101abb7435fd39d76836bb36031c3b76eea5baa29cfd397d35593bdf260b3a6cc331bb357c4c395527faba10074c398750d739f80edeb9194680bb92de9b3aa86b193b97315b3a5993f03861e2b7babd48cdb948b904ba435ab03a50300a39e9a2283a83b59fba0730adb82e10353863cdcf3a437845ba000e7f3a53ea14bb7eb2323a2a0e353be5071cb859748e3a3c388abab4e11dbb814aaab92b540a39dd7b0f3be969ba3a3ee8bb38e45d3839efb58e39044f94b94c7d0a3b7573523ac6ae08bb000000000000000000000000000000006dcd8dbcb15ec13cc93569bcf36cc93b31ccb5ba004918bb054325bb4c8508bbf2239f3bb217b6364ec6acbbf5bb07bcaa8bccbbeefa123c54add1bb8745a43b7378ba39ba8f94b9b51f313a0495923a9d77163a387b52baf282a0b946b532bb2e3982bada95603a90e2fabaa6018b3b8ce7eeb9f2ef483b81ccafbabd62feb9918a2cbb92320cbb37558e3a6635873b7546783b1f34213ccae9e8ba8dc8dabbe3affcb9f9580cb901cb103a1dcabe3a7cb1d23bbe8b8fbc051841bb9a8b953b74ae633bdfc8c7bc7ad1c63beb2a243bac3e053b804ef2b85fef2b3a0b782cbb1b784d3a96e206bbc4d5043b2d4e3db92671bb3b4450f7bb4d6be33b350bc8bb4e33a43ae3f0063ab27da63a181787bbc62491ba1023f23b68dec8baaddf0dbbd256293b0e5a82bb18d9903b00739fbbd381813a08d0edb97962c53a374192b97addc2bb4828f93b7efd4e3bcf3d343b159276bbb15a0c3b12ec6f3a45faf13a4a0ceb3a5ce103ba2275a43ade02c9baa2c20fb9b003893bd1753f3885489fba03dee9ba85a47b3bd8dd743a40f16dbae6ec49bb32a9d23abc629db961e9013b6dc8d2bab406163b4cdc0abbf4a63f3bfbd03b3b73a0b83adadd81bb1bca59bba30fe63aa3a50fbc2c280c3bb6a09c3a954c3bbb12c36ebaa4da8a3b252c913b71e3fe3ac3d267bce779cb3a2b5bf93bf04643bb0623083b16ba01bbbc87023a000000000000803f00000000000000002210b9bbdc95f93a1ce5f8bbf750603cd2b51f3b3ad616b95bf6dc3a7cae41bba700153bc5e1893a832a17bbbdd5ccbba0b548bb3ca5483bd1861ebb45a1d13b556ab5398f4ba5ba2d2ab33aeeeca8b98ec6cfb984e83fbae99bc2b9a13b693b7345a339b3b603bbc0b4c33ac56a413955651dba737097baa7678639cbeea53a3dcf0d39e7ca08bb2f75123b790e113bcbc282bb8a7e243ccccb3dbbb5bcacbbc5e5093a3bc1caba2cc91db99d6b403a087c953b6772a7ba84bb60bbbe1f59bae280243c239c37bc4a64253c65e94dbbeae08639d5391fb93b0e953ad4368fb9d983163ad0a9f93949d9ee3905901cbbcbfa423b78d691bacb0a353b30aab6bb20ca32ba87c8783992460fba36921d3bdcf635ba89a4073b706a37bac0f991bb17e3233ba1f807bb9b6be33ae9731dbbecd31cba5aa648baf19297b66ca09e3ae78aa5baa62998bbc1341f3bbeeb623b06a038ba78b893ba15c1873ac272203bbdd90cb913931cba24e86836176359ba83f71d3ab6aba73a2a1c8fb9576920bb75b3283978fe7bbac5748abab8151d3b8ccec0b6a016073b4d3dd8bafc3ca03abd2bd6baacf70839f0f196ba217767ba1479afb9d5ea0b3b5e5130bb503e6cba28f5ca39ce95a3b87764b03a98422a3819f167badeaf75b7b5e6163b5837d539242b063b4c7700bb59aa543b07c2493bf79d67ba458617ba1693cebaf74d623b0000000000000040000000000000000044ab43ba3b6d153af1449cba2fb7f03a05bc89ba10794aba4735033a1e540e3b4f27cfb89a50023acdc1be379910e5b9a487e23a1eb24abbda42763b0b5b7fbb775c573ad368433a89138db96f16adbaada8a639cf699b3996cc80383edc04ba92d4de398f20163a597cb0382d0a97ba516105ba6ec4bd3992be4939f7810abaf7d1093a1b11b6381200ea38446da5ba0295febaeba58cbafa5bb4ba7870af3bb553153a93bf67b9cec5dbb903398eba05597b3ab679bdb93bbeafb8b2cacdb972e36fbaf81014bb614ba33b490824bb74203d3abd0c81b9eb87b9b98945ddb9dafaf4b94b011bba3da0ca39b2a7183a1584dab96d72143a47e1c7bab9ad963ae5525db930e333bad8c35a39cdd1ab3a7b09b8b94fd311b8ab56ab393f15813ac30a09b889168c3a043ac0ba56d556391a70663a6403bbb81dd2703a20caa5ba6786fa3ad727bf3ab57b12ba9e7f95bba48559b9d571c4b97e83a2392443df382610e2b7f0a292b861cb31bad5c19b3abdea03baae8b7bbad9692a3ac30ebd3af66207b81f4d04bad007fe39848287b97b2dbbb988ead9b9226403b921993d3a68278ebaff7cca3af95f0cbb09d8543b909993b918ad023a28864ebad809703a8013603aedfb173a37d0a63abb3cfbba78850c3a26058db94e8111b8b86bc8ba9fce3f396c65e0ba7e1e073baed986ba39b4c6b931e6363a1cff65b9e9e48439000000c000000000000000000000000009d284bae552123b83c231b99ed09bb8e31784b763088339fdc665ba15ebd5b991d128baea7b883acadb8e397d110cbac80a20bba8c5563b62ca94b9d23a593aa4913dba79105a38d95526385d870b3a8ee302bac652a8b94e9dc1396640b739c7714bba646ef5b90c8330b95e09423ac40d9639890e99ba3b49b138de786f3a251822ba53d893399d6183bac9e66139104f533bb9295736264c8aba8552b9b9f8c0b4b9f3005c3a84842e3a8cf281ba1d8f2dbbe6ca4b3ac93da139dc70ce3a2d8429bca21680bb8efe093c27f6c03b6f1bce3a0a3130badfb3e8b9ca55f5b8fd4bfcb9b9a76db8583afa3928e993394a90843a04554eba93d088b9ffbda3ba1ab8853a4336c6b8f5d929ba680c7b372dc5cf3ae1125ab9d8a6933974578cba66050ebad99b74ba3723203a6f378439692c3abae6ac353997942e390fb24a3af0bb42bba7c5b1b93319f2395dbbd83a90422d3a9b228a3a66e1c7bacd9dbdba21144bb9a36597398bbc8b37981fcd39015545396a93b83a3d3cc339dd1ad7ba3766bcba9a694b39df1d4ab8b2cb6d3a79e7063b24013039a95048ba08228eba4ac2733a3b5655baf534073a156c16bab849023b928640b867de69ba031e25ba91bf11ba9c856bba91fe7dba4f5dad3a03dc02bbae3acb39c2659c3a9d66bfb830a116bb83d10fba099a2637a5b5063b0b35b5ba88ee2f3a7960dab8bf74463a000080bf00000000000000000000000014deb4b9bf14503a215527bbe9e2283ba6f6583c0a3f2a3bbedee1bb71f8a2bbdc16e1bae9eb273b4d6c123b299daaba1ee53fbb545d3abba5c4a9b82681603b049a97ba3fcf04bb6a84433aca9b263bd19e0e3a826bc2badc4010bab56e7b3a595563b6c92f08bb6a93c139dfd4683a1749fcbaed5d66b9c521a53a3116293ae7b4c6bacaa9cfbac446043b1430323b5a3100bb63a3b13bf549b9bae1049ebb6ec281b9bb39033b3d5c8b39a5d8e5ba5f723c3bb94d52bbb74baaba68a5923a5512153c526e1cbb87f709ba70a969b935adef3a7ccc3c3b815826bbca7f4fbba0305ebadab5d1b83ac7ce3a76ac7f39cb0ec039dc88363b5e1390ba0d57f3ba67423d3b105455ba88bdc4ba93fc1a37f29e74bb0d72c23b692f37ba3615ffba0de025ba4b3436b95c9ec93a10cb0e3a8ece963676c72dbbc444e53a7944353a72bcd73a7c15c7bbf9351a3b4652b43a011626bb47641c3ac79c2b3b2f9d013bdc0d9abb60f6143b9f1f64baea351b3b90d8ffb94a3e8d3b2d0f67ba62f50dbb4a8c083b12a91abba39e58bacae6cc3a9574ad3ac4bea7b96eeea5baaaf25cbaf86ecb360c278b3a6aea8ebad1aba4394730a33ba4dd243bc3868ebb7c4368bbb2a86bbb209a65bbee5e8d3b586b643b504557bb666717bb66937f3b8aa8433b47f26cba2d367ebc474e9d3bca27153c197e2dba2a62beba3d9bc13afd7cdb3a00000000000000000000000000000000459076baa8102abb10bcf3ba3b3727ba4d8b303cf1cb693c945b8bbc561e77bcfc68133ac761903b180b58ba67b198bb8eb8983ab94c373bd932b9bb7ab00d3b4e8f533bbc550fbbb184f3bab8f66d3ae19460ba5570c0ba8fb2fe3a2f2e153a601a3e3930d3043b0a3206bb26625d3a3a67633b37b515bb0d6be3ba20a030392d6c9cbb4c5ea9bbd97f963bb01f3a3ba93b2dbab488563c86c82ebb391b96bb332100bb0d40dd3b29b786b9fd0f5bbb0fd4a2b8be10ecba9289b1399740613a2177a9bb4a2b40bc5684c939151bbc3a7d1d683bb958873b7ce130bb5a9096bb2e276dba596989bacbc3bc3afbb62e39885e073a7234803a8d42773b37fb69bb5f8a32ba22de68bb3a07feb96c4bf53ab5c1303bb92cc83bf68492ba0a7688bbe689413bfcc420bb8a0329ba60d118bb733b13ba88374abb69cf49b819371c3b5573ddbb6dd1903b675fd73a1dbda639f09c8abb9e3503bc0fc4aa3b7e8bb23b74ad573b326837bc9d771c3b0619d13ba3b2353ba55de1ba0372ecba2ffc58baad76caba58fc03bb02382cb85058c73a7cede0bb9a39963a8bb5a73b3fe2623ba7c0813bd8a99dbb582242bbb95c9b3abdf1983bb422ff3b202ce5bb3288cfbb60ca53ba388a3ebca2b48b3b1b7ef83b3ac36cbbcf09bebbbfa25a3bf5dda43b1b79c9bb9aeeb8bccbb3463cc0338a3cb2bd4cbb7a7578bba0f3143bf3fa773b0000803f00000000000000000000000092a6aeba3b25393af775043a5e940b3bf3e1923b68bc313c2acc89bbfab1e9bb717effb9e3dfd53ac3bd87ba504e2c39f77ede39fd84eb3a6a7f0aba68798fb95ca3053b8a7427bbb1df03bbcbeb5d39901117baf9f803bb2e90e83951fefa3af7a0b53a116c95bace6314b6d35491ba7ded0cbbdd2d293cb2ed2cbbd29c8ebb9f6278ba744dafbac2c80c3b97c43e3baed17b3a0b646ebbb946e23a11b340ba511319b98930843b769e62ba0b0668bb50e800ba4a466cba0521af39b23f893ab27d193bb4a30abc774e893b3946c43b8e08e2ba4596613ba715e8b912c162ba4deb7cbae0dd863a4216693a86be763a37f36cb7754dc3ba521d7a3adc529eba8f1c343b2d8054bbcf73d83a9cf1ca3ac16169bb818a973b2ea95db926c8c7bac7acb7ba3e7a58b9e9c72238fa07b63a34c612bbe0a8213b0014c33a3c516f3a2119503bf41288bb807d273be4613cbabde4d4ba26cb2fbb27ee023ba7ca573b2bf7c03b3aea25bc57778fba49bf833974b456b8b4dac13a4b7602bad7f9aab9cbebe4b8cf06103b93f2fdb9f3219936e0c59d3a170150ba558dbb3a4e45d2ba34589eba6b81d2ba8776cab908d4dc3adf228b3a62a9bd3bc00f34bb208a53bb9a599b391d48ccbb6e74003b8f96913bf6e546b98ebbf4ba457df53af601923a3764c13b8c2901bd48890e3cf4e8633ce2f8af3a9a0753bbf98108b98f846b3a0000004000000000000000000000000086e4d2b7eb4de0b9960721b8cf7a89b8b4efc13acd17d439f20e4bba571d16ba081a2038c4d98eb9e2d499396a32c3385e9acfba694a09b9aad11d3ae545ecb93fab97b99c14013ae3958e36029592b91e210f3929c5a2390567e1386f7364b9d86eadbaf4e3663aaec851ba94cc013a42bf923ad3b8653bbcb762ba24d361bbb098173a54e8b739bf29acb9f40302bb51e367ba5fe752baac34b3b7b47eed3a02f781ba6d7ae53ad3fb83b990cf1cb98436de381ba3f5b897aff8b88435d839653f9bb93b887fbb3a46183b12eb223ba7a79a396673f6388d88b739a436d8b9da71903a4f4939ba95ff853a6400bfbaed022c3a36236fb93fc7b0392533a439e0ff33b9410064baabd255ba860ca23a5ee9b4397bd9a5b90dc0d439d05c47ba30068239dc5863b96780983a182b8db91f52663a8fc953ba7821b637dd411abaa92950b83f53d83993ad38b97169b8b9b21be63913c76d3a68391fba121495ba5030a13945697e3a9babc4ba493f043b320d123a3ca3c2ba8b51ea37f53a5d3a61f2173af85b7e392f8f75b92bcae6b945a1d33a269a7fb9180e70b94bac0cba8a5dfe390d8088ba7a8962396a8f0a3afca6f4b9ad9ccb37494dedb9d750953af238f0ba49f18aba886e0d39bd3bd83a5b0f9b3a59b6ad3913701fba6ea04dba0a331cba1412b9bbdb9de339769fe03b295432b94f7274b969d1a3b8a5558b390000000000000000000000000000000005f1173ba234b8bae2d788baad8d053a99107dbb2264b43a1afbb03afd60b73a40ab673aece8283a26552aba3e6b40ba6fc8293b9c8659bb94dafc3ac0a592ba586fa7b983d6453afaf3503a7dac83ba4653343ab7d80039f9c68cba0d3eb7b906651a3a567a89b987a7043a14460dbaf6e77dba2d9a46ba5a91a539764c6e3a238c403bfe0821b9794b32bbf763c5b891140f3a075a13ba0a551539ed85dc39f07893378d8462ba02b492b9ab5c3b3a210b36b8654711ba03489439e9033f39cc3062ba6ff8ee3a9ecd99baa067ba3a6c56ccbac1af30bae818243a53edfd3ab01c7cb8018183b99dfb82ba0276033aa7c10bbbc9c2753a06bf58ba5846f73a2dbd923a0cfe093ab3abb0399cd3dfba5c40363958b1a6ba8e682dbaae57a73a4a5619bbf40d13ba46dbe93ab482073bfa4999b86d7990397925c63ab070ccb912e98f3a5fb4d9b9fc148db925afd8b761c4363b36a1be39a488dfbadc93b9ba898ac2bba09dc93bdfa9533b11674cbbe0d8d1ba66f88c3ad82a933a7a63d2b90a9d71b9171d173ac935f239f56b2dbaccbea2ba163506b941760c3a22893339b53f903afa6aee391f0a2bba81181cbac77d36bbaa51ebb91b6f2e3bb3b7c03aa2df283bf9f08b3a5be6a1386c04debacd0f323b38f51a3ae12cf5baa59c16bbb9ce263be318193bbc6b29bafbaf7bbbe39a483a7d30863a1d7a20388407ddba000000000000000000000000000000000846093bf74eb4bb1119ce3a60f53b3bb05b563bb818a8ba7dd8cf3a560a96ba43fe4bb9bfbc31bb024fd4b83d256f3b35e8e93af2ff2fbba491033ac39b89badda567b834e25e3aa2027ab972b0c0b9214ec1b9937a9c3ab77a48b9c937a6b9325db439595c923a5435033adaa2f8ba9850c8b98f9e45bae432ce39b7a4c8399c58503a4445e13a4746e7b9bdae34baba3bf8b9eaa526bc6e172f3b09f1903bf85b023a1c7a09ba56790cb9921efb39c634163a9606293a0d2c14baf6be64bafffb5e3b1d668e3bf71ae73aa174aeba9aa486ba6024bcba4e40cc390ea66b3a52fd1d39ec6419ba82233139443a533a6e5cc3ba82dab83aa8fa4eba5b20c63aedcc2bba13e97c3a2c291cba88bd0839abb705ba74647fbb0b642c3a30d8183bd7119bba5ba1ef3a539f2ebaf3ac9b3a77aadcb9d2caab3aa51145ba5dc181ba3a3fca3a4be8d13ae4c7a037c160f9ba9e0b58b800d6163b2b956fba7331b3b96fb497baf358a938ac05d6399fb3343adbc2f5b991e6d7ba4997a8378143ce3a9d6f973a5ad4ff3766b145b8d77301ba8f1f353a5612a8b92682d639f2e39fba6e5a1f3a696545ba9c706e391b1d37374dfadeb88b8517bb6937763ab87f2c3a9907e7b9b81caf3baadbf9ba5d6814bbd61fc93964b43a3bab6495badfa982ba8aa137ba55d9483cc50c39bb28dcffbb8287373a743d403a7a1668b9f6f577b9000000c0000000000000000000000000907f113b830003bb64067d3bccbf84ba5fc24eb969039d398d71b9ba67f0033b9cdff2395f54683b3692ccbba3bfb93a0397a738f81b18b9de9540b94311b73a3ac6c039a599df39946e26ba245ccfb9257a1c3ad558003af1b88ebade5138b88c99feb793cc8e3990486538d33a08baaa9980b9d5b25eb8daa0a8b948c9273806ddc4ba7af189bac3b3c53a9f404b3a671facb9ddacc4ba647f8a3a3577823a0630bfb964e6c3ba261ca13ae3351e39bb8a67bad518513921d47d3a481460b9c1b1b2bb4ab93fbcf91c113cf15dd93b78bb66392a038639f1943c397ad54bba1d4243ba6344d2ba46aca43a291bdc39f6cf18398a4529badfc09a395e11dcb9db4de7b7d3cd143a0adcd0ba996c7d3ae82f7b384b8456ba3068d6ba676f003b4b33deb763804b39bbefaebaf4f4203aa9c9343990f810393a0174ba02349bb9e3fcfeb91c37afba0fd51b3b8069e5b9fa2ba4b98251913a5966f6ba31d6483835eedab9d012a839ac9e86ba7d991e39e9584ab987e290b8abdd033b19c16bba49315f3835c1403a636c1ab99ac423b9dc2e9fb85768a6b99d3d84393638163af25fc138fbc821b949f8ab3a64de9cba4eb7bb38af89063a1176263922b2b9b905e8dc3a775b0f3a8127e2364df36dba5f7add390aea89390bf13f3bf3b924bb421e083aee5ee03a479d44ba65ec8bba02ef0b3878f7353aa9b0bbbad9be903a000080bf0000000000000000000000002be08a3acfb30d3903a186bb64575c3bdd06733bf7f1a33bffeeadbbcc8e18bbc9a3d83bdaa05d3b693b16bbcc35c8bb4e2f033a3500993a81bbe2ba9d6f20bb4a774fbaae2de3bacca604bab2fec439a0197b3ad6d9523b7b00f9ba293142ba3b29943a3fe8143b60d988bb299bd73a50543a3a524d3a3a5bd569bada57ed3907bfdcbbe7bec0bbb659693cb284353a7941e13a296ba33ac5e08cbaed85bbba30b580b7968654ba5456093b40cc04bb0435d0bae5fbfe3ab85accbae64dce3a061f9b3bfd5dd23bc7061ebbfc7631bbb71a3e3aa7936f39a4ce80b961fdf938bdef04bbb3895fbb92277f3bc7bb31babeb5453950556dba2781583a36e2093aebac5c3be4f5543b989a10bb4b8600bbe9e7933aab96d93a9f008aba7a4a12bbf396cc3aacbf88ba757a62ba29f033ba206f2c3a5ddc033b8bfda9bb211b9f3af71c3bba091d25bb4ba8c13a6ba6dd3916290dbb1c4f2abb66b5ec3b6be3293a76b4ce3a5273923a8c0c35baf67314baf009443a99fd703855eec439ed639ab91e917f3764937cba8b7133bb0adde3397a99b4ba70edd6ba0bc55c3b5fa6463a3504173acd5851babbf5fb391bb6383a62be843b8d92923b9593a9bbf35babbaa9b6293b64b2ae3a96e99fba518c33bb35938dbbfa6470bb16c903b924619c3bf262a13a7290a83a266e8a3a87f2e6ba6f934e3aab67663a24d9a9b9e1212bba00000000000000000000000000000000377570bbf78401bb196536bb5fc7093b534b4a3bfe3ddd3a7c1bf3ba75d1b9bb7e4aa23a2484373a4259a4bafea160bb9f0e3dbbaaf1453b073433bb4592a33b0f3149ba5207abba3bd654bafd758e3bd6f8173b44eb833ae15c2fba398287bb267a2c3b5f0f763bfbf521bb8bee60bb38944eba62b383ba3a6e003b9e3951ba6dc99cbc4551a5bc1d74673c96d4ab3c945b3e3a4e9c703beafd643b16f238bb33c7093bf2556aba9630b7bbb547773ba6b28b3a45e1713aefac9cba96a4f3b99e4cd5bbb72e51bc7dc0caba21202abba12c4c3b1304e8b8ef8513bb3efb34bb6f1227bb25554fbbd9d4a93b03b5983b0028113bb2e939bb9fd28b3b888283bb3b2e05bbbc42b83b8b25893bdd05cbbb43180bba7e3c5ab97e96bd3bf72e99baee0d8b38f4d5d0bb30c3903b8bb98dbbd75aa23a6e91363b2813d5b7d99516bbba6f78ba730508bb1c72573947ee543b40f9fcbb0962f9bb961e9a3b56ab003ccd21e1b9a462c1b73bde14bb88b1273b092ac7ba81b269bad04e79bb531c3c3a2777073b0642ed39e8ed16bb73befdb8430a1fbac3925aba9afb3ebad317303aa9b429bac96d8e39e0d48ebbdd17183b3831ff3b4dfe153c89e303bcee8c04bc995a243b54066f3b754a04bcae31003a6a1a73bbc2bb8ebbd99c5b3b7826953bd6919bba44bee2ba0749abbbfb2d3d3b70d578bb400ff8bab3849c3a7eaf283b0000803f0000000000000000000000000b5418baf8b9a63a05fca239c5b1d83a7826943a68ed293bbba8caba599517bb26e5fbb92ebc66b9cd02a2b914d991ba6e899bbad8976e397d8e813b58bb223bdf75bbb857f4293aaec5d83ae0a6c0bacc66263bf0b8843b771d4bbb5277ddba9aaa2ab9472c363acab1be3a98c9a2ba4f8ea23912d19bba83786a3abfe98139258209bcbfd4fbbb9b537c3b7e684f3c022e91ba2e0dfcbab0d9c53970ec103b362b1c3b6ae3fe39f4f30dbb1f04b1bbcfef9e3aa3a1903a8641ae39016b01bb54f2743bb44e183b460ad13a2b621a39f8372f3bf894013b74dbe2b953f7e6ba17f584ba04da52bb185cba39724ebe3af6211bb83fe9f3baa2671abbea8c523a5420de37baf9c4b9908508ba5a2d9a3bb25102bbbc1ad1b89d6dfa398648cf3a935e1f3b2f0d51bb938c0eb9a5cb96397bc86538b9e267398bbe0fb960ea5ebb71bcd7b9c99a4b3ab325f2b9781bfa39dfdbb8ba764624bab5072eba016e903b2b2dd8b9333725ba54112c3ab689a939d3f6cdba61de00bb194f113b5b80663bd15b3b3725ba64baa3e34a3b62f428bb2f015bbafcc28bba2b13a43af5369d395ceba53a66ecff386f2f14b90df0fcbaed01543b4118243b343e19bb56bdb3bbeba00d3bde50883b5bf00abbad48b2bbeb7327b94213a0b9f2949e3a36e5003b5959a63b6f01973b8a10e3ba432997ba1d7b9abafc93b138669c6cba45ebc63a00000040000000000000000000000000724fdf3957d3483abdf202babaab81bab599663a643f54ba2239603ab5421abadb23beb9d1bcc4b850a33b3ab093353a24709eba2d95a43a949c33bbf313bb3a59201c3904fc55ba6c94053bf901e1ba21d5f73a4be1d23a3b2909bb2cf92bbb9a3757ba952584b9a49cbbb9efb79c3a1087de39c9617c39b3d75ebaee90dab94b3cc7bafa0844bb771b713b6c063a3b0bc5a1baf02932ba73e006bac754ce3a3e98043a81fcc5b99fbd973a425885ba95371338892f9338d657d8b9f97591b908706ab9a84eafb93501e23a4de7b939ae9f7f3a9363903917b23bba30d5c2baa990acb8839240ba6915523a80f647388e759a3959c403b9a38d9a37a313003a59085037ac4e1cb9163c14ba9c2ee9b9a6e3a1bace8f76b8e94fe4ba1ad1413bd4811c3867c88cb9b9ccdeb92a116f3a53cf0eba05a81b3ae64e1a3a43279c3a9b40ab38b8fdc839ab62c538af874dba073a273aa6b5b43a0c7213b8296820bba46f6839296189ba12fed63a4e6869babec5ca380cf347391c4e353a34114aba790e7dbaecb1f937592e7ab97a10b93a5c9fedb99b88c4b94ab9beb94c890d3b26f2513a87b644ba323aa53a82f2f7ba3d069dbae0e2a339d3824b3a46b4ab3a719a8b3a297d4c3aec6ff3b84f0ffdba1452be3a21e791399fad7dba3de1ffba5843fd3aa8218a3ba1bdfab941e0f5bbfcf912badd0eb4b866f70a3a696f573a0000000000000000000000000000000034c596b9f822383a1b48343b50c199badf2ebf39b921043b7cec25ba11973d38acf8d13934bf793a0400e33aa68f05bb554c5d3a9161d9bafb9b353b1074feba2e6344b97b478a3a045e553b4ab833bb013bbeb8c2a431ba6b7c82ba0eac503a3a78b6b93305beb942f87eba0b9aa23a892a513a3416c03ab57814bb5abd6bb9a5771a3a35c03b3b6034cbbacb99c8b9cb1db4396463443a7b6f01bb82f73f38921250b8936d9dba6c36453b9512cfb95d48a2b880c275baee2ff239236e013afa65193a3ad0093bc064523be467e23aa96098ba12e9833a72d1c4b9a079643ac0847e37dfac1c3a01f1cdba559eabb9471b20ba8e1dc53936338bbbfb2e5b3b197d933a870aa1ba97703abb7880de3a97cdd1b9ee940d3a082581bb5790fe3aaab8443bf1d78c3b920de5bb0deb903a26aa793a47a40e3ad0cc793ab6348ebad004e9b9de8c0e3a2b3aa038b7c3c7b9cf6c9a3ab3227e3a6e6330ba8b2573ba95d699bacf46903a38ed773b6cb726bb18f61bb995ae23baa9582d3b87535ab97138e2b85083953a3fe6043ac6efe4baa8340cb7dd6d9e39b5d29bba64e35c3a0c6fc639200ea7392ebc243beb45cbba9c90c5bad18501bb6e983c3b05ac723ac02b143a587628bbd7aaaf3b4191baba53062d3ad049043acd139cba6be690b8523bb93ad23e2e3a05d5663b0b3845bb77ecb43a5611333aa8428d3aecf601bb00000000000000000000000000000000ef45243b873c1a3ac5177cba407208bb3ab706baf69d42ba26dd59388735403b9d89f8ba18de2bbb3c8abeb9fc11fc3b692edb382686e2b99140a63a6f0306bbfb3718b922b95ab9c894ecb927e5c7b9fad605baf9a449bad78061b73ba01d3b6d154c3a21e724bade8c573a3447d4baa1375938be69adb9d8c272390795ff397c42db3ae868e13a3d7c323a5a298bbb1f3888ba497550bb929d19baa6a23e3b2bfaee38720d9c3a2e33243a029000bb25cf043a7affa83ac2daa7b9740ef3bac71b0a3b579e9a3bd2a35cbbc6a53839caa27fb952d21a382162003a0d6b85398f3707b81b2d893a834645ba083e8aba84af4fb9d59fce389275c3ba970c013b4fe34fba7081ffbaeddab339b2f73c3b3ad5bc389217b2baf90505ba26d48a3a238f25396d8266b8ee568dba49fe0c3b44d82fba85c2f6b91057f1b9e0038e3a9d42093a1251063a4a6ba0395693eaba12d6843a77ac9d3a2a04d2b9a938e7baa331073afad57bbaeb8214ba58420b3a31b515bab14cd439adf44c3a18888638bf7a21ba113330ba8433743906741c3ad0d5693a497ceb38c5b6a2395d08bfba968d493ad3a86a38525c4e3afe73cababaee96ba443539bb216ede3a5b6d3a3bfa06a536c548c63a80d1a43a42f5883ab7d3333a1d5d0f3b8ba8eab9a8028dbbce6837ba9a5e2e3a772b503a76adddb8cfcdd8390a45b1b9a492e6b9dfa87e3a
-//!TEXTURE C4F32_CMP_INSTANT_conv6_input_rim_0w
+//!TEXTURE C4F32_CMP_INSTANT_conv6_0w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -860,8 +830,8 @@ decbcb3d9ec4003e247bbe3d1e0de13d7d6289ba4dcb243aa03beeb9cd75ad3a59afa0b90932c339
 //!BIND C4F32_CMP_INSTANT_relu4
 //!BIND C4F32_CMP_INSTANT_conv6_relu4_whole_0w
 //!BIND C4F32_CMP_INSTANT_conv6_input_whole_0w
-//!BIND C4F32_CMP_INSTANT_conv6_relu4_rim_0w
-//!BIND C4F32_CMP_INSTANT_conv6_input_rim_0w
+//!BIND C4F32_CMP_INSTANT_conv6_sum2_0w
+//!BIND C4F32_CMP_INSTANT_conv6_0w
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
@@ -880,19 +850,9 @@ vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
 }
 
-// conv6_relu4_whole's weights for a tap, from its first column on
-mat4 conv6_relu4_whole_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column, row), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 3, row), 0));
-}
-
-// conv6_input_whole's weights for a tap, from its first column on
-vec4 conv6_input_whole_weights(int column, int row) {
-    return texelFetch(C4F32_CMP_INSTANT_conv6_input_whole_0w, ivec2(column, row), 0);
-}
-
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 void hook() {
@@ -949,51 +909,51 @@ void hook() {
             vec4 s_1_6 = padded(texelFetch(C4F32_CMP_INSTANT_relu4_raw, ivec2(4 * x6, 2 * y1) + cell, 0), y1_in && x6_in);
             vec4 s_1_7 = padded(texelFetch(C4F32_CMP_INSTANT_relu4_raw, ivec2(4 * x7, 2 * y1) + cell, 0), y1_in && x7_in);
             mat4 w;
-            w = conv6_relu4_whole_weights(ky * 20 + 1, pack);
-            conv6_relu4_whole_0a += w * s_0_0;
-            conv6_relu4_whole_0b += w * s_0_1;
-            conv6_relu4_whole_0c += w * s_0_2;
-            conv6_relu4_whole_0d += w * s_0_3;
-            conv6_relu4_whole_0e += w * s_1_0;
-            conv6_relu4_whole_0f += w * s_1_1;
-            conv6_relu4_whole_0g += w * s_1_2;
-            conv6_relu4_whole_0h += w * s_1_3;
-            w = conv6_relu4_whole_weights(ky * 20 + 5, pack);
-            conv6_relu4_whole_0a += w * s_0_1;
-            conv6_relu4_whole_0b += w * s_0_2;
-            conv6_relu4_whole_0c += w * s_0_3;
-            conv6_relu4_whole_0d += w * s_0_4;
-            conv6_relu4_whole_0e += w * s_1_1;
-            conv6_relu4_whole_0f += w * s_1_2;
-            conv6_relu4_whole_0g += w * s_1_3;
-            conv6_relu4_whole_0h += w * s_1_4;
-            w = conv6_relu4_whole_weights(ky * 20 + 9, pack);
-            conv6_relu4_whole_0a += w * s_0_2;
-            conv6_relu4_whole_0b += w * s_0_3;
-            conv6_relu4_whole_0c += w * s_0_4;
-            conv6_relu4_whole_0d += w * s_0_5;
-            conv6_relu4_whole_0e += w * s_1_2;
-            conv6_relu4_whole_0f += w * s_1_3;
-            conv6_relu4_whole_0g += w * s_1_4;
-            conv6_relu4_whole_0h += w * s_1_5;
-            w = conv6_relu4_whole_weights(ky * 20 + 13, pack);
-            conv6_relu4_whole_0a += w * s_0_3;
-            conv6_relu4_whole_0b += w * s_0_4;
-            conv6_relu4_whole_0c += w * s_0_5;
-            conv6_relu4_whole_0d += w * s_0_6;
-            conv6_relu4_whole_0e += w * s_1_3;
-            conv6_relu4_whole_0f += w * s_1_4;
-            conv6_relu4_whole_0g += w * s_1_5;
-            conv6_relu4_whole_0h += w * s_1_6;
-            w = conv6_relu4_whole_weights(ky * 20 + 17, pack);
-            conv6_relu4_whole_0a += w * s_0_4;
-            conv6_relu4_whole_0b += w * s_0_5;
-            conv6_relu4_whole_0c += w * s_0_6;
-            conv6_relu4_whole_0d += w * s_0_7;
-            conv6_relu4_whole_0e += w * s_1_4;
-            conv6_relu4_whole_0f += w * s_1_5;
-            conv6_relu4_whole_0g += w * s_1_6;
-            conv6_relu4_whole_0h += w * s_1_7;
+            w = mat4(texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 1, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 2, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 3, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 4, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            w = mat4(texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 5, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 6, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 7, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 8, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            w = mat4(texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 9, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 10, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 11, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 12, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            w = mat4(texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 13, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 14, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 15, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 16, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_6.x + w[1]*s_0_6.y + w[2]*s_0_6.z + w[3]*s_0_6.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_6.x + w[1]*s_1_6.y + w[2]*s_1_6.z + w[3]*s_1_6.w;
+            w = mat4(texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 17, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 18, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 19, pack), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 20, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_6.x + w[1]*s_0_6.y + w[2]*s_0_6.z + w[3]*s_0_6.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_7.x + w[1]*s_0_7.y + w[2]*s_0_7.z + w[3]*s_0_7.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_6.x + w[1]*s_1_6.y + w[2]*s_1_6.z + w[3]*s_1_6.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_7.x + w[1]*s_1_7.y + w[2]*s_1_7.z + w[3]*s_1_7.w;
         }
     }
 
@@ -1047,166 +1007,51 @@ void hook() {
             float s_1_6 = padded(source(ivec2(x6, y1)), y1_in && x6_in);
             float s_1_7 = padded(source(ivec2(x7, y1)), y1_in && x7_in);
             vec4 w;
-            w = conv6_input_whole_weights(ky * 5 + 1, 0);
-            conv6_input_whole_0a += w * s_0_0;
-            conv6_input_whole_0b += w * s_0_1;
-            conv6_input_whole_0c += w * s_0_2;
-            conv6_input_whole_0d += w * s_0_3;
-            conv6_input_whole_0e += w * s_1_0;
-            conv6_input_whole_0f += w * s_1_1;
-            conv6_input_whole_0g += w * s_1_2;
-            conv6_input_whole_0h += w * s_1_3;
-            w = conv6_input_whole_weights(ky * 5 + 2, 0);
-            conv6_input_whole_0a += w * s_0_1;
-            conv6_input_whole_0b += w * s_0_2;
-            conv6_input_whole_0c += w * s_0_3;
-            conv6_input_whole_0d += w * s_0_4;
-            conv6_input_whole_0e += w * s_1_1;
-            conv6_input_whole_0f += w * s_1_2;
-            conv6_input_whole_0g += w * s_1_3;
-            conv6_input_whole_0h += w * s_1_4;
-            w = conv6_input_whole_weights(ky * 5 + 3, 0);
-            conv6_input_whole_0a += w * s_0_2;
-            conv6_input_whole_0b += w * s_0_3;
-            conv6_input_whole_0c += w * s_0_4;
-            conv6_input_whole_0d += w * s_0_5;
-            conv6_input_whole_0e += w * s_1_2;
-            conv6_input_whole_0f += w * s_1_3;
-            conv6_input_whole_0g += w * s_1_4;
-            conv6_input_whole_0h += w * s_1_5;
-            w = conv6_input_whole_weights(ky * 5 + 4, 0);
-            conv6_input_whole_0a += w * s_0_3;
-            conv6_input_whole_0b += w * s_0_4;
-            conv6_input_whole_0c += w * s_0_5;
-            conv6_input_whole_0d += w * s_0_6;
-            conv6_input_whole_0e += w * s_1_3;
-            conv6_input_whole_0f += w * s_1_4;
-            conv6_input_whole_0g += w * s_1_5;
-            conv6_input_whole_0h += w * s_1_6;
-            w = conv6_input_whole_weights(ky * 5 + 5, 0);
-            conv6_input_whole_0a += w * s_0_4;
-            conv6_input_whole_0b += w * s_0_5;
-            conv6_input_whole_0c += w * s_0_6;
-            conv6_input_whole_0d += w * s_0_7;
-            conv6_input_whole_0e += w * s_1_4;
-            conv6_input_whole_0f += w * s_1_5;
-            conv6_input_whole_0g += w * s_1_6;
-            conv6_input_whole_0h += w * s_1_7;
-        }
-    }
-
-    // conv6_relu4_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv6_relu4_rim_0a = vec4(0.0);
-    vec4 conv6_relu4_rim_0b = vec4(0.0);
-    vec4 conv6_relu4_rim_0c = vec4(0.0);
-    vec4 conv6_relu4_rim_0d = vec4(0.0);
-    vec4 conv6_relu4_rim_0e = vec4(0.0);
-    vec4 conv6_relu4_rim_0f = vec4(0.0);
-    vec4 conv6_relu4_rim_0g = vec4(0.0);
-    vec4 conv6_relu4_rim_0h = vec4(0.0);
-    {
-        ivec2 size = ivec2(HOOKED_size);
-        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
-            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
-        for (int i = interior ? 8 : 0; i < 8; i++) {
-            ivec2 p = pixel + ivec2(i % 4, i / 4);
-            vec4 sum_0 = vec4(0.0);
-            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
-            for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F32_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(0, term), 0));
-                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F32_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(1, term), 0) : vec4(0.0);
-                for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F32_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(0, tap), 0).xy);
-                    bool inside = q == clamp(q, ivec2(0), size - 1);
-                    for (int pack = inside ? 0 : 8; pack < 8; pack++) {
-                        ivec2 cell = ivec2(pack % 4, pack / 4);
-                        vec4 s = texelFetch(C4F32_CMP_INSTANT_relu4_raw, ivec2(4 * q.x, 2 * q.y) + cell, 0);
-                        sum_0 += mat4(texelFetch(C4F32_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 1, tap), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 2, tap), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 3, tap), 0), texelFetch(C4F32_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 4, tap), 0)) * s;
-                    }
-                }
-            }
-            if (i == 0) {
-                conv6_relu4_rim_0a = sum_0;
-            }
-            if (i == 1) {
-                conv6_relu4_rim_0b = sum_0;
-            }
-            if (i == 2) {
-                conv6_relu4_rim_0c = sum_0;
-            }
-            if (i == 3) {
-                conv6_relu4_rim_0d = sum_0;
-            }
-            if (i == 4) {
-                conv6_relu4_rim_0e = sum_0;
-            }
-            if (i == 5) {
-                conv6_relu4_rim_0f = sum_0;
-            }
-            if (i == 6) {
-                conv6_relu4_rim_0g = sum_0;
-            }
-            if (i == 7) {
-                conv6_relu4_rim_0h = sum_0;
-            }
-        }
-    }
-
-    // conv6_input_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv6_input_rim_0a = vec4(0.0);
-    vec4 conv6_input_rim_0b = vec4(0.0);
-    vec4 conv6_input_rim_0c = vec4(0.0);
-    vec4 conv6_input_rim_0d = vec4(0.0);
-    vec4 conv6_input_rim_0e = vec4(0.0);
-    vec4 conv6_input_rim_0f = vec4(0.0);
-    vec4 conv6_input_rim_0g = vec4(0.0);
-    vec4 conv6_input_rim_0h = vec4(0.0);
-    {
-        ivec2 size = ivec2(HOOKED_size);
-        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
-            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
-        for (int i = interior ? 8 : 0; i < 8; i++) {
-            ivec2 p = pixel + ivec2(i % 4, i / 4);
-            vec4 sum_0 = vec4(0.0);
-            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
-            for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F32_CMP_INSTANT_conv6_input_rim_0w, ivec2(0, term), 0));
-                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F32_CMP_INSTANT_conv6_input_rim_0w, ivec2(1, term), 0) : vec4(0.0);
-                for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F32_CMP_INSTANT_conv6_input_rim_0w, ivec2(0, tap), 0).xy);
-                    bool inside = q == clamp(q, ivec2(0), size - 1);
-                    if (inside) {
-                        float s = source(ivec2(q.x, q.y));
-                        sum_0 += texelFetch(C4F32_CMP_INSTANT_conv6_input_rim_0w, ivec2(1, tap), 0) * s;
-                    }
-                }
-            }
-            if (i == 0) {
-                conv6_input_rim_0a = sum_0;
-            }
-            if (i == 1) {
-                conv6_input_rim_0b = sum_0;
-            }
-            if (i == 2) {
-                conv6_input_rim_0c = sum_0;
-            }
-            if (i == 3) {
-                conv6_input_rim_0d = sum_0;
-            }
-            if (i == 4) {
-                conv6_input_rim_0e = sum_0;
-            }
-            if (i == 5) {
-                conv6_input_rim_0f = sum_0;
-            }
-            if (i == 6) {
-                conv6_input_rim_0g = sum_0;
-            }
-            if (i == 7) {
-                conv6_input_rim_0h = sum_0;
-            }
+            w = texelFetch(C4F32_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 1, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_0;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_1;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_2;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_3;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_0;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_1;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_2;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_3;
+            w = texelFetch(C4F32_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 2, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_1;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_2;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_3;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_4;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_1;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_2;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_3;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_4;
+            w = texelFetch(C4F32_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 3, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_2;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_3;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_4;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_5;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_2;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_3;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_4;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_5;
+            w = texelFetch(C4F32_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 4, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_3;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_4;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_5;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_6;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_3;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_4;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_5;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_6;
+            w = texelFetch(C4F32_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 5, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_4;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_5;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_6;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_7;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_4;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_5;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_6;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_7;
         }
     }
 
@@ -1220,25 +1065,120 @@ void hook() {
     vec4 conv6_sum_0g = conv6_relu4_whole_0g + conv6_input_whole_0g;
     vec4 conv6_sum_0h = conv6_relu4_whole_0h + conv6_input_whole_0h;
 
-    // Add
-    vec4 conv6_sum2_0a = conv6_sum_0a + conv6_relu4_rim_0a;
-    vec4 conv6_sum2_0b = conv6_sum_0b + conv6_relu4_rim_0b;
-    vec4 conv6_sum2_0c = conv6_sum_0c + conv6_relu4_rim_0c;
-    vec4 conv6_sum2_0d = conv6_sum_0d + conv6_relu4_rim_0d;
-    vec4 conv6_sum2_0e = conv6_sum_0e + conv6_relu4_rim_0e;
-    vec4 conv6_sum2_0f = conv6_sum_0f + conv6_relu4_rim_0f;
-    vec4 conv6_sum2_0g = conv6_sum_0g + conv6_relu4_rim_0g;
-    vec4 conv6_sum2_0h = conv6_sum_0h + conv6_relu4_rim_0h;
+    // conv6_sum2: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_sum2_0a = conv6_sum_0a;
+    vec4 conv6_sum2_0b = conv6_sum_0b;
+    vec4 conv6_sum2_0c = conv6_sum_0c;
+    vec4 conv6_sum2_0d = conv6_sum_0d;
+    vec4 conv6_sum2_0e = conv6_sum_0e;
+    vec4 conv6_sum2_0f = conv6_sum_0f;
+    vec4 conv6_sum2_0g = conv6_sum_0g;
+    vec4 conv6_sum2_0h = conv6_sum_0h;
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
+        for (int i = interior ? 8 : 0; i < 8; i++) {
+            ivec2 p = pixel + ivec2(i % 4, i / 4);
+            vec4 sum_0 = vec4(0.0);
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F32_CMP_INSTANT_conv6_sum2_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F32_CMP_INSTANT_conv6_sum2_0w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec4(texelFetch(C4F32_CMP_INSTANT_conv6_sum2_0w, ivec2(0, tap), 0)).xy;
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    for (int pack = inside ? 0 : 8; pack < 8; pack++) {
+                        ivec2 cell = ivec2(pack % 4, pack / 4);
+                        vec4 s = texelFetch(C4F32_CMP_INSTANT_relu4_raw, ivec2(4 * q.x, 2 * q.y) + cell, 0);
+                        sum_0 += mat4(texelFetch(C4F32_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 1, tap), 0), texelFetch(C4F32_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 2, tap), 0), texelFetch(C4F32_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 3, tap), 0), texelFetch(C4F32_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 4, tap), 0)) * s;
+                    }
+                }
+            }
+            if (i == 0) {
+                conv6_sum2_0a += sum_0;
+            }
+            if (i == 1) {
+                conv6_sum2_0b += sum_0;
+            }
+            if (i == 2) {
+                conv6_sum2_0c += sum_0;
+            }
+            if (i == 3) {
+                conv6_sum2_0d += sum_0;
+            }
+            if (i == 4) {
+                conv6_sum2_0e += sum_0;
+            }
+            if (i == 5) {
+                conv6_sum2_0f += sum_0;
+            }
+            if (i == 6) {
+                conv6_sum2_0g += sum_0;
+            }
+            if (i == 7) {
+                conv6_sum2_0h += sum_0;
+            }
+        }
+    }
 
-    // Add
-    vec4 conv6_0a = conv6_sum2_0a + conv6_input_rim_0a;
-    vec4 conv6_0b = conv6_sum2_0b + conv6_input_rim_0b;
-    vec4 conv6_0c = conv6_sum2_0c + conv6_input_rim_0c;
-    vec4 conv6_0d = conv6_sum2_0d + conv6_input_rim_0d;
-    vec4 conv6_0e = conv6_sum2_0e + conv6_input_rim_0e;
-    vec4 conv6_0f = conv6_sum2_0f + conv6_input_rim_0f;
-    vec4 conv6_0g = conv6_sum2_0g + conv6_input_rim_0g;
-    vec4 conv6_0h = conv6_sum2_0h + conv6_input_rim_0h;
+    // conv6: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_0a = conv6_sum2_0a;
+    vec4 conv6_0b = conv6_sum2_0b;
+    vec4 conv6_0c = conv6_sum2_0c;
+    vec4 conv6_0d = conv6_sum2_0d;
+    vec4 conv6_0e = conv6_sum2_0e;
+    vec4 conv6_0f = conv6_sum2_0f;
+    vec4 conv6_0g = conv6_sum2_0g;
+    vec4 conv6_0h = conv6_sum2_0h;
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
+        for (int i = interior ? 8 : 0; i < 8; i++) {
+            ivec2 p = pixel + ivec2(i % 4, i / 4);
+            vec4 sum_0 = vec4(0.0);
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F32_CMP_INSTANT_conv6_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F32_CMP_INSTANT_conv6_0w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec4(texelFetch(C4F32_CMP_INSTANT_conv6_0w, ivec2(0, tap), 0)).xy;
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        float s = source(ivec2(q.x, q.y));
+                        sum_0 += texelFetch(C4F32_CMP_INSTANT_conv6_0w, ivec2(1, tap), 0) * s;
+                    }
+                }
+            }
+            if (i == 0) {
+                conv6_0a += sum_0;
+            }
+            if (i == 1) {
+                conv6_0b += sum_0;
+            }
+            if (i == 2) {
+                conv6_0c += sum_0;
+            }
+            if (i == 3) {
+                conv6_0d += sum_0;
+            }
+            if (i == 4) {
+                conv6_0e += sum_0;
+            }
+            if (i == 5) {
+                conv6_0f += sum_0;
+            }
+            if (i == 6) {
+                conv6_0g += sum_0;
+            }
+            if (i == 7) {
+                conv6_0h += sum_0;
+            }
+        }
+    }
 
     // Clip
     vec4 output_phases_0a = clamp(conv6_0a, vec4(0.0), vec4(1.0));

@@ -108,11 +108,6 @@ vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
 }
 
-// conv0's weights for a tap, from its first column on
-mat4 conv0_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(column, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(column + 3, row), 0));
-}
-
 void hook() {
     ivec2 pixel = ivec2(gl_GlobalInvocationID.xy) * ivec2(4, 2);
 
@@ -177,87 +172,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F32_Chroma_CMP_INSTANT_blocks_raw, ivec2(3 * x4, y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F32_Chroma_CMP_INSTANT_blocks_raw, ivec2(3 * x5, y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv0_weights(1, result * 3 + pack);
-                conv0_0a += w * s_0_0;
-                conv0_0b += w * s_0_1;
-                conv0_0c += w * s_0_2;
-                conv0_0d += w * s_0_3;
-                conv0_0e += w * s_1_0;
-                conv0_0f += w * s_1_1;
-                conv0_0g += w * s_1_2;
-                conv0_0h += w * s_1_3;
-                w = conv0_weights(5, result * 3 + pack);
-                conv0_0a += w * s_0_1;
-                conv0_0b += w * s_0_2;
-                conv0_0c += w * s_0_3;
-                conv0_0d += w * s_0_4;
-                conv0_0e += w * s_1_1;
-                conv0_0f += w * s_1_2;
-                conv0_0g += w * s_1_3;
-                conv0_0h += w * s_1_4;
-                w = conv0_weights(9, result * 3 + pack);
-                conv0_0a += w * s_0_2;
-                conv0_0b += w * s_0_3;
-                conv0_0c += w * s_0_4;
-                conv0_0d += w * s_0_5;
-                conv0_0e += w * s_1_2;
-                conv0_0f += w * s_1_3;
-                conv0_0g += w * s_1_4;
-                conv0_0h += w * s_1_5;
-                w = conv0_weights(13, result * 3 + pack);
-                conv0_0a += w * s_1_0;
-                conv0_0b += w * s_1_1;
-                conv0_0c += w * s_1_2;
-                conv0_0d += w * s_1_3;
-                conv0_0e += w * s_2_0;
-                conv0_0f += w * s_2_1;
-                conv0_0g += w * s_2_2;
-                conv0_0h += w * s_2_3;
-                w = conv0_weights(17, result * 3 + pack);
-                conv0_0a += w * s_1_1;
-                conv0_0b += w * s_1_2;
-                conv0_0c += w * s_1_3;
-                conv0_0d += w * s_1_4;
-                conv0_0e += w * s_2_1;
-                conv0_0f += w * s_2_2;
-                conv0_0g += w * s_2_3;
-                conv0_0h += w * s_2_4;
-                w = conv0_weights(21, result * 3 + pack);
-                conv0_0a += w * s_1_2;
-                conv0_0b += w * s_1_3;
-                conv0_0c += w * s_1_4;
-                conv0_0d += w * s_1_5;
-                conv0_0e += w * s_2_2;
-                conv0_0f += w * s_2_3;
-                conv0_0g += w * s_2_4;
-                conv0_0h += w * s_2_5;
-                w = conv0_weights(25, result * 3 + pack);
-                conv0_0a += w * s_2_0;
-                conv0_0b += w * s_2_1;
-                conv0_0c += w * s_2_2;
-                conv0_0d += w * s_2_3;
-                conv0_0e += w * s_3_0;
-                conv0_0f += w * s_3_1;
-                conv0_0g += w * s_3_2;
-                conv0_0h += w * s_3_3;
-                w = conv0_weights(29, result * 3 + pack);
-                conv0_0a += w * s_2_1;
-                conv0_0b += w * s_2_2;
-                conv0_0c += w * s_2_3;
-                conv0_0d += w * s_2_4;
-                conv0_0e += w * s_3_1;
-                conv0_0f += w * s_3_2;
-                conv0_0g += w * s_3_3;
-                conv0_0h += w * s_3_4;
-                w = conv0_weights(33, result * 3 + pack);
-                conv0_0a += w * s_2_2;
-                conv0_0b += w * s_2_3;
-                conv0_0c += w * s_2_4;
-                conv0_0d += w * s_2_5;
-                conv0_0e += w * s_3_2;
-                conv0_0f += w * s_3_3;
-                conv0_0g += w * s_3_4;
-                conv0_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(1, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(2, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(3, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(4, result * 3 + pack), 0));
+                conv0_0a = conv0_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv0_0b = conv0_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv0_0c = conv0_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv0_0d = conv0_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv0_0e = conv0_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv0_0f = conv0_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv0_0g = conv0_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv0_0h = conv0_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(5, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(6, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(7, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(8, result * 3 + pack), 0));
+                conv0_0a = conv0_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv0_0b = conv0_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv0_0c = conv0_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv0_0d = conv0_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv0_0e = conv0_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv0_0f = conv0_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv0_0g = conv0_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv0_0h = conv0_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(9, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(10, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(11, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(12, result * 3 + pack), 0));
+                conv0_0a = conv0_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv0_0b = conv0_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv0_0c = conv0_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv0_0d = conv0_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv0_0e = conv0_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv0_0f = conv0_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv0_0g = conv0_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv0_0h = conv0_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(13, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(14, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(15, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(16, result * 3 + pack), 0));
+                conv0_0a = conv0_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv0_0b = conv0_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv0_0c = conv0_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv0_0d = conv0_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv0_0e = conv0_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv0_0f = conv0_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv0_0g = conv0_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv0_0h = conv0_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(17, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(18, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(19, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(20, result * 3 + pack), 0));
+                conv0_0a = conv0_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv0_0b = conv0_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv0_0c = conv0_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv0_0d = conv0_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv0_0e = conv0_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv0_0f = conv0_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv0_0g = conv0_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv0_0h = conv0_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(21, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(22, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(23, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(24, result * 3 + pack), 0));
+                conv0_0a = conv0_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv0_0b = conv0_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv0_0c = conv0_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv0_0d = conv0_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv0_0e = conv0_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv0_0f = conv0_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv0_0g = conv0_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv0_0h = conv0_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(25, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(26, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(27, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(28, result * 3 + pack), 0));
+                conv0_0a = conv0_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv0_0b = conv0_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv0_0c = conv0_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv0_0d = conv0_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv0_0e = conv0_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv0_0f = conv0_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv0_0g = conv0_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv0_0h = conv0_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(29, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(30, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(31, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(32, result * 3 + pack), 0));
+                conv0_0a = conv0_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv0_0b = conv0_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv0_0c = conv0_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv0_0d = conv0_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv0_0e = conv0_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv0_0f = conv0_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv0_0g = conv0_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv0_0h = conv0_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(33, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(34, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(35, result * 3 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_0w, ivec2(36, result * 3 + pack), 0));
+                conv0_0a = conv0_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv0_0b = conv0_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv0_0c = conv0_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv0_0d = conv0_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv0_0e = conv0_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv0_0f = conv0_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv0_0g = conv0_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv0_0h = conv0_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -290,11 +285,6 @@ a05c043cffaf163d870cd6bd1e6a1dbc2901423d805d8dbded4b6fbe5ea3aebdafa8ac3de9c3423d
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv1's weights for a tap, from its first column on
-mat4 conv1_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(column, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -361,87 +351,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_raw, ivec2(4 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_raw, ivec2(4 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv1_weights(1, result * 8 + pack);
-                conv1_0a += w * s_0_0;
-                conv1_0b += w * s_0_1;
-                conv1_0c += w * s_0_2;
-                conv1_0d += w * s_0_3;
-                conv1_0e += w * s_1_0;
-                conv1_0f += w * s_1_1;
-                conv1_0g += w * s_1_2;
-                conv1_0h += w * s_1_3;
-                w = conv1_weights(5, result * 8 + pack);
-                conv1_0a += w * s_0_1;
-                conv1_0b += w * s_0_2;
-                conv1_0c += w * s_0_3;
-                conv1_0d += w * s_0_4;
-                conv1_0e += w * s_1_1;
-                conv1_0f += w * s_1_2;
-                conv1_0g += w * s_1_3;
-                conv1_0h += w * s_1_4;
-                w = conv1_weights(9, result * 8 + pack);
-                conv1_0a += w * s_0_2;
-                conv1_0b += w * s_0_3;
-                conv1_0c += w * s_0_4;
-                conv1_0d += w * s_0_5;
-                conv1_0e += w * s_1_2;
-                conv1_0f += w * s_1_3;
-                conv1_0g += w * s_1_4;
-                conv1_0h += w * s_1_5;
-                w = conv1_weights(13, result * 8 + pack);
-                conv1_0a += w * s_1_0;
-                conv1_0b += w * s_1_1;
-                conv1_0c += w * s_1_2;
-                conv1_0d += w * s_1_3;
-                conv1_0e += w * s_2_0;
-                conv1_0f += w * s_2_1;
-                conv1_0g += w * s_2_2;
-                conv1_0h += w * s_2_3;
-                w = conv1_weights(17, result * 8 + pack);
-                conv1_0a += w * s_1_1;
-                conv1_0b += w * s_1_2;
-                conv1_0c += w * s_1_3;
-                conv1_0d += w * s_1_4;
-                conv1_0e += w * s_2_1;
-                conv1_0f += w * s_2_2;
-                conv1_0g += w * s_2_3;
-                conv1_0h += w * s_2_4;
-                w = conv1_weights(21, result * 8 + pack);
-                conv1_0a += w * s_1_2;
-                conv1_0b += w * s_1_3;
-                conv1_0c += w * s_1_4;
-                conv1_0d += w * s_1_5;
-                conv1_0e += w * s_2_2;
-                conv1_0f += w * s_2_3;
-                conv1_0g += w * s_2_4;
-                conv1_0h += w * s_2_5;
-                w = conv1_weights(25, result * 8 + pack);
-                conv1_0a += w * s_2_0;
-                conv1_0b += w * s_2_1;
-                conv1_0c += w * s_2_2;
-                conv1_0d += w * s_2_3;
-                conv1_0e += w * s_3_0;
-                conv1_0f += w * s_3_1;
-                conv1_0g += w * s_3_2;
-                conv1_0h += w * s_3_3;
-                w = conv1_weights(29, result * 8 + pack);
-                conv1_0a += w * s_2_1;
-                conv1_0b += w * s_2_2;
-                conv1_0c += w * s_2_3;
-                conv1_0d += w * s_2_4;
-                conv1_0e += w * s_3_1;
-                conv1_0f += w * s_3_2;
-                conv1_0g += w * s_3_3;
-                conv1_0h += w * s_3_4;
-                w = conv1_weights(33, result * 8 + pack);
-                conv1_0a += w * s_2_2;
-                conv1_0b += w * s_2_3;
-                conv1_0c += w * s_2_4;
-                conv1_0d += w * s_2_5;
-                conv1_0e += w * s_3_2;
-                conv1_0f += w * s_3_3;
-                conv1_0g += w * s_3_4;
-                conv1_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(1, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(2, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(3, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(4, result * 8 + pack), 0));
+                conv1_0a = conv1_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv1_0b = conv1_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv1_0c = conv1_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv1_0d = conv1_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv1_0e = conv1_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv1_0f = conv1_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv1_0g = conv1_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv1_0h = conv1_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(5, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(6, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(7, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(8, result * 8 + pack), 0));
+                conv1_0a = conv1_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv1_0b = conv1_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv1_0c = conv1_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv1_0d = conv1_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv1_0e = conv1_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv1_0f = conv1_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv1_0g = conv1_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv1_0h = conv1_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(9, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(10, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(11, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(12, result * 8 + pack), 0));
+                conv1_0a = conv1_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv1_0b = conv1_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv1_0c = conv1_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv1_0d = conv1_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv1_0e = conv1_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv1_0f = conv1_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv1_0g = conv1_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv1_0h = conv1_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(13, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(14, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(15, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(16, result * 8 + pack), 0));
+                conv1_0a = conv1_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv1_0b = conv1_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv1_0c = conv1_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv1_0d = conv1_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv1_0e = conv1_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv1_0f = conv1_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv1_0g = conv1_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv1_0h = conv1_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(17, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(18, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(19, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(20, result * 8 + pack), 0));
+                conv1_0a = conv1_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv1_0b = conv1_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv1_0c = conv1_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv1_0d = conv1_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv1_0e = conv1_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv1_0f = conv1_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv1_0g = conv1_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv1_0h = conv1_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(21, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(22, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(23, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(24, result * 8 + pack), 0));
+                conv1_0a = conv1_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv1_0b = conv1_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv1_0c = conv1_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv1_0d = conv1_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv1_0e = conv1_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv1_0f = conv1_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv1_0g = conv1_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv1_0h = conv1_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(25, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(26, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(27, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(28, result * 8 + pack), 0));
+                conv1_0a = conv1_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv1_0b = conv1_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv1_0c = conv1_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv1_0d = conv1_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv1_0e = conv1_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv1_0f = conv1_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv1_0g = conv1_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv1_0h = conv1_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(29, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(30, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(31, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(32, result * 8 + pack), 0));
+                conv1_0a = conv1_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv1_0b = conv1_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv1_0c = conv1_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv1_0d = conv1_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv1_0e = conv1_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv1_0f = conv1_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv1_0g = conv1_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv1_0h = conv1_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(33, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(34, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(35, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv1_0w, ivec2(36, result * 8 + pack), 0));
+                conv1_0a = conv1_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv1_0b = conv1_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv1_0c = conv1_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv1_0d = conv1_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv1_0e = conv1_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv1_0f = conv1_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv1_0g = conv1_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv1_0h = conv1_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -484,11 +474,6 @@ void hook() {
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv2's weights for a tap, from its first column on
-mat4 conv2_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(column, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -555,87 +540,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F32_Chroma_CMP_INSTANT_relu1_raw, ivec2(4 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F32_Chroma_CMP_INSTANT_relu1_raw, ivec2(4 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv2_weights(1, result * 8 + pack);
-                conv2_0a += w * s_0_0;
-                conv2_0b += w * s_0_1;
-                conv2_0c += w * s_0_2;
-                conv2_0d += w * s_0_3;
-                conv2_0e += w * s_1_0;
-                conv2_0f += w * s_1_1;
-                conv2_0g += w * s_1_2;
-                conv2_0h += w * s_1_3;
-                w = conv2_weights(5, result * 8 + pack);
-                conv2_0a += w * s_0_1;
-                conv2_0b += w * s_0_2;
-                conv2_0c += w * s_0_3;
-                conv2_0d += w * s_0_4;
-                conv2_0e += w * s_1_1;
-                conv2_0f += w * s_1_2;
-                conv2_0g += w * s_1_3;
-                conv2_0h += w * s_1_4;
-                w = conv2_weights(9, result * 8 + pack);
-                conv2_0a += w * s_0_2;
-                conv2_0b += w * s_0_3;
-                conv2_0c += w * s_0_4;
-                conv2_0d += w * s_0_5;
-                conv2_0e += w * s_1_2;
-                conv2_0f += w * s_1_3;
-                conv2_0g += w * s_1_4;
-                conv2_0h += w * s_1_5;
-                w = conv2_weights(13, result * 8 + pack);
-                conv2_0a += w * s_1_0;
-                conv2_0b += w * s_1_1;
-                conv2_0c += w * s_1_2;
-                conv2_0d += w * s_1_3;
-                conv2_0e += w * s_2_0;
-                conv2_0f += w * s_2_1;
-                conv2_0g += w * s_2_2;
-                conv2_0h += w * s_2_3;
-                w = conv2_weights(17, result * 8 + pack);
-                conv2_0a += w * s_1_1;
-                conv2_0b += w * s_1_2;
-                conv2_0c += w * s_1_3;
-                conv2_0d += w * s_1_4;
-                conv2_0e += w * s_2_1;
-                conv2_0f += w * s_2_2;
-                conv2_0g += w * s_2_3;
-                conv2_0h += w * s_2_4;
-                w = conv2_weights(21, result * 8 + pack);
-                conv2_0a += w * s_1_2;
-                conv2_0b += w * s_1_3;
-                conv2_0c += w * s_1_4;
-                conv2_0d += w * s_1_5;
-                conv2_0e += w * s_2_2;
-                conv2_0f += w * s_2_3;
-                conv2_0g += w * s_2_4;
-                conv2_0h += w * s_2_5;
-                w = conv2_weights(25, result * 8 + pack);
-                conv2_0a += w * s_2_0;
-                conv2_0b += w * s_2_1;
-                conv2_0c += w * s_2_2;
-                conv2_0d += w * s_2_3;
-                conv2_0e += w * s_3_0;
-                conv2_0f += w * s_3_1;
-                conv2_0g += w * s_3_2;
-                conv2_0h += w * s_3_3;
-                w = conv2_weights(29, result * 8 + pack);
-                conv2_0a += w * s_2_1;
-                conv2_0b += w * s_2_2;
-                conv2_0c += w * s_2_3;
-                conv2_0d += w * s_2_4;
-                conv2_0e += w * s_3_1;
-                conv2_0f += w * s_3_2;
-                conv2_0g += w * s_3_3;
-                conv2_0h += w * s_3_4;
-                w = conv2_weights(33, result * 8 + pack);
-                conv2_0a += w * s_2_2;
-                conv2_0b += w * s_2_3;
-                conv2_0c += w * s_2_4;
-                conv2_0d += w * s_2_5;
-                conv2_0e += w * s_3_2;
-                conv2_0f += w * s_3_3;
-                conv2_0g += w * s_3_4;
-                conv2_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(1, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(2, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(3, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(4, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv2_0b = conv2_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv2_0c = conv2_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0d = conv2_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0e = conv2_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv2_0f = conv2_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0g = conv2_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0h = conv2_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(5, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(6, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(7, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(8, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv2_0b = conv2_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0c = conv2_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0d = conv2_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv2_0e = conv2_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0f = conv2_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0g = conv2_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0h = conv2_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(9, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(10, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(11, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(12, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0b = conv2_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0c = conv2_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv2_0d = conv2_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv2_0e = conv2_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0f = conv2_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0g = conv2_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0h = conv2_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(13, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(14, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(15, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(16, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv2_0b = conv2_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0c = conv2_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0d = conv2_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0e = conv2_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv2_0f = conv2_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0g = conv2_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0h = conv2_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(17, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(18, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(19, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(20, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0b = conv2_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0c = conv2_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0d = conv2_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0e = conv2_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0f = conv2_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0g = conv2_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0h = conv2_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(21, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(22, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(23, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(24, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0b = conv2_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0c = conv2_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0d = conv2_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv2_0e = conv2_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0f = conv2_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0g = conv2_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0h = conv2_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(25, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(26, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(27, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(28, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv2_0b = conv2_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0c = conv2_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0d = conv2_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0e = conv2_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv2_0f = conv2_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv2_0g = conv2_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0h = conv2_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(29, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(30, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(31, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(32, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0b = conv2_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0c = conv2_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0d = conv2_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0e = conv2_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv2_0f = conv2_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0g = conv2_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv2_0h = conv2_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(33, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(34, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(35, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv2_0w, ivec2(36, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0b = conv2_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0c = conv2_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0d = conv2_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv2_0e = conv2_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0f = conv2_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv2_0g = conv2_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv2_0h = conv2_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -678,11 +663,6 @@ void hook() {
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv3's weights for a tap, from its first column on
-mat4 conv3_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(column, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -749,87 +729,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F32_Chroma_CMP_INSTANT_relu2_raw, ivec2(4 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F32_Chroma_CMP_INSTANT_relu2_raw, ivec2(4 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv3_weights(1, result * 8 + pack);
-                conv3_0a += w * s_0_0;
-                conv3_0b += w * s_0_1;
-                conv3_0c += w * s_0_2;
-                conv3_0d += w * s_0_3;
-                conv3_0e += w * s_1_0;
-                conv3_0f += w * s_1_1;
-                conv3_0g += w * s_1_2;
-                conv3_0h += w * s_1_3;
-                w = conv3_weights(5, result * 8 + pack);
-                conv3_0a += w * s_0_1;
-                conv3_0b += w * s_0_2;
-                conv3_0c += w * s_0_3;
-                conv3_0d += w * s_0_4;
-                conv3_0e += w * s_1_1;
-                conv3_0f += w * s_1_2;
-                conv3_0g += w * s_1_3;
-                conv3_0h += w * s_1_4;
-                w = conv3_weights(9, result * 8 + pack);
-                conv3_0a += w * s_0_2;
-                conv3_0b += w * s_0_3;
-                conv3_0c += w * s_0_4;
-                conv3_0d += w * s_0_5;
-                conv3_0e += w * s_1_2;
-                conv3_0f += w * s_1_3;
-                conv3_0g += w * s_1_4;
-                conv3_0h += w * s_1_5;
-                w = conv3_weights(13, result * 8 + pack);
-                conv3_0a += w * s_1_0;
-                conv3_0b += w * s_1_1;
-                conv3_0c += w * s_1_2;
-                conv3_0d += w * s_1_3;
-                conv3_0e += w * s_2_0;
-                conv3_0f += w * s_2_1;
-                conv3_0g += w * s_2_2;
-                conv3_0h += w * s_2_3;
-                w = conv3_weights(17, result * 8 + pack);
-                conv3_0a += w * s_1_1;
-                conv3_0b += w * s_1_2;
-                conv3_0c += w * s_1_3;
-                conv3_0d += w * s_1_4;
-                conv3_0e += w * s_2_1;
-                conv3_0f += w * s_2_2;
-                conv3_0g += w * s_2_3;
-                conv3_0h += w * s_2_4;
-                w = conv3_weights(21, result * 8 + pack);
-                conv3_0a += w * s_1_2;
-                conv3_0b += w * s_1_3;
-                conv3_0c += w * s_1_4;
-                conv3_0d += w * s_1_5;
-                conv3_0e += w * s_2_2;
-                conv3_0f += w * s_2_3;
-                conv3_0g += w * s_2_4;
-                conv3_0h += w * s_2_5;
-                w = conv3_weights(25, result * 8 + pack);
-                conv3_0a += w * s_2_0;
-                conv3_0b += w * s_2_1;
-                conv3_0c += w * s_2_2;
-                conv3_0d += w * s_2_3;
-                conv3_0e += w * s_3_0;
-                conv3_0f += w * s_3_1;
-                conv3_0g += w * s_3_2;
-                conv3_0h += w * s_3_3;
-                w = conv3_weights(29, result * 8 + pack);
-                conv3_0a += w * s_2_1;
-                conv3_0b += w * s_2_2;
-                conv3_0c += w * s_2_3;
-                conv3_0d += w * s_2_4;
-                conv3_0e += w * s_3_1;
-                conv3_0f += w * s_3_2;
-                conv3_0g += w * s_3_3;
-                conv3_0h += w * s_3_4;
-                w = conv3_weights(33, result * 8 + pack);
-                conv3_0a += w * s_2_2;
-                conv3_0b += w * s_2_3;
-                conv3_0c += w * s_2_4;
-                conv3_0d += w * s_2_5;
-                conv3_0e += w * s_3_2;
-                conv3_0f += w * s_3_3;
-                conv3_0g += w * s_3_4;
-                conv3_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(1, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(2, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(3, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(4, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv3_0b = conv3_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv3_0c = conv3_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0d = conv3_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0e = conv3_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv3_0f = conv3_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0g = conv3_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0h = conv3_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(5, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(6, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(7, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(8, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv3_0b = conv3_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0c = conv3_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0d = conv3_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv3_0e = conv3_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0f = conv3_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0g = conv3_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0h = conv3_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(9, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(10, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(11, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(12, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0b = conv3_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0c = conv3_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv3_0d = conv3_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv3_0e = conv3_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0f = conv3_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0g = conv3_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0h = conv3_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(13, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(14, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(15, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(16, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv3_0b = conv3_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0c = conv3_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0d = conv3_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0e = conv3_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv3_0f = conv3_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0g = conv3_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0h = conv3_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(17, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(18, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(19, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(20, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0b = conv3_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0c = conv3_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0d = conv3_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0e = conv3_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0f = conv3_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0g = conv3_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0h = conv3_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(21, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(22, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(23, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(24, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0b = conv3_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0c = conv3_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0d = conv3_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv3_0e = conv3_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0f = conv3_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0g = conv3_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0h = conv3_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(25, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(26, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(27, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(28, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv3_0b = conv3_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0c = conv3_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0d = conv3_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0e = conv3_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv3_0f = conv3_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv3_0g = conv3_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0h = conv3_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(29, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(30, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(31, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(32, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0b = conv3_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0c = conv3_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0d = conv3_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0e = conv3_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv3_0f = conv3_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0g = conv3_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv3_0h = conv3_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(33, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(34, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(35, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv3_0w, ivec2(36, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0b = conv3_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0c = conv3_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0d = conv3_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv3_0e = conv3_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0f = conv3_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv3_0g = conv3_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv3_0h = conv3_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -872,11 +852,6 @@ void hook() {
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv4's weights for a tap, from its first column on
-mat4 conv4_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(column, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -943,87 +918,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F32_Chroma_CMP_INSTANT_relu3_raw, ivec2(4 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F32_Chroma_CMP_INSTANT_relu3_raw, ivec2(4 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv4_weights(1, result * 8 + pack);
-                conv4_0a += w * s_0_0;
-                conv4_0b += w * s_0_1;
-                conv4_0c += w * s_0_2;
-                conv4_0d += w * s_0_3;
-                conv4_0e += w * s_1_0;
-                conv4_0f += w * s_1_1;
-                conv4_0g += w * s_1_2;
-                conv4_0h += w * s_1_3;
-                w = conv4_weights(5, result * 8 + pack);
-                conv4_0a += w * s_0_1;
-                conv4_0b += w * s_0_2;
-                conv4_0c += w * s_0_3;
-                conv4_0d += w * s_0_4;
-                conv4_0e += w * s_1_1;
-                conv4_0f += w * s_1_2;
-                conv4_0g += w * s_1_3;
-                conv4_0h += w * s_1_4;
-                w = conv4_weights(9, result * 8 + pack);
-                conv4_0a += w * s_0_2;
-                conv4_0b += w * s_0_3;
-                conv4_0c += w * s_0_4;
-                conv4_0d += w * s_0_5;
-                conv4_0e += w * s_1_2;
-                conv4_0f += w * s_1_3;
-                conv4_0g += w * s_1_4;
-                conv4_0h += w * s_1_5;
-                w = conv4_weights(13, result * 8 + pack);
-                conv4_0a += w * s_1_0;
-                conv4_0b += w * s_1_1;
-                conv4_0c += w * s_1_2;
-                conv4_0d += w * s_1_3;
-                conv4_0e += w * s_2_0;
-                conv4_0f += w * s_2_1;
-                conv4_0g += w * s_2_2;
-                conv4_0h += w * s_2_3;
-                w = conv4_weights(17, result * 8 + pack);
-                conv4_0a += w * s_1_1;
-                conv4_0b += w * s_1_2;
-                conv4_0c += w * s_1_3;
-                conv4_0d += w * s_1_4;
-                conv4_0e += w * s_2_1;
-                conv4_0f += w * s_2_2;
-                conv4_0g += w * s_2_3;
-                conv4_0h += w * s_2_4;
-                w = conv4_weights(21, result * 8 + pack);
-                conv4_0a += w * s_1_2;
-                conv4_0b += w * s_1_3;
-                conv4_0c += w * s_1_4;
-                conv4_0d += w * s_1_5;
-                conv4_0e += w * s_2_2;
-                conv4_0f += w * s_2_3;
-                conv4_0g += w * s_2_4;
-                conv4_0h += w * s_2_5;
-                w = conv4_weights(25, result * 8 + pack);
-                conv4_0a += w * s_2_0;
-                conv4_0b += w * s_2_1;
-                conv4_0c += w * s_2_2;
-                conv4_0d += w * s_2_3;
-                conv4_0e += w * s_3_0;
-                conv4_0f += w * s_3_1;
-                conv4_0g += w * s_3_2;
-                conv4_0h += w * s_3_3;
-                w = conv4_weights(29, result * 8 + pack);
-                conv4_0a += w * s_2_1;
-                conv4_0b += w * s_2_2;
-                conv4_0c += w * s_2_3;
-                conv4_0d += w * s_2_4;
-                conv4_0e += w * s_3_1;
-                conv4_0f += w * s_3_2;
-                conv4_0g += w * s_3_3;
-                conv4_0h += w * s_3_4;
-                w = conv4_weights(33, result * 8 + pack);
-                conv4_0a += w * s_2_2;
-                conv4_0b += w * s_2_3;
-                conv4_0c += w * s_2_4;
-                conv4_0d += w * s_2_5;
-                conv4_0e += w * s_3_2;
-                conv4_0f += w * s_3_3;
-                conv4_0g += w * s_3_4;
-                conv4_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(1, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(2, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(3, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(4, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv4_0b = conv4_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv4_0c = conv4_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0d = conv4_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0e = conv4_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv4_0f = conv4_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0g = conv4_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0h = conv4_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(5, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(6, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(7, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(8, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv4_0b = conv4_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0c = conv4_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0d = conv4_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv4_0e = conv4_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0f = conv4_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0g = conv4_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0h = conv4_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(9, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(10, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(11, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(12, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0b = conv4_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0c = conv4_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv4_0d = conv4_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv4_0e = conv4_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0f = conv4_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0g = conv4_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0h = conv4_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(13, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(14, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(15, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(16, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv4_0b = conv4_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0c = conv4_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0d = conv4_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0e = conv4_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv4_0f = conv4_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0g = conv4_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0h = conv4_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(17, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(18, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(19, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(20, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0b = conv4_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0c = conv4_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0d = conv4_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0e = conv4_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0f = conv4_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0g = conv4_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0h = conv4_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(21, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(22, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(23, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(24, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0b = conv4_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0c = conv4_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0d = conv4_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv4_0e = conv4_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0f = conv4_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0g = conv4_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0h = conv4_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(25, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(26, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(27, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(28, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv4_0b = conv4_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0c = conv4_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0d = conv4_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0e = conv4_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv4_0f = conv4_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv4_0g = conv4_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0h = conv4_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(29, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(30, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(31, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(32, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0b = conv4_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0c = conv4_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0d = conv4_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0e = conv4_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv4_0f = conv4_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0g = conv4_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv4_0h = conv4_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(33, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(34, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(35, result * 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv4_0w, ivec2(36, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0b = conv4_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0c = conv4_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0d = conv4_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv4_0e = conv4_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0f = conv4_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv4_0g = conv4_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv4_0h = conv4_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -1058,7 +1033,7 @@ c756beb9105293b8624b1139a1c4de39955699bb56495dbbc12fd13afac811bc514a413ad628eeba
 //!FORMAT rgba32f
 //!FILTER NEAREST
 0000000000000000000000000000000025dab2ba3aaa0b3c2b79613b16cf933b8cfe38bb74d3f6bae630363c5ea6ec39deaaafbbb8082e3a259b5fbc5e0792ba45db113b8c68a4bb38dbb43ac5b6d3bb1e221fbb529c1d3b1c73b93b8c4747bb1cd9253c8481bd3bf40c113c6de8a13b3beab73a6136013cc90f283cac0308ba40811f3cc533ecbceeefa43b7a92e43b5bbc13bc19408ebbc032e6bb29caeebb109f06bbd40c863b78fae3bb50a0173ca254073c15dc7a3a467e293cbf7e3e3b987cb5bb84ae093ab49bc6bbfa36ae3b4226ae3a3e2c563c0ef683baafe5863c38266fbb870245bc54952bbb71c7a3bc17fda9bcfe2a3bbc968c043ccad7ffbb5f10313b24e8143c02f1ddba5e873b3b4a267d3cb02f7ebcee9bcf3ad4c60bbdc017273c61886c3c0f50edbc17074e3caa481c3cda25273cc33e8bbc4a370fbab0e1c7bbf0a7913cf82e353c7a0f27bafe4204bb1c24ae3b2ae944bc9629533c0d3f9f3b2ad8b0bc2d86423b30ae34bcb00512bbe428063c8e9a49bbddab543c8cde6cbcf7cce4ba98ae7fbc0c9ad33b29f7a8badaa543bbed6a2f3aef5dccb8444b18bb26403f3cac9d1abb6df61e3cd36f453b19549bbb20833eba1902e5bbfa73c1ba6dd58abbc35b053c4a3211ba27844f3ae7c86a3a5c2602ba971c1a3b8c99533b5d3d28bae35a123c46f0a2bae5c9173bb04945bc7b52983b0cf298bb84549cbaf2d4a33bef0d193b3c3d713badd738bbeb7a7f3a0ea301babff1123c17f62fbb005b3cbb15257d3b2376cfbbba09a639d86a143c4fb669bb6d34ee3b9ef219baecfcfb3a8bdbdbba9b3d25bb00000000000000000000000000000000c9d7c4bb7ef0b5bb4b6516bcd19fa7bbd415f3badcca73badb5e94bbb5000d3c17f2893a8c538a3b8216c7ba4e2d2c3bf29a1c3bebd9d63a6015c8badd96233ba7bac43a8c8adb3b2900b1bcbd7ce3bcf084a73b5207293cbca0edbb4992b2ba995fd5bbb154e1bc46d2513b710b463c4c2d21bcb388eabb19d2ae3aee2109bb0e161cbbf70716bca82b853bc97d95bbac7a33bb9be2febbc73ae43bace4bdbbd01434bce8b54b3c06ec5dbb84701dbce3a6913aae18663a2688493b35f021ba0f17953cc5f2553cad56ab3c5ad6f03ad7e614bc241f62bc1ca02f3b46513ebc2b366d3bd2e792bb7e8069bcd6b3203c28df23bb45855f3b2e4c2a3c84c33cbce452123bacb801bcdd22063cf313eb3c526d2f3d0ce7bb3b9b471a3de4c7173c3502333c39ebde3b46260c3d182cd7bc79a6f7bb78212b3a9ba0e0bce533a3bc4fef89bb96ff02bc44a5813b64d3d3bb584befbc1b3d403c02fee7bc831e683cbbd4c73bfbc22cbcf9c441bb01a7f3bb53df313b964bd13b3bd3abbba7644d3ca495d7bbe10312bbc641323b5ec0483b8b6c7eba546c90bb4f0390bbd5d045bcab33c73ba7966c3bb702b73bbdc1603bd530503ce9d48b3b5c5421bc5f0e1e3c9f5ac93b9eb546bb661e66bb36af9cb943cb85bc8a4ee9bba4e32a3c9f941bbb044073bb6a684b3b40a54abcb14c1a3cf73af93b1ce2a2bb3161773c313e59b933fd6d3bc3bfbf3be7a594babc236bbbd959623b2dd37fb96bcd08bc7406b23b59462f3bd577a3bb79706b3bba6f32b9ae03a3bbba60853bc9950339a2aad63b00000000000000000000000000000000141a10bbb65251bb78ca923b3c134dbc2a1ed53bd43ff5b9c33b26bb1839963b60c31dbcd107853bee87b5bb5a3f92bb54f1903bb5b9763b26b92c3c284ff53b2ad83e3bea54c9bba0a1ab3c6f32a73b4f2f38bc93a6383c128b2dbcb17b24bc868e00bb043c423ce5a7c93b0f0206bb924abb3ca8672d3ccccdadbc667d6ebc9bdfa63b7748113c685256bbdd6b2f3c9ee768b9e9ed75bbf0c5993a661ed2bb0353033cbb2e57bcaf9b1a3b26f8ea3b437272bc8382a4ba9484e3bb050f72bc3e2005bb8d4228bc327b96bbcd63eebb124a373cc177cb3bf6e8233c056de239b2d103bc4dae54bbd05fb13b9f17daba9a3b013cb00ca2bb0323a33b8b0c00bc11901abbb067193c4b572bbc815e48ba9186ce3b7dca99bc966f5a3bcced2a3c8dadcb3afb79d1bb56b731bc5a1932bcacfba2bc02edfd3be269b53cc09a463d0e1fabbccce5323c82561dbbd20b243ca0ac30bc7ed48d3c742f50bca661403b68843c3bd31275bc5d39263cb36e333c7fa6eabbcd364fbca3ee3cbcc6bff9bb3f44a7bbd7ff3fbb098685ba614a8b3b2d5a233bde121f3cca95893a38255839c2960d3bb056e93901aef13a054d493a09de8e3a3d5da1bbeb83203b037ad7bbf1bc853c71ce43bb02791c3aeafb1dbb662beaba4247f73a6f3247bbbc9753ba3072353c47b8c73ba470123bc0a3873a859cac3b583bf6ba337959bbd09b46ba99aa1abb56950a3c64d66abc956aa73b7e8e5dbb457157bc523177bbffc0dc3b37329dbb48a8983b7c4f01bc711dc8b85451eabb41c00e3cd9b2ecbbf396263b00000000000000000000000000000000259865bcf426c2bbb27953ba7437a7bae68896bb8099543b643eb73bc328433bf640c7bb3882513c18968f3c7573dd3b9dae30bc9949f3bace2d08bb4e5cb6ba5a2782bcf411843bee78cabbdda9f03a08e4303a973d2fbc858a2cbcfc57debab8bbd83be46c16bb9632c8366cbb373c875e36bb4fbd0a3c037956bc67dc15bb2175913b069b913a65f5c2baa38be5bb19a292bbfb356e3a69dd06b9f8895fbba33c22b818fb8cbbb4efcdba5d428fbbe694343c48162fbc460bb1bb29d1e1bb17ddb6bb3893893b268d4abc7ce5413b1693d03c7ceb3abb43e88c3b9dedc43b1d1a063b73fed53b3743f6ba340739bbf8db943b2c993fbba0d2183cf7eff4ba6739a73b61748ebb1929433c6f309dbc6b14b23c67eb153de7c3dbbb3bd044bd5c9d4b3c6d5021bc114e8abc56889bbcc129aebce57837bc7d187d3d8feacf3c7953273b9a3b9dba4c36adbbf76a793c124dd0bbd2d9afba193897bb6de64d3b705b3cbbe0284a3ccd5ead3b4ccb93b9cd8e413cacf787bc96d618bbc91e50bc040a1b3c9638903b93f4933c717842ba2982eabbc537c5bb4c6c193b0f388a3b832a50bbd4be9cbb37dfffbb350ff6ba34352b3c5ae08e3aafaaaa3a9c46f8396c27573bc92c453aca40dabb6f56523c5e2661bc9a5177bc6976ff3b766d5f3be4d8e8ba392df4bbb7f4283c97f1adbb12cb06ba7078543c0a93b0bcebc97f3b2ef2e5ba727a90ba4838353a0c398e3bcdaca73a32264a3b79c4623af92f383cce66e53a853fef3abfacf3bb29d3a73b6d4367bbecfa90bb9230e63b029d22bc0000000000000000000000000000000040b1d33bc5c1a2399dba54b8ad43adbbf5fca03a107b813b917709bcf6a69abb172837bb8719a9bbb9cd88b9bdcb903b2f4e223c77fbe43a0d55733b6c3e853bfb0a1bbcea5c50bbcb10073c732dabb9ca7190bb5d234d3c679e2e3c9179263c00ea9abc015d8cbce6e123bccacbdabb40e475bc5620c0b900bb9b3c4e7d833c49b283bca36d0d3ba82f4ebbc280c83bf733d4bb56ffecbaab1e03ba2903783a0d4c8c39897b82bcf0b275bbb61b53bcee40b0bbe88d37bbd6e310bc99019e3b6834e13bb552343bf8f4223cddd0a6b98d28c53bb0f107bb1d10c839d1e7253cc91990bc9ec015bc8dea87bc1e5eb7bb483b7ebb069ac5ba7a34d0bab71f693badd0f8b8d6481b3c6620cd3bf8c6c73cde42dc3b3732fcbba3fa40bc1f3382bb9657ba3c967f373c242da53c7b97dbb936c0c23c2d95ce3c8eac17bb5925b4bc08938cba6b8601bbc9abb5bc333f983b7a660fbb491842bce2bd3b3aa5fa1bbcec46863bc25cd33c4a515bbb7940003c56e34fb9dc0480bce00bb0bb9b485dbc9ab6d7bb709da93a54f712ba3c4a623ba0c901bb4814b0bb375ec13b42daf9bbbca0c43bfff12b3ce835ca3944adee3b747408bc15a463bb79f41dbc0ee4a4bb8c55f8ba68ad1cbcc8cfc5bb9408e9bb797b3c3be4911b3c4fea12bb8549803a69cbf43b5c3e1bbb17d93e3cf41cdf3a715f14bc04667ebca89b813b8b36933b3697053bf7d90bbb6eb3083c06e844bc1c75033b7cf1b43b90e701bb76611fbb7dd6b5bb7945a13a07feda3b766db33b8a09373c6b86f03b3259f73b40dbaf3b00000000000000000000000000000000f42204bbf34a0a3b215fbb3b16d6df3b07a91a3b4e5e543c02e3c5ba465b203b2029cd3beb72e63ba967893cb473ff3b01cce9bb8fcbe6bbeeb6773b27209b3b5594613cf57d07bc3a46fd3bc52f263c35f1d2bc43d1e3bc5fc5c5bbe65736bc654e8a3ceef4af3b7acf21bc1033e73a534035bc67ba9cbc656756bbc6e08fba9c01aebbfc79443c64380dbc96e520bc3e010fbb371e37bc241aeeb90a8983390e671fbcf73ac63b92de15bc9259d1bb625beebb9f79ba3aca0b8ebaec5a4db866f29bbc16c746bc387d6abb2f81f4bb4e0b5b3cbaf3ae3b106924bce1653a3cd04c5b3c05c5553a6472873cff5b6f3ac065053c06a7d03be8153fbc442e27babf41cf3c08b97b3bb18db5bbe55386ba9093ce3c6f5fa9bbeec96239f4109bbc73de10bd042e033c9c55c0bb320bdfbb2efda03ca78baebcd1f054bc303ef0bc9e7feaba80094e3c016ac03ba3be033ce1d1bbbb0b91863c6ca04dbc81143a3c177deb3a494ffdbc308dafbb0fdc203cdf422ab92e30f23c7ee39fbbb872103caa36e83bbda8d23b01171fbc8d6e083b182fc4bb5ce6203a052e093c068084bb81db15bbff30233b566d67ba3e0b783ac973c23b67ade43ad240213c90abddbad20254bcf1a0a7bae4e41c3cca2335bcefa1c2bb99930e3b02fc743c246a8f3b01f2c13963b0893b6ccb67bcaf8b1f3c8a6d363bfa87b13b2818753c75e0243c293249bbe3f442bc55b20ebb1c6b12bb2ef4a33b88d3d33bcb42b03b7445cd3b5d1abf3bacdc80bba068cb3bd4d84cbc4953b1bb0777553b00bd4e3bc31f943b000000000000000000000000000000001ba15cbbe75911bc921cd4baa8b292bb3926a33b8a5fa93b0911b63b0444f13b35faabbb6cebe23a6743953b1cd3163bad5ed73bb576773b49cd6dbb953c893a47343a3c735f07ba8a90afbc7a05c4bb5925ed3a552404394f2b00bbc0c64b3cd2d021bb46d623bcd2f596bccfa159ba2fad05bbc82b623c8f211abc649d92bbd911b13b40b6a03aa9ace73b3c1e5cbc78920c3c6de007bc0281d63be1f1cb39fcfb61bc803a07bcd9b45c3bf5ec2cbc4361dbba2655be3b402b0dbb5d38cfbb19dee0bbc1bb2cbcaa28fc3a434a38bc3eeed53ba5d5e2bb6c55c2bb4fefdc3bab835c3c26f3463c6982e13b9caa073cbb4b03bc82813c3b94c34a3c5489793b7107123c4bd22e3c945f0cbd4a0aa13cc3628fbc998f783de3b71dba69c6d7bcc09de6bac3c6a3baf190ed3bba05bc3a82dd4ebb60d4acbb72cadbbc59ea023d6d5b783a6ef25c3c31681b3c509d9d3be9b832bce0e7b4bce61c27bc29832dbc9dbea6ba07eb81bb223c81bb73e181bbd3c6d53bf4554ebceedcd5bacced1ebbe22ea9ba1a20753b82db503a6ed383ba2ac5e63aaf142e3a4cb98eb9857264bb103384bbf1fabcbb1ba6113bb2f8253bd35b3dbbea119dbbbc71c7bb666b603ab8ffe9bb961f83ba25dc8a3c8dc5e9bb45c41f3cbc8041bc345be63b3535de3b3d9b833b5bd9ae3bbb723d3a7209e93bbee747ba32d98e3aeb93e63bf2f31abcfdbaac3b0566e4b97399253c5838bd3bc7a0aabbb571e23a87ffc4bbbde10fbb75a4953bc384ab3bbf6920bb0a716cbafd191bbbf754273cc69a303c5b4094bb00000000000000000000000000000000ef9f4c3b22da1fbca94968bbf704013bab6b7c3b967f36bb18a079bba10916ba36cde83adbd34a3cc203ba3b16561c3c559213bc7ba4263bad27cbbb7567853b3fd6f13b37e4ad3c48f4d33b76c4cd3a0937753b0874293c8eef233c6ca4703c43bb943c510be8bbb490883ba88f383c62539abc02577fbcb98a8abc634193bc0bd78a3be9ef303b3fe2d73be419bcbb1565f73b5cd94f3c1edfb63b68e49dba66ed353cca2c37ba87fc7439c28c89bb5dd8a23ab1ae68bcf888fbba3c0a2ebca60fe5bc0353afbc3f8b77bc8657b4bc90b4153a6985e5b96c4d84bc9c64d1ba9499743c67ca2d3ca399173c28c0783bfc499dbb65cb2abc9197873b1a6898bbeb940e3b5b46c63c6a0d7f3c3a8a283db65ab0bcbaaa01bdead0113c5b3bb03b114fc0bcb28787bc73044cbce134a0bc367dfdbb4bdb313deecf99bba032003d5700e3bbfd7ec2bba7ed99bbe0137f3c1baffabb1b6b263b1bd37c3bf85a08bc9c3f07bc626fd9bae4714b39614ff3bb1977803ca4c5803c7158553ccfd856bbaef4323cfe90d03b008723bbacfee3bbca5fc838f14c1ebb647a1a3c89a3d7bbd1f78fbb8b7065bbcb41ed3ac98e2cbb16c9093ceb6f39bbdf77823b70abadbb0c48dcbb049543bc24ec6fbb62ccd2bb3aa41e3cc7a7193ced2ad8bbf9a2d33a0b3d3dbb516df73bfb117f3acebd5f3b9178163c3b6ba6b91b831aba1d8f303cb18ba5398ff550bb8be09ebb4e57eeba99e0cabbace59a3baa371fbcb13b1e3b68eabdba7176613b85172fbb55623fbaee1b25bc068b45bb9f3989bb6426023c00000000000000000000000000000000ed8692bb40999bbbb24859bc37f779bae28fe3b6e4d9c53b16b190bbf8dd92bb1a952ebc5729b73b6e9a08bb023fe93bcf9bff3a0b567cbc2b4782ba197b91bc960d5d3c5de1b03ca7afc9bcc99e2d3ae3cd023cfaea8f3c188de5bbd87c88bcc87301bcd2c68ebb60459cbca38f80bc9f5b1f3c3e3f973c306297393556a3bcf0dbf939ffbd17bc6f2c9f3b2e5cf23b952f6939613747bb04934b3b03d1733b057de9bb147e89b9ccaf8fbbbd6385bb185b0bbc6376da3a729c24bb5c1cc33b2c01893c9991f03b8cac203b5a2547bb1373b23b02dd863b71fd0cbaf38df83b8f03ee3cb991cb3b6a84d7bab5f07b3c3c0e2abccb8cf83bca28433b25a422bbb8f485bde0b19cbc78291c3d21e3973c756dc4bc421208bc3df5df3cb1a94b3d26c6ef3c0f0193bc5653e23ceb8393bc5c5d8dbc45c80abd16a2e83c0933f53c835f243c116b14bc10a0d5b926357bbb9ed1bb3baaf4c5bc76de05bbf62dc3bc7f456fbc335a503c38654fbc9990243c7176be3b6fae043ce4980d3b0d37813bbf03903a4e2707bb480592b9597eb0ba3d2e92bbdf90f43a8ddb82ba9af7c73b80c05fbc35c719bb230a6b3bbda074ba972e39bb09d580bb408017bc353dda3b625e833b5883303c48007ebb3d7dabbb80dd983b02a487bb715cb1bb75db063a2c8c1fbc8618efbb49bf3e3c98088cb88933063c25ef51bad6ad53bcac120b3a481a04bba7eac23b2c49fe393b39c03b9de9a1bb9cf58c39f8bb9b3b700360bc00baf53b6ddad63a53b7aab898fcc53bcbcbd93bf65e863bbf66463b29bc913a00000000000000000000000000000000f0feb03a3ae658bc196d043c401ac8bbeca66c3b4788123c1944323cfa3e4e3c6aa9e6bb673c24bc690643bb58a1863b2b68ee3bd1aabdbbc7afa8ba592b09395053da3b4f1aa83ce1e930bc0d3051bc1f48ac3c8566d53c2a331d3c63d3403c752b663cf5220c3c16f2a8bc340f99bbd5a5bdbb039179bc0fbcf7bb589dbebb00372d3b598594bb2a14a0bb9b268dbb7f8c2cbb204b8f3abebc46bb7ddf02bb200890bb7041cb3b6aeab7bba07e23bcdd449dba7c407bbb828c2bbc097cafbb4b2ed0ba70f3cbbcde3579bc383b2abc69591bbbac62a9bb21553e3a0857093cd63bcabc18847ebcc3615a3c1b9486bc3db104bcee6ceb3be34d54bbb38085b9c0cace3becdd2b3c5c90003d34b0183d42ba1abd708fcfbc7de42ebcdc79c43b1075ca3c6cdd4ebc0ca5123d85da133d3878a13cd650153cd874413ce838e7bb0c90ebba5934db3ab058a3baaf9d193b478c6fba4ed58abcd174833b0fc194bc1d5b53bbb60a373c6c5d61bc26ad483b946df23b231d833b2796af3b4ebd1b3b3ebde73b1c4ba93b884e4dbb6d6dcbbba7e9833bb5268639218584b9bed18dbaf02a18ba18cca33b6384b0bbdfbb65bb519380bbbd413c3bf400303bf7e6933bc95bf3bba402ae3bc36a94bbe52befbaa5e44a3c042e2e3c2d1c69bc65085cbb439d99bbdf2cd73b6e38b73bd483d4bbd462e6ba4ed1373be25ead381dda1fbb36c762bb880084bb1c048e39e3208ebb24c6d2bb1a8d2c3bfd2f773a5d6b05baa05c99bb4d8c8abb61708cbadf41853bba4c84bb00b5ba39d1542d3b0cd1863b00000000000000000000000000000000a84e973b76dd75baf7ba92bb4eec823bc13bb03bb1ae2ebb6ab4ee392a922dbb7cf23e3c0ce72cbb0a0b7d3b1e4c1e3b085bbcbbbfc8b53ace878239e01cbc3a2276153b19ada2bba7d3973b8e14f6b99a4591bb3555d8bb8554bc3acad087bb08af243c4c50a93cfb14013ccc45573c48af0e3c2fa9513b82713fbc886f983bf2191d3cd038043ce1455a3a979639bb1af706bcfcfbb53b13a614bc1b340d3c1000993ad65bd9ba12581abc667b3e3c3d397cbb87cd55bc02de75bbade236bbc86852ba01af92bbc1f28c3b31eedeba5963da3bf0ec8b3acc7a0f3b1e3911bc61e67ebca3a5993a38462bbb4e648cbbd960893b453ceb3b937e65bca101a83b2870a5bc8f9e34bcdd6f08bc78907d39cfd715bc38f76b3c6c46dfbb05727f3c577300bdcedb06bd5995b63ce97e58bc47b8003d1f697ebc4b2b2b3deaf34bbddcc9ef3b74dd0c3bcabe093c7e675c3c3b7c05ba63d914bcb0632139d97b28baa54e07bbdc76953b81e202bcf88f303be77833bcd79af93b26ffb5bb7d20823c9bea783bec1a983b18dba33ac0b3acbb6375cebbf0f0183ccbdee2bba6474a3ce470453c60c9ce3ad76812bc5d2da73b67e85fbb696546bb332bdc3b8da0413b2cb19bbb61a1083bc99894bba422f9bb2772653a1422cbba543682bbd735ffbad230113bf1a02c3c039f653b470f17bc48a934b96efd473c3bcf783b35c584395dbebdbbc2fb803bcdeefaba36bf573b4659a33b7373493b2e6bdd3bdac3f7bb2c44ac3ba3294fba85a0e4bac89ae7bb239a4cba2da532bce59ff8bae63621bb000000000000000000000000000000005627f3bbf65eeabbf9ab803be21294bb7398473c9738dfbaa3ec58bb17011dbb5d86f63b9e941e3ba713ee3a115a543b0af3b33b23d7e8b9d39a13bcc734773b17e530bc5fe6bfbbb0c4d3bbd029463b2427b43af8c68d39b13447bb8eb54cbc826feb3bff58733b24e611bcfb29f739494026bc7d3f09bc84ec483bcc8d59bcda6d48bad00e24ba7d8b66b9e0eb89bb212f14bb6a68ca3aacf6c4b9be9b2eba4ea566bb946ba2bb745f913b1b1dd1bbe0c9953b5ee4f6bb11f6eb3a0583093879a8da3bf5e122bcf2125dbc59762f3c3c4f69bca692cb3b7109a23c749a67bcf89aef3b1a166abc40c1a63b443ef33b905368bb5c8263bba5ee6b3c8e3ce9bbdd37eb3b2137f03b98ed3fbafb40a53a3afbf7bc11629c3c196353bcb2b9433df97f2c3cf03e073dcd40c53beaa6603c0667f3bad987433d0b8ef4bc8719cd3cbaaff33ba53a0a3be13c473c174d213c7c1e1f3bb064debc8bf015bbdf0b06bb4128a0bce46bd4bb40d327bc1dd34e3a1b16bf3908522bbcb1aff5ba394019bb29a4ffbb096fa4bb3cde8a3c50c739bc9a4f8abb62ed7cbb86013e3bad89543b508bb93af260923bdd9ba43b86458eba3fe8be3bd10824bb957b08bb6e32b13b5064b03a60088d3a0fdc04bc3384303ba2357f3c135698ba8c08f3bb87d8c8bbef4a46bc82f067bbd21866bc8a792abca667a7bbbb882fbb81c6793c1b0f7cba983d76ba3a72c03bb260b53b3ff06dbb8c910b3ca8be153c61a5d53b0e3b07bb064da9390c1992bba2fd35bab29203bcdad480bbf66b0abba32a81bbb5a984bb000000000000000000000000000000006a03a7bb09ffc73acf2b0cba52723a3bde03b83910d8773b4c8b5e3bb3909ab8e2d007bab6d6cd3a193ad93b4b32de3a3d1fd13a10842f3b81d4c23a12c796ba3305c23b0188e7bbdb2422babbaaeeba25d31b3c9b382b3cd92a033aaf8d43bbd770303c9908953c195a8f3cf5fd9c3cdeaaf8ba76d58fbad0a11d3b5af2083cd84d02bcbe263e3b0fab113b205e7f3a461f99b929090cbc38074b3ad36f75356d46583b973947bb14f60fbbe81913bbac2c653bebba5db95ccba73ab92c593c3b82623c2a2c403cee50103c51e25d3c18d683bc93b127bc1f4563bc190a46bb42cd89bb6cf67cb8ad7a59393a15803be5a7a23b04c4ec3b455e4e3cc3e2523ca4cdf73bf7444a3cb9cac4bc4e96fcbc8e01b6bceb03313c547bc73cdea4c33cb80e393cd1eff4bca1aa94bc583ebbbcc8d6c5bb90926abccb4484bc3bc312bd8aa2acba6378d8bbc1b995ba43cd6ebb6b1f4c3bd17359bc8989043c477f7cba63969cbbdb41653bb35b0b3c2a18f5baca11993bf4f07ebc7ce120bbd2a9afbb0f98243c351c6ebb0e409e3a9ee0143c48a88f3b057fb3bb98fd2cbc40a810bca339c7ba65b8d83a06abca3942bfa03ae5e42abbaf208e3bbf961e3c678fbcba65a4d8bb86335d3b5483053cec71a13bf110733cefa0bc3a503736bcdd8d593b996c0fbccfe32e3cd95b7e392b63d3bb0f8bde3b51f22b3c4933dabbc5ec21b9552c9dbb1805d2bb052907bbeabec0bbb36653bb944bf23a3d0be73b9691263bb02afb3ad9ea22bcddee93bb0b3b303bbcd8b2bbded987b81b1ee33b5f5cc23a000000000000000000000000000000005b614339458dc1bb961e93bb96b0c33b534acfbbb718eabb4eed463b8a279ebb94d5a3bbb6630b3ab438303b00f3203c61e496bb534f02bc5305a7bb3af497bb97ad82bcc10c66bb13efafbcef4057bc254998bc74cf52bcb7896dbc1d556b3bfb67173c4420003bcad46ebb2a6423bbb75ea43c7ab2aa3ca2fb83ba9ac1c1bb3472a13b83be1ebcc641afbad3f185bc9130d63b4aaf3abc600074bb729c08bae49ec438417b3cbb6c069aba092b0dbceb7ea73a46db333c44c5523b48e8193c14046ebc970b0abb7c5fc6ba5c292bbc61ccbf3bd2f732bb527d8dbc68fe71bbc995993b014c3bbb8ce970bc9974993bee8990bc955d87bc9af7673ce891d9bba06a153c96d7a9bcd016183d08c5ce3c8d88d73a873d613dcb13063d9ea43fbb3a4f11bc2379343c942210bbe04ecfbc54f60dbc8fe7a23c793d97bc77a9ae3cbb9f963b6d72a63cee243ebbe832113c749d413ad63eddbba091acb9e39468bb7719973cbb8a1a3cc144e23b9b62c93bf48ea33be20af33bf402523ca6d51d3bd778563c4156d33b05408abb4cdba73b2987353bec3d94bb6c4ff73bfa848fbb24f835bc3257983b96b494bbd4aa87ba38925f3bfbe6fe3a3842a7bb8db02fbbef9d47bb2149b03b0c9c223c67a1803b06f4073c65ce9fbb0616c2bbc4d1733c5bc671bb9ad392bc6e2c8f3b9a610a3c90c62abcfaea70bcffdd0cbc706a5ebc39eb77bb0f13a1bbc5912d3b5aecf3bb52d6e5bb1ccfa3399de864bba4138b3bda58a8bb3919023cb4cfce3a1821df3bc2e4c23b713ac2bbe5ba81bb164d143b000000000000000000000000000000009db4a5bbd3e3023c563b463969b9ea3a162b4e3b1586213c218813bb85c6d93b5cc542bc83aa06b8eae723bcbca0b5bbac94043c57749b3bc1c7453c63f11a3ce2e1babb3d71d9bb3d2c22bca2fa13bcb00eb0bb2c7a103ca32b8abb5d6510bc24471cbce74361bb7eb79cbcfdff7ebc2aa8a03a08efbcbba4c1b8bb092d613c9a4306bb0d60783b18c450bb13360fbc45418d3b5d82e5bb62b6dd375860e0bba6ccf8bbe4c528bc9df7b9bb69cd9dbb5debf9bb1f1e303c707c41bc05644cbce7890eb9b56a8d3bc29b0a3cdfe6183bbddf4f3af2836d3b12ebf43c8f8e92bbe96804b864a84c3c85fdea3ca3f4963b3179bc3be46b23bc65ca743bf2b15ebbcd7d8cbc00aee5ba481539bcde08173c6151b83c2e7020bd63f84b3c953abf3c21ab043c5f99723b2d3c043cd4c5513c45e303bd191bcc3c524b123c719108bc40d7c53bfb37c9b94e4f443b6fe46c3bf83221bcb4a4c13bb237b2bbf49cafbb898f7cba71a272bcff1884bb77b8b9bbb4235e3c503179bc4237d7bb6700d9ba7705213c60ca08bb8dbb2f3b4040de3bf3b0863a0dad46ba952350bbe8cebbba82a6803bf86b19bb963e083b0a1098bb5ed72e3bbe74493bc6f7e73b17087d3b8cb12e3cd641143b31d9d13baa2f71bb475863bc59db103be1bdd33a1a6daf3b2ce7483c710aea3b6d020bbbc8ab9f3c9b6af8babb6813b9305a9dbc692a81392cec8bba38b90bbbf6c992ba6cb24a39e81002bb3bbab0ba6e7b26bce1b5abbb08c7ff3a56112d3c73bb96b91ef2df3734da843b2da3d1bba375cb3b8346b43a00000000000000000000000000000000f11d823bc67b853b5abe39bb0ed8a6ba790bfa3a7c15933b5dba123c3de8083bcf34a8bccfa30b3b897b873b9bbf963b31d8cd3b308d3d3bcc7536b9bbad94ba8866be3a3333d1bb67535abc90120b3c412553bc503a84bcc4cff2bb793824bcd646d13a7fc764bce0cb8e38675ebfba129a903b65fd943bb27eb33bf01f9b3a91a3bf3a1f9ba23b697db0bbebfd7e3be5b9f53a52711ebcc1ff9ebbafd783bcd628ed3ba318453bd1e7693b4b14943b64c5e2bac88abdbb72eba33bfe0c1e3b0c9c39bbbfcd14bbe5870b3bcfbe493b947b543c46b09a3c96d9363cb54c953c12d7c93b2c811ebc691e9cbcd3f050bab1760ebb77750dbcb0bf263c07751c3b0b759fbc67cdbc3ccbdbc23cac82b8bcbe0d02bd7e8917bc04df96bc27f3933ce2ddd63ba1b27d3c066ce0bbf6ef2ebdd316c9bcd612bebc67e904bd89ae39bcf3d1113ca8d289bc9dec9c3b41ac3d3c78da753b538842ba5ef8913b6732313a875de33b2308733c55c31a3cc100ed3bb16f803cc836643c7c501f3cd87ec3bb1b92c039adeaff3afe900b3c63610c398880a83aac9656ba8ce98fbb766f913b3653e2b92dff9e3b2f9dd8bb1b62f13b3fcb38bb819e2cbb253706bcec7326bc677bc2b9cae95ebb558961bcedae26bb30dc2f3c5939ca3b6a668d3a0ed215b86670b73b70ea17bb8ee8853b873dc13acf65d23b1fa214bb794d303c95dec93b7d877639ef990fbba4cafab92912cb3ac81f1b3b68eea73b0aec513b7b7bafbac2a8f53ab01773bb2cd8ea3a298d743b91a13e3aa25a863c8ed7113b36c27b3c
-//!TEXTURE C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w
+//!TEXTURE C4F32_Chroma_CMP_INSTANT_conv6_0w
 //!SIZE 65 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -1071,7 +1046,7 @@ c756beb9105293b8624b1139a1c4de39955699bb56495dbbc12fd13afac811bc514a413ad628eeba
 //!BIND C4F32_Chroma_CMP_INSTANT_conv0
 //!BIND C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w
 //!BIND C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w
-//!BIND C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w
+//!BIND C4F32_Chroma_CMP_INSTANT_conv6_0w
 //!WIDTH HOOKED.w
 //!HEIGHT HOOKED.h
 //!WHEN C4F32_Chroma_CMP_INSTANT_0_is420.w 1 >
@@ -1093,19 +1068,9 @@ vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
 }
 
-// conv6_relu4_whole's weights for a tap, from its first column on
-mat4 conv6_relu4_whole_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 3, row), 0));
-}
-
-// conv6_conv0_whole's weights for a tap, from its first column on
-mat4 conv6_conv0_whole_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(column, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(column + 3, row), 0));
-}
-
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 void hook() {
@@ -1170,96 +1135,96 @@ void hook() {
             vec4 s_1_6 = padded(texelFetch(C4F32_Chroma_CMP_INSTANT_relu4_raw, ivec2(4 * x6, 2 * y1) + cell, 0), y1_in && x6_in);
             vec4 s_1_7 = padded(texelFetch(C4F32_Chroma_CMP_INSTANT_relu4_raw, ivec2(4 * x7, 2 * y1) + cell, 0), y1_in && x7_in);
             mat4 w;
-            w = conv6_relu4_whole_weights(ky * 20 + 1, pack);
-            conv6_relu4_whole_0a += w * s_0_0;
-            conv6_relu4_whole_0b += w * s_0_1;
-            conv6_relu4_whole_0c += w * s_0_2;
-            conv6_relu4_whole_0d += w * s_0_3;
-            conv6_relu4_whole_0e += w * s_1_0;
-            conv6_relu4_whole_0f += w * s_1_1;
-            conv6_relu4_whole_0g += w * s_1_2;
-            conv6_relu4_whole_0h += w * s_1_3;
-            w = conv6_relu4_whole_weights(ky * 20 + 5, pack);
-            conv6_relu4_whole_0a += w * s_0_1;
-            conv6_relu4_whole_0b += w * s_0_2;
-            conv6_relu4_whole_0c += w * s_0_3;
-            conv6_relu4_whole_0d += w * s_0_4;
-            conv6_relu4_whole_0e += w * s_1_1;
-            conv6_relu4_whole_0f += w * s_1_2;
-            conv6_relu4_whole_0g += w * s_1_3;
-            conv6_relu4_whole_0h += w * s_1_4;
-            w = conv6_relu4_whole_weights(ky * 20 + 9, pack);
-            conv6_relu4_whole_0a += w * s_0_2;
-            conv6_relu4_whole_0b += w * s_0_3;
-            conv6_relu4_whole_0c += w * s_0_4;
-            conv6_relu4_whole_0d += w * s_0_5;
-            conv6_relu4_whole_0e += w * s_1_2;
-            conv6_relu4_whole_0f += w * s_1_3;
-            conv6_relu4_whole_0g += w * s_1_4;
-            conv6_relu4_whole_0h += w * s_1_5;
-            w = conv6_relu4_whole_weights(ky * 20 + 13, pack);
-            conv6_relu4_whole_0a += w * s_0_3;
-            conv6_relu4_whole_0b += w * s_0_4;
-            conv6_relu4_whole_0c += w * s_0_5;
-            conv6_relu4_whole_0d += w * s_0_6;
-            conv6_relu4_whole_0e += w * s_1_3;
-            conv6_relu4_whole_0f += w * s_1_4;
-            conv6_relu4_whole_0g += w * s_1_5;
-            conv6_relu4_whole_0h += w * s_1_6;
-            w = conv6_relu4_whole_weights(ky * 20 + 17, pack);
-            conv6_relu4_whole_0a += w * s_0_4;
-            conv6_relu4_whole_0b += w * s_0_5;
-            conv6_relu4_whole_0c += w * s_0_6;
-            conv6_relu4_whole_0d += w * s_0_7;
-            conv6_relu4_whole_0e += w * s_1_4;
-            conv6_relu4_whole_0f += w * s_1_5;
-            conv6_relu4_whole_0g += w * s_1_6;
-            conv6_relu4_whole_0h += w * s_1_7;
-            w = conv6_relu4_whole_weights(ky * 20 + 1, 8 + pack);
-            conv6_relu4_whole_1a += w * s_0_0;
-            conv6_relu4_whole_1b += w * s_0_1;
-            conv6_relu4_whole_1c += w * s_0_2;
-            conv6_relu4_whole_1d += w * s_0_3;
-            conv6_relu4_whole_1e += w * s_1_0;
-            conv6_relu4_whole_1f += w * s_1_1;
-            conv6_relu4_whole_1g += w * s_1_2;
-            conv6_relu4_whole_1h += w * s_1_3;
-            w = conv6_relu4_whole_weights(ky * 20 + 5, 8 + pack);
-            conv6_relu4_whole_1a += w * s_0_1;
-            conv6_relu4_whole_1b += w * s_0_2;
-            conv6_relu4_whole_1c += w * s_0_3;
-            conv6_relu4_whole_1d += w * s_0_4;
-            conv6_relu4_whole_1e += w * s_1_1;
-            conv6_relu4_whole_1f += w * s_1_2;
-            conv6_relu4_whole_1g += w * s_1_3;
-            conv6_relu4_whole_1h += w * s_1_4;
-            w = conv6_relu4_whole_weights(ky * 20 + 9, 8 + pack);
-            conv6_relu4_whole_1a += w * s_0_2;
-            conv6_relu4_whole_1b += w * s_0_3;
-            conv6_relu4_whole_1c += w * s_0_4;
-            conv6_relu4_whole_1d += w * s_0_5;
-            conv6_relu4_whole_1e += w * s_1_2;
-            conv6_relu4_whole_1f += w * s_1_3;
-            conv6_relu4_whole_1g += w * s_1_4;
-            conv6_relu4_whole_1h += w * s_1_5;
-            w = conv6_relu4_whole_weights(ky * 20 + 13, 8 + pack);
-            conv6_relu4_whole_1a += w * s_0_3;
-            conv6_relu4_whole_1b += w * s_0_4;
-            conv6_relu4_whole_1c += w * s_0_5;
-            conv6_relu4_whole_1d += w * s_0_6;
-            conv6_relu4_whole_1e += w * s_1_3;
-            conv6_relu4_whole_1f += w * s_1_4;
-            conv6_relu4_whole_1g += w * s_1_5;
-            conv6_relu4_whole_1h += w * s_1_6;
-            w = conv6_relu4_whole_weights(ky * 20 + 17, 8 + pack);
-            conv6_relu4_whole_1a += w * s_0_4;
-            conv6_relu4_whole_1b += w * s_0_5;
-            conv6_relu4_whole_1c += w * s_0_6;
-            conv6_relu4_whole_1d += w * s_0_7;
-            conv6_relu4_whole_1e += w * s_1_4;
-            conv6_relu4_whole_1f += w * s_1_5;
-            conv6_relu4_whole_1g += w * s_1_6;
-            conv6_relu4_whole_1h += w * s_1_7;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 1, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 2, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 3, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 4, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 5, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 6, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 7, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 8, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 9, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 10, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 11, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 12, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 13, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 14, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 15, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 16, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_6.x + w[1]*s_0_6.y + w[2]*s_0_6.z + w[3]*s_0_6.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_6.x + w[1]*s_1_6.y + w[2]*s_1_6.z + w[3]*s_1_6.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 17, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 18, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 19, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 20, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_6.x + w[1]*s_0_6.y + w[2]*s_0_6.z + w[3]*s_0_6.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_7.x + w[1]*s_0_7.y + w[2]*s_0_7.z + w[3]*s_0_7.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_6.x + w[1]*s_1_6.y + w[2]*s_1_6.z + w[3]*s_1_6.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_7.x + w[1]*s_1_7.y + w[2]*s_1_7.z + w[3]*s_1_7.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 1, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 2, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 3, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 4, 8 + pack), 0));
+            conv6_relu4_whole_1a = conv6_relu4_whole_1a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+            conv6_relu4_whole_1b = conv6_relu4_whole_1b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_relu4_whole_1c = conv6_relu4_whole_1c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_1d = conv6_relu4_whole_1d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_1e = conv6_relu4_whole_1e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+            conv6_relu4_whole_1f = conv6_relu4_whole_1f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_relu4_whole_1g = conv6_relu4_whole_1g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_1h = conv6_relu4_whole_1h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 5, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 6, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 7, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 8, 8 + pack), 0));
+            conv6_relu4_whole_1a = conv6_relu4_whole_1a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_relu4_whole_1b = conv6_relu4_whole_1b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_1c = conv6_relu4_whole_1c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_1d = conv6_relu4_whole_1d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_1e = conv6_relu4_whole_1e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_relu4_whole_1f = conv6_relu4_whole_1f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_1g = conv6_relu4_whole_1g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_1h = conv6_relu4_whole_1h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 9, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 10, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 11, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 12, 8 + pack), 0));
+            conv6_relu4_whole_1a = conv6_relu4_whole_1a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_1b = conv6_relu4_whole_1b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_1c = conv6_relu4_whole_1c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_1d = conv6_relu4_whole_1d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_1e = conv6_relu4_whole_1e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_1f = conv6_relu4_whole_1f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_1g = conv6_relu4_whole_1g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_1h = conv6_relu4_whole_1h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 13, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 14, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 15, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 16, 8 + pack), 0));
+            conv6_relu4_whole_1a = conv6_relu4_whole_1a + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_1b = conv6_relu4_whole_1b + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_1c = conv6_relu4_whole_1c + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_1d = conv6_relu4_whole_1d + w[0]*s_0_6.x + w[1]*s_0_6.y + w[2]*s_0_6.z + w[3]*s_0_6.w;
+            conv6_relu4_whole_1e = conv6_relu4_whole_1e + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_1f = conv6_relu4_whole_1f + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_1g = conv6_relu4_whole_1g + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            conv6_relu4_whole_1h = conv6_relu4_whole_1h + w[0]*s_1_6.x + w[1]*s_1_6.y + w[2]*s_1_6.z + w[3]*s_1_6.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 17, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 18, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 19, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 20, 8 + pack), 0));
+            conv6_relu4_whole_1a = conv6_relu4_whole_1a + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_1b = conv6_relu4_whole_1b + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_1c = conv6_relu4_whole_1c + w[0]*s_0_6.x + w[1]*s_0_6.y + w[2]*s_0_6.z + w[3]*s_0_6.w;
+            conv6_relu4_whole_1d = conv6_relu4_whole_1d + w[0]*s_0_7.x + w[1]*s_0_7.y + w[2]*s_0_7.z + w[3]*s_0_7.w;
+            conv6_relu4_whole_1e = conv6_relu4_whole_1e + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_1f = conv6_relu4_whole_1f + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            conv6_relu4_whole_1g = conv6_relu4_whole_1g + w[0]*s_1_6.x + w[1]*s_1_6.y + w[2]*s_1_6.z + w[3]*s_1_6.w;
+            conv6_relu4_whole_1h = conv6_relu4_whole_1h + w[0]*s_1_7.x + w[1]*s_1_7.y + w[2]*s_1_7.z + w[3]*s_1_7.w;
         }
     }
 
@@ -1329,245 +1294,168 @@ void hook() {
             vec4 s_3_4 = padded(texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_raw, ivec2(4 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
             vec4 s_3_5 = padded(texelFetch(C4F32_Chroma_CMP_INSTANT_conv0_raw, ivec2(4 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
             mat4 w;
-            w = conv6_conv0_whole_weights(1, pack);
-            conv6_conv0_whole_0a += w * s_0_0;
-            conv6_conv0_whole_0b += w * s_0_1;
-            conv6_conv0_whole_0c += w * s_0_2;
-            conv6_conv0_whole_0d += w * s_0_3;
-            conv6_conv0_whole_0e += w * s_1_0;
-            conv6_conv0_whole_0f += w * s_1_1;
-            conv6_conv0_whole_0g += w * s_1_2;
-            conv6_conv0_whole_0h += w * s_1_3;
-            w = conv6_conv0_whole_weights(5, pack);
-            conv6_conv0_whole_0a += w * s_0_1;
-            conv6_conv0_whole_0b += w * s_0_2;
-            conv6_conv0_whole_0c += w * s_0_3;
-            conv6_conv0_whole_0d += w * s_0_4;
-            conv6_conv0_whole_0e += w * s_1_1;
-            conv6_conv0_whole_0f += w * s_1_2;
-            conv6_conv0_whole_0g += w * s_1_3;
-            conv6_conv0_whole_0h += w * s_1_4;
-            w = conv6_conv0_whole_weights(9, pack);
-            conv6_conv0_whole_0a += w * s_0_2;
-            conv6_conv0_whole_0b += w * s_0_3;
-            conv6_conv0_whole_0c += w * s_0_4;
-            conv6_conv0_whole_0d += w * s_0_5;
-            conv6_conv0_whole_0e += w * s_1_2;
-            conv6_conv0_whole_0f += w * s_1_3;
-            conv6_conv0_whole_0g += w * s_1_4;
-            conv6_conv0_whole_0h += w * s_1_5;
-            w = conv6_conv0_whole_weights(13, pack);
-            conv6_conv0_whole_0a += w * s_1_0;
-            conv6_conv0_whole_0b += w * s_1_1;
-            conv6_conv0_whole_0c += w * s_1_2;
-            conv6_conv0_whole_0d += w * s_1_3;
-            conv6_conv0_whole_0e += w * s_2_0;
-            conv6_conv0_whole_0f += w * s_2_1;
-            conv6_conv0_whole_0g += w * s_2_2;
-            conv6_conv0_whole_0h += w * s_2_3;
-            w = conv6_conv0_whole_weights(17, pack);
-            conv6_conv0_whole_0a += w * s_1_1;
-            conv6_conv0_whole_0b += w * s_1_2;
-            conv6_conv0_whole_0c += w * s_1_3;
-            conv6_conv0_whole_0d += w * s_1_4;
-            conv6_conv0_whole_0e += w * s_2_1;
-            conv6_conv0_whole_0f += w * s_2_2;
-            conv6_conv0_whole_0g += w * s_2_3;
-            conv6_conv0_whole_0h += w * s_2_4;
-            w = conv6_conv0_whole_weights(21, pack);
-            conv6_conv0_whole_0a += w * s_1_2;
-            conv6_conv0_whole_0b += w * s_1_3;
-            conv6_conv0_whole_0c += w * s_1_4;
-            conv6_conv0_whole_0d += w * s_1_5;
-            conv6_conv0_whole_0e += w * s_2_2;
-            conv6_conv0_whole_0f += w * s_2_3;
-            conv6_conv0_whole_0g += w * s_2_4;
-            conv6_conv0_whole_0h += w * s_2_5;
-            w = conv6_conv0_whole_weights(25, pack);
-            conv6_conv0_whole_0a += w * s_2_0;
-            conv6_conv0_whole_0b += w * s_2_1;
-            conv6_conv0_whole_0c += w * s_2_2;
-            conv6_conv0_whole_0d += w * s_2_3;
-            conv6_conv0_whole_0e += w * s_3_0;
-            conv6_conv0_whole_0f += w * s_3_1;
-            conv6_conv0_whole_0g += w * s_3_2;
-            conv6_conv0_whole_0h += w * s_3_3;
-            w = conv6_conv0_whole_weights(29, pack);
-            conv6_conv0_whole_0a += w * s_2_1;
-            conv6_conv0_whole_0b += w * s_2_2;
-            conv6_conv0_whole_0c += w * s_2_3;
-            conv6_conv0_whole_0d += w * s_2_4;
-            conv6_conv0_whole_0e += w * s_3_1;
-            conv6_conv0_whole_0f += w * s_3_2;
-            conv6_conv0_whole_0g += w * s_3_3;
-            conv6_conv0_whole_0h += w * s_3_4;
-            w = conv6_conv0_whole_weights(33, pack);
-            conv6_conv0_whole_0a += w * s_2_2;
-            conv6_conv0_whole_0b += w * s_2_3;
-            conv6_conv0_whole_0c += w * s_2_4;
-            conv6_conv0_whole_0d += w * s_2_5;
-            conv6_conv0_whole_0e += w * s_3_2;
-            conv6_conv0_whole_0f += w * s_3_3;
-            conv6_conv0_whole_0g += w * s_3_4;
-            conv6_conv0_whole_0h += w * s_3_5;
-            w = conv6_conv0_whole_weights(1, 8 + pack);
-            conv6_conv0_whole_1a += w * s_0_0;
-            conv6_conv0_whole_1b += w * s_0_1;
-            conv6_conv0_whole_1c += w * s_0_2;
-            conv6_conv0_whole_1d += w * s_0_3;
-            conv6_conv0_whole_1e += w * s_1_0;
-            conv6_conv0_whole_1f += w * s_1_1;
-            conv6_conv0_whole_1g += w * s_1_2;
-            conv6_conv0_whole_1h += w * s_1_3;
-            w = conv6_conv0_whole_weights(5, 8 + pack);
-            conv6_conv0_whole_1a += w * s_0_1;
-            conv6_conv0_whole_1b += w * s_0_2;
-            conv6_conv0_whole_1c += w * s_0_3;
-            conv6_conv0_whole_1d += w * s_0_4;
-            conv6_conv0_whole_1e += w * s_1_1;
-            conv6_conv0_whole_1f += w * s_1_2;
-            conv6_conv0_whole_1g += w * s_1_3;
-            conv6_conv0_whole_1h += w * s_1_4;
-            w = conv6_conv0_whole_weights(9, 8 + pack);
-            conv6_conv0_whole_1a += w * s_0_2;
-            conv6_conv0_whole_1b += w * s_0_3;
-            conv6_conv0_whole_1c += w * s_0_4;
-            conv6_conv0_whole_1d += w * s_0_5;
-            conv6_conv0_whole_1e += w * s_1_2;
-            conv6_conv0_whole_1f += w * s_1_3;
-            conv6_conv0_whole_1g += w * s_1_4;
-            conv6_conv0_whole_1h += w * s_1_5;
-            w = conv6_conv0_whole_weights(13, 8 + pack);
-            conv6_conv0_whole_1a += w * s_1_0;
-            conv6_conv0_whole_1b += w * s_1_1;
-            conv6_conv0_whole_1c += w * s_1_2;
-            conv6_conv0_whole_1d += w * s_1_3;
-            conv6_conv0_whole_1e += w * s_2_0;
-            conv6_conv0_whole_1f += w * s_2_1;
-            conv6_conv0_whole_1g += w * s_2_2;
-            conv6_conv0_whole_1h += w * s_2_3;
-            w = conv6_conv0_whole_weights(17, 8 + pack);
-            conv6_conv0_whole_1a += w * s_1_1;
-            conv6_conv0_whole_1b += w * s_1_2;
-            conv6_conv0_whole_1c += w * s_1_3;
-            conv6_conv0_whole_1d += w * s_1_4;
-            conv6_conv0_whole_1e += w * s_2_1;
-            conv6_conv0_whole_1f += w * s_2_2;
-            conv6_conv0_whole_1g += w * s_2_3;
-            conv6_conv0_whole_1h += w * s_2_4;
-            w = conv6_conv0_whole_weights(21, 8 + pack);
-            conv6_conv0_whole_1a += w * s_1_2;
-            conv6_conv0_whole_1b += w * s_1_3;
-            conv6_conv0_whole_1c += w * s_1_4;
-            conv6_conv0_whole_1d += w * s_1_5;
-            conv6_conv0_whole_1e += w * s_2_2;
-            conv6_conv0_whole_1f += w * s_2_3;
-            conv6_conv0_whole_1g += w * s_2_4;
-            conv6_conv0_whole_1h += w * s_2_5;
-            w = conv6_conv0_whole_weights(25, 8 + pack);
-            conv6_conv0_whole_1a += w * s_2_0;
-            conv6_conv0_whole_1b += w * s_2_1;
-            conv6_conv0_whole_1c += w * s_2_2;
-            conv6_conv0_whole_1d += w * s_2_3;
-            conv6_conv0_whole_1e += w * s_3_0;
-            conv6_conv0_whole_1f += w * s_3_1;
-            conv6_conv0_whole_1g += w * s_3_2;
-            conv6_conv0_whole_1h += w * s_3_3;
-            w = conv6_conv0_whole_weights(29, 8 + pack);
-            conv6_conv0_whole_1a += w * s_2_1;
-            conv6_conv0_whole_1b += w * s_2_2;
-            conv6_conv0_whole_1c += w * s_2_3;
-            conv6_conv0_whole_1d += w * s_2_4;
-            conv6_conv0_whole_1e += w * s_3_1;
-            conv6_conv0_whole_1f += w * s_3_2;
-            conv6_conv0_whole_1g += w * s_3_3;
-            conv6_conv0_whole_1h += w * s_3_4;
-            w = conv6_conv0_whole_weights(33, 8 + pack);
-            conv6_conv0_whole_1a += w * s_2_2;
-            conv6_conv0_whole_1b += w * s_2_3;
-            conv6_conv0_whole_1c += w * s_2_4;
-            conv6_conv0_whole_1d += w * s_2_5;
-            conv6_conv0_whole_1e += w * s_3_2;
-            conv6_conv0_whole_1f += w * s_3_3;
-            conv6_conv0_whole_1g += w * s_3_4;
-            conv6_conv0_whole_1h += w * s_3_5;
-        }
-    }
-
-    // conv6_relu4_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv6_relu4_rim_0a = vec4(0.0);
-    vec4 conv6_relu4_rim_0b = vec4(0.0);
-    vec4 conv6_relu4_rim_0c = vec4(0.0);
-    vec4 conv6_relu4_rim_0d = vec4(0.0);
-    vec4 conv6_relu4_rim_0e = vec4(0.0);
-    vec4 conv6_relu4_rim_0f = vec4(0.0);
-    vec4 conv6_relu4_rim_0g = vec4(0.0);
-    vec4 conv6_relu4_rim_0h = vec4(0.0);
-    vec4 conv6_relu4_rim_1a = vec4(0.0);
-    vec4 conv6_relu4_rim_1b = vec4(0.0);
-    vec4 conv6_relu4_rim_1c = vec4(0.0);
-    vec4 conv6_relu4_rim_1d = vec4(0.0);
-    vec4 conv6_relu4_rim_1e = vec4(0.0);
-    vec4 conv6_relu4_rim_1f = vec4(0.0);
-    vec4 conv6_relu4_rim_1g = vec4(0.0);
-    vec4 conv6_relu4_rim_1h = vec4(0.0);
-    {
-        ivec2 size = ivec2(HOOKED_size) / 2;
-        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
-            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
-        for (int i = interior ? 8 : 0; i < 8; i++) {
-            ivec2 p = pixel + ivec2(i % 4, i / 4);
-            vec4 sum_0 = vec4(0.0);
-            vec4 sum_1 = vec4(0.0);
-            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
-            for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(0, term), 0));
-                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(1, term), 0) : vec4(0.0);
-                sum_1 += here ? texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(2, term), 0) : vec4(0.0);
-                for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(0, tap), 0).xy);
-                    bool inside = q == clamp(q, ivec2(0), size - 1);
-                    for (int pack = inside ? 0 : 8; pack < 8; pack++) {
-                        ivec2 cell = ivec2(pack % 4, pack / 4);
-                        vec4 s = texelFetch(C4F32_Chroma_CMP_INSTANT_relu4_raw, ivec2(4 * q.x, 2 * q.y) + cell, 0);
-                        sum_0 += mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 8 + 1, tap), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 8 + 2, tap), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 8 + 3, tap), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 8 + 4, tap), 0)) * s;
-                        sum_1 += mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 8 + 5, tap), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 8 + 6, tap), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 8 + 7, tap), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 8 + 8, tap), 0)) * s;
-                    }
-                }
-            }
-            if (i == 0) {
-                conv6_relu4_rim_0a = sum_0;
-                conv6_relu4_rim_1a = sum_1;
-            }
-            if (i == 1) {
-                conv6_relu4_rim_0b = sum_0;
-                conv6_relu4_rim_1b = sum_1;
-            }
-            if (i == 2) {
-                conv6_relu4_rim_0c = sum_0;
-                conv6_relu4_rim_1c = sum_1;
-            }
-            if (i == 3) {
-                conv6_relu4_rim_0d = sum_0;
-                conv6_relu4_rim_1d = sum_1;
-            }
-            if (i == 4) {
-                conv6_relu4_rim_0e = sum_0;
-                conv6_relu4_rim_1e = sum_1;
-            }
-            if (i == 5) {
-                conv6_relu4_rim_0f = sum_0;
-                conv6_relu4_rim_1f = sum_1;
-            }
-            if (i == 6) {
-                conv6_relu4_rim_0g = sum_0;
-                conv6_relu4_rim_1g = sum_1;
-            }
-            if (i == 7) {
-                conv6_relu4_rim_0h = sum_0;
-                conv6_relu4_rim_1h = sum_1;
-            }
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(1, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(2, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(3, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(4, pack), 0));
+            conv6_conv0_whole_0a = conv6_conv0_whole_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+            conv6_conv0_whole_0b = conv6_conv0_whole_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_conv0_whole_0c = conv6_conv0_whole_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_conv0_whole_0d = conv6_conv0_whole_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_conv0_whole_0e = conv6_conv0_whole_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+            conv6_conv0_whole_0f = conv6_conv0_whole_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_conv0_whole_0g = conv6_conv0_whole_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_conv0_whole_0h = conv6_conv0_whole_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(5, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(6, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(7, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(8, pack), 0));
+            conv6_conv0_whole_0a = conv6_conv0_whole_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_conv0_whole_0b = conv6_conv0_whole_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_conv0_whole_0c = conv6_conv0_whole_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_conv0_whole_0d = conv6_conv0_whole_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_conv0_whole_0e = conv6_conv0_whole_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_conv0_whole_0f = conv6_conv0_whole_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_conv0_whole_0g = conv6_conv0_whole_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_conv0_whole_0h = conv6_conv0_whole_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(9, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(10, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(11, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(12, pack), 0));
+            conv6_conv0_whole_0a = conv6_conv0_whole_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_conv0_whole_0b = conv6_conv0_whole_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_conv0_whole_0c = conv6_conv0_whole_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_conv0_whole_0d = conv6_conv0_whole_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_conv0_whole_0e = conv6_conv0_whole_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_conv0_whole_0f = conv6_conv0_whole_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_conv0_whole_0g = conv6_conv0_whole_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_conv0_whole_0h = conv6_conv0_whole_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(13, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(14, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(15, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(16, pack), 0));
+            conv6_conv0_whole_0a = conv6_conv0_whole_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+            conv6_conv0_whole_0b = conv6_conv0_whole_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_conv0_whole_0c = conv6_conv0_whole_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_conv0_whole_0d = conv6_conv0_whole_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_conv0_whole_0e = conv6_conv0_whole_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+            conv6_conv0_whole_0f = conv6_conv0_whole_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+            conv6_conv0_whole_0g = conv6_conv0_whole_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+            conv6_conv0_whole_0h = conv6_conv0_whole_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(17, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(18, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(19, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(20, pack), 0));
+            conv6_conv0_whole_0a = conv6_conv0_whole_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_conv0_whole_0b = conv6_conv0_whole_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_conv0_whole_0c = conv6_conv0_whole_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_conv0_whole_0d = conv6_conv0_whole_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_conv0_whole_0e = conv6_conv0_whole_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+            conv6_conv0_whole_0f = conv6_conv0_whole_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+            conv6_conv0_whole_0g = conv6_conv0_whole_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+            conv6_conv0_whole_0h = conv6_conv0_whole_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(21, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(22, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(23, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(24, pack), 0));
+            conv6_conv0_whole_0a = conv6_conv0_whole_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_conv0_whole_0b = conv6_conv0_whole_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_conv0_whole_0c = conv6_conv0_whole_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_conv0_whole_0d = conv6_conv0_whole_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            conv6_conv0_whole_0e = conv6_conv0_whole_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+            conv6_conv0_whole_0f = conv6_conv0_whole_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+            conv6_conv0_whole_0g = conv6_conv0_whole_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+            conv6_conv0_whole_0h = conv6_conv0_whole_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(25, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(26, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(27, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(28, pack), 0));
+            conv6_conv0_whole_0a = conv6_conv0_whole_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+            conv6_conv0_whole_0b = conv6_conv0_whole_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+            conv6_conv0_whole_0c = conv6_conv0_whole_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+            conv6_conv0_whole_0d = conv6_conv0_whole_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+            conv6_conv0_whole_0e = conv6_conv0_whole_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+            conv6_conv0_whole_0f = conv6_conv0_whole_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+            conv6_conv0_whole_0g = conv6_conv0_whole_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+            conv6_conv0_whole_0h = conv6_conv0_whole_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(29, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(30, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(31, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(32, pack), 0));
+            conv6_conv0_whole_0a = conv6_conv0_whole_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+            conv6_conv0_whole_0b = conv6_conv0_whole_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+            conv6_conv0_whole_0c = conv6_conv0_whole_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+            conv6_conv0_whole_0d = conv6_conv0_whole_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+            conv6_conv0_whole_0e = conv6_conv0_whole_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+            conv6_conv0_whole_0f = conv6_conv0_whole_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+            conv6_conv0_whole_0g = conv6_conv0_whole_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+            conv6_conv0_whole_0h = conv6_conv0_whole_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(33, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(34, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(35, pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(36, pack), 0));
+            conv6_conv0_whole_0a = conv6_conv0_whole_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+            conv6_conv0_whole_0b = conv6_conv0_whole_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+            conv6_conv0_whole_0c = conv6_conv0_whole_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+            conv6_conv0_whole_0d = conv6_conv0_whole_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+            conv6_conv0_whole_0e = conv6_conv0_whole_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+            conv6_conv0_whole_0f = conv6_conv0_whole_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+            conv6_conv0_whole_0g = conv6_conv0_whole_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+            conv6_conv0_whole_0h = conv6_conv0_whole_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(1, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(2, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(3, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(4, 8 + pack), 0));
+            conv6_conv0_whole_1a = conv6_conv0_whole_1a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+            conv6_conv0_whole_1b = conv6_conv0_whole_1b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_conv0_whole_1c = conv6_conv0_whole_1c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_conv0_whole_1d = conv6_conv0_whole_1d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_conv0_whole_1e = conv6_conv0_whole_1e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+            conv6_conv0_whole_1f = conv6_conv0_whole_1f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_conv0_whole_1g = conv6_conv0_whole_1g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_conv0_whole_1h = conv6_conv0_whole_1h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(5, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(6, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(7, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(8, 8 + pack), 0));
+            conv6_conv0_whole_1a = conv6_conv0_whole_1a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_conv0_whole_1b = conv6_conv0_whole_1b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_conv0_whole_1c = conv6_conv0_whole_1c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_conv0_whole_1d = conv6_conv0_whole_1d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_conv0_whole_1e = conv6_conv0_whole_1e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_conv0_whole_1f = conv6_conv0_whole_1f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_conv0_whole_1g = conv6_conv0_whole_1g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_conv0_whole_1h = conv6_conv0_whole_1h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(9, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(10, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(11, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(12, 8 + pack), 0));
+            conv6_conv0_whole_1a = conv6_conv0_whole_1a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_conv0_whole_1b = conv6_conv0_whole_1b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_conv0_whole_1c = conv6_conv0_whole_1c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_conv0_whole_1d = conv6_conv0_whole_1d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_conv0_whole_1e = conv6_conv0_whole_1e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_conv0_whole_1f = conv6_conv0_whole_1f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_conv0_whole_1g = conv6_conv0_whole_1g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_conv0_whole_1h = conv6_conv0_whole_1h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(13, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(14, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(15, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(16, 8 + pack), 0));
+            conv6_conv0_whole_1a = conv6_conv0_whole_1a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+            conv6_conv0_whole_1b = conv6_conv0_whole_1b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_conv0_whole_1c = conv6_conv0_whole_1c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_conv0_whole_1d = conv6_conv0_whole_1d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_conv0_whole_1e = conv6_conv0_whole_1e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+            conv6_conv0_whole_1f = conv6_conv0_whole_1f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+            conv6_conv0_whole_1g = conv6_conv0_whole_1g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+            conv6_conv0_whole_1h = conv6_conv0_whole_1h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(17, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(18, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(19, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(20, 8 + pack), 0));
+            conv6_conv0_whole_1a = conv6_conv0_whole_1a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_conv0_whole_1b = conv6_conv0_whole_1b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_conv0_whole_1c = conv6_conv0_whole_1c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_conv0_whole_1d = conv6_conv0_whole_1d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_conv0_whole_1e = conv6_conv0_whole_1e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+            conv6_conv0_whole_1f = conv6_conv0_whole_1f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+            conv6_conv0_whole_1g = conv6_conv0_whole_1g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+            conv6_conv0_whole_1h = conv6_conv0_whole_1h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(21, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(22, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(23, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(24, 8 + pack), 0));
+            conv6_conv0_whole_1a = conv6_conv0_whole_1a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_conv0_whole_1b = conv6_conv0_whole_1b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_conv0_whole_1c = conv6_conv0_whole_1c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_conv0_whole_1d = conv6_conv0_whole_1d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            conv6_conv0_whole_1e = conv6_conv0_whole_1e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+            conv6_conv0_whole_1f = conv6_conv0_whole_1f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+            conv6_conv0_whole_1g = conv6_conv0_whole_1g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+            conv6_conv0_whole_1h = conv6_conv0_whole_1h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(25, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(26, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(27, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(28, 8 + pack), 0));
+            conv6_conv0_whole_1a = conv6_conv0_whole_1a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+            conv6_conv0_whole_1b = conv6_conv0_whole_1b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+            conv6_conv0_whole_1c = conv6_conv0_whole_1c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+            conv6_conv0_whole_1d = conv6_conv0_whole_1d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+            conv6_conv0_whole_1e = conv6_conv0_whole_1e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+            conv6_conv0_whole_1f = conv6_conv0_whole_1f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+            conv6_conv0_whole_1g = conv6_conv0_whole_1g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+            conv6_conv0_whole_1h = conv6_conv0_whole_1h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(29, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(30, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(31, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(32, 8 + pack), 0));
+            conv6_conv0_whole_1a = conv6_conv0_whole_1a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+            conv6_conv0_whole_1b = conv6_conv0_whole_1b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+            conv6_conv0_whole_1c = conv6_conv0_whole_1c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+            conv6_conv0_whole_1d = conv6_conv0_whole_1d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+            conv6_conv0_whole_1e = conv6_conv0_whole_1e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+            conv6_conv0_whole_1f = conv6_conv0_whole_1f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+            conv6_conv0_whole_1g = conv6_conv0_whole_1g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+            conv6_conv0_whole_1h = conv6_conv0_whole_1h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+            w = mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(33, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(34, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(35, 8 + pack), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_conv0_whole_0w, ivec2(36, 8 + pack), 0));
+            conv6_conv0_whole_1a = conv6_conv0_whole_1a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+            conv6_conv0_whole_1b = conv6_conv0_whole_1b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+            conv6_conv0_whole_1c = conv6_conv0_whole_1c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+            conv6_conv0_whole_1d = conv6_conv0_whole_1d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+            conv6_conv0_whole_1e = conv6_conv0_whole_1e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+            conv6_conv0_whole_1f = conv6_conv0_whole_1f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+            conv6_conv0_whole_1g = conv6_conv0_whole_1g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+            conv6_conv0_whole_1h = conv6_conv0_whole_1h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
         }
     }
 
@@ -1589,23 +1477,82 @@ void hook() {
     vec4 conv6_sum_0h = conv6_relu4_whole_0h + conv6_conv0_whole_0h;
     vec4 conv6_sum_1h = conv6_relu4_whole_1h + conv6_conv0_whole_1h;
 
-    // Add
-    vec4 conv6_0a = conv6_sum_0a + conv6_relu4_rim_0a;
-    vec4 conv6_1a = conv6_sum_1a + conv6_relu4_rim_1a;
-    vec4 conv6_0b = conv6_sum_0b + conv6_relu4_rim_0b;
-    vec4 conv6_1b = conv6_sum_1b + conv6_relu4_rim_1b;
-    vec4 conv6_0c = conv6_sum_0c + conv6_relu4_rim_0c;
-    vec4 conv6_1c = conv6_sum_1c + conv6_relu4_rim_1c;
-    vec4 conv6_0d = conv6_sum_0d + conv6_relu4_rim_0d;
-    vec4 conv6_1d = conv6_sum_1d + conv6_relu4_rim_1d;
-    vec4 conv6_0e = conv6_sum_0e + conv6_relu4_rim_0e;
-    vec4 conv6_1e = conv6_sum_1e + conv6_relu4_rim_1e;
-    vec4 conv6_0f = conv6_sum_0f + conv6_relu4_rim_0f;
-    vec4 conv6_1f = conv6_sum_1f + conv6_relu4_rim_1f;
-    vec4 conv6_0g = conv6_sum_0g + conv6_relu4_rim_0g;
-    vec4 conv6_1g = conv6_sum_1g + conv6_relu4_rim_1g;
-    vec4 conv6_0h = conv6_sum_0h + conv6_relu4_rim_0h;
-    vec4 conv6_1h = conv6_sum_1h + conv6_relu4_rim_1h;
+    // conv6: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_0a = conv6_sum_0a;
+    vec4 conv6_0b = conv6_sum_0b;
+    vec4 conv6_0c = conv6_sum_0c;
+    vec4 conv6_0d = conv6_sum_0d;
+    vec4 conv6_0e = conv6_sum_0e;
+    vec4 conv6_0f = conv6_sum_0f;
+    vec4 conv6_0g = conv6_sum_0g;
+    vec4 conv6_0h = conv6_sum_0h;
+    vec4 conv6_1a = conv6_sum_1a;
+    vec4 conv6_1b = conv6_sum_1b;
+    vec4 conv6_1c = conv6_sum_1c;
+    vec4 conv6_1d = conv6_sum_1d;
+    vec4 conv6_1e = conv6_sum_1e;
+    vec4 conv6_1f = conv6_sum_1f;
+    vec4 conv6_1g = conv6_sum_1g;
+    vec4 conv6_1h = conv6_sum_1h;
+    {
+        ivec2 size = ivec2(HOOKED_size) / 2;
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
+        for (int i = interior ? 8 : 0; i < 8; i++) {
+            ivec2 p = pixel + ivec2(i % 4, i / 4);
+            vec4 sum_0 = vec4(0.0);
+            vec4 sum_1 = vec4(0.0);
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_0w, ivec2(1, term), 0) : vec4(0.0);
+                sum_1 += here ? texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_0w, ivec2(2, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_0w, ivec2(0, tap), 0)).xy;
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    for (int pack = inside ? 0 : 8; pack < 8; pack++) {
+                        ivec2 cell = ivec2(pack % 4, pack / 4);
+                        vec4 s = texelFetch(C4F32_Chroma_CMP_INSTANT_relu4_raw, ivec2(4 * q.x, 2 * q.y) + cell, 0);
+                        sum_0 += mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_0w, ivec2(pack * 8 + 1, tap), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_0w, ivec2(pack * 8 + 2, tap), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_0w, ivec2(pack * 8 + 3, tap), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_0w, ivec2(pack * 8 + 4, tap), 0)) * s;
+                        sum_1 += mat4(texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_0w, ivec2(pack * 8 + 5, tap), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_0w, ivec2(pack * 8 + 6, tap), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_0w, ivec2(pack * 8 + 7, tap), 0), texelFetch(C4F32_Chroma_CMP_INSTANT_conv6_0w, ivec2(pack * 8 + 8, tap), 0)) * s;
+                    }
+                }
+            }
+            if (i == 0) {
+                conv6_0a += sum_0;
+                conv6_1a += sum_1;
+            }
+            if (i == 1) {
+                conv6_0b += sum_0;
+                conv6_1b += sum_1;
+            }
+            if (i == 2) {
+                conv6_0c += sum_0;
+                conv6_1c += sum_1;
+            }
+            if (i == 3) {
+                conv6_0d += sum_0;
+                conv6_1d += sum_1;
+            }
+            if (i == 4) {
+                conv6_0e += sum_0;
+                conv6_1e += sum_1;
+            }
+            if (i == 5) {
+                conv6_0f += sum_0;
+                conv6_1f += sum_1;
+            }
+            if (i == 6) {
+                conv6_0g += sum_0;
+                conv6_1g += sum_1;
+            }
+            if (i == 7) {
+                conv6_0h += sum_0;
+                conv6_1h += sum_1;
+            }
+        }
+    }
 
     {
         ivec2 at = pixel * 2;

@@ -24,7 +24,7 @@
 //!FORMAT rgba32f
 //!FILTER NEAREST
 d3f7f73db168e9bd0f443339d4b361be7ef45fbc201a45bd4f5d58bc41e62b3e05703e3d081a0a3ef9ee2dbc1ced0d3e7edd1abd2c66df3bb1198e3d211c183e0762833de38721be12e580bddee900be7ae1cc3ce1d7c23c922db53c94f61dbef9a96e3df95a123db9f7063c612a643dc04adc3c6da13bbd0e93fdbc8af4d5be5c8fd93e900b33bfdb644b3e0d6d64bf464bf4b92e6829bef1261fbe30018d3e47cfac3dc88e86be930a46bc8ffc90bb8d11e4bdb143ad3d9f51833c727179bc8b11ab3e37daa8bf9eae493d950d11bd3be965c07a6cf33e046bfd3fb4a0893f147a773e3e48533fafc5febfb72591be70a940bc8a6b673ec9c68dbdc782ab3c73ac043c7821e63de0b488bc70bd633e8cbc7d3ddd2aeebe3a54983cfa8f36bee006bc3ead4dd73db732473d49b230bfc8dde5bc8569df3bf7af88bd5edb95bed642833ccf4f91bdac1a8f3c4b1e053ec8e0be3cae3dd83b1271453c813bdbbd1509b63dd6de29bd1ae40a3cdeaacc3defa9d9bd5676273db9c81d3c561e2c3d3e3f1f3d18c393bd5aebdfbc55815d3dd29b193d4bd542bd0c8c25bb78d58ebc5efa0b3acc57a6bdfe05ec3a32385e3e4cb4993c29de91bc5746823c6e00c93c4c3783bd51243bbd4b8e80bcdf0f9dbd73ec843d35b935bcc24a173d865f85bc05e023bc0955f53da33ccdbd37082bbded7a10bc5c99d23c69c0143d19d70f3e1dec253b06c9213d93d1a3bc670260be665037beab40693e5b1dc33c7fd44ebf0bab483ea778b8bdb0a41d3ec6d397bfb47ec6bc30fac5be34db9dbd2ef74a3e9c7fb5ba18dcc13d4cc968bc21123bbd0c1dbebda67bb93d3aa9933d69320b3d072d1ac012d7613e81c5983d32baa93fda6f1b400ad20b3fadac923f148c54bf3039353d32fe2ebf3486aa3de1adc1be1df31f3d819ea2bde32cdf3d7b88693dd4cc71bd39fa3dbddbb3a0bd46910e3e44db10be4789dfbd99d7c1bd37ebf7be8cb5683ee776a7bd9ce88ebf802605be4dfcd7bb03bf7c3ed274873c53a811bfed55bebc607cabbc4ac00cbe5f5d8c3d8bf3de3ccf43753c27e8e1bb9d2faebce1e292bd63d9763c7696c63c9757633d7e9e553d80df7f3c2adc0dbe08232cbe2c419bbb72424abb7b498f3d22d0183d6957a8bbbc652fbc9d1f68bcff59233df55c50bfa5d792bc81e13abebd48143b3404b73c9daa42bd159ae4bce497bb3a53596ebdef6e953d59f9153d22cdf0bc04905cbded2e333d544b8f3c9462303db4fc603e3b9986bc53f3093d465cbebaf2aad4bd088cacbce1024bbdb3539b3aca8839bed9004dbec9770c3de1abca3c7056a43e6eec8c3e5c5353bef5ca213e4126f7bd4628ab3ec33356bfa8a211402890bfbeee3c1cbe09b3483ec97b543e3a55583ed9e178bd2f4c82bc4c0fa23d5ce076bdbe5ab23d6f0980bd92f74dbcc5f7383f1979df3e4f79a23dc52efcbd2f149fbedf9908bfae12403f1fe610c04f1ca2bd549c36be70a6bfbd95ce10be77266b3ebbb5e53dc69bc03b4b88bbbd8e8f6d3ef9e83f3e6685d33c42400bbb2416dcbe306a71be7c5da73d857169bc745bce3ea5a3c8be0a14103c832280bd8dac5a3ee9e76a3eb5ca9d3d189955bdd789de3cf680c93c4f32ff3dd79d8dba689321bd070702bd50a3393d7dea14bcf6cb713eb010f2bdb65f75bc45ad973cad4d19be40f5243b9ed4623daa9075bcb8ca48beb3ca0e3ee8d1abbddf5e35bb9422c53d162e823c7bc9f5bb4e7e183c8edf093dbc7e0fbc947bdb3d99d25bbf9d564e3b4e8398bb166fdbbb19bbb63c807e8ebd80c51b3ea39c373de4e4f3bd98550f3eb35857be4507023f52405a3e24ce373be66e803d99e6e13d6d9aa8bd303372bc25b08cbc3d64053d4ca1213a6f29c2bc783a01be1dafd33d35c086bc42f2babdc67e0c3ef2fb15be17438d3d414b80be92c178bf09e7edbf4f851dbf448267bd114c8b3fa7e1813ee7ba9d3d631f6dbddb7ab8bdec18953dfe9695bde41f553eab5b253e0763343d6029d23d0d8b73bed693333dd88b9ebd9cda82bec35eb43f9711683f3fb1d0be6d0604409e3b0cbf28ff85bffe46583ef31c97bed39c183e486c60bd8c1eee3c882a603eb54d66bd595203bc701110bd55dc773c2e64d6bc23a5a6beddda8f3cf5f483be311facbe9e27ab3ddc4f043ece6c68bef09021beb3f3bf3d50f2debc29e570bee8accebcd2a1fd3d3b2ea33c4461dd3c2b41abbc77d1f8bc85cb2fbc23c0b63c9fe22abdcb752e3c6ecf6dbdf48861bbadde213e969e803ddacd833d32e8603d1511c5bce0e1b9bdbec79fba667f7b3d53713ebc7fdd023d326804bb50de4bbd8b1349bc79260fbfb7150a3e1f966a3d792ca43c0b77683ca706183df5d709bcd926193e5619a7bc651e183d9dbc8e3c04ee2e3d448aa93d01463e3d1fb7773c15398abe832b1fbe8852b63cce4bbe3c81fcd93c6fa7acbcc01a043d52b1dabcf1dec73c5ffa2dbcc9368e3d51cd01bd4aaab4387bf9d1bd78528bbdae49ef3cc6b72fbf151a4d3fcbda743efe819bbe871265bd39ea063e8a1417bddbdc4e3d1dc6463eae6c85bd09b883bca3af643d86d718bd9ba6183e4465273da5463d3d961375be02ebb9be2719473e3533033f6626d03d56d3e33e4cc26fbd6b17b6bff69f3c3fce33c0be0b42cfbf3b2c5fbe19f4bc3c8c2ce03b78b7753e4e8c37bd2af2a2bcae1a09beaa4bab3c42c5523dbf71cf3c55a28fbe9a8b23be27af57bc4bab443e4602f4be12e2f1becda03c3e98c2b7bced822fbe8a14dcbee680553e293586bed3c7163d63b9b5bd87f8843df4a44b3cb2f654bd30b1313d133f973c4e810dbd0b4cfc3dfc431f3d257e1f3d7ae81bbb1d3158bd0c65803d27981c3deadf36bcaeefae3dd9f45e3d28ce943dd7693dbb15df673d5b328ebdb48011bdb5bf5dba92b0a2bdeca3a63e0caa0cbc626e4d3c5066b93a5020bb3def4b913b05b635bde015363d593a24bdd693003ca79eb3bd28d60c3c054e903d56e49dbcc8c8a2bc297ffcbd7015c43c81d99dbc3e93e93b901c40bd8eaecb3c9178edbb0e0791bd278d06bddd517abc164e29bdacb20abe948025bec7bad4bd385c673de7abfabfb6fc3ebc1d50d33cb30fd8bdfb64e5bdecd2c03e33381cbd8f6458bfc4c6a2bddc08f93c5eb0713d0b5c73bdeb279e3dfd319f3b7c53063d23f24b3ddcd2073ea87886bd926f8fc0800c843c5da9fb3fa47e843ff64418be0f63953fda22333e2f9288bf7c21d7bd9ef51fbe1fe3a53d6338da3c6894fe3c4ccf403da886fabb94a78ebd66bee6bb7fbd15bdd045173dc842f4bd4c8b44bee1e6cabd37b82a3df0b7e9bdd1f1783c87d9a73d79b100bd023fc0be6e0d19bde828943a730c96bb0243103e33de163cd1b723bd2ce403bb508b963a7851133de651723cbd790fbbe76e453da9d1943ce9ba06bdec31ad3c8fd1aa3c3d0cc53d82013d3dfe870b3c040805bd1a4a683cd92d03bd45b27bba9182193c9ae9b03c7b223d3beb9ce33dde8210be703580bcb4ac08bfa17dac3c1d7f5abc36cbd63cafd47cbce1c055beef3115bdbbebac3dfafb9dbb4e07ea3e2f8be33d953684bc2f708f3abbee3fbe6e59e9bde896f8bd332a653d1d39723cc77fb9bcfe1994bcf14f91bccb6262be0680f7bae59c07be6b6cc7bc4093733e39c548bd69b1883e3b4f65bd709b25bf079b853ef55cf03e01148f3d910234be3ab2b23d3cac94bdd4c5a5bdb6d800be7be66e3d3ebe8fbd7b9a6d3da88a8a3e1b1d2f3eb1bc4fbe58ecc23bddda62bf19eceebd376e0cbf742957bdced67e3fe21b67bfa1a90f3fb4c127be9f5358bf2c19b23e193e633e98f6a43f2f07ad3e4b18af3ce238ab3dbf15a9bdc95502bdcf8d62bc26de2e3e1f3a02bd6a9577beef8dd73eedfbcdbe8da466bd44c43fbfc4fd063eb79eacbe6b8306bdb3022d3f40e642be91c28f3a579940be77ca93be84762cbeba0c893c208b6a3d458e63bd2ac419bef0d3c63d009380bb49e233bd365fd33c087aa5bd55bcccbc9437513dd5dd1c3e6f84a5bb485a6cbd4eee58be94dc58bd751852bbf15bd23c300e1a3d9910643d86a122bccae50bbdd723e43d0be161be923b103e94705ebd134b53bafa18b5bbbc11983df63492bb429bafbcd08fa6bcdc97653d3189473cf4a9a9bda8f6973da8a498bd1d8e1f3ddb562e3cd5e9c83bf4b440bcc62c3c39f0beac3a6c0c983d545e37bda9cd3bbc75afd33cce5f81bb8d7741bcf09c813cbc4b473d8d86c03c962b6fbe1a5825be470b2d3ef39defbd586a85bf31e48f3d497e19bdc08b05be89a451bf179818bd28bb7ebcd339abbd1c2149bd6745f43ccc65d2bdda78223df841473e54b3063daab70abe724bbfbde0dde5beeee4f73c4e21aebfb18c1b3f82ef103fdc94883fd394133f80acefbdbbbb0dbe1f9092be97cd4d3caf2fb33cb794f03b17aebabcf2613f3db5252cbcd38304bcbe799c3bc0d2943e54f9453c681693bd7e9409bb87ea693ec74599be028c50beb9e921be699947bdde5d6a3d19f08abe5f2a09bff26986bde7beecbd39801bbb558ec0bda6aa49bd855280bc6811bb3dde0cb9bb7c412d3d9614adbc316d4b3baf18c6bbec533dbd8771803dc28f2a3e2fa3c93cafd3b93b8e39debc2025bebb80ff9bbc871d893ca062a13c4f164f3d6ca3233d
-//!TEXTURE C4F32_DS_CMP_INSTANT_conv1_rim_0w
+//!TEXTURE C4F32_DS_CMP_INSTANT_conv1_0w
 //!SIZE 9 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -33,7 +33,7 @@ d3f7f73db168e9bd0f443339d4b361be7ef45fbc201a45bd4f5d58bc41e62b3e05703e3d081a0a3e
 //!HOOK LUMA
 //!BIND HOOKED
 //!BIND C4F32_DS_CMP_INSTANT_conv1_whole_0w
-//!BIND C4F32_DS_CMP_INSTANT_conv1_rim_0w
+//!BIND C4F32_DS_CMP_INSTANT_conv1_0w
 //!SAVE C4F32_DS_CMP_INSTANT_relu1
 //!WIDTH HOOKED.w 4 *
 //!HEIGHT HOOKED.h 2 *
@@ -50,14 +50,9 @@ float padded(float texel, bool inside) {
     return inside ? texel : 0.0;
 }
 
-// conv1_whole's weights for a tap, from its first column on
-vec4 conv1_whole_weights(int column, int row) {
-    return texelFetch(C4F32_DS_CMP_INSTANT_conv1_whole_0w, ivec2(column, row), 0);
-}
-
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 void hook() {
@@ -116,63 +111,63 @@ void hook() {
                 float s_1_6 = padded(source(ivec2(x6, y1)), y1_in && x6_in);
                 float s_1_7 = padded(source(ivec2(x7, y1)), y1_in && x7_in);
                 vec4 w;
-                w = conv1_whole_weights(ky * 5 + 1, result);
-                conv1_whole_0a += w * s_0_0;
-                conv1_whole_0b += w * s_0_1;
-                conv1_whole_0c += w * s_0_2;
-                conv1_whole_0d += w * s_0_3;
-                conv1_whole_0e += w * s_1_0;
-                conv1_whole_0f += w * s_1_1;
-                conv1_whole_0g += w * s_1_2;
-                conv1_whole_0h += w * s_1_3;
-                w = conv1_whole_weights(ky * 5 + 2, result);
-                conv1_whole_0a += w * s_0_1;
-                conv1_whole_0b += w * s_0_2;
-                conv1_whole_0c += w * s_0_3;
-                conv1_whole_0d += w * s_0_4;
-                conv1_whole_0e += w * s_1_1;
-                conv1_whole_0f += w * s_1_2;
-                conv1_whole_0g += w * s_1_3;
-                conv1_whole_0h += w * s_1_4;
-                w = conv1_whole_weights(ky * 5 + 3, result);
-                conv1_whole_0a += w * s_0_2;
-                conv1_whole_0b += w * s_0_3;
-                conv1_whole_0c += w * s_0_4;
-                conv1_whole_0d += w * s_0_5;
-                conv1_whole_0e += w * s_1_2;
-                conv1_whole_0f += w * s_1_3;
-                conv1_whole_0g += w * s_1_4;
-                conv1_whole_0h += w * s_1_5;
-                w = conv1_whole_weights(ky * 5 + 4, result);
-                conv1_whole_0a += w * s_0_3;
-                conv1_whole_0b += w * s_0_4;
-                conv1_whole_0c += w * s_0_5;
-                conv1_whole_0d += w * s_0_6;
-                conv1_whole_0e += w * s_1_3;
-                conv1_whole_0f += w * s_1_4;
-                conv1_whole_0g += w * s_1_5;
-                conv1_whole_0h += w * s_1_6;
-                w = conv1_whole_weights(ky * 5 + 5, result);
-                conv1_whole_0a += w * s_0_4;
-                conv1_whole_0b += w * s_0_5;
-                conv1_whole_0c += w * s_0_6;
-                conv1_whole_0d += w * s_0_7;
-                conv1_whole_0e += w * s_1_4;
-                conv1_whole_0f += w * s_1_5;
-                conv1_whole_0g += w * s_1_6;
-                conv1_whole_0h += w * s_1_7;
+                w = texelFetch(C4F32_DS_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 1, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_0;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_1;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_2;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_3;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_0;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_1;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_2;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_3;
+                w = texelFetch(C4F32_DS_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 2, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_1;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_2;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_3;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_4;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_1;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_2;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_3;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_4;
+                w = texelFetch(C4F32_DS_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 3, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_2;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_3;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_4;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_5;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_2;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_3;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_4;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_5;
+                w = texelFetch(C4F32_DS_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 4, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_3;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_4;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_5;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_6;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_3;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_4;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_5;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_6;
+                w = texelFetch(C4F32_DS_CMP_INSTANT_conv1_whole_0w, ivec2(ky * 5 + 5, result), 0);
+                conv1_whole_0a = conv1_whole_0a + w*s_0_4;
+                conv1_whole_0b = conv1_whole_0b + w*s_0_5;
+                conv1_whole_0c = conv1_whole_0c + w*s_0_6;
+                conv1_whole_0d = conv1_whole_0d + w*s_0_7;
+                conv1_whole_0e = conv1_whole_0e + w*s_1_4;
+                conv1_whole_0f = conv1_whole_0f + w*s_1_5;
+                conv1_whole_0g = conv1_whole_0g + w*s_1_6;
+                conv1_whole_0h = conv1_whole_0h + w*s_1_7;
             }
         }
 
-        // conv1_rim: near the borders, what zero padding between two convolutions takes away
-        vec4 conv1_rim_0a = vec4(0.0);
-        vec4 conv1_rim_0b = vec4(0.0);
-        vec4 conv1_rim_0c = vec4(0.0);
-        vec4 conv1_rim_0d = vec4(0.0);
-        vec4 conv1_rim_0e = vec4(0.0);
-        vec4 conv1_rim_0f = vec4(0.0);
-        vec4 conv1_rim_0g = vec4(0.0);
-        vec4 conv1_rim_0h = vec4(0.0);
+        // conv1: near the borders, what zero padding between two convolutions takes away
+        vec4 conv1_0a = conv1_whole_0a;
+        vec4 conv1_0b = conv1_whole_0b;
+        vec4 conv1_0c = conv1_whole_0c;
+        vec4 conv1_0d = conv1_whole_0d;
+        vec4 conv1_0e = conv1_whole_0e;
+        vec4 conv1_0f = conv1_whole_0f;
+        vec4 conv1_0g = conv1_whole_0g;
+        vec4 conv1_0h = conv1_whole_0h;
         {
             ivec2 size = ivec2(HOOKED_size);
             bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
@@ -182,54 +177,44 @@ void hook() {
                 vec4 sum_0 = vec4(0.0);
                 bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
                 for (int term = within ? 8 : 0; term < 8; term++) {
-                    ivec4 taps = ivec4(texelFetch(C4F32_DS_CMP_INSTANT_conv1_rim_0w, ivec2(0, term), 0));
+                    ivec4 taps = ivec4(texelFetch(C4F32_DS_CMP_INSTANT_conv1_0w, ivec2(0, term), 0));
                     bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                    sum_0 += here ? texelFetch(C4F32_DS_CMP_INSTANT_conv1_rim_0w, ivec2(result + 1, term), 0) : vec4(0.0);
+                    sum_0 += here ? texelFetch(C4F32_DS_CMP_INSTANT_conv1_0w, ivec2(result + 1, term), 0) : vec4(0.0);
                     for (int tap = taps.z; here && tap < taps.w; tap++) {
-                        ivec2 q = p + ivec2(texelFetch(C4F32_DS_CMP_INSTANT_conv1_rim_0w, ivec2(0, tap), 0).xy);
+                        ivec2 q = p + ivec4(texelFetch(C4F32_DS_CMP_INSTANT_conv1_0w, ivec2(0, tap), 0)).xy;
                         bool inside = q == clamp(q, ivec2(0), size - 1);
                         if (inside) {
                             float s = source(ivec2(q.x, q.y));
-                            sum_0 += texelFetch(C4F32_DS_CMP_INSTANT_conv1_rim_0w, ivec2(1 + result, tap), 0) * s;
+                            sum_0 += texelFetch(C4F32_DS_CMP_INSTANT_conv1_0w, ivec2(1 + result, tap), 0) * s;
                         }
                     }
                 }
                 if (i == 0) {
-                    conv1_rim_0a = sum_0;
+                    conv1_0a += sum_0;
                 }
                 if (i == 1) {
-                    conv1_rim_0b = sum_0;
+                    conv1_0b += sum_0;
                 }
                 if (i == 2) {
-                    conv1_rim_0c = sum_0;
+                    conv1_0c += sum_0;
                 }
                 if (i == 3) {
-                    conv1_rim_0d = sum_0;
+                    conv1_0d += sum_0;
                 }
                 if (i == 4) {
-                    conv1_rim_0e = sum_0;
+                    conv1_0e += sum_0;
                 }
                 if (i == 5) {
-                    conv1_rim_0f = sum_0;
+                    conv1_0f += sum_0;
                 }
                 if (i == 6) {
-                    conv1_rim_0g = sum_0;
+                    conv1_0g += sum_0;
                 }
                 if (i == 7) {
-                    conv1_rim_0h = sum_0;
+                    conv1_0h += sum_0;
                 }
             }
         }
-
-        // Add
-        vec4 conv1_0a = conv1_whole_0a + conv1_rim_0a;
-        vec4 conv1_0b = conv1_whole_0b + conv1_rim_0b;
-        vec4 conv1_0c = conv1_whole_0c + conv1_rim_0c;
-        vec4 conv1_0d = conv1_whole_0d + conv1_rim_0d;
-        vec4 conv1_0e = conv1_whole_0e + conv1_rim_0e;
-        vec4 conv1_0f = conv1_whole_0f + conv1_rim_0f;
-        vec4 conv1_0g = conv1_whole_0g + conv1_rim_0g;
-        vec4 conv1_0h = conv1_whole_0h + conv1_rim_0h;
 
         // Relu
         vec4 relu1_0a = max(conv1_0a, vec4(0.0));
@@ -270,11 +255,6 @@ fdd7f13c6ffa913dfecca73d28fe333d046fdc3bdc1696be50cda43efb00acbbd1c422bdf23ecabd
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv2's weights for a tap, from its first column on
-mat4 conv2_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(column, row), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -341,87 +321,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F32_DS_CMP_INSTANT_relu1_raw, ivec2(4 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F32_DS_CMP_INSTANT_relu1_raw, ivec2(4 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv2_weights(1, result * 8 + pack);
-                conv2_0a += w * s_0_0;
-                conv2_0b += w * s_0_1;
-                conv2_0c += w * s_0_2;
-                conv2_0d += w * s_0_3;
-                conv2_0e += w * s_1_0;
-                conv2_0f += w * s_1_1;
-                conv2_0g += w * s_1_2;
-                conv2_0h += w * s_1_3;
-                w = conv2_weights(5, result * 8 + pack);
-                conv2_0a += w * s_0_1;
-                conv2_0b += w * s_0_2;
-                conv2_0c += w * s_0_3;
-                conv2_0d += w * s_0_4;
-                conv2_0e += w * s_1_1;
-                conv2_0f += w * s_1_2;
-                conv2_0g += w * s_1_3;
-                conv2_0h += w * s_1_4;
-                w = conv2_weights(9, result * 8 + pack);
-                conv2_0a += w * s_0_2;
-                conv2_0b += w * s_0_3;
-                conv2_0c += w * s_0_4;
-                conv2_0d += w * s_0_5;
-                conv2_0e += w * s_1_2;
-                conv2_0f += w * s_1_3;
-                conv2_0g += w * s_1_4;
-                conv2_0h += w * s_1_5;
-                w = conv2_weights(13, result * 8 + pack);
-                conv2_0a += w * s_1_0;
-                conv2_0b += w * s_1_1;
-                conv2_0c += w * s_1_2;
-                conv2_0d += w * s_1_3;
-                conv2_0e += w * s_2_0;
-                conv2_0f += w * s_2_1;
-                conv2_0g += w * s_2_2;
-                conv2_0h += w * s_2_3;
-                w = conv2_weights(17, result * 8 + pack);
-                conv2_0a += w * s_1_1;
-                conv2_0b += w * s_1_2;
-                conv2_0c += w * s_1_3;
-                conv2_0d += w * s_1_4;
-                conv2_0e += w * s_2_1;
-                conv2_0f += w * s_2_2;
-                conv2_0g += w * s_2_3;
-                conv2_0h += w * s_2_4;
-                w = conv2_weights(21, result * 8 + pack);
-                conv2_0a += w * s_1_2;
-                conv2_0b += w * s_1_3;
-                conv2_0c += w * s_1_4;
-                conv2_0d += w * s_1_5;
-                conv2_0e += w * s_2_2;
-                conv2_0f += w * s_2_3;
-                conv2_0g += w * s_2_4;
-                conv2_0h += w * s_2_5;
-                w = conv2_weights(25, result * 8 + pack);
-                conv2_0a += w * s_2_0;
-                conv2_0b += w * s_2_1;
-                conv2_0c += w * s_2_2;
-                conv2_0d += w * s_2_3;
-                conv2_0e += w * s_3_0;
-                conv2_0f += w * s_3_1;
-                conv2_0g += w * s_3_2;
-                conv2_0h += w * s_3_3;
-                w = conv2_weights(29, result * 8 + pack);
-                conv2_0a += w * s_2_1;
-                conv2_0b += w * s_2_2;
-                conv2_0c += w * s_2_3;
-                conv2_0d += w * s_2_4;
-                conv2_0e += w * s_3_1;
-                conv2_0f += w * s_3_2;
-                conv2_0g += w * s_3_3;
-                conv2_0h += w * s_3_4;
-                w = conv2_weights(33, result * 8 + pack);
-                conv2_0a += w * s_2_2;
-                conv2_0b += w * s_2_3;
-                conv2_0c += w * s_2_4;
-                conv2_0d += w * s_2_5;
-                conv2_0e += w * s_3_2;
-                conv2_0f += w * s_3_3;
-                conv2_0g += w * s_3_4;
-                conv2_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(1, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(2, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(3, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(4, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv2_0b = conv2_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv2_0c = conv2_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0d = conv2_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0e = conv2_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv2_0f = conv2_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0g = conv2_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0h = conv2_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(5, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(6, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(7, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(8, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv2_0b = conv2_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0c = conv2_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0d = conv2_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv2_0e = conv2_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0f = conv2_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0g = conv2_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0h = conv2_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(9, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(10, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(11, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(12, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv2_0b = conv2_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv2_0c = conv2_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv2_0d = conv2_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv2_0e = conv2_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0f = conv2_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0g = conv2_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0h = conv2_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(13, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(14, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(15, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(16, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv2_0b = conv2_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0c = conv2_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0d = conv2_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0e = conv2_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv2_0f = conv2_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0g = conv2_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0h = conv2_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(17, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(18, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(19, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(20, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv2_0b = conv2_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0c = conv2_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0d = conv2_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0e = conv2_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0f = conv2_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0g = conv2_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0h = conv2_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(21, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(22, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(23, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(24, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv2_0b = conv2_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv2_0c = conv2_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv2_0d = conv2_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv2_0e = conv2_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0f = conv2_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0g = conv2_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0h = conv2_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(25, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(26, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(27, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(28, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv2_0b = conv2_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0c = conv2_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0d = conv2_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0e = conv2_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv2_0f = conv2_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv2_0g = conv2_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0h = conv2_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(29, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(30, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(31, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(32, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv2_0b = conv2_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0c = conv2_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0d = conv2_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0e = conv2_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv2_0f = conv2_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0g = conv2_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv2_0h = conv2_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(33, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(34, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(35, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv2_0w, ivec2(36, result * 8 + pack), 0));
+                conv2_0a = conv2_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv2_0b = conv2_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv2_0c = conv2_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv2_0d = conv2_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv2_0e = conv2_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv2_0f = conv2_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv2_0g = conv2_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv2_0h = conv2_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -464,11 +444,6 @@ fb2008bc786af63caf9b1bbe349d43bd93fc7f3e61f6a43c1845943d15a3933cd2b509bdac95c6be
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv3's weights for a tap, from its first column on
-mat4 conv3_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(column, row), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -535,87 +510,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F32_DS_CMP_INSTANT_relu2_raw, ivec2(4 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F32_DS_CMP_INSTANT_relu2_raw, ivec2(4 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv3_weights(1, result * 8 + pack);
-                conv3_0a += w * s_0_0;
-                conv3_0b += w * s_0_1;
-                conv3_0c += w * s_0_2;
-                conv3_0d += w * s_0_3;
-                conv3_0e += w * s_1_0;
-                conv3_0f += w * s_1_1;
-                conv3_0g += w * s_1_2;
-                conv3_0h += w * s_1_3;
-                w = conv3_weights(5, result * 8 + pack);
-                conv3_0a += w * s_0_1;
-                conv3_0b += w * s_0_2;
-                conv3_0c += w * s_0_3;
-                conv3_0d += w * s_0_4;
-                conv3_0e += w * s_1_1;
-                conv3_0f += w * s_1_2;
-                conv3_0g += w * s_1_3;
-                conv3_0h += w * s_1_4;
-                w = conv3_weights(9, result * 8 + pack);
-                conv3_0a += w * s_0_2;
-                conv3_0b += w * s_0_3;
-                conv3_0c += w * s_0_4;
-                conv3_0d += w * s_0_5;
-                conv3_0e += w * s_1_2;
-                conv3_0f += w * s_1_3;
-                conv3_0g += w * s_1_4;
-                conv3_0h += w * s_1_5;
-                w = conv3_weights(13, result * 8 + pack);
-                conv3_0a += w * s_1_0;
-                conv3_0b += w * s_1_1;
-                conv3_0c += w * s_1_2;
-                conv3_0d += w * s_1_3;
-                conv3_0e += w * s_2_0;
-                conv3_0f += w * s_2_1;
-                conv3_0g += w * s_2_2;
-                conv3_0h += w * s_2_3;
-                w = conv3_weights(17, result * 8 + pack);
-                conv3_0a += w * s_1_1;
-                conv3_0b += w * s_1_2;
-                conv3_0c += w * s_1_3;
-                conv3_0d += w * s_1_4;
-                conv3_0e += w * s_2_1;
-                conv3_0f += w * s_2_2;
-                conv3_0g += w * s_2_3;
-                conv3_0h += w * s_2_4;
-                w = conv3_weights(21, result * 8 + pack);
-                conv3_0a += w * s_1_2;
-                conv3_0b += w * s_1_3;
-                conv3_0c += w * s_1_4;
-                conv3_0d += w * s_1_5;
-                conv3_0e += w * s_2_2;
-                conv3_0f += w * s_2_3;
-                conv3_0g += w * s_2_4;
-                conv3_0h += w * s_2_5;
-                w = conv3_weights(25, result * 8 + pack);
-                conv3_0a += w * s_2_0;
-                conv3_0b += w * s_2_1;
-                conv3_0c += w * s_2_2;
-                conv3_0d += w * s_2_3;
-                conv3_0e += w * s_3_0;
-                conv3_0f += w * s_3_1;
-                conv3_0g += w * s_3_2;
-                conv3_0h += w * s_3_3;
-                w = conv3_weights(29, result * 8 + pack);
-                conv3_0a += w * s_2_1;
-                conv3_0b += w * s_2_2;
-                conv3_0c += w * s_2_3;
-                conv3_0d += w * s_2_4;
-                conv3_0e += w * s_3_1;
-                conv3_0f += w * s_3_2;
-                conv3_0g += w * s_3_3;
-                conv3_0h += w * s_3_4;
-                w = conv3_weights(33, result * 8 + pack);
-                conv3_0a += w * s_2_2;
-                conv3_0b += w * s_2_3;
-                conv3_0c += w * s_2_4;
-                conv3_0d += w * s_2_5;
-                conv3_0e += w * s_3_2;
-                conv3_0f += w * s_3_3;
-                conv3_0g += w * s_3_4;
-                conv3_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(1, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(2, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(3, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(4, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv3_0b = conv3_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv3_0c = conv3_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0d = conv3_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0e = conv3_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv3_0f = conv3_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0g = conv3_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0h = conv3_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(5, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(6, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(7, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(8, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv3_0b = conv3_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0c = conv3_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0d = conv3_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv3_0e = conv3_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0f = conv3_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0g = conv3_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0h = conv3_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(9, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(10, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(11, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(12, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv3_0b = conv3_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv3_0c = conv3_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv3_0d = conv3_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv3_0e = conv3_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0f = conv3_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0g = conv3_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0h = conv3_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(13, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(14, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(15, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(16, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv3_0b = conv3_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0c = conv3_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0d = conv3_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0e = conv3_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv3_0f = conv3_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0g = conv3_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0h = conv3_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(17, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(18, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(19, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(20, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv3_0b = conv3_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0c = conv3_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0d = conv3_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0e = conv3_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0f = conv3_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0g = conv3_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0h = conv3_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(21, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(22, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(23, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(24, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv3_0b = conv3_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv3_0c = conv3_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv3_0d = conv3_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv3_0e = conv3_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0f = conv3_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0g = conv3_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0h = conv3_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(25, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(26, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(27, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(28, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv3_0b = conv3_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0c = conv3_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0d = conv3_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0e = conv3_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv3_0f = conv3_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv3_0g = conv3_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0h = conv3_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(29, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(30, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(31, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(32, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv3_0b = conv3_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0c = conv3_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0d = conv3_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0e = conv3_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv3_0f = conv3_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0g = conv3_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv3_0h = conv3_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(33, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(34, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(35, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv3_0w, ivec2(36, result * 8 + pack), 0));
+                conv3_0a = conv3_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv3_0b = conv3_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv3_0c = conv3_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv3_0d = conv3_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv3_0e = conv3_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv3_0f = conv3_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv3_0g = conv3_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv3_0h = conv3_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -658,11 +633,6 @@ void hook() {
 // A texel or zero, without a branch around the fetch
 vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
-}
-
-// conv4's weights for a tap, from its first column on
-mat4 conv4_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(column, row), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(column + 3, row), 0));
 }
 
 void hook() {
@@ -729,87 +699,87 @@ void hook() {
                 vec4 s_3_4 = padded(texelFetch(C4F32_DS_CMP_INSTANT_relu3_raw, ivec2(4 * x4, 2 * y3) + cell, 0), y3_in && x4_in);
                 vec4 s_3_5 = padded(texelFetch(C4F32_DS_CMP_INSTANT_relu3_raw, ivec2(4 * x5, 2 * y3) + cell, 0), y3_in && x5_in);
                 mat4 w;
-                w = conv4_weights(1, result * 8 + pack);
-                conv4_0a += w * s_0_0;
-                conv4_0b += w * s_0_1;
-                conv4_0c += w * s_0_2;
-                conv4_0d += w * s_0_3;
-                conv4_0e += w * s_1_0;
-                conv4_0f += w * s_1_1;
-                conv4_0g += w * s_1_2;
-                conv4_0h += w * s_1_3;
-                w = conv4_weights(5, result * 8 + pack);
-                conv4_0a += w * s_0_1;
-                conv4_0b += w * s_0_2;
-                conv4_0c += w * s_0_3;
-                conv4_0d += w * s_0_4;
-                conv4_0e += w * s_1_1;
-                conv4_0f += w * s_1_2;
-                conv4_0g += w * s_1_3;
-                conv4_0h += w * s_1_4;
-                w = conv4_weights(9, result * 8 + pack);
-                conv4_0a += w * s_0_2;
-                conv4_0b += w * s_0_3;
-                conv4_0c += w * s_0_4;
-                conv4_0d += w * s_0_5;
-                conv4_0e += w * s_1_2;
-                conv4_0f += w * s_1_3;
-                conv4_0g += w * s_1_4;
-                conv4_0h += w * s_1_5;
-                w = conv4_weights(13, result * 8 + pack);
-                conv4_0a += w * s_1_0;
-                conv4_0b += w * s_1_1;
-                conv4_0c += w * s_1_2;
-                conv4_0d += w * s_1_3;
-                conv4_0e += w * s_2_0;
-                conv4_0f += w * s_2_1;
-                conv4_0g += w * s_2_2;
-                conv4_0h += w * s_2_3;
-                w = conv4_weights(17, result * 8 + pack);
-                conv4_0a += w * s_1_1;
-                conv4_0b += w * s_1_2;
-                conv4_0c += w * s_1_3;
-                conv4_0d += w * s_1_4;
-                conv4_0e += w * s_2_1;
-                conv4_0f += w * s_2_2;
-                conv4_0g += w * s_2_3;
-                conv4_0h += w * s_2_4;
-                w = conv4_weights(21, result * 8 + pack);
-                conv4_0a += w * s_1_2;
-                conv4_0b += w * s_1_3;
-                conv4_0c += w * s_1_4;
-                conv4_0d += w * s_1_5;
-                conv4_0e += w * s_2_2;
-                conv4_0f += w * s_2_3;
-                conv4_0g += w * s_2_4;
-                conv4_0h += w * s_2_5;
-                w = conv4_weights(25, result * 8 + pack);
-                conv4_0a += w * s_2_0;
-                conv4_0b += w * s_2_1;
-                conv4_0c += w * s_2_2;
-                conv4_0d += w * s_2_3;
-                conv4_0e += w * s_3_0;
-                conv4_0f += w * s_3_1;
-                conv4_0g += w * s_3_2;
-                conv4_0h += w * s_3_3;
-                w = conv4_weights(29, result * 8 + pack);
-                conv4_0a += w * s_2_1;
-                conv4_0b += w * s_2_2;
-                conv4_0c += w * s_2_3;
-                conv4_0d += w * s_2_4;
-                conv4_0e += w * s_3_1;
-                conv4_0f += w * s_3_2;
-                conv4_0g += w * s_3_3;
-                conv4_0h += w * s_3_4;
-                w = conv4_weights(33, result * 8 + pack);
-                conv4_0a += w * s_2_2;
-                conv4_0b += w * s_2_3;
-                conv4_0c += w * s_2_4;
-                conv4_0d += w * s_2_5;
-                conv4_0e += w * s_3_2;
-                conv4_0f += w * s_3_3;
-                conv4_0g += w * s_3_4;
-                conv4_0h += w * s_3_5;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(1, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(2, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(3, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(4, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+                conv4_0b = conv4_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv4_0c = conv4_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0d = conv4_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0e = conv4_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv4_0f = conv4_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0g = conv4_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0h = conv4_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(5, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(6, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(7, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(8, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+                conv4_0b = conv4_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0c = conv4_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0d = conv4_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv4_0e = conv4_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0f = conv4_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0g = conv4_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0h = conv4_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(9, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(10, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(11, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(12, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+                conv4_0b = conv4_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+                conv4_0c = conv4_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+                conv4_0d = conv4_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+                conv4_0e = conv4_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0f = conv4_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0g = conv4_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0h = conv4_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(13, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(14, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(15, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(16, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+                conv4_0b = conv4_0b + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0c = conv4_0c + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0d = conv4_0d + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0e = conv4_0e + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv4_0f = conv4_0f + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0g = conv4_0g + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0h = conv4_0h + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(17, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(18, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(19, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(20, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+                conv4_0b = conv4_0b + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0c = conv4_0c + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0d = conv4_0d + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0e = conv4_0e + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0f = conv4_0f + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0g = conv4_0g + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0h = conv4_0h + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(21, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(22, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(23, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(24, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+                conv4_0b = conv4_0b + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+                conv4_0c = conv4_0c + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+                conv4_0d = conv4_0d + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+                conv4_0e = conv4_0e + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0f = conv4_0f + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0g = conv4_0g + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0h = conv4_0h + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(25, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(26, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(27, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(28, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_0.x + w[1]*s_2_0.y + w[2]*s_2_0.z + w[3]*s_2_0.w;
+                conv4_0b = conv4_0b + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0c = conv4_0c + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0d = conv4_0d + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0e = conv4_0e + w[0]*s_3_0.x + w[1]*s_3_0.y + w[2]*s_3_0.z + w[3]*s_3_0.w;
+                conv4_0f = conv4_0f + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv4_0g = conv4_0g + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0h = conv4_0h + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(29, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(30, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(31, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(32, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_1.x + w[1]*s_2_1.y + w[2]*s_2_1.z + w[3]*s_2_1.w;
+                conv4_0b = conv4_0b + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0c = conv4_0c + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0d = conv4_0d + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0e = conv4_0e + w[0]*s_3_1.x + w[1]*s_3_1.y + w[2]*s_3_1.z + w[3]*s_3_1.w;
+                conv4_0f = conv4_0f + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0g = conv4_0g + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv4_0h = conv4_0h + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(33, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(34, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(35, result * 8 + pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv4_0w, ivec2(36, result * 8 + pack), 0));
+                conv4_0a = conv4_0a + w[0]*s_2_2.x + w[1]*s_2_2.y + w[2]*s_2_2.z + w[3]*s_2_2.w;
+                conv4_0b = conv4_0b + w[0]*s_2_3.x + w[1]*s_2_3.y + w[2]*s_2_3.z + w[3]*s_2_3.w;
+                conv4_0c = conv4_0c + w[0]*s_2_4.x + w[1]*s_2_4.y + w[2]*s_2_4.z + w[3]*s_2_4.w;
+                conv4_0d = conv4_0d + w[0]*s_2_5.x + w[1]*s_2_5.y + w[2]*s_2_5.z + w[3]*s_2_5.w;
+                conv4_0e = conv4_0e + w[0]*s_3_2.x + w[1]*s_3_2.y + w[2]*s_3_2.z + w[3]*s_3_2.w;
+                conv4_0f = conv4_0f + w[0]*s_3_3.x + w[1]*s_3_3.y + w[2]*s_3_3.z + w[3]*s_3_3.w;
+                conv4_0g = conv4_0g + w[0]*s_3_4.x + w[1]*s_3_4.y + w[2]*s_3_4.z + w[3]*s_3_4.w;
+                conv4_0h = conv4_0h + w[0]*s_3_5.x + w[1]*s_3_5.y + w[2]*s_3_5.z + w[3]*s_3_5.w;
             }
         }
 
@@ -844,12 +814,12 @@ void hook() {
 //!FORMAT rgba32f
 //!FILTER NEAREST
 d080a8bda7ffb0bdb3249fbd87dab5bd9e9db53afa6493399cd0d73a7457f138d10d23bccb2fd8bb46609ebaa38ad5ba79b3e83b52672e3c4cec253c0850553c057021bb959c2bbcbcd83b3b84763cb926beaebae0830cb9b7f6bbbae43f813756b170bc0f352cb9c449a8bbbc631e3a2eef4e3d67630fbda779e7bc66f9d0bc947c453efb6f423ee955edbcb946f9bc2511f7bcae6f773d373bdbbc1267d1bc358abcb7ea8770bc1b2eaeb8b50fc7bb3f500f3c64596f3c72a6143c741c943c034e3d3efccf12bd63b13c3e4ca51cbd8ed4353f1d0b353f9e8f353fee21343fa09407bd2f82433ea5eecfbc3ab1473e10f43e3cecad8f3b78e41e3cf7122a3bf00544bbf594243b78677bbc59cc8cbbcc0cedbce082d9bc822c4f3de42f01bd476ef6bc81f3f2bc38b4423ea533443e9249b9bc5babbebc6704d9bc2d97753da397de3a5458c2bbbd4e52baab2347bcc5ac7eba4d2eeeba1c0d093b82402c3a32ec493b5576473b1d85d7bbd884e2ba8d94d83baa131f3c8535543bd8d19a3b8b51003ba888b2ba2f76bbbb2afd30bce0ca51bba330f7ba97f20fba0826d9ba
-//!TEXTURE C4F32_DS_CMP_INSTANT_conv6_relu4_rim_0w
+//!TEXTURE C4F32_DS_CMP_INSTANT_conv6_sum2_0w
 //!SIZE 33 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
 00000000000000c70000004100005041ea8cb33acb84f3bb48dd143baaf09dbb00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000c700005041000090412fbbcabb7cb71d3b9eb30ebc668fd73b00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c700000000000090410000b841390f0b3a21795b3b49bb3cbcf8fdd4bb0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000b8410000c0410e609a3a7e0cfcb7dc4d3e3b451f353a00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000000000000c0410000c8410393273b5259e7ba4117833b925b9b3a00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c7000080bf0000c8410000f041bdc4b7bba17f32bc4038d93bf58ef23b0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf0000f0410000f8415a95183bc5c78e3b6e3c7cbb93c7373a00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000080bf000080bf0000f841000000424bfc3eb9e8130d3bd005243a89be41bb0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000c00000000000000000d50fccb95154a9391a5bb93a973a75b9c6021bbaa97b8ab931d13a3aa228893af556a0bab45514ba51b7cf3afe46dd3a83c85ab93dbe28b97986a23a5577b839a050bfb94a9725bae2142739ef8c6cb972d283bb54ed213a7df404bbc620b5b90bf1693b638ea33a27edb8baee7412b876c35cbbeb2504bb6003dbba6d5bdfba4f0217bcefb4acbb1a73e0ba06d65fbb1e75e5ba97984bba1e6f7a3a6db3a039b4c557bae1d0803abd1e283ab3c7aa3a45dd8fba46dc26387250d3399ac5d53aed4a073c9bf67eba1d89aabb39404c3b0a61cb3a9381003b05063b3a81b0343a64480fbb2dff2e3aa1e2143a69c88b386542c339550a1c3961ad6ab83da1063be0a8d1bbaa1378bbc94d60bb6e9a82ba2de5533bb70dd03a84e2383a80332b39ac22dfbaec16e3b9b40af3ba6fef863a1dfac7ba58e4c63a512a31bb6f5eba3902b8ddb9bb9b403926595239864e8e3999c41c3b11706f3a1829233a723bdb399217e3bb52d8e43a4080623b2cb2a9bbd51cdbbaa9e21836aae27fba460b2737b953d23aef30543ad0acbb3ab3b7823abef4e33a8febafb9dd7dc6b8b7ca3b3ac2b9093a7f862aba3b025d3a453917bbae961b3bd499893ad2fd523bc9f9023bbe359c396908153a79f4173a0951103a4726793a4977c9b8256c3b3a9078f339b3d6203bca607e3ab4d7683ae67badba3b1e4dbb65da16bbb637b8baf4e281ba00000000000080bf00000000000000008cb56eb94c5a97ba67a5d5ba0967a2387f32f93b6524113b7e8a163b56ef053bd324aeba6489903b74cda3b964669b3b4d0811bc40fbc6b8d708a9bbc41f033be35848bc6000b5bb08628abb272a6bbbee34eb3bbc9b123b8f2a6c3b44a9d23a9cb672ba1f0b61b8cb21683b5136f3ba2110a0babc0146bba384e3ba569704bb9d836dbc8a26bebba4ef71bce2a53dbbcf625dbb8279093b768d29bb04dd053b8153e23b3f89003cb9b3c03b7487123b56b6b3b89e39f63a22a0acbae12cfc39d67bf03b0c1ec839902de33b1a75bfbbde75483bda6a8539a7cb263b74ae0a3a5bf18a3ab43c11ba1449debaef8dd7b91cf5693b5073bb39b435e3b91a8328bba92b813ae6a2cfbbf110bdbb046c97ba438081bb4460473b1549dbbbec8bb939300a013de57f163ba5ecae3b10b4b6ba519ccb3af0eeffb9c1c1983be1bac6ba4a0e71bb7c316a392f6c13bbe6083939a42942bb1bd9713afa0b72b8caa197b53f583cbb20633f3bcaa2e0bb765aab3910b1093a6c77683919eaee371d7311390ff316bcd379093b9fac00bce9d300bbb457bebb281099baf4de13bbf149eeb97158d6b9772157babb420d3a08a3f139f4a4a33b4b31bf3b94c4d43a521f0c3a84b8923a06d10239b66afcb9cedf76b87346e337c337d239b73ca7ba47bffdb97b8adebbd8a6a939149d71b8e24a903ae67aabba62e463b9f26c8abacf22083900000000000000000000000000000000c8a183bbb2079a38e0d22cbbc019433b8d8e683c4f0ac43b7f2b213c5bd10e3b1e81a83b342d743bb02ee03a5972c63b1f551fbc8eb44d3b323f22bcf2e4a23bdfd1e73c99969abceedba93bcca2d3babd17f8ba46798c3b08fc45bb0ed6deb983cb5dbba7000bbb9d0342bb6be886ba94ab873919c65439d9e3113a937f1a3bab16833b8a25abbbfb7adb3b6b4daabb0f59c1bc5d53203ab67014bc87c82ebce7c5843b261e613bd5912f3b4af85e3b8518e139b1de583b2096f9ba1be966394e3a643b88348ababc63b5bae5ce2bbbb0d650bae6be0fbbe3b3833bcc9e3f3b3d4c983b35351b3beb89c03b4f99693872cf803cefb6abbb32ad953cacc12dbb90510ebc6eca21ba68751cbc373f22bb30cbc4bb70f08d3b15346e3ceddb173bc52a183d017ca8bbc47c723db7c768bba378f6babb109cbbfe15febb038000bbaeef1fbbf24f15b84014acba2940923b5d43b4ba16a3af3af3d16e3a419c1cba4e2df9bb9cbb90bb9657c0bad9e376bac735abbb77b909bb47298d395b9f313be875a23b152888bb39f9253b0c54ce39e62a00bc95aaf1ba3bb848bc5f136bb9f8460bbb6c30223b4d2f0bbc58909aba14a914b9da48063c5967bc3ba0c0d33acb3055bab2e2a9b79f3ea13b86e36b394a0028bb5a68ee3ae7cfd9ba5df53cbb856181bcea19c6ba697144bca618f23a3328dcba0d3f35bb67b9babbc52fc0bb000000000000803f000000000000000067372d385395033ba66171bbcb86ed39479841bc431c573b52b81fbc355e92ba55ae8dbacfd1fb3a437616ba60a1813a0b6d61bb43d62c3b6c160cbc175da73a80e15abca363a8bb4245b5bbc4ec17bc205b313a4693feb9fbc5c9395aadcb3a9b568dbb69bd51baedcd2dbbc41b6c3a9dce9a3b66e4d33b6051263c82608db967e34c3a42616dbb48a69b3b36d437bb026ef33be35c38bcda43053cdb480abb5e08333b196876bbf0752c3b34cfc53a1ff5193b30dd0e386f84a3b9312a23b9bde9c0bb4e7eb1ba770f3fbbc8b6643b9f1181bbb6ede038365db5bad74598397614383bbc4ad639efa6033bd276b9389b00cfbabc31be3a58ec263b821c35b9c336bcbaa4628c3ae071b3ba0d71963b4b87bbbb8be69d3b228074bc6c50743ae1cbeeba62e5a0bb665f153c5b3b3dbbcf80ab39d128f5baf049093cd0d402ba4f3c61bb0751cc3928b94ebbec2002b938631abb7bbac5b9078aafbbbdb347bb9e5db0bb91cac6bbe3355b3b3597a5bb61048e3a6dab1d3b4afcad39d960293b5fe1f6bac7b685bbf7086a3bdc5457bbe30ecb3abfc5ae3a3b06e53be28c00bb203f643978c56eb94b1320ba25fae7b89ef9ce3a1943a33bf935493b271f083a10a03bbc4b74803b5ec72abc6b0a6a3b666a1bbb1cbb4b3bdc90fc3b25e505ba63b46a3b5e38803a0503af3b17c2683bc16fb63b1c2a06bb6563c33bad9548bb00000000000000400000000000000000c7f62eba4ebd8cba167df43a1fffd2bacb443bbbb25665baafe4063bfba9bdb9194ba5b8a9073239daeccbb97fa2f13a52712b39bff86aba6c433f3ace37a3ba9006c73a654cac3a76c76eb8da254ab94cb7093977647f392b2d81b87e192a3a05b898bae3a3ab39f88fe4ba1aca64bafef3a5397851b93bc0a0e0bb358864bac1dcf539e47b0c3a1a3b81bafb4cc8ba390e833bb98a023c61c4533be6b1c8bb7290ea3986919539472c9ebafdcc6d3a9d777b3a7d265d3a6dfd72b948be70baf5045d3b1e6baab9d21bef3a1f0b353b051517ba62a6fb3a0f1636bbb3bbd5b93091223ba4164fb8c9fcdb3a32e5c03a96b618ba8e2b723a777860bbb188893aa1b1023b1a1f5a3a2884f13a9223f63972204f3acbf5cc3a21d0c3bab7e7193b4c24823bb215293b16ce8cbb971ce73abac10cbb0b994d3b49adc2bb27a058ba653cf7ba0e2f60bac998c5ba20a64c3b58504eba60ca26bacaa7ea390110c6b9cbf082bbeff0c23a8797d5bb1821cb3b1fcfe3399b02aa3a1f474fbb1fe272ba5ed90d39a212ccba1d54403bae51a2b97f86783abb4e96b98228e5398a6edeb956ed35bbe141eaba30b4953a8fa58dba1fb0223a4e097eba89665b3a7dc90e3a188d803b759b463bc4c947bbd73bcc3acf22db39960fc33a673c3ab961384d3a077ab1ba6d5843bb85240b3a632c383ae2aceabaabc8febae74e943aeff01fba00000000000000c00000000000000000e4aa473b2b68263ad8e966b6f9d30c3b4d552939c3dcfdba7832973a387913b8ddb68e3a33f489bb0e7b303aa48ed9398eecccb958eb4d3aa716303a487a6fba105505ba0eb6b3ba357bca3affc08dbafc04473ac9043cbb48e2d139025f98bbd055b63a9087e239504818b98777f039ef8ded38f2c5dcb9f7420f3a08ee3f3a9fd58f3995572fbaf9a2133a47643b398e5acc3ad5f01dbbd1a7933aa544a73a84803fba1b308e3b6fcbfeb9e3c1ed3ac6b928397ed535bad46693386ad415ba4e89e5b9e4edba3a8218b8b941d642bb6ad12ebafbc0053b2b45ebba2ab60fbb1184a7ba4586c7ba40bf223a6888d8b9967adeb9705d15bbe80a6ebacd7e17b9808b90b8a8db44bbd8f9e839de12d5bab8b76d3a1d474aba81bf36bac79004b909f6b33a2ae515bbf269ee3a3829ff3a413b87b79b6c65bafa831aba7d82e139340fd43a551b603bf9d349394c6fb73a7fac7db871c0d83a474ea9b85f36e83ace4ccbba0d14ff3a44311f3bb483263bf611063a109dc63a378b083ae50e8039b032f43a450773bbf15b1f3bbba3a9379dad993a3369263a4e4260b9c1e067b92cac93ba55407cb91ab989bab6d0eb3a98d37bb9e309babaa482143a6db89cba5072e3b94bb7433944e805b94404143a5e1959b702fa3cb918efabb91ee55fbad26891378bf8363af3fe90baeef20cb9ece6973a47ac52bad7b1ad3ad5a39e3a00000000000080bf00000000000000005e42c13a8ad0cb3ce47414ba8b43163be3d5be39ea13bdbb51d3f5398a1667bb8ed9d73b717100bbab0690baf6c4babbb6d0283b2820043b461181babc22033a75cc1c3b48cc94bbda48a83af18460ba1168ba3b31a8febbe4096ebaa3720ebb74f5133bc8d9ae3bb662073b82a3033b7bb5093b8d2415ba4e43bf3977c996baff27163b6c2fc63b9bcd763b87c79c3b118630b9af1ed5baecd0b43bbf12ff398399dcbacc1aa83b176a903aedb55fba612fdfbb295c85bc757685bbc93a19bc326aac3b39ab9e3be8623f3b00425d3c1e2ad6bb4cebd8bad0d3bebb036e973a601ba33a8712b9bb5db5093a8b9edcb9458577ba0b74bfbb062f8d39786c9dbb2366c43b2e42eabb188eedbaa13159bb652ab5b86cd2503ac29541bad8b819bb7963ffb913140ab9943c9c3a17d7a0bb07b213ba53984bbbce61e2ba8aef3dbb28e6c4bb42ebbe3b10465a3b236efd3bceb12939db41b23b9fbe2e3bd95f243a9d5e893b23e381ba54f6cd3bcc04163a63980cbb333fb93be103b53aae12d63b2ff9be3b57fa88b8cf57713b752899ba6d6267ba8ddce9bafc7357b8b623913b5d46a1bba84c9b3a458694391265a0bb881e93b98e69e7bbc2d47bba22d10dbb6be9fc39dad6a83a89aba03a732a5cb88a4d143b785aeabad54db438ee8898ba7cee53bb9ae54cba9b3f31bbd96271b905ef5b3bca020f3bc4765e3b79baffba00000000000000000000000000000000f2120d3c3af3713df9395e3c7e85873dc75cc5ba9814913a46798fbbae709cbb1dd6f83b1dbea83b8748a3bbaaaea13c12e730bbaaf7623c0312b8ba7f54313ca576903b4ff8823b604f9b3b5a875a3b957d0e3b67b8123b3b8c53bb78aa1fbc3a91d53be8598a3c4d91023cc1e69f3cdefde23aa455053be6eff739bf41633bc921153b6df50dba40df493b4fa8643b0b4b95bb7eb494bba6d0883a551ccabb72fcb739550aa0bab254eb39c0a2c53b6575a63a3fc344bd4f9c81bc892d14bdecb9873ab484293bd2b0a6b9aa97c436de1256bccbd197bc5d1c27bc708e70bc861506bb6c9014bce53bb3bb42f083bc2150013a9c9d31bc8cffe939be9519bcea301ebbd1b1423b01f7a5bb8c871ebc17b83dbb5e74503bc51b09bb6512023c4d01793b1e4f9a3bbb20863ba30dd13b790251bb99fd92bb7e2b29bba665d2bbf1242cbca518f13cab9b873c3762f53b1ba3d63a7b428a3bf70f383b9405233c1bd65a3b1f9999bb2c52873baa10413b90f777bbe703cd3be13be53b907ca5ba9331263b6cc5be3c5652dd3b053e733c304416bbccc92bbcf446eebac2cc8fbca456ee3b80c01bbbc21d323ba0a70f3c8cf384b9bb1330bb4980d9ba900d3cbc5b05103bd6af493b0fe28b3a368c863b399b543b59b6cb3b248e53bab11f573b9127e5bb8ddcf0b9442083ba114b50bb4684493cda58933c84ed233c3ba1763c000000000000803f00000000000000000ad90d3c9ad3ed3ba9e8423b28a8e63c55f183bb0b3340bcaad491ba44af82bc4ec8923ac658bebbba1832388a2fd4bbb5fa4abad492cf3a45d968b94764c93b80b5ad3b3a4c09bb2f5c333b3c88dab941e51a3a5e3451ba22b4323b03812f3ad6960d3a15984bbbfed1b73a1e67e93a5e107abae94ec33ae7742b3b4bafd7b88b16383bcb24ab3b3039bd3a0372443b306f93b986816c3a29b3a83b047425ba5de9183bfb6d623b0bf2303b335bdb3a34d3383b8873aabb6191d9bb8e17c2bc01fd98bb6ef805bbe59a68bbfb38de3b56629bbb750c92bb4e1b43bb8723e6bbb7dc35bba6332db979147dbbbc078bbb1b0bf7b975541bbbc4d57e3a9623b9bb288714bbdb91d1bb4ea6fb3a3eb43cbb215581bbec9a99bb92986a3aca05c6bbbca41db9c797c0bb8d9e67b9b034ebbb3d4906bb7461e5ba2a6c1bbbba20b7ba1db4d4ba60b89b3ac361c33b9f19793c275c4f3bc95e823b16fc083b95e4183b7427203b13fe13bc57928f3b8a4c31bc0d66c7391afe31389605883b21dcba3b6576793a80445f399121093bc1a8a93be9fbf939d2b6c63b67a8a0bab6dfde3a4060cd3b3681063b7f10a43b94d856bb4fdb47ba2ff913bad02e9cba4142cfbab7b72a3a3896e43ac29bf93aedf0c63a88ce80bb7ebe9f3a62b1a4ba4b1b3bbbff6dbbb983868f3b9b073c3a0d02da3b5e97c63b1e2cc83bab9c593b1dc0dd3b00000000000000400000000000000000cc75143b1019373b87ce9a3ba8df4bbb32defebabaa56bbbab7dd8b988221e3b804699b99d10d63ab855503a811c71bae4cbea3a4b870d3a57b94cba6ce92e39b925273b0f2e053bebf907ba0e1292bbbb5fd138e883bbb99cdb1db8bd82ceb9e47b273a86fdc23ac6cb0abaec3143391d29c23a9c71643b666dfa391917a93b5af6bc3a8f178f3a997b073af9c53abaf5db02bc444baa3bd864b7bb5d8bd53bcaa49e391837523ade0134ba909ae639843feb3ac98c00baa317c7396655e0bad56efc3a1e769bbbdd57bb394e1d8bbbf5c9b1ba3d3217bbffc8a1bb6d1472ba7fe8daba6b58f6baa90ece3931844ab9d80978badbb807384e1099ba862319b99f5d33b97b830b3a5d9588b904c39dbad344a6baf9a184baf7ea92ba8aa8843bf1e8a5ba0b99a73a240e0dbb0dfca63a187462ba96add4b7dff570badbe7303a306a00b97e47123a574bf73a36f04c3ad8c1193a570cfa39d8dc33b9906a9ebad02b4ab97f7d11bbaf88e2bacef567bb376b95b87b9810b886900dba8f452abba682b83a5b15d139350e1d3b5d9fdeba4ae3fe39fe0649398e3e2db9d45cdc3a6177123bcd01133aedd0983b87232c39e6b110bad30c60ba86e07d39c9ebd23a49d4523956a89fb92d13033a826bea3ac39532bb41d63ebba4ee1b3b2ab3523b22f8c4b95a24fab97861bbbaaf88993a83e7703a4827f73a4717663bca2a083b000000c0000000000000000000000000a8d538bc3e48b0bb66b1acbb37fc19bb3ec74eba648ea6b82a75453a8b74b43aec31b6bb215b043a55d8d9bad0da1e3a6c4f07ba04bc95397b8070b9c605caba86617cba10bdd2b91169aabad9868eba8c400b3a1b95a6b9ff6df3b81aff483a76d098b90ff191b982a780ba9a1120bab65e2c3bb47d803a944b0bbad22f1bb9a6379cbbd95bc539fc13edba627975ba8140ea3aca33a63b91bd4f3a4c097f3b89c905373fdfd33a6880273a6a6f1db9c62cdf3a7a146b3b6e045a3a8d938e3aae260ebc12545bba821734bb4fa188bbc5e7423b414f3f3be9c9d33acd53ae3a63f1733afb98a2baf83e123ae901383a969616b807071d3a013a48b96b8e263a7c6700bb997e883992102cb74294a13993d5663bceaa163af7b4783a228e4c3a0c16daba82367a3a926994ba71cdc539f82e7c3ab02e03bade021a3a100092396a56dabb298214bbb6096dbabf8f753ad0b0d139e7a242b9c942ef3967ef54ba506f4c3aabd7a8ba97bc0f3b8d4198b974eadcbbc779313bae80713a04c786ba52ffdcba41ad2ebbca85a9baf87104bbd08d993bdcce0c3a39e5613932b46e39d269613953e9d2ba77400a3a0dc179ba152366b9fe7221392d514a3a904d6a3a519d713894e7e638c7ea813978106d3837228cba71b212bbb4b7493aef422c3a30ef4d3a9ad3903a4f72f33aefc45f3a5e0656bb68ef4abbc55b11bb43f608ba000080bf00000000000000000000000068e743bbcbac67bcf2bbb7bb3763e33953e0e83c1556603b694a463b5a0a26bb11638ebabf56f5b9f9cc8e3ad049773aeaa905bc38e348bbe71e8eba1c023436407c803bdd044ebb77388b3a43580e3b2f743ebaff0daf393409803a03b3ac3aea67213bef3564bb4e2dc538689563ba67244ebc018bb4bb9793f8baa8d24ebb554a9a3b939bd9ba754aa63a5573323b52588cbc1996653bb36aaa3b6ead9d3b539e9b3b747b5d3b0eaebe3a4da3e93a375c973cc4950d3c64f95cba00785e3ad9b9b23ab67006bc5da810bcd4ee26bc5e220e3b1337e53a8ae9ffb8c7f7d43a4406febbc19e273b5f3973bbb1355abb6111973bbdd67a3bae29e23afd94ac3afc33adbbfe8bc1bb41f8123b4e0e99399545dfbb338ca6bb0c288a3b3955f9ba2c5d5fbb96af4f3b13ae083b28c4f5b845fb04ba58f4bbba30b0003b2a611e3a8d882ebb865d35bc464f033b209b9a3b9811073bb10601b871076d3abf4c4c38b16a22bc215e5bbc0f61caba5920eabbe0de73ba6819d3bb9873da393b695e3b3ad881bbcc02c8bb4c6c09bbfc843dbbd21aecba30d5603b61d6713972446f3a09fc88ba8050d2badd30ae3aea323e38ef5d203cd74e4d394a67c23a20e129b9b085f03af14e3a3adf289b3a830a4d3938da183a1d1dd4b9d7673b3a7cd65eb964a7bf3b7f97af3b92d70f3b530ba33b25f0133afba48fb9f5414bba6af4cbba0000000000000000000000000000000021dbdc3b5e8475bc50bc3fbaf59f383bc52f373d924d753db043fcbb28db083b0b78923bc3bd9f3b7d859ebaee4cf1bae1e0383cbd6bffbbb1bb6239ac1f3c3c5a97683cbe6aec3b4694533a03811e3be9d757bbc2b738bbaf225939d0c0763af1d9cd3b05aa383c7eec443b45055e3b82c7463c464fd7bb77a5f5bb131be7ba994058bbd5f3eaba8b74843ad35a923aa43ed4bcf35f9bbc2893f43b7b8047bcb9b621bb8ce39f3b3566a1ba17e884bb39543fbb1ca0323b15a78dba87dffcbb781c5bbc71e368bc598823bc033c96bbe8b6b43bf8a6f23b8dd7833826515a3bdab5a0bb0e8205bc4c340ebb77aff6bad992343b53be093c460bd33a329b39bb402f21bb61b982bbfb16abba95aaa0ba0b8971bb225d8939d1865139a90b083bf93c5b3c6917113c5f69823bda6b7a3a8c2430bbb1e7a7bb960d2d3b7a388c3a092267bbfb7f663b9a158d3bdace2a3bb7c302bc5dddc03aecfb613bbea0e13aca0fa23bea178bbb8f4f133ba436893bcb351cbc8e0166bc666b9ebaae9ee838fd81df3bc86e8bbb63e94b3b7909eb3b8b1a85bc9e7779bcc148a33b52a18d3a6c7995b90d8daabbd7f926bbbb3084bb38fe233c020f493c4971a0baf2f496ba51dc99b8023bb33b6fc8493b2630473b18e6be3b2caeb83aedca98ba7eff2339b7b868ba0b861e3cdff08c3bc4a3c13bda9112bc8af419bc27355bbaa8fbd8bb0000803f000000000000000000000000ce7b1bb9b02d16bba1fe94ba88df203a0056d53b303c453c6c39fcb85e624dbb0fe7a23a9e2c7c3b42901aba89d6db394b13c3ba44d483bbae6d683a4a0262bad60f17b8fed7aa3b49d4ad3b7ed77f3b799a0abaad8625ba7e5e9939c867353a51a52f3b59643eba8afc0c3b1fb2633a9be2ddbaa428fa3b567021bb5bce68bb93ae65ba4c2809bbbbde553b1336463aed7fd6bb739b62bc3f7ce3bbdb14cfbb072818bb413b8eba4b081ebb681de6bafcd9c2ba4c2033bb005a6839deb499b85eba7bbb779d28bc1c004abac7fb2b3b8f7b25bb85aaeb39cb3ddc3a987eb73a3f2138bbd9704739f1b508bb16d867b8a331deb8a8be023b5a31323b2d8bbd39059a4539d7d9ae3a80ef15b94d31cb3a04ce26bb53acbcbbfc2c543bcd9a683bde5109bc0347e63b334b863b3920ac3a3a2fbebb60453c3b3ea5153b59cf4e3a79e33cbaeaae3ebbb346933aa022073b89db963a510691bb639b9b3a1797e93acf8788bbe812fbbbfa9ad3ba0350bf3a30211e3a8cbf96b9a9fc453bf93e6f3b5bbe3eba6ab6ea391959243bc325343afea57bbad81a3a3bb231793a61fb30ba41551f3b171607bb00cdd9ba060c3ebbcbfdcc3a249eb73b2436c4ba472a6e3a5b381bbcbad81fbc07afac3b826cc73b99f69b3b323ebe3be9af033928190abba6cdd23aa4c6f73b0d2e0fbb219f453ad43a243b7c8d50bac3d0a3bb81662bbb00000040000000000000000000000000f71afa39903ee9b917a06d394334d2b951ab593af35760baa312d13aafa5d83af60407baa15f613aced67139273e9f39502fe338610547ba82ea9439411f103a4f0b983aeee83d3be9b4323b3101283b6b64b1388d88c6b93daba2397eea1e3a585f9339a53cab3a3a7813baeea805ba517f4c3baf0e763a062f0a3a3002c7b9d78f79b95c6ba3b92d7ba9ba95b5eaba4713cb3a1499eb3a5698cdba618a1339745e91bad98bdc39d28382b9766530ba7f93a639f7c56bba8502f23830ffbe39fe756aba960f3fbbb51dbf39581d803a62879d3ab24137ba150c193ad9e5a6b930bcb2b973e65ebac4991639fa2d143a881a093a1a5f87bafef3b7395e2b5f3924aa5dba143b9a3a0219463a048e983ada4f99b868846cbac9460bba34813f3aaed2fa39758027ba7e791e3b85070d3b7945063a7d8525bbd0b8273a395a62397d6717ba3bf299ba609bbcb9977196b92a41c2ba5633b63846ba03baed9c42bad5a62abace90ccbbb5dbc7baf9bc06bbb7759f3a9ea046b9f26fb6badfe639bbb6fe583af6160cba05a85e3ad8b5303a6251e63a658380ba6093e2b9a08416b9289c81ba5058863a8d5c94b925d3c5b932310c3aa492633adec7a83ac61903bae0de253b4c3d82bb3c16693b75c6033b2409e6b9de463b3891cdd43a894a4738b0b4e3b9a2b5ae3a10f28dbacf03e0bac9aeabbae30f733af31942ba87c90dba00000000000000000000000000000000a750293b4bdba7bab5d9d2b5f4459abae0c80ebcd7f1b4ba1fc802bbc0f580bb4b4320bbfa8ef536931e16baaa66f5ba4436363b226bc73869b060ba53f191389be57fbb1f254b3b0aa207bbc17d5bba6e80753abad658368a251f3a66bba538dbb5483a9f57713ae0c16dba1584c9b988b700ba85d115bb88e78bb87784f7ba1ad9503bf7c1deba3301b4bada3aaeb91416963cc2ead03aed67193bea75473c2230b23a0d7112ba53b1b1390b04133aa2202c3affa328bab4b6043964cdbc3a2be1d63b5288ffbad88b003bc3d236bb2688bb39eaf376b91db5cfba157edcbae8cb85ba621c66baaa9ff2398c4077396c8da1bbff75a039db6accba1c9d7dba7b69103a356f13ba210704388bc1c1baf0f45e3b96631a3a5ec999b9febad7baeab7d8bbfab9a9bac06f8fbbd5dfd739315d7eb9bbe9033a355e54b8f76b4d3a3dfd803a2267d538c828b0b92b6cc8bae097aa3ba7a5b0ba24c20cb8ac8f7c3a95a81d3bfa2d24ba35200bbbe384aeba0fd34c3bf8daa13a8a4c053a164c13bbd050d6ba8ec6c339c43992b94e0dec38065d13bb7a9f013a4414143a9b9510bad2dea13a66eb55b9fba4a23a5e3ae73a25c85abb6b3f39ba91b1bbb9424407ba90849a3b1dd846b986fbfcba75db83ba65bf83bbcf4061bb011310bb7156273a4c30bdb9d5ac81ba2f491ebac164f6bae28ebdb92c89ae3a983bd93aafc1233b000000000000000000000000000000006ac5adba034402bb5968caba8ed8e13a2c9ab43a7d5a3dbbf3d0313b3770fdbae28e9339f82ac73ada24ccb9ae76a73ac408b43ac16905bb6e239e3aeece13baa34116ba5b43d63a9d0992ba9ec518ba2869b9b82da9de392142acb719306ab9f99d01ba8d2b9f3a2b8f41b98df98ebae5186cbaebc9343a0b1886ba5a4112bb9a9677b9268cc93a5e6cb8b8425300baab1e193a93960f3c42e588bb8af706bb47bdf6385e2525396972feb9f58954389339583a0558e0bab7d1c7398111903bddabbeb9eef0473ae0ce7c3be78d223bc879383bad20c4b9f18d7a3a5eb7aaba29e4273a7281cbba5a69593a1e3ac73a2e0ab1399812e23a3d17b4b9518c1a395f677e397f43153b45b457397912963a3db8153ae357053b6644f8b8382338bbb2986cbabc78363bb5729bb813e8113a24caf339446838baaa98d938ad933ab98d771bba71c9713aad333dbac01d05b9ab299fb958845bb99dc41cb9c4bda5b87aeee0b9d610a63bbe2d1039f20f16bac5e1bc3a47752d3b2d1842ba217d033b595d17ba6972853afe2cb7b7a03a4aba63003aba829d11bad522da39f264c5b9985234bb2aa6c73a98b8c3ba76bc9eba2bc23cbaaed37cbab6dc333a63a0ec399d4a55ba58db40b87bd2e7b59430a7ba15e1ccb94e0b60ba368f113a871798ba87d2043bfbcf87bba60067ba412c1dbbdfc838bbbefc92ba7a6d81ba55830e3a000000c0000000000000000000000000e7e83d3baeb24a3717362d3b8ba70a3b8ea588bb2c8417bb5f7c31bb5ce5023b707e19bb59710c3b30dd21bc11afc3b793c0c63abde549babf54a43976116c3ade30bbb902bfcf39df3f2cbb55858439ccdc21bb66ae2b3a53e762bb93051dbbe4f10eba397c973a7ca989ba7b906dba73228639858fcc397d61e038ecab233a6d40b9ba3ff6323ac628babaf43a823ac16bbbbbc457df391026a13b7cf495b943bb40b9b1f2283a744fbdb903b86fba7f210d3a102a523ad9d905baf6b4ffbab6e26a3932f1d039aae979bb22cdbbb9ccc01fbb462557ba37d7903926697cbb616efb39fc6632bbfe94e63a2767a239db3ec9ba33347a39b250e6ba0943f2b9e7da533b8186333ab600713a6373a93ab221df3a56b5a6b9632d723ac89c573a73f69038ce686c3a12f710bb4a98bb39298058bad7e6153a6aca4239a96746b9252cf83a501d943aab72923ada7314b974e12e390dcd153abaea9e398a0c0fb97a9d0e3a01d380badb05a53b5d2b1d3b6bffab3ac9bb053b706d5b3bf71c34bb015ea93a3133253a6a9d90b952ebd23a3d14233b1f91863a26d2393b267395383eaf213aed61333ab54c34b85bf3f33af07000bb4ec2cebaabee8c3a7ac2a13a8f60293a31770a3a3f57a6b7ea0d963ae47250ba553289bad78984bad71b083a214c0838b15f80b9961fae3aeed409bae138523a99dcd13a641af4ba04b6303a000080bf000000000000000000000000c67a1a3bbb4e11377468faba0630b1bbe5fdd23a69a8173ba1a595bb3cacb2bb702511bbb8f85abad6c184bb4977edbbd76e9e3ac0e2c8bad7e52739bfbc0ebbd79acfb989eb17bb0d9fa9bb0a766d39ca50183b962f4fbb65870bbce9fbd8bb4cbe523b1c55ed3a386fe3ba63bad43a06d2473aecee0a3a6bff96ba69a522b9c3e0823bd125dbbba0f2c73c43958c3bced6283c9a6a123a9a6eb5ba701d04bb729dacbb7e9d8239ef40713bbc9dd93b1853433a4974203bc7d5dd3b2a03d43a001b9f3b7fe321bb018d5f3c2df90c3c19d2b1bb086e8bbb2fafb33a9c9ea33b1af2203a12a618ba14c2d53bd374373b3add65bb761799ba1cc1eabbfba439bb75581f3c239733b9fe19fbba29cb98bb0a937a3b6d425a3a7c9583baf705a1ba5d53c2391268b93a7f82b7bb3f3283bbd8a38e3a0ef84dbaaa9eb8bb4d07b93a2d6a50bbdb218eba7be2b3bb33f33abb217f64bb7a53e4ba0b1dba3b6452353b5e51da3bd4a0dc3a0558a93a75692eba56ab9a3af26e8aba6cbff53a35c1843bee91453b331011bb2fbd25bc3fd848bc42b35f3be61d32ba8b92343b5e01ac3b3487583adbb41c3b2ba6383b9ffa313a3e76383b973d8b39725520bcb79c8bbb9cdb86ba9338523a7f614ebab25295bac09e003acf109ababbd71538105e8438e61285ba948901ba31ab36bba11da3b9d676703a0c412c3b9c1b7e38afc130bb00000000000000000000000000000000b022b53a68a81fbb30f4c9baf0a8063c51f1903b9b0b8c3bfc0bb63b931653bb058407ba979d48bbdd23ed39b4c2cf3b7cb412bba1aaa43ad868c1bb16a51a3bb9173cbb32b459bae47bf13bc555303b28d628393355833a6342e7bb05b5f9bb66b4c63af9e515bb8f9dbfbba01626bc497b7d3a600ab43a3273913b6aee653ac55f64bbccc88b3982c6873dbbb66d3d742efdbaecd3533b5ef653bb3a6b42bb65240c3c3255b1bb47e484bca474223aacdbbf3abbf33b3b728c1239b6e1613b4753b53b6a2238b9c59d223cb2e5513b23ebf1bb98c7c0bb99f471bcf8801abcd1a4393ba3f6c03b1a92013c1b2a1e3c76ad95ba332793bbdf54da3b367af6ba772c80bb7fcec23b79e1233cd9cf75baef4ddb3a5077a03aaeeed03b459753397ae53eb9df96523bf2a5323c0695073b02ed6c3b30be73b9cdafe0ba548eeabbed9f97ba831fa4399177953b7827fc3bcd1a35bb2c063fbb3b703d3b90ac163c2b322dbb2acd4dbbed3cde3bc2693e3c94454cbbd99877bbf5e91b3cdb6efb3b4369303a427303ba2807d43bada2413b259f463a85c327bb0e0925bc701e3dbc512f3e3b0079703b5e2a34b91426b23baa9dc1b88e24043bc7ec3fbcf7e16abc22f2d63af25c293956c2713aa1392f3ac3a87bbb1afc31bab19982bbadaebebbbae7febb841d90bb4b7af3badfe69cbba976953bf957b63bb3f5703c9acf0d3c0000803f000000000000000000000000053e78ba5f321939aaf555382ca535bb84699539c6318aba7d01c3bb0e93afbaedba113b1459bcb9e49582bbc5ba73bbb2c33b39beba803813f519bb2ec3fbb9245326bb41b6303a800d853b7a3ff03b5cf700badf5abd3ae660f1bb9562cfbb003ccdba647a98b8f45d803a0ab9febacd6da03abe987dbb9da241bb211436baa3992dba6ff5e83acaa2c8ba4e9bd83c5bf925ba50f48fbaa764eebbb1d4f53a3eea413b7a65e9baf80289bb66ccb1bcf98c523a521bb1ba3538033be2bc22bbf39de0bb96d5573bcb6e8d3c4e7fbc3ca15df5ba22e81cbacab28bbb9237babbae5fc03aec6b823a4186cfba8eba273a025d41bb8be030bb31f728b9f7d4603a0de25eb9d94e913bcaf046bb995f8b3bcd690b3ad268053bd33151bba12391b9fb00ccbabbeb0abb06f9a5ba4c2253bbbcd9eaba3e64643b8f18dab9c8fb83ba39ad79ba75222bba6fa0163a93cb533a989da93949e04d3bddf2853992560a3a392205bb70b3b0bbdc1ebbbb7219d0ba084839ba2d4d79bb6a82173b5635d13b5b0e3cbb6f7cb6ba0852deba3f5eb03b46d39fba2c5106bb5618a5ba25547ebb0ce81f3a9f5f323b9bd25d3b761b0f3b6dc6c1bacfc929bb9fe508bc7e44c8bbfc30b339c855713ad1e32c3b3c1b823a476406bbdbe1a4bace8460ba95e9d7b9702182bb4e7639bbe9fa66bb28dc073b8ba78a3a5065b0ba9eea5b3baa18e53b000000400000000000000000000000008b8d403a4c6bd6b9c501953abd5b6dbada45cbbae47e4dbb2f19f73a7172ff3a0dcfbab98426a2b98bb8b23ab357bcba0402653ac7881d3919eab63a125c1abb371dca3803e5803ac53b4b3ac1ad023bf72a413946355fba2e953dbaf8155fbbc61c0cba69ba8c3aeee2e1ba9975993a1d90ce3a3aef1dbaaceaa13a23b4a1bbaa8d123b0810c6b8a24e673bea6104bb31bab63ad2b642b9f414c53a248c8dbbb3a586399c01e3ba8de0b5383a786dbba032d2b9a51201bac72284ba7c3463bafe0f7fbb1b2e34bb43d597babb63023c995c733a2a04d6ba35da85ba04f941bb3bdd9fb9a7fa31ba9444e4b995506fba0c5d0cb9233b85ba2a6bb8384c7cb13aded35f39d1b279bac1110c3bcfd193ba19fe1c3bd036543b1d9544bb9b56dbb95a1f44b977c82dbb5b3d73bb9fddc3bad7521abaa0a2483be06afcb9654c863b68f310b9c29ca63acf4249397f98f6b9e3df9b3a0a2ea73a8f6799ba0fc3ebba5039e83a475c573bbdc696bbcae4bbbbe14fe03a43ea823a9d8a95b98e121fbb4e055a3a0b76f53a96345039c2df2e3b11dcb3397a3986399080e83947b9ae39cb3909bad9e86abaf85aca3985912b3b645202bba01e21bbd50ee1399e0ec3bab452f0b9c78bee38afb019ba0596bb3ad97e41ba040bd3ba49ebc139e659b83ac10b233ac76f0b3ac0bca3b9e7172d3a4b2289ba2ecb013a16e4883aaa3ab03a00000000000000000000000000000000e639e639a6318b39803c103a407a15bb6fdc5dbbdd4b9739d43a5fba8e47f63836f3483ab70d71baa06b853b03b753bb2369693a86669339e1e60e3bd78921bbfe1db4ba06b5263aa74bb93ab4d51f3bf02929b751ae3bbb0d45803b933c703a3d2c6639c5e0593a3cd030ba9644b53ae6cc9d3ae3f402b9900be7b9cf45c638aafaf53a94960aba51e161bb48815b3bb561843b589dcfba098db13b082643b9c6a5b83920391fbb79ded43b883b67bb267fd9b882800abbb97a463b7f7c64ba98e5cebb3184a0bae3acaa389334213a65f3353bb7a9873acdb4283ab63786bacb0e94ba27499aba9dd7f2b903589b382f0b1d387ae7bf3af0e6fdba61edbd3ac6f2783b65a1be396acf2d3a357aad3bae99ce3aa36b9e3a2e77f1bbfcf674baafbf963a824a02bb025de239e9b743bb5bfd1cbba799fe37ddca40b94661c73a59b108b9f7a59e3a13512abad9c7ecbad308543a29aa91ba332880bac1994ab94445a03b532f1dba5713cc39d00950bb40a5223b00c96f3a72fdaeb9719dbdb7156913bb3e688db9dcbfe1ba2e713bbb3e303e39405e033ba29ccabafa1a6fb93e01fcbabfb5b8babb1fc4388460c1ba37379cb6561db8b963c94b3b25760abbb192bbba96bdffb9b7652cbac40b013abc54853be9fca93a089cdc39afb5eb3a0cd0863b2b416a3b6e7cafba5ea81f3a1735a1bad2af5f3a22873cb93e348a3a000000000000000000000000000000000eb414ba854a1b385e8ebbbbedbdd8bb5fbc96ba26d530bb841a2cbbf20c593b712eceb92f31203abdc6b9bab44a123be4955f3a7d9d43ba3558a83a0a32523956c90bb82a1ef4bac88780b922e8043be7f329bbf94068bb49501f3bfd571b3c54dbaabaa4640a3a88ba21bb99d387b9f97cbcba341f9ebaac0c7aba11e29d3a308d5aba215434bbc1162bbbd9d760bbb85b18bbe6847dbaae867a3b5332c23bfa2273b9af361d3aaca112ba63f3b5bbc47151391e97c039a2b2d5b8aef9f5b9e39f05ba4263693b01a543ba682d223b8725193b2329413bd5e4ea3aeeb860ba222583ba06556dbbc4f8123b906969b9d55d13b93b43c33a511cc8b9e044023b17a636bb59990ebb05a3183bad151c3ce24baab9271a12ba6a32fdb99e26ecb901cfa7baee69adba9f118abbfde2343a2c35c3b90557403af96d46b77112ba3a20f55a3af9b309bbd50677bbff8e93bbc47eb439bf78233a95917bb89c9595bbb3a524ba0d4c0f3acb9131ba40c9233ad1d90c392e0b6c3a9c79033a19eb06b8723004bb63d8e9ba3d0bd7baa9c2a73b0e062dba5ba16fba9ddc8f39fc6cc13ac4a4593acc2893392e77f138e04d51bb86bee6b9c58b60ba54bc1eb96dd2ab3b7b0f06b9a6ca98397b75063a9878a7b8898984baef5b08bb7e6f243a1109863a12be603a7637473aab689137d4ded5390909bcba684434bb615b12bb2504c835
-//!TEXTURE C4F32_DS_CMP_INSTANT_conv6_input_rim_0w
+//!TEXTURE C4F32_DS_CMP_INSTANT_conv6_0w
 //!SIZE 2 32
 //!FORMAT rgba32f
 //!FILTER NEAREST
@@ -860,8 +830,8 @@ d080a8bda7ffb0bdb3249fbd87dab5bd9e9db53afa6493399cd0d73a7457f138d10d23bccb2fd8bb
 //!BIND C4F32_DS_CMP_INSTANT_relu4
 //!BIND C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w
 //!BIND C4F32_DS_CMP_INSTANT_conv6_input_whole_0w
-//!BIND C4F32_DS_CMP_INSTANT_conv6_relu4_rim_0w
-//!BIND C4F32_DS_CMP_INSTANT_conv6_input_rim_0w
+//!BIND C4F32_DS_CMP_INSTANT_conv6_sum2_0w
+//!BIND C4F32_DS_CMP_INSTANT_conv6_0w
 //!WIDTH HOOKED.w 2 *
 //!HEIGHT HOOKED.h 2 *
 //!WHEN OUTPUT.w HOOKED.w 1.2 * > OUTPUT.h HOOKED.h 1.2 * > *
@@ -880,19 +850,9 @@ vec4 padded(vec4 texel, bool inside) {
     return inside ? texel : vec4(0.0);
 }
 
-// conv6_relu4_whole's weights for a tap, from its first column on
-mat4 conv6_relu4_whole_weights(int column, int row) {
-    return mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column, row), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 1, row), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 2, row), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(column + 3, row), 0));
-}
-
-// conv6_input_whole's weights for a tap, from its first column on
-vec4 conv6_input_whole_weights(int column, int row) {
-    return texelFetch(C4F32_DS_CMP_INSTANT_conv6_input_whole_0w, ivec2(column, row), 0);
-}
-
-// Whether p of n pixels is number `at`, counted from the end where that is negative; -32768 is all of them.
+// Whether p of n pixels is number `at`, counted from the end where that is negative; below -16384 is all of them.
 bool is_at(int p, int n, int at) {
-    return at == -32768 || at == p || at == p - n;
+    return at < -16384 || at == p || at == p - n;
 }
 
 void hook() {
@@ -949,51 +909,51 @@ void hook() {
             vec4 s_1_6 = padded(texelFetch(C4F32_DS_CMP_INSTANT_relu4_raw, ivec2(4 * x6, 2 * y1) + cell, 0), y1_in && x6_in);
             vec4 s_1_7 = padded(texelFetch(C4F32_DS_CMP_INSTANT_relu4_raw, ivec2(4 * x7, 2 * y1) + cell, 0), y1_in && x7_in);
             mat4 w;
-            w = conv6_relu4_whole_weights(ky * 20 + 1, pack);
-            conv6_relu4_whole_0a += w * s_0_0;
-            conv6_relu4_whole_0b += w * s_0_1;
-            conv6_relu4_whole_0c += w * s_0_2;
-            conv6_relu4_whole_0d += w * s_0_3;
-            conv6_relu4_whole_0e += w * s_1_0;
-            conv6_relu4_whole_0f += w * s_1_1;
-            conv6_relu4_whole_0g += w * s_1_2;
-            conv6_relu4_whole_0h += w * s_1_3;
-            w = conv6_relu4_whole_weights(ky * 20 + 5, pack);
-            conv6_relu4_whole_0a += w * s_0_1;
-            conv6_relu4_whole_0b += w * s_0_2;
-            conv6_relu4_whole_0c += w * s_0_3;
-            conv6_relu4_whole_0d += w * s_0_4;
-            conv6_relu4_whole_0e += w * s_1_1;
-            conv6_relu4_whole_0f += w * s_1_2;
-            conv6_relu4_whole_0g += w * s_1_3;
-            conv6_relu4_whole_0h += w * s_1_4;
-            w = conv6_relu4_whole_weights(ky * 20 + 9, pack);
-            conv6_relu4_whole_0a += w * s_0_2;
-            conv6_relu4_whole_0b += w * s_0_3;
-            conv6_relu4_whole_0c += w * s_0_4;
-            conv6_relu4_whole_0d += w * s_0_5;
-            conv6_relu4_whole_0e += w * s_1_2;
-            conv6_relu4_whole_0f += w * s_1_3;
-            conv6_relu4_whole_0g += w * s_1_4;
-            conv6_relu4_whole_0h += w * s_1_5;
-            w = conv6_relu4_whole_weights(ky * 20 + 13, pack);
-            conv6_relu4_whole_0a += w * s_0_3;
-            conv6_relu4_whole_0b += w * s_0_4;
-            conv6_relu4_whole_0c += w * s_0_5;
-            conv6_relu4_whole_0d += w * s_0_6;
-            conv6_relu4_whole_0e += w * s_1_3;
-            conv6_relu4_whole_0f += w * s_1_4;
-            conv6_relu4_whole_0g += w * s_1_5;
-            conv6_relu4_whole_0h += w * s_1_6;
-            w = conv6_relu4_whole_weights(ky * 20 + 17, pack);
-            conv6_relu4_whole_0a += w * s_0_4;
-            conv6_relu4_whole_0b += w * s_0_5;
-            conv6_relu4_whole_0c += w * s_0_6;
-            conv6_relu4_whole_0d += w * s_0_7;
-            conv6_relu4_whole_0e += w * s_1_4;
-            conv6_relu4_whole_0f += w * s_1_5;
-            conv6_relu4_whole_0g += w * s_1_6;
-            conv6_relu4_whole_0h += w * s_1_7;
+            w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 1, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 2, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 3, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 4, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_0.x + w[1]*s_0_0.y + w[2]*s_0_0.z + w[3]*s_0_0.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_0.x + w[1]*s_1_0.y + w[2]*s_1_0.z + w[3]*s_1_0.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 5, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 6, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 7, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 8, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_1.x + w[1]*s_0_1.y + w[2]*s_0_1.z + w[3]*s_0_1.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_1.x + w[1]*s_1_1.y + w[2]*s_1_1.z + w[3]*s_1_1.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 9, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 10, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 11, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 12, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_2.x + w[1]*s_0_2.y + w[2]*s_0_2.z + w[3]*s_0_2.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_2.x + w[1]*s_1_2.y + w[2]*s_1_2.z + w[3]*s_1_2.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 13, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 14, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 15, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 16, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_3.x + w[1]*s_0_3.y + w[2]*s_0_3.z + w[3]*s_0_3.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_6.x + w[1]*s_0_6.y + w[2]*s_0_6.z + w[3]*s_0_6.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_3.x + w[1]*s_1_3.y + w[2]*s_1_3.z + w[3]*s_1_3.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_6.x + w[1]*s_1_6.y + w[2]*s_1_6.z + w[3]*s_1_6.w;
+            w = mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 17, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 18, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 19, pack), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_whole_0w, ivec2(ky * 20 + 20, pack), 0));
+            conv6_relu4_whole_0a = conv6_relu4_whole_0a + w[0]*s_0_4.x + w[1]*s_0_4.y + w[2]*s_0_4.z + w[3]*s_0_4.w;
+            conv6_relu4_whole_0b = conv6_relu4_whole_0b + w[0]*s_0_5.x + w[1]*s_0_5.y + w[2]*s_0_5.z + w[3]*s_0_5.w;
+            conv6_relu4_whole_0c = conv6_relu4_whole_0c + w[0]*s_0_6.x + w[1]*s_0_6.y + w[2]*s_0_6.z + w[3]*s_0_6.w;
+            conv6_relu4_whole_0d = conv6_relu4_whole_0d + w[0]*s_0_7.x + w[1]*s_0_7.y + w[2]*s_0_7.z + w[3]*s_0_7.w;
+            conv6_relu4_whole_0e = conv6_relu4_whole_0e + w[0]*s_1_4.x + w[1]*s_1_4.y + w[2]*s_1_4.z + w[3]*s_1_4.w;
+            conv6_relu4_whole_0f = conv6_relu4_whole_0f + w[0]*s_1_5.x + w[1]*s_1_5.y + w[2]*s_1_5.z + w[3]*s_1_5.w;
+            conv6_relu4_whole_0g = conv6_relu4_whole_0g + w[0]*s_1_6.x + w[1]*s_1_6.y + w[2]*s_1_6.z + w[3]*s_1_6.w;
+            conv6_relu4_whole_0h = conv6_relu4_whole_0h + w[0]*s_1_7.x + w[1]*s_1_7.y + w[2]*s_1_7.z + w[3]*s_1_7.w;
         }
     }
 
@@ -1047,166 +1007,51 @@ void hook() {
             float s_1_6 = padded(source(ivec2(x6, y1)), y1_in && x6_in);
             float s_1_7 = padded(source(ivec2(x7, y1)), y1_in && x7_in);
             vec4 w;
-            w = conv6_input_whole_weights(ky * 5 + 1, 0);
-            conv6_input_whole_0a += w * s_0_0;
-            conv6_input_whole_0b += w * s_0_1;
-            conv6_input_whole_0c += w * s_0_2;
-            conv6_input_whole_0d += w * s_0_3;
-            conv6_input_whole_0e += w * s_1_0;
-            conv6_input_whole_0f += w * s_1_1;
-            conv6_input_whole_0g += w * s_1_2;
-            conv6_input_whole_0h += w * s_1_3;
-            w = conv6_input_whole_weights(ky * 5 + 2, 0);
-            conv6_input_whole_0a += w * s_0_1;
-            conv6_input_whole_0b += w * s_0_2;
-            conv6_input_whole_0c += w * s_0_3;
-            conv6_input_whole_0d += w * s_0_4;
-            conv6_input_whole_0e += w * s_1_1;
-            conv6_input_whole_0f += w * s_1_2;
-            conv6_input_whole_0g += w * s_1_3;
-            conv6_input_whole_0h += w * s_1_4;
-            w = conv6_input_whole_weights(ky * 5 + 3, 0);
-            conv6_input_whole_0a += w * s_0_2;
-            conv6_input_whole_0b += w * s_0_3;
-            conv6_input_whole_0c += w * s_0_4;
-            conv6_input_whole_0d += w * s_0_5;
-            conv6_input_whole_0e += w * s_1_2;
-            conv6_input_whole_0f += w * s_1_3;
-            conv6_input_whole_0g += w * s_1_4;
-            conv6_input_whole_0h += w * s_1_5;
-            w = conv6_input_whole_weights(ky * 5 + 4, 0);
-            conv6_input_whole_0a += w * s_0_3;
-            conv6_input_whole_0b += w * s_0_4;
-            conv6_input_whole_0c += w * s_0_5;
-            conv6_input_whole_0d += w * s_0_6;
-            conv6_input_whole_0e += w * s_1_3;
-            conv6_input_whole_0f += w * s_1_4;
-            conv6_input_whole_0g += w * s_1_5;
-            conv6_input_whole_0h += w * s_1_6;
-            w = conv6_input_whole_weights(ky * 5 + 5, 0);
-            conv6_input_whole_0a += w * s_0_4;
-            conv6_input_whole_0b += w * s_0_5;
-            conv6_input_whole_0c += w * s_0_6;
-            conv6_input_whole_0d += w * s_0_7;
-            conv6_input_whole_0e += w * s_1_4;
-            conv6_input_whole_0f += w * s_1_5;
-            conv6_input_whole_0g += w * s_1_6;
-            conv6_input_whole_0h += w * s_1_7;
-        }
-    }
-
-    // conv6_relu4_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv6_relu4_rim_0a = vec4(0.0);
-    vec4 conv6_relu4_rim_0b = vec4(0.0);
-    vec4 conv6_relu4_rim_0c = vec4(0.0);
-    vec4 conv6_relu4_rim_0d = vec4(0.0);
-    vec4 conv6_relu4_rim_0e = vec4(0.0);
-    vec4 conv6_relu4_rim_0f = vec4(0.0);
-    vec4 conv6_relu4_rim_0g = vec4(0.0);
-    vec4 conv6_relu4_rim_0h = vec4(0.0);
-    {
-        ivec2 size = ivec2(HOOKED_size);
-        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
-            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
-        for (int i = interior ? 8 : 0; i < 8; i++) {
-            ivec2 p = pixel + ivec2(i % 4, i / 4);
-            vec4 sum_0 = vec4(0.0);
-            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
-            for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(0, term), 0));
-                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(1, term), 0) : vec4(0.0);
-                for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(0, tap), 0).xy);
-                    bool inside = q == clamp(q, ivec2(0), size - 1);
-                    for (int pack = inside ? 0 : 8; pack < 8; pack++) {
-                        ivec2 cell = ivec2(pack % 4, pack / 4);
-                        vec4 s = texelFetch(C4F32_DS_CMP_INSTANT_relu4_raw, ivec2(4 * q.x, 2 * q.y) + cell, 0);
-                        sum_0 += mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 1, tap), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 2, tap), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 3, tap), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_relu4_rim_0w, ivec2(pack * 4 + 4, tap), 0)) * s;
-                    }
-                }
-            }
-            if (i == 0) {
-                conv6_relu4_rim_0a = sum_0;
-            }
-            if (i == 1) {
-                conv6_relu4_rim_0b = sum_0;
-            }
-            if (i == 2) {
-                conv6_relu4_rim_0c = sum_0;
-            }
-            if (i == 3) {
-                conv6_relu4_rim_0d = sum_0;
-            }
-            if (i == 4) {
-                conv6_relu4_rim_0e = sum_0;
-            }
-            if (i == 5) {
-                conv6_relu4_rim_0f = sum_0;
-            }
-            if (i == 6) {
-                conv6_relu4_rim_0g = sum_0;
-            }
-            if (i == 7) {
-                conv6_relu4_rim_0h = sum_0;
-            }
-        }
-    }
-
-    // conv6_input_rim: near the borders, what zero padding between two convolutions takes away
-    vec4 conv6_input_rim_0a = vec4(0.0);
-    vec4 conv6_input_rim_0b = vec4(0.0);
-    vec4 conv6_input_rim_0c = vec4(0.0);
-    vec4 conv6_input_rim_0d = vec4(0.0);
-    vec4 conv6_input_rim_0e = vec4(0.0);
-    vec4 conv6_input_rim_0f = vec4(0.0);
-    vec4 conv6_input_rim_0g = vec4(0.0);
-    vec4 conv6_input_rim_0h = vec4(0.0);
-    {
-        ivec2 size = ivec2(HOOKED_size);
-        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
-            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
-        for (int i = interior ? 8 : 0; i < 8; i++) {
-            ivec2 p = pixel + ivec2(i % 4, i / 4);
-            vec4 sum_0 = vec4(0.0);
-            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
-            for (int term = within ? 8 : 0; term < 8; term++) {
-                ivec4 taps = ivec4(texelFetch(C4F32_DS_CMP_INSTANT_conv6_input_rim_0w, ivec2(0, term), 0));
-                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
-                sum_0 += here ? texelFetch(C4F32_DS_CMP_INSTANT_conv6_input_rim_0w, ivec2(1, term), 0) : vec4(0.0);
-                for (int tap = taps.z; here && tap < taps.w; tap++) {
-                    ivec2 q = p + ivec2(texelFetch(C4F32_DS_CMP_INSTANT_conv6_input_rim_0w, ivec2(0, tap), 0).xy);
-                    bool inside = q == clamp(q, ivec2(0), size - 1);
-                    if (inside) {
-                        float s = source(ivec2(q.x, q.y));
-                        sum_0 += texelFetch(C4F32_DS_CMP_INSTANT_conv6_input_rim_0w, ivec2(1, tap), 0) * s;
-                    }
-                }
-            }
-            if (i == 0) {
-                conv6_input_rim_0a = sum_0;
-            }
-            if (i == 1) {
-                conv6_input_rim_0b = sum_0;
-            }
-            if (i == 2) {
-                conv6_input_rim_0c = sum_0;
-            }
-            if (i == 3) {
-                conv6_input_rim_0d = sum_0;
-            }
-            if (i == 4) {
-                conv6_input_rim_0e = sum_0;
-            }
-            if (i == 5) {
-                conv6_input_rim_0f = sum_0;
-            }
-            if (i == 6) {
-                conv6_input_rim_0g = sum_0;
-            }
-            if (i == 7) {
-                conv6_input_rim_0h = sum_0;
-            }
+            w = texelFetch(C4F32_DS_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 1, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_0;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_1;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_2;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_3;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_0;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_1;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_2;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_3;
+            w = texelFetch(C4F32_DS_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 2, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_1;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_2;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_3;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_4;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_1;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_2;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_3;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_4;
+            w = texelFetch(C4F32_DS_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 3, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_2;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_3;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_4;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_5;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_2;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_3;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_4;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_5;
+            w = texelFetch(C4F32_DS_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 4, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_3;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_4;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_5;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_6;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_3;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_4;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_5;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_6;
+            w = texelFetch(C4F32_DS_CMP_INSTANT_conv6_input_whole_0w, ivec2(ky * 5 + 5, 0), 0);
+            conv6_input_whole_0a = conv6_input_whole_0a + w*s_0_4;
+            conv6_input_whole_0b = conv6_input_whole_0b + w*s_0_5;
+            conv6_input_whole_0c = conv6_input_whole_0c + w*s_0_6;
+            conv6_input_whole_0d = conv6_input_whole_0d + w*s_0_7;
+            conv6_input_whole_0e = conv6_input_whole_0e + w*s_1_4;
+            conv6_input_whole_0f = conv6_input_whole_0f + w*s_1_5;
+            conv6_input_whole_0g = conv6_input_whole_0g + w*s_1_6;
+            conv6_input_whole_0h = conv6_input_whole_0h + w*s_1_7;
         }
     }
 
@@ -1220,25 +1065,120 @@ void hook() {
     vec4 conv6_sum_0g = conv6_relu4_whole_0g + conv6_input_whole_0g;
     vec4 conv6_sum_0h = conv6_relu4_whole_0h + conv6_input_whole_0h;
 
-    // Add
-    vec4 conv6_sum2_0a = conv6_sum_0a + conv6_relu4_rim_0a;
-    vec4 conv6_sum2_0b = conv6_sum_0b + conv6_relu4_rim_0b;
-    vec4 conv6_sum2_0c = conv6_sum_0c + conv6_relu4_rim_0c;
-    vec4 conv6_sum2_0d = conv6_sum_0d + conv6_relu4_rim_0d;
-    vec4 conv6_sum2_0e = conv6_sum_0e + conv6_relu4_rim_0e;
-    vec4 conv6_sum2_0f = conv6_sum_0f + conv6_relu4_rim_0f;
-    vec4 conv6_sum2_0g = conv6_sum_0g + conv6_relu4_rim_0g;
-    vec4 conv6_sum2_0h = conv6_sum_0h + conv6_relu4_rim_0h;
+    // conv6_sum2: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_sum2_0a = conv6_sum_0a;
+    vec4 conv6_sum2_0b = conv6_sum_0b;
+    vec4 conv6_sum2_0c = conv6_sum_0c;
+    vec4 conv6_sum2_0d = conv6_sum_0d;
+    vec4 conv6_sum2_0e = conv6_sum_0e;
+    vec4 conv6_sum2_0f = conv6_sum_0f;
+    vec4 conv6_sum2_0g = conv6_sum_0g;
+    vec4 conv6_sum2_0h = conv6_sum_0h;
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
+        for (int i = interior ? 8 : 0; i < 8; i++) {
+            ivec2 p = pixel + ivec2(i % 4, i / 4);
+            vec4 sum_0 = vec4(0.0);
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F32_DS_CMP_INSTANT_conv6_sum2_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F32_DS_CMP_INSTANT_conv6_sum2_0w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec4(texelFetch(C4F32_DS_CMP_INSTANT_conv6_sum2_0w, ivec2(0, tap), 0)).xy;
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    for (int pack = inside ? 0 : 8; pack < 8; pack++) {
+                        ivec2 cell = ivec2(pack % 4, pack / 4);
+                        vec4 s = texelFetch(C4F32_DS_CMP_INSTANT_relu4_raw, ivec2(4 * q.x, 2 * q.y) + cell, 0);
+                        sum_0 += mat4(texelFetch(C4F32_DS_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 1, tap), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 2, tap), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 3, tap), 0), texelFetch(C4F32_DS_CMP_INSTANT_conv6_sum2_0w, ivec2(pack * 4 + 4, tap), 0)) * s;
+                    }
+                }
+            }
+            if (i == 0) {
+                conv6_sum2_0a += sum_0;
+            }
+            if (i == 1) {
+                conv6_sum2_0b += sum_0;
+            }
+            if (i == 2) {
+                conv6_sum2_0c += sum_0;
+            }
+            if (i == 3) {
+                conv6_sum2_0d += sum_0;
+            }
+            if (i == 4) {
+                conv6_sum2_0e += sum_0;
+            }
+            if (i == 5) {
+                conv6_sum2_0f += sum_0;
+            }
+            if (i == 6) {
+                conv6_sum2_0g += sum_0;
+            }
+            if (i == 7) {
+                conv6_sum2_0h += sum_0;
+            }
+        }
+    }
 
-    // Add
-    vec4 conv6_0a = conv6_sum2_0a + conv6_input_rim_0a;
-    vec4 conv6_0b = conv6_sum2_0b + conv6_input_rim_0b;
-    vec4 conv6_0c = conv6_sum2_0c + conv6_input_rim_0c;
-    vec4 conv6_0d = conv6_sum2_0d + conv6_input_rim_0d;
-    vec4 conv6_0e = conv6_sum2_0e + conv6_input_rim_0e;
-    vec4 conv6_0f = conv6_sum2_0f + conv6_input_rim_0f;
-    vec4 conv6_0g = conv6_sum2_0g + conv6_input_rim_0g;
-    vec4 conv6_0h = conv6_sum2_0h + conv6_input_rim_0h;
+    // conv6: near the borders, what zero padding between two convolutions takes away
+    vec4 conv6_0a = conv6_sum2_0a;
+    vec4 conv6_0b = conv6_sum2_0b;
+    vec4 conv6_0c = conv6_sum2_0c;
+    vec4 conv6_0d = conv6_sum2_0d;
+    vec4 conv6_0e = conv6_sum2_0e;
+    vec4 conv6_0f = conv6_sum2_0f;
+    vec4 conv6_0g = conv6_sum2_0g;
+    vec4 conv6_0h = conv6_sum2_0h;
+    {
+        ivec2 size = ivec2(HOOKED_size);
+        bool interior = all(greaterThanEqual(pixel, ivec2(1, 1)))
+            && all(lessThan(pixel + ivec2(3, 1), size - ivec2(1, 1)));
+        for (int i = interior ? 8 : 0; i < 8; i++) {
+            ivec2 p = pixel + ivec2(i % 4, i / 4);
+            vec4 sum_0 = vec4(0.0);
+            bool within = all(greaterThanEqual(p, ivec2(1, 1))) && all(lessThan(p, size - ivec2(1, 1)));
+            for (int term = within ? 8 : 0; term < 8; term++) {
+                ivec4 taps = ivec4(texelFetch(C4F32_DS_CMP_INSTANT_conv6_0w, ivec2(0, term), 0));
+                bool here = is_at(p.x, size.x, taps.x) && is_at(p.y, size.y, taps.y);
+                sum_0 += here ? texelFetch(C4F32_DS_CMP_INSTANT_conv6_0w, ivec2(1, term), 0) : vec4(0.0);
+                for (int tap = taps.z; here && tap < taps.w; tap++) {
+                    ivec2 q = p + ivec4(texelFetch(C4F32_DS_CMP_INSTANT_conv6_0w, ivec2(0, tap), 0)).xy;
+                    bool inside = q == clamp(q, ivec2(0), size - 1);
+                    if (inside) {
+                        float s = source(ivec2(q.x, q.y));
+                        sum_0 += texelFetch(C4F32_DS_CMP_INSTANT_conv6_0w, ivec2(1, tap), 0) * s;
+                    }
+                }
+            }
+            if (i == 0) {
+                conv6_0a += sum_0;
+            }
+            if (i == 1) {
+                conv6_0b += sum_0;
+            }
+            if (i == 2) {
+                conv6_0c += sum_0;
+            }
+            if (i == 3) {
+                conv6_0d += sum_0;
+            }
+            if (i == 4) {
+                conv6_0e += sum_0;
+            }
+            if (i == 5) {
+                conv6_0f += sum_0;
+            }
+            if (i == 6) {
+                conv6_0g += sum_0;
+            }
+            if (i == 7) {
+                conv6_0h += sum_0;
+            }
+        }
+    }
 
     // Clip
     vec4 output_phases_0a = clamp(conv6_0a, vec4(0.0), vec4(1.0));
