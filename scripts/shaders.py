@@ -1,4 +1,7 @@
-"""Every model of weights/ as the files that it ships as, into shaders/."""
+"""Every model of weights/ as the files that it ships as (`target.variants`), into shaders/.
+
+    python scripts/shaders.py
+"""
 
 from __future__ import annotations
 
