@@ -1,6 +1,6 @@
 """Every model of weights/ as the files that it ships as (`target.variants`), into shaders/.
 
-    python scripts/shaders.py
+python scripts/shaders.py
 """
 
 from __future__ import annotations
