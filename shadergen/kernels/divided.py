@@ -28,7 +28,7 @@ from shadergen.kernels import halves
 from shadergen.kernels.axis import F23, combination, transformed
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Dispatch, Function, Limits, Needs, Resources, SharedArray, Task, Work
-from shadergen.kernels.uniforms import PartView, ProductsView, Uniforms, divisor, functions, part_view, products
+from shadergen.kernels.uniforms import PartView, ProductsView, Uniforms, functions, part_view, products
 from shadergen.storage.layout import PACK, Layout, Texture
 from shadergen.target import Weights
 
@@ -321,13 +321,19 @@ class Divided:
         suits = op.weight.shape[2:] == (3, 3) and op.plain and op.pad_mode == "zero"
         if not (task.any_pack and suits and layout and limits.buffers and heuristics.packs_at_once):
             return
-        sources, at_once = task.source.type.packs, divisor(len(task.packs), heuristics.packs_at_once)
+        sources = task.source.type.packs
         if layout.planar or sources < 2 or layout.packs_per_texture < sources:
             return
-        parts = len(task.packs) // at_once
-        plans = [
-            DividedPlan(task, at_once, together, heuristics)
-            for together in range(1, min(parts, heuristics.packs_together) + 1)
-            if sources % together == 0 and parts in (together, 2 * together, 4 * together)
-        ]
-        yield from [plan for plan in plans if plan.resources.shared_bytes <= limits.shared_bytes][-1:]
+        for at_once in range(heuristics.packs_at_once, len(task.packs) + 1):
+            plans = list(_sharing(task, at_once, heuristics))
+            if plans:
+                yield from [plan for plan in plans if plan.resources.shared_bytes <= limits.shared_bytes][-1:]
+                return
+
+
+def _sharing(task: Task, at_once: int, heuristics: Heuristics) -> Iterator[DividedPlan]:
+    """Plans for parts of `at_once` packs each, of which 1, 2 or 4 transform a pack of the source together."""
+    parts, rest = divmod(len(task.packs), at_once)
+    for together in range(1, min(parts, heuristics.packs_together) + 1):
+        if not rest and task.source.type.packs % together == 0 and parts in (together, 2 * together, 4 * together):
+            yield DividedPlan(task, at_once, together, heuristics)

@@ -9,6 +9,7 @@ import pytest
 
 from shadergen import compiler, hookfile
 from shadergen.emit import emit
+from shadergen.errors import TargetError
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph, Node
 from shadergen.ir.ops import Clip, Conv, DepthToSpace, Relu
@@ -87,7 +88,7 @@ def test_a_layer_that_a_divided_workgroup_reads_is_computed_by_it() -> None:
     np.testing.assert_allclose(evaluate(planned, image), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("channels", [8, 12, 16, 32])
+@pytest.mark.parametrize("channels", [8, 12, 16, 32, 48, 64])
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize("heuristics", TRADE_OFFS.values(), ids=TRADE_OFFS)
 def test_their_schedules_mean_the_graph(channels: int, kernel: int, heuristics: Heuristics) -> None:
@@ -97,6 +98,24 @@ def test_their_schedules_mean_the_graph(channels: int, kernel: int, heuristics: 
     expected = reference.evaluate(graph, image)[graph.output]
     np.testing.assert_allclose(evaluate(planned, image), expected, atol=1e-5)
     assert [finding for finding in lint_text(hookfile.format(emit(planned))) if finding.severity == "error"] == []
+
+
+def test_wide_layers_have_parts_of_several_packs() -> None:
+    for channels, parts in ((32, 8), (48, 4), (64, 8)):
+        planned = compiler.plan(network(channels), NEXT)
+        steps = [step for scheduled in planned.passes for step in scheduled.steps if isinstance(step, ConvStep)]
+        (plan,) = [step.plan for step in steps if step.node == "c"]
+        assert (plan.kernel, plan.dispatch.parts) == ("divided", parts)
+
+
+def test_weights_that_fp16_cannot_hold() -> None:
+    graph = network(16)
+    node = graph.node("c")
+    assert isinstance(node.op, Conv)
+    wide = replace(node, op=replace(node.op, weight=node.op.weight * np.float32(1e6)))
+    graph = replace(graph, nodes=tuple(wide if other.name == "c" else other for other in graph.nodes))
+    with pytest.raises(TargetError, match=r"^net: node 'c': found a weight of .* for fp16; use --precision fp32"):
+        compiler.compile(graph, NEXT)
 
 
 # Their compilation is what takes time: each trade-off is tried with another network.

@@ -13,8 +13,8 @@ def write(step: ConvStep, at: Addressing, graph: str) -> Written:
     """The step, for all of the invocation's pixels. Raises TargetError for weights that the precision cannot hold."""
     plan = step.plan
     try:
-        view = plan.view(at)
+        view, blocks = plan.view(at), plan.blocks()
     except PrecisionError as error:
         raise TargetError(f"{graph}: node {step.node!r}", str(error), "use --precision fp32") from None
     template = f"kernels/{plan.template}"
-    return Written(template, view, plan.needs(at), plan.functions(at), plan.shared(at), plan.blocks())
+    return Written(template, view, plan.needs(at), plan.functions(at), plan.shared(at), blocks)
