@@ -20,6 +20,8 @@ VARIANTS = (
     ("--compute", "--weights", "texture"),
     ("--compute", "--precision", "fp16"),
 )
+DEVICES = (("--for", "nvidia"), ("--for", "intel"))
+"""GPUs of AMD have the file for NVIDIA's."""
 
 
 def main() -> int:
@@ -41,8 +43,10 @@ def steps() -> Iterator[list[str]]:
     """The arguments of each `shadergen` command."""
     models = [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("weights/*.npz"))]
     for model in models:
-        for variant in VARIANTS[: 3 if "_Chroma" in model else 4]:  # no fp16 file for chroma, see target.variants
-            yield ["build", model, *variant, "-o", "out/shaders/"]
+        chroma = "_Chroma" in model  # no fp16 file, see target.variants
+        for variant in (*VARIANTS[: 3 if chroma else 4], *DEVICES):
+            precision = ("--precision", "fp32") if chroma and variant in DEVICES else ()
+            yield ["build", model, *variant, *precision, "-o", "out/shaders/"]
     for model in models:
         for variant in VARIANTS[:3]:  # most OpenGL drivers cannot run the fp16 files
             yield ["verify", model, *variant]

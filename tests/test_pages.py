@@ -17,7 +17,7 @@ from shadergen.cli.build import HEAVY
 from shadergen.cli.doctor import BUDGET
 from shadergen.passes.compose import macs
 from shadergen.sources import load
-from shadergen.target import Target, variants
+from shadergen.target import DEVICES, Target, variants
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("[!.]*/*.md"))]
@@ -125,7 +125,8 @@ def test_the_demo_builds_every_file_of_shaders() -> None:
     for name, *arguments in demo.steps():
         if name == "build":
             options = main.commands["build"].make_context("build", list(arguments)).params
-            target = Target(options["stage"], options["precision"], weights=options["weights"])
+            target = Target(options["stage"] or Target.stage, options["precision"], weights=options["weights"])
+            target = DEVICES.get(options["device"], target)
             built.add(f"{options['model'].stem}{target.suffix}.glsl")
     assert built == {path.name for path in ROOT.glob("shaders/*.glsl")}
 

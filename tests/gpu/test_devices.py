@@ -19,21 +19,21 @@ from tests.random_graphs import random_graph
 INSTANT = Target("compute", weights="texture")
 DISTINCT = {heuristics: device for device, heuristics in UNBUFFERED.items()}.values()
 """One class of devices of those that prefer the same."""
-GRAPHS = [
-    c_model("luma", filters=8),
-    c_model("rgb", filters=6),
-    c_model("luma", filters=8, kernel=5),
-    *(random_graph(seed) for seed in range(3)),
+CASES: list[tuple[Device, Graph]] = [
+    ("nvidia", c_model("luma", filters=8)),
+    ("nvidia", c_model("luma", filters=4, layers=1, kernel=5)),
+    ("intel", c_model("rgb", filters=6)),
+    ("intel", random_graph(0)),
 ]
+"""A CPU's driver takes long to compile sixteen pixels, so that each class has a few networks."""
 
 
 def text_for(device: Device, target: Target) -> str:
     return hookfile.format(compiler.compile(c_model(filters=8), replace(target, device=device)))
 
 
-@pytest.mark.parametrize("device", DISTINCT)
-@pytest.mark.parametrize("graph", GRAPHS, ids=lambda graph: graph.name)
-def test_shared_weights_are_the_network(graph: Graph, device: Device) -> None:
+@pytest.mark.parametrize(("device", "graph"), CASES, ids=[f"{device}-{graph.name}" for device, graph in CASES])
+def test_shared_weights_are_the_network(device: Device, graph: Graph) -> None:
     report = verify.verify(graph, replace(INSTANT, device=device), sizes=((17, 13), (1, 1)))
     assert report.status == "passed", explain(report)
 

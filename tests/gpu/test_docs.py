@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from shadergen import sources
+from shadergen import compiler, hookfile, sources
 from shadergen.cli import main
+from shadergen.target import Target
+from tests.nets import c_model
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/*.md"))]
@@ -21,6 +23,10 @@ ELSEWHERE = {
     "make shaders": "tests/test_shaders.py builds the same files",
     "make demo": "test_the_demo",
     "pip install 'shadergen[train]'": "needs a network; tests/test_wheel.py installs the package",
+    "make web": "tests/web/test_cli.py makes such pages",
+    "sudo scripts/vulkan_root.sh /opt/vulkan": "it installs a whole system",
+    "SHADERGEN_VULKAN_ROOT=/opt/vulkan shadergen cost --gpu rtx3080 --gpu a770 mine.glsl": "needs that system",
+    "python bench/lifted.py FOLDER --frames --json lifted.json --table": "needs a folder of others' shaders",
     "python bench/verification.py weights": "takes an hour; tests/gpu/test_verify.py does the same to small models",
 }
 """Commands that are not of `shadergen`, and what runs them instead."""
@@ -45,6 +51,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, folder / name)
     sources.save(sources.load(folder / "weights" / "C4F32.npz"), folder / "C4F32.onnx")
     shutil.copy(folder / "weights" / "C4F16.npz", folder / "my.npz")
+    small = hookfile.format(compiler.compile(c_model(filters=4, layers=1), Target()))
+    for name in ("mine", "other", "OTHER", "FSRCNNX", "FSRCNNX_x2_8_0_4_1"):  # anybody's shaders
+        (folder / f"{name}.glsl").write_text(small, encoding="utf-8")
     for name, count in (("PICTURES", 6), ("EVALUATION", 1)):
         (folder / name).mkdir()
         for number in range(count):
