@@ -167,7 +167,7 @@ def load_options(command: Command) -> Command:
     @click.option(
         "--plane",
         type=click.Choice(["luma", "rgb", "chroma"]),
-        help="What an ONNX model is for (default: luma for 1 channel, rgb for 3, chroma for 3 to 2: Y Cb Cr to Cb Cr).",
+        help="What a model is for that does not say it (luma for 1 channel, rgb for 3, chroma for 3 to 2).",
     )
     @click.option(
         "--prescale",
@@ -190,6 +190,11 @@ def load_options(command: Command) -> Command:
         show_default=True,
         help="How to continue the picture for a network without padding, whose result lacks a border (auto: edge).",
     )
+    @click.option(
+        "--residual",
+        type=click.Choice(["nearest", "bilinear", "bicubic", "lanczos"]),
+        help="Add the picture, enlarged so, for a network that gives only the difference (Real-CUGAN 4x: nearest).",
+    )
     @wraps(command)
     def wrapper(
         *arguments: Any,
@@ -197,9 +202,10 @@ def load_options(command: Command) -> Command:
         prescale: int,
         prescale_filter: PrescaleFilter,
         pad: Border,
+        residual: PrescaleFilter | None,
         **options: Any,
     ) -> Any:
-        load = partial(load_model, plane=plane, factor=prescale, filter=prescale_filter, pad=pad)
+        load = partial(load_model, plane=plane, factor=prescale, filter=prescale_filter, pad=pad, residual=residual)
         return command(*arguments, load=load, **options)
 
     return wrapper
@@ -211,7 +217,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
 def is_shader(path: Path) -> bool:
-    """Whether a file is a shader by its name; models are .npz and .onnx files."""
+    """Whether a file is a shader by its name; models have other suffixes."""
     return path.suffix in (".glsl", ".hook")
 
 
@@ -245,18 +251,23 @@ def load_model(
     factor: int = 1,
     filter: PrescaleFilter = "bicubic",
     pad: Border = "auto",
+    residual: PrescaleFilter | None = None,
 ) -> Graph:
-    """The model of a file, behind an upscale of its input by `factor`, its border continued; raises ModelError."""
+    """The model of a file, behind an upscale of its input by `factor`, its border continued; raises ModelError.
+
+    `residual` adds the picture to its result, enlarged so.
+    """
     from shadergen.sources import load
     from shadergen.sources.border import bordered
     from shadergen.sources.prescale import prescaled
+    from shadergen.sources.residual import added
 
     if is_shader(path):
-        return prescaled(_lifted(path, plane), factor, filter)
-    if path.suffix.lower() != ".onnx":
-        return bordered(prescaled(load(path, plane), factor, filter), pad)
+        return added(prescaled(_lifted(path, plane), factor, filter), residual)
+    if path.suffix.lower() == ".npz":
+        return added(bordered(prescaled(load(path, plane), factor, filter), pad), residual)
     with spinner(f"reading {path}"):
-        return bordered(prescaled(load(path, plane), factor, filter), pad)
+        return added(bordered(prescaled(load(path, plane), factor, filter), pad), residual)
 
 
 def _lifted(path: Path, plane: Plane | None) -> Graph:

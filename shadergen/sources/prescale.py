@@ -35,25 +35,32 @@ def prescaled(graph: Graph, factor: int, filter: PrescaleFilter) -> Graph:
     if graph.plane == "chroma" or not 1 < factor <= MAX_SCALE // 2:
         problem = f"found factor {factor} for a {graph.plane} model, expected 1 to {MAX_SCALE // 2} for luma or rgb"
         raise ModelError(f"{graph.name}: prescale", problem)
-    names = Namer(graph.names)
-    nodes = [Node(names.fresh(name), op, ()) for name, op in _upscale(factor, filter, graph.input_type.channels)]
-    sources = (graph.input, *(node.name for node in nodes))
-    front = [replace(node, inputs=(source,)) for node, source in zip(nodes, sources, strict=False)]
-    renamed = {graph.input: sources[-1]}
+    front = upscale(graph.input, factor, filter, graph.input_type.channels, "prescale", Namer(graph.names))
+    renamed = {graph.input: front[-1].name}
     behind = [replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs)) for node in graph.nodes]
     return replace(graph, nodes=(*front, *behind), output=renamed.get(graph.output, graph.output))
 
 
+def upscale(
+    source: str, factor: int, filter: PrescaleFilter, channels: int, name: str, names: Namer
+) -> tuple[Node, ...]:
+    """Nodes that enlarge an image of so many channels one after another; the last one's name is like `name`."""
+    nodes: list[Node] = []
+    for suffix, op in _upscale(factor, filter, channels):
+        nodes.append(Node(names.fresh(f"{name}{suffix}"), op, (nodes[-1].name if nodes else source,)))
+    return tuple(nodes)
+
+
 def _upscale(factor: int, filter: PrescaleFilter, channels: int) -> list[tuple[str, Op]]:
-    """The names and operators of nodes that enlarge an image of so many channels one after another."""
+    """What is put behind the names of nodes that enlarge an image of so many channels, and their operators."""
     scales = (Fraction(factor), Fraction(factor))
     match filter:
         case "nearest":
-            return [("prescale", Resize(scales, "nearest", "asymmetric", "floor"))]
+            return [("", Resize(scales, "nearest", "asymmetric", "floor"))]
         case "bilinear":
-            return [("prescale", Resize(scales, "linear"))]
+            return [("", Resize(scales, "linear"))]
         case "bicubic":
-            return [("prescale", Resize(scales, "cubic", cubic=-0.5))]
+            return [("", Resize(scales, "cubic", cubic=-0.5))]
         case "lanczos":
             taps, before = _lanczos(factor)
             bias = np.zeros(channels, np.float32)
@@ -64,7 +71,7 @@ def _upscale(factor: int, filter: PrescaleFilter, channels: int) -> list[tuple[s
             rows = ConvTranspose(weight[..., None].copy(), bias, (first, 0, last, 0), (factor, 1), channels)
             columns = ConvTranspose(weight[:, :, None].copy(), bias, (0, first, 0, last), (1, factor), channels)
             around = Pad((LOBES,) * 2 + (LOBES,) * 2, "edge")
-            return [("prescale_edge", around), ("prescale_rows", rows), ("prescale", columns)]
+            return [("_edge", around), ("_rows", rows), ("", columns)]
 
 
 def _lanczos(factor: int) -> tuple[Array, int]:
