@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 FilePath = str | PathLike[str]
 Model = Graph | FilePath
-"""A graph, or the path of a .npz or .onnx file."""
+"""A graph, or the path of a model's file."""
 
 
 def load(path: FilePath, plane: Plane | None = None, pad: Border = "auto") -> Graph:
-    """The network in a .npz or .onnx file.
+    """The network in a .npz or .onnx file, or an ncnn model by either of its two.
 
-    `plane` says what an ONNX model is for, which such files do not: None takes luma for one channel, rgb for three, and
-    chroma for three to two. `pad` says how the picture is continued for a network without padding, whose result would
-    lack a border (`auto`: by its outermost pixels; `none`: not at all). Raises ModelError.
+    `plane` says what a model is for whose file does not, any but .npz: None takes luma for one channel, rgb for three,
+    and chroma for three to two. `pad` says how the picture is continued for a network without padding, whose result
+    would lack a border (`auto`: by its outermost pixels; `none`: not at all). Raises ModelError.
     """
     return bordered(sources.load(Path(path), plane), pad)
 

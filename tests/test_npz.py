@@ -147,11 +147,11 @@ def test_what_is_no_readable_file(tmp_path: Path) -> None:
     (tmp_path / "folder.npz").mkdir()
     (tmp_path / "empty.npz").touch()
     (tmp_path / "text.npz").write_text("conv0.weight")
-    assert complaint(tmp_path / "folder.npz") == "found a directory, expected a .npz, .onnx or .glsl file"
+    assert complaint(tmp_path / "folder.npz") == "found a directory, expected the file of a model or a shader"
     assert complaint(tmp_path / "empty.npz") == "found an empty file, expected an .npz archive"
     assert complaint(tmp_path / "text.npz").startswith("found no zip archive, expected an .npz file")
     assert complaint(tmp_path / "missing.npz").startswith("found no readable file (No such file or directory)")
-    assert "found suffix '.pth', expected .npz, .onnx, .glsl, .hook" in complaint(tmp_path / "model.pth")
+    assert "found suffix '.pkl', expected .npz, .onnx, .param, .bin, .glsl, .hook" in complaint(tmp_path / "model.pkl")
 
 
 @pytest.mark.parametrize("part", [0.01, 0.5, 0.99])

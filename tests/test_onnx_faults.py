@@ -57,9 +57,9 @@ def test_what_is_no_model(content: bytes, tmp_path: Path) -> None:
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     assert "found no readable file (No such file" in complaint(tmp_path / "none.onnx")
     (tmp_path / "folder.onnx").mkdir()
-    assert "found a directory, expected a .npz, .onnx or .glsl" in complaint(tmp_path / "folder.onnx")
-    (tmp_path / "model.pth").write_bytes(b"x")
-    assert "found suffix '.pth', expected .npz, .onnx, .glsl, .hook" in complaint(tmp_path / "model.pth")
+    assert "found a directory, expected the file of a model" in complaint(tmp_path / "folder.onnx")
+    (tmp_path / "model.pkl").write_bytes(b"x")
+    assert "found suffix '.pkl', expected .npz, .onnx, .param, .bin, .glsl, .hook" in complaint(tmp_path / "model.pkl")
 
 
 WHOLE = artcnn(2, 1).SerializeToString()

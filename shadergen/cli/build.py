@@ -32,7 +32,7 @@ def build(
     load: Load,
     target: Target,
 ) -> None:
-    """Write MODEL (.npz or .onnx) as an mpv shader."""
+    """Write MODEL (.npz, .onnx, or ncnn's .param with its .bin) as an mpv shader."""
     from shadergen import api
     from shadergen.files import write_whole
 

@@ -15,7 +15,7 @@ from shadergen.cli.base import Load, existing, load_options
 @click.option("--fp16", is_flag=True, help="Store and compute in float16 (ONNX); the picture stays float32.")
 @load_options
 def convert(source: Path, target: Path, fp16: bool, load: Load) -> None:
-    """Write the model IN, .npz or .onnx, as OUT, .onnx or .npz.
+    """Write the model IN, of any format that `build` reads, as OUT, .onnx or .npz.
 
     ONNX models are what onnxruntime and VapourSynth's vs-mlrt run: NCHW, float32, any height and width.
     """

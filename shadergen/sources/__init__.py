@@ -14,6 +14,9 @@ SUFFIXES = (".npz", ".onnx")
 SHADERS = (".glsl", ".hook")
 """Suffixes of hook files."""
 
+NCNN = (".param", ".bin")
+"""Suffixes of an ncnn model's two files, either of which names it."""
+
 
 def load(path: Path, plane: Plane | None = None) -> Graph:
     """The graph in a model file. Raises ModelError with one line for whatever is wrong with it.
@@ -21,7 +24,7 @@ def load(path: Path, plane: Plane | None = None) -> Graph:
     `plane` is for ONNX models, which do not say it; None guesses by their channels.
     """
     if path.is_dir():
-        raise ModelError(path, "found a directory, expected a .npz, .onnx or .glsl file")
+        raise ModelError(path, "found a directory, expected the file of a model or a shader")
     match path.suffix.lower():
         case ".npz":
             graph = npz.load(path)
@@ -29,12 +32,16 @@ def load(path: Path, plane: Plane | None = None) -> Graph:
             from shadergen.sources import onnx  # takes a quarter of a second
 
             graph = onnx.load(path, plane)
+        case suffix if suffix in NCNN:
+            from shadergen.sources import ncnn
+
+            graph = ncnn.load(path, plane)
         case suffix if suffix in SHADERS:
             from shadergen import lift
 
             graph = lift.load(path).graph
         case suffix:
-            raise ModelError(path, f"found suffix {suffix!r}, expected {', '.join((*SUFFIXES, *SHADERS))}")
+            raise ModelError(path, f"found suffix {suffix!r}, expected {', '.join((*SUFFIXES, *NCNN, *SHADERS))}")
     if plane and graph.plane != plane:
         raise ModelError(path, f"found a {graph.plane} model, expected {plane}", "leave --plane out")
     return graph

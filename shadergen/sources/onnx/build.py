@@ -21,7 +21,7 @@ from shadergen.ir.infer import infer
 from shadergen.ir.names import Namer
 from shadergen.ir.ops import Array, Fit, Op, Pad, PadMode
 from shadergen.ir.types import TensorType
-from shadergen.sources.onnx.read import Constant, File, node_words, to_array
+from shadergen.sources.onnx.read import Constant, File, to_array
 from shadergen.sources.onnx.view import (
     Dim,
     Kind,
@@ -88,7 +88,7 @@ class Builder:
     def run(self, handlers: dict[str, Handler], computed: Callable[[Call], Any]) -> None:
         """Every node of the file, by its operator's handler, or by `computed` where no picture goes into it."""
         for index, node in enumerate(self.file.model.graph.node):
-            self.where = f"{self.file.path}: {node_words(index, node)}"
+            self.where = f"{self.file.path}: {self.file.words(index)}"
             call = Call(self, node, self.where)
             try:
                 outputs = computed(call)

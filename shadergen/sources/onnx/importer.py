@@ -32,7 +32,11 @@ _HANDLERS = onnx_conv.HANDLERS | onnx_pointwise.HANDLERS | onnx_layout.HANDLERS
 
 def load(path: Path, plane: Plane | None = None) -> Graph:
     """The graph in an .onnx file; `plane` None guesses by the number of channels. Raises ModelError."""
-    file = read(path)
+    return graph_of(read(path), plane)
+
+
+def graph_of(file: File, plane: Plane | None = None) -> Graph:
+    """The graph of a model that was read, or converted from another format. Raises ModelError."""
     ours = metadata.read(file)
     problem: MultipleError | None = None
     for multiple in MULTIPLES:

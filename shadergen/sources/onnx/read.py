@@ -41,6 +41,12 @@ class File:
     constants: dict[str, Constant]
     """The initialisers by name."""
     sha256: str
+    layers: tuple[str, ...] = ()
+    """By node, how an error names what the node was made of, for a model that was converted from another format."""
+
+    def words(self, index: int) -> str:
+        """How an error names a node."""
+        return self.layers[index] if self.layers else node_words(index, self.model.graph.node[index])
 
 
 def read(path: Path) -> File:
