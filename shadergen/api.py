@@ -26,7 +26,7 @@ Model = Graph | FilePath
 
 
 def load(path: FilePath, plane: Plane | None = None, pad: Border = "auto") -> Graph:
-    """The network in a .npz or .onnx file, or an ncnn model by either of its two.
+    """The network in a file of any format that `build` takes, an ncnn model by either of its two.
 
     `plane` says what a model is for whose file does not, any but .npz: None takes luma for one channel, rgb for three,
     and chroma for three to two. `pad` says how the picture is continued for a network without padding, whose result

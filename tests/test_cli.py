@@ -123,7 +123,7 @@ def test_a_bad_model_is_one_line_and_writes_nothing(tmp_path: Path) -> None:
         ("missing.npz", "missing.npz: found no readable file (No such file or directory), expected an .npz archive"),
         (".", "found a directory, expected the file of a model or a shader"),
         ("missing.onnx", "missing.onnx: found no readable file (No such file or directory), expected an ONNX model"),
-        ("model.pkl", "found suffix '.pkl', expected .npz, .onnx, .param, .bin, .glsl, .hook"),
+        ("model.pkl", "found suffix '.pkl', expected .npz, .onnx, .param, .bin, .pth, .pt"),
     ],
 )
 def test_a_model_that_is_none(name: str, problem: str, tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_what_is_no_readable_file(tmp_path: Path) -> None:
     assert complaint(tmp_path / "empty.npz") == "found an empty file, expected an .npz archive"
     assert complaint(tmp_path / "text.npz").startswith("found no zip archive, expected an .npz file")
     assert complaint(tmp_path / "missing.npz").startswith("found no readable file (No such file or directory)")
-    assert "found suffix '.pkl', expected .npz, .onnx, .param, .bin, .glsl, .hook" in complaint(tmp_path / "model.pkl")
+    assert "found suffix '.pkl', expected .npz, .onnx, .param, .bin, .pth, .pt" in complaint(tmp_path / "model.pkl")
 
 
 @pytest.mark.parametrize("part", [0.01, 0.5, 0.99])

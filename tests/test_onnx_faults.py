@@ -59,7 +59,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "folder.onnx").mkdir()
     assert "found a directory, expected the file of a model" in complaint(tmp_path / "folder.onnx")
     (tmp_path / "model.pkl").write_bytes(b"x")
-    assert "found suffix '.pkl', expected .npz, .onnx, .param, .bin, .glsl, .hook" in complaint(tmp_path / "model.pkl")
+    assert "found suffix '.pkl', expected .npz, .onnx, .param, .bin, .pth, .pt" in complaint(tmp_path / "model.pkl")
 
 
 WHOLE = artcnn(2, 1).SerializeToString()

@@ -191,6 +191,12 @@ def load_options(command: Command) -> Command:
         help="How to continue the picture for a network without padding, whose result lacks a border (auto: edge).",
     )
     @click.option(
+        "--scale",
+        type=click.IntRange(1, 32),
+        metavar="N",
+        help="The factor of a network whose weights do not say it (FSRCNN).",
+    )
+    @click.option(
         "--residual",
         type=click.Choice(["nearest", "bilinear", "bicubic", "lanczos"]),
         help="Add the picture, enlarged so, for a network that gives only the difference (Real-CUGAN 4x: nearest).",
@@ -202,10 +208,13 @@ def load_options(command: Command) -> Command:
         prescale: int,
         prescale_filter: PrescaleFilter,
         pad: Border,
+        scale: int | None,
         residual: PrescaleFilter | None,
         **options: Any,
     ) -> Any:
-        load = partial(load_model, plane=plane, factor=prescale, filter=prescale_filter, pad=pad, residual=residual)
+        load = partial(
+            load_model, plane=plane, factor=prescale, filter=prescale_filter, pad=pad, scale=scale, residual=residual
+        )
         return command(*arguments, load=load, **options)
 
     return wrapper
@@ -251,11 +260,12 @@ def load_model(
     factor: int = 1,
     filter: PrescaleFilter = "bicubic",
     pad: Border = "auto",
+    scale: int | None = None,
     residual: PrescaleFilter | None = None,
 ) -> Graph:
     """The model of a file, behind an upscale of its input by `factor`, its border continued; raises ModelError.
 
-    `residual` adds the picture to its result, enlarged so.
+    `scale` is its own factor, where the file does not say it; `residual` adds the picture to its result, enlarged so.
     """
     from shadergen.sources import load
     from shadergen.sources.border import bordered
@@ -265,9 +275,9 @@ def load_model(
     if is_shader(path):
         return added(prescaled(_lifted(path, plane), factor, filter), residual)
     if path.suffix.lower() == ".npz":
-        return added(bordered(prescaled(load(path, plane), factor, filter), pad), residual)
+        return added(bordered(prescaled(load(path, plane, scale), factor, filter), pad), residual)
     with spinner(f"reading {path}"):
-        return added(bordered(prescaled(load(path, plane), factor, filter), pad), residual)
+        return added(bordered(prescaled(load(path, plane, scale), factor, filter), pad), residual)
 
 
 def _lifted(path: Path, plane: Plane | None) -> Graph:

@@ -32,7 +32,11 @@ def build(
     load: Load,
     target: Target,
 ) -> None:
-    """Write MODEL (.npz, .onnx, or ncnn's .param with its .bin) as an mpv shader."""
+    """Write MODEL as an mpv shader.
+
+    MODEL is a .npz or .onnx file, ncnn's .param beside its .bin, a .pth or .safetensors file of a network that is known
+    (docs/models.md), or a .glsl shader, whose network is lifted.
+    """
     from shadergen import api
     from shadergen.files import write_whole
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 LONGEST = 160
@@ -42,3 +43,11 @@ class Namer:
     def scope(self, *taken: str) -> Namer:
         """A namer for a block within this one, in which some names are taken from the start."""
         return Namer(taken, self)
+
+
+def word(name: str) -> str:
+    """The name as words that begin with a letter, joined by `_`, as the graph wants them."""
+    parts = re.findall(r"[A-Za-z0-9]+", name)
+    joined = "".join(part if part[0].isdigit() else f"_{part}" for part in parts).lstrip("_")
+    joined = joined if joined and joined[0].isalpha() and not joined.startswith("gl_") else f"n{joined}"
+    return joined if len(joined) <= 64 else f"{joined[:24].rstrip('_')}_x{joined[-20:].lstrip('_')}"

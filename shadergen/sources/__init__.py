@@ -17,14 +17,23 @@ SHADERS = (".glsl", ".hook")
 NCNN = (".param", ".bin")
 """Suffixes of an ncnn model's two files, either of which names it."""
 
+PYTORCH = (".pth", ".pt", ".safetensors")
+"""Suffixes of state dicts."""
 
-def load(path: Path, plane: Plane | None = None) -> Graph:
+READ = (*SUFFIXES, *NCNN, *PYTORCH, *SHADERS)
+"""Suffixes of all that `load` reads."""
+
+
+def load(path: Path, plane: Plane | None = None, scale: int | None = None) -> Graph:
     """The graph in a model file. Raises ModelError with one line for whatever is wrong with it.
 
-    `plane` is for ONNX models, which do not say it; None guesses by their channels.
+    `plane` is for models of other programs, which do not say it; None guesses by their channels. `scale` is the factor
+    of a network whose file does not say that.
     """
     if path.is_dir():
         raise ModelError(path, "found a directory, expected the file of a model or a shader")
+    if scale is not None and path.suffix.lower() not in PYTORCH:
+        raise ModelError(path, "found a model that says its own factor, expected no --scale")
     match path.suffix.lower():
         case ".npz":
             graph = npz.load(path)
@@ -36,12 +45,16 @@ def load(path: Path, plane: Plane | None = None) -> Graph:
             from shadergen.sources import ncnn
 
             graph = ncnn.load(path, plane)
+        case suffix if suffix in PYTORCH:
+            from shadergen.sources import pytorch
+
+            graph = pytorch.load(path, plane, scale)
         case suffix if suffix in SHADERS:
             from shadergen import lift
 
             graph = lift.load(path).graph
         case suffix:
-            raise ModelError(path, f"found suffix {suffix!r}, expected {', '.join((*SUFFIXES, *NCNN, *SHADERS))}")
+            raise ModelError(path, f"found suffix {suffix!r}, expected {', '.join(READ)}")
     if plane and graph.plane != plane:
         raise ModelError(path, f"found a {graph.plane} model, expected {plane}", "leave --plane out")
     return graph

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,3 +24,8 @@ def verified(graph: Graph, path: Path, origins: Mapping[str, str] | None = None)
             where = origins.get(error.node, where)
         raise ModelError(where, error.problem, error.remedy) from None
     return graph
+
+
+def graph_name(stem: str) -> str:
+    """A file's name, without its suffix, as that of a graph."""
+    return re.sub(r"[^\w.+ -]", "_", stem)[:100].lstrip("_.+ -") or "model"

@@ -5,7 +5,6 @@ A tensor of the file is one of three things: a constant; sizes, which shape arit
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +17,7 @@ from shadergen.errors import ModelError, one_line, quoted
 from shadergen.ir.extent import Extent, fixed
 from shadergen.ir.graph import Node
 from shadergen.ir.infer import infer
-from shadergen.ir.names import Namer
+from shadergen.ir.names import Namer, word
 from shadergen.ir.ops import Array, Fit, Op, Pad, PadMode
 from shadergen.ir.types import TensorType
 from shadergen.sources.onnx.read import Constant, File, to_array
@@ -119,14 +118,6 @@ class Builder:
 def _line(error: Exception) -> str:
     """What it says as one line, in which a word of a file has up to 100 letters."""
     return " ".join(text if len(text) <= 100 else f"{text[:100]}..." for text in one_line(error).split())
-
-
-def word(name: str) -> str:
-    """The name as words that begin with a letter, joined by `_`, as the graph wants them."""
-    parts = re.findall(r"[A-Za-z0-9]+", name)
-    joined = "".join(part if part[0].isdigit() else f"_{part}" for part in parts).lstrip("_")
-    joined = joined if joined and joined[0].isalpha() and not joined.startswith("gl_") else f"n{joined}"
-    return joined if len(joined) <= 64 else f"{joined[:24].rstrip('_')}_x{joined[-20:].lstrip('_')}"
 
 
 @dataclass(eq=False)

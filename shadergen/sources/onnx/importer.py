@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
 from shadergen.errors import quoted
 from shadergen.ir.extent import Extent
 from shadergen.ir.graph import Graph, Plane, Record
+from shadergen.ir.names import word
 from shadergen.ir.ops import Fit
 from shadergen.ir.types import TensorType
-from shadergen.sources.check import verified
+from shadergen.sources.check import graph_name, verified
 from shadergen.sources.onnx import conv as onnx_conv
 from shadergen.sources.onnx import layout as onnx_layout
 from shadergen.sources.onnx import metadata
 from shadergen.sources.onnx import pointwise as onnx_pointwise
-from shadergen.sources.onnx.build import Builder, MultipleError, word
+from shadergen.sources.onnx.build import Builder, MultipleError
 from shadergen.sources.onnx.fold import fold
 from shadergen.sources.onnx.metadata import Metadata
 from shadergen.sources.onnx.picture import given, plane_of, result
@@ -66,7 +66,7 @@ def _graph(file: File, plane: Plane | None, ours: Metadata | None, multiple: int
     if found != "chroma" and ours is None:
         _expect_whole(builder)
     record = Record(sha256=file.sha256)
-    graph = Graph(_name(file.path.stem), found, tuple(builder.nodes), output, name, record)
+    graph = Graph(graph_name(file.path.stem), found, tuple(builder.nodes), output, name, record)
     if ours is None:
         graph = fold(graph)
     else:
@@ -91,8 +91,3 @@ def _expect_whole(builder: Builder) -> None:
         if not (type_.height.whole and type_.width.whole):
             problem = f"found a size of {type_.height} x {type_.width}, expected one for every picture"
             raise MultipleError(builder.origins[node.name], problem)
-
-
-def _name(stem: str) -> str:
-    """The file's name as that of a graph."""
-    return re.sub(r"[^\w.+ -]", "_", stem)[:100].lstrip("_.+ -") or "model"
