@@ -150,6 +150,14 @@ export class Clip {
     return (1000 * (count - 1)) / Math.max(1, last - first);
   }
 
+  /** The result of the frame as bytes, RGBA, with its size; null where there is none yet. */
+  read() {
+    if (!this.prepared) return null;
+    const bytes = new Uint8ClampedArray(this.device.read(this.prepared.result));
+    for (let at = 3; at < bytes.length; at += 4) bytes[at] = 255;
+    return { bytes, size: this.prepared.size };
+  }
+
   release() {
     const { element } = this;
     this.element = null;

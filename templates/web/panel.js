@@ -1,5 +1,7 @@
 // The details beside the picture: parameters, passes, the device, the licence.
 
+import { element } from "./dom.js";
+
 const KEYS = [
   ["O", "open a picture, a video or a shader"],
   ["C", "camera"],
@@ -14,13 +16,6 @@ const KEYS = [
   ["N", "next shader"],
   ["I", "details"],
 ];
-
-/** Elements of a name with text or children. */
-export function element(name, children = [], attributes = {}) {
-  const made = Object.assign(document.createElement(name), attributes);
-  made.append(...[children].flat());
-  return made;
-}
 
 export function showKeys(list) {
   list.replaceChildren(

@@ -127,7 +127,7 @@ def test_frames_are_played(planes: bool, browser: Browser, clip: bytes) -> None:
     elif browser.value("shadergen.page.media.fitting.planes === null"):
         pytest.skip("found frames whose planes this Chromium gives slowly or not at all")
     browser.value("shadergen.page.attempt(wanted => shadergen.page.play(wanted))")
-    found = browser.value("Array.from(shadergen.page.frame().bytes)")
+    found = browser.value("Array.from(shadergen.page.media.read().bytes)")
     seen = np.array(found, np.float64).reshape(HEIGHT, WIDTH, 4)[..., :3]
     luma, chroma = (codes.astype(np.float32) / np.float32(255) for codes in frame(0))
     ycbcr = np.concatenate([luma[np.newaxis], upsample_chroma(chroma, SITINGS["left"], (WIDTH, HEIGHT))])

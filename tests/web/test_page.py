@@ -172,7 +172,7 @@ def test_a_shader_can_be_dropped(browser: Browser) -> None:
 
 def test_what_is_on_the_canvas_is_before_and_after(browser: Browser) -> None:
     """At 1:1 texels of the result are pixels of the screen; left of the divider is the bicubic picture."""
-    browser.value("shadergen.page.compareBy('divider'); document.getElementById('one').click()")
+    browser.value("shadergen.page.display.compareBy('divider'); document.getElementById('one').click()")
     read = """new Promise(done => requestAnimationFrame(() => {
       const { page } = shadergen, { gl } = page.device;
       const bytes = new Uint8Array(4 * gl.drawingBufferWidth * gl.drawingBufferHeight);
