@@ -50,6 +50,14 @@ def compile(model: Model, target: Target | None = None, *, observer: Callable[[s
     return hookfile.format(compiler.compile(_graph(model), target or Target(), observer=observer))
 
 
+def webgpu(model: Model) -> str:
+    """The text of the program that computes a model with WebGPU's compute passes, for pages (`shadergen web`).
+
+    Raises ModelError, and TargetError for a model that such passes cannot express.
+    """
+    return compiler.webgpu(_graph(model)).text()
+
+
 def verify(
     model: Model,
     target: Target | None = None,

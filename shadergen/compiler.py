@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from shadergen import forms, passes
+from shadergen import forms, passes, wgsl
 from shadergen.emit import emit
 from shadergen.errors import TargetError
 from shadergen.glsl.spelling import FP16_EXTENSION
@@ -16,6 +16,7 @@ from shadergen.kernels import KERNELS
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.heuristics import heuristics as heuristics_of
 from shadergen.kernels.kernel import Kernel, Limits
+from shadergen.kernels.looped import Looped
 from shadergen.passes import Observer
 from shadergen.schedule.fusion import fuse
 from shadergen.schedule.hookpass import Schedule
@@ -119,3 +120,12 @@ def compile(
     `templates` are folders with the templates of kernels from elsewhere.
     """
     return emit(plan(graph, target, kernels, observer=observer), templates)
+
+
+WEBGPU = Target("compute", weights="texture", max_packs_per_texture=256)
+"""What a program for WebGPU is planned as: a value is one texture of up to 256 layers, which every adapter has."""
+
+
+def webgpu(graph: Graph) -> wgsl.Program:
+    """The compute passes of `graph` for WebGPU. Raises ModelError, TargetError."""
+    return wgsl.write(plan(graph, WEBGPU, (Looped(),)))

@@ -18,6 +18,7 @@ RANKS: list[set[str]] = [
     {"forms"},
     {"schedule"},
     {"emit"},
+    {"wgsl"},
     {"compiler"},
     {"judge"},
     {"api", "train"},

@@ -29,6 +29,7 @@ from shadergen.kernels import KERNELS
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Limits, Source, Task
 from shadergen.storage.layout import Layout
+from shadergen.wgsl import conv, passes, registers, rim, sample
 from tests.nets import random_conv
 
 
@@ -42,22 +43,33 @@ def kernel_views() -> dict[str, type[Any]]:
     return {f"kernels/{plan.template}": get_type_hints(type(plan).view)["return"] for plan in plans}
 
 
-VIEWS: dict[str, type[Any]] = kernel_views() | {
-    "header.txt.j2": HeaderView,
-    "functions.glsl.j2": FunctionsView,
-    "forms/compute.glsl.j2": ComputeView,
-    "forms/fragment.glsl.j2": FragmentView,
-    "forms/planar.glsl.j2": PlanarView,
-    "steps/depth_to_space.glsl.j2": DepthToSpaceView,
-    "steps/mean.glsl.j2": MeanView,
-    "steps/pad.glsl.j2": PadView,
-    "steps/pool.glsl.j2": PoolView,
-    "steps/read.glsl.j2": ReadView,
-    "steps/registers.glsl.j2": RegistersView,
-    "steps/resize.glsl.j2": ResizeView,
-    "steps/rim.glsl.j2": RimView,
-    "steps/space_to_depth.glsl.j2": SpaceToDepthView,
-}
+VIEWS: dict[str, type[Any]] = (
+    kernel_views()
+    | {
+        "header.txt.j2": HeaderView,
+        "functions.glsl.j2": FunctionsView,
+        "forms/compute.glsl.j2": ComputeView,
+        "forms/fragment.glsl.j2": FragmentView,
+        "forms/planar.glsl.j2": PlanarView,
+        "steps/depth_to_space.glsl.j2": DepthToSpaceView,
+        "steps/mean.glsl.j2": MeanView,
+        "steps/pad.glsl.j2": PadView,
+        "steps/pool.glsl.j2": PoolView,
+        "steps/read.glsl.j2": ReadView,
+        "steps/registers.glsl.j2": RegistersView,
+        "steps/resize.glsl.j2": ResizeView,
+        "steps/rim.glsl.j2": RimView,
+        "steps/space_to_depth.glsl.j2": SpaceToDepthView,
+    }
+    | {
+        "wgsl/conv.wgsl.j2": conv.ConvView,
+        "wgsl/head.wgsl.j2": passes.HeadView,
+        "wgsl/pass.wgsl.j2": passes.PassView,
+        "wgsl/registers.wgsl.j2": registers.RegistersView,
+        "wgsl/rim.wgsl.j2": rim.RimView,
+        **{f"wgsl/{name}.wgsl.j2": view for view, name in sample.TEMPLATES.items()},
+    }
+)
 NO_VIEW = {"flag.glsl.j2", "siting.glsl.j2"}
 """Text without variables."""
 SHARED = {"kernels/buffered.glsl.j2", "kernels/window.glsl.j2", "steps/sample.glsl.j2"}

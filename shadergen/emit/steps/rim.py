@@ -20,7 +20,7 @@ from shadergen.glsl.names import table_name
 from shadergen.glsl.pixels import Pixel
 from shadergen.glsl.spelling import FP32, Statement
 from shadergen.glsl.tables import Table
-from shadergen.ir.ops import Array, RimTerm
+from shadergen.ir.ops import Array, Rim, RimTerm
 from shadergen.kernels.kernel import Needs, Pair, readers
 from shadergen.schedule.steps import RimStep
 from shadergen.storage.layout import PACK
@@ -76,14 +76,16 @@ def write(step: RimStep, pixels: Sequence[Pixel], at: Addressing, prefix: str) -
     """The step; `prefix` is what the names of the file's tables start with."""
     lanes = min(PACK, at.types[step.source].channels)
     label = f"{prefix}_{step.node}"
-    table = Table(table_name(label, step.packs, at.types[step.node].packs), _texels(step, lanes), at.tables, 1)
+    table = Table(table_name(label, step.packs, at.types[step.node].packs), texels(step, lanes), at.tables, 1)
     view = _view(step, pixels, at, table, lanes)
     needs = Needs(is_at=True, number=bool(table.reader))
     return Written("steps/rim.glsl.j2", view, needs, readers(table), blocks=(table.block(),))
 
 
-def _texels(step: RimStep, lanes: int) -> Array:
-    """A row for each term: column, row, its first and last tap's row (exclusive); the bias of each result pack.
+def texels(step: RimStep, lanes: int) -> Array:
+    """The table, of shape (rows, columns, 4), for a source whose texels have so many live lanes.
+
+    A row for each term: column, row, its first and last tap's row (exclusive); the bias of each result pack.
 
     After them a row for each tap: dx, dy; matrices by source and result pack.
     """
@@ -116,8 +118,7 @@ def _view(step: RimStep, pixels: Sequence[Pixel], at: Addressing, table: Table, 
     begins = [[_begin(step, place, pixel, at) for place in places] for pixel in pixels]
     local = at.names.block(*LOCALS)  # behind the registers, which are named outside of it
     sums = [local.named(f"sum_{place.pack}") for place in places]
-    columns, rows = ([getattr(term, axis) for term in terms] for axis in ("column", "row"))
-    reach = [[number for number in found if number is not None] for found in (columns, rows)]
+    first, beyond_last = reach(step.op)
     every = range(at.types[step.source].packs)
     return RimView(
         node=step.node,
@@ -128,8 +129,8 @@ def _view(step: RimStep, pixels: Sequence[Pixel], at: Addressing, table: Table, 
         ),
         added=step.onto is not None,
         size=at.sizes.of(step.source),
-        first=(_reach(reach[0]), _reach(reach[1])),
-        last=(_reach_back(reach[0]), _reach_back(reach[1])),
+        first=first,
+        last=beyond_last,
         beyond=(last.x, last.y),
         pixels=len(pixels),
         terms=len(terms),
@@ -148,11 +149,19 @@ def _begin(step: RimStep, place: Place, pixel: Pixel, at: Addressing) -> str:
     return at.register(step.onto, place.pack, pixel) if step.onto else FP32.zero(PACK)
 
 
-def _reach(numbers: list[int]) -> int:
+def reach(op: Rim) -> tuple[Pair, Pair]:
+    """How many columns and rows a rim's terms count in, (columns, rows) from the left and the top, and from the right
+    and the bottom; behind those of one side none does."""
+    columns = [term.column for term in op.terms if term.column is not None]
+    rows = [term.row for term in op.terms if term.row is not None]
+    return (_ahead(columns), _ahead(rows)), (_back(columns), _back(rows))
+
+
+def _ahead(numbers: list[int]) -> int:
     return max((number + 1 for number in numbers if number >= 0), default=0)
 
 
-def _reach_back(numbers: list[int]) -> int:
+def _back(numbers: list[int]) -> int:
     return max((-number for number in numbers if number < 0), default=0)
 
 
