@@ -3,6 +3,23 @@
 /** The bytes of a base64 text. */
 export const fromBase64 = text => Uint8Array.from(atob(text), character => character.charCodeAt(0));
 
+/** The characters that stand for 0 to 84, and the bytes of a text in base 85. */
+const DIGITS = Array.from({ length: 94 }, (_, n) => String.fromCharCode(33 + n)).filter(
+  c => !"\"\\<>&'`/,".includes(c),
+);
+
+export function fromBase85(text) {
+  const value = new Map(DIGITS.map((digit, n) => [digit, n])),
+    bytes = new Uint8Array(4 * Math.ceil(text.length / 5)),
+    view = new DataView(bytes.buffer);
+  for (let group = 0; 5 * group < text.length; group++) {
+    let number = 0;
+    for (let n = 5 * group; n < 5 * group + 5; n++) number = 85 * number + (value.get(text[n]) ?? 84);
+    view.setUint32(4 * group, number);
+  }
+  return bytes.subarray(0, Math.floor((4 * text.length) / 5));
+}
+
 /** The texts in a packed block. */
 export async function unpack(block) {
   const stream = new Blob([block]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
@@ -27,14 +44,17 @@ export async function unpack(block) {
     if (!spelled.has(n)) spelled.set(n, spell(floats[n]));
     return spelled.get(n);
   };
+  const tables = [];
   return JSON.parse(new TextDecoder().decode(bytes.subarray(16, 16 + length))).map(text =>
-    text.replace(/\x01|([\x02\x03])(\d+);/g, (mark, kind, amount) => {
+    text.replace(/\x01|([\x02\x03\x04])(\d+);/g, (mark, kind, amount) => {
       if (mark === "\x01") return literal(next());
+      if (kind === "\x04") return tables[amount];
       const digits = [];
       for (let n = Number(amount); n > 0; n--) {
         digits.push(kind === "\x02" ? hex(numbers[next()], 4) : hex(halves[half++], 2));
       }
-      return digits.join("");
+      tables.push(digits.join(""));
+      return tables.at(-1);
     }),
   );
 }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from shadergen.web.packing import HALVES, pack
+from shadergen.web.packing import HALVES, pack, printable
 from tests.browser import Browser
 from tests.test_hookfile import EVERY_BLOCK
 from tests.web.test_player import shader
@@ -19,8 +18,8 @@ TABLE = "//!TEXTURE t\n//!SIZE 2\n//!FORMAT {}\n{}\n"
 
 
 def unpacked(browser: Browser, block: bytes) -> list[str]:
-    data = json.dumps(base64.b64encode(block).decode())
-    found: list[str] = browser.value(f"shadergen.unpack(shadergen.fromBase64({data}))")
+    data = json.dumps(printable(block))
+    found: list[str] = browser.value(f"shadergen.unpack(shadergen.fromBase85({data}))")
     return found
 
 
