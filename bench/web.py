@@ -23,10 +23,9 @@ from click.testing import CliRunner
 
 from shadergen import api
 from shadergen.cli import main as shadergen
-from tests.browser import WEBGL, Browser
+from tests.browser import WEBGL, WEBGPU, Browser
 
 ROOT = Path(__file__).resolve().parent.parent
-WEBGPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 RUNS = 3
 PACKAGE = "node_modules/onnxruntime-web/dist"
 

@@ -22,6 +22,11 @@ CHROMIUM = next(
 )
 WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 """Flags for WebGL2 on the CPU."""
+WEBGPU = (
+    *("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"),
+    *("--enable-features=Vulkan", "--use-vulkan=swiftshader", "--disable-vulkan-surface"),
+)
+"""Flags for WebGPU on the CPU, beside WEBGL's. Canvases of it need Chromium itself to draw by Vulkan."""
 
 
 class Browser:

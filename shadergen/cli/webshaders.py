@@ -55,10 +55,11 @@ def _from_text(path: Path, factor: float) -> PageShader:
     """Raises HookFileError, and ShadergenError for what no browser can run."""
     from shadergen.hookfile import parse
     from shadergen.hookfile.stages import hooked_stages
+    from shadergen.web.packing import MARKS
     from shadergen.web.page import PageShader
 
     text = read_text(path)
-    if not set("\x01\x02\x03").isdisjoint(text):
+    if not set(MARKS).isdisjoint(text):
         raise ShadergenError(path, "found a control character, expected a text file")
     file = parse(text, str(path))
     refused = {item.source[0].line: "COMPUTE" for item in file.passes if item.compute}
@@ -80,7 +81,7 @@ def _comment(header: str) -> str:
 
 
 def _from_model(graph: Graph, factor: float | None) -> PageShader:
-    """A model with its weights in textures, which starts at once, and in the code, which may be faster."""
+    """A model with its weights in textures, which starts at once, in the code, and for WebGPU: one may be faster."""
     from shadergen import api
     from shadergen.ir.graph import verify
     from shadergen.passes.compose import macs
@@ -100,7 +101,19 @@ def _from_model(graph: Graph, factor: float | None) -> PageShader:
         factor or scale,
         graph.plane == "chroma",
         _check(graph),
+        _program(graph),
     )
+
+
+def _program(graph: Graph) -> str:
+    """The model for WebGPU; empty where its passes cannot express it, and WebGL's have to do."""
+    from shadergen import api
+    from shadergen.errors import TargetError
+
+    try:
+        return api.webgpu(graph)
+    except TargetError:
+        return ""
 
 
 def chained(entries: Sequence[Entry], factor: float | None) -> Entry:

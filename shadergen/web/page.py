@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from shadergen.files import shipped
 from shadergen.web.bundle import bundle
-from shadergen.web.packing import deflated, pack
+from shadergen.web.packing import deflated, pack, printable
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class PageShader:
     halved: bool = False
     """Whether the colour of pictures is halved first, for files that rebuild it."""
     check: Check | None = None
+    webgpu: str = ""
+    """The program for WebGPU, where there is one; it is tried against the forms."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def page(
 
 
 def _entry(shader: PageShader) -> dict[str, object]:
-    check = shader.check
+    check, texts = shader.check, [text for form in shader.forms for text in form]
     return {
         "title": shader.title,
         "about": shader.about,
@@ -112,7 +114,8 @@ def _entry(shader: PageShader) -> dict[str, object]:
         "factor": shader.factor,
         "halved": shader.halved,
         "files": len(shader.forms[0]),
-        "packed": _text(pack([text for form in shader.forms for text in form])),
+        "webgpu": bool(shader.webgpu),
+        "packed": printable(pack([*texts, *filter(None, [shader.webgpu])])),
         "check": check and {"stage": check.stage, "channels": check.channels, "values": _text(check.values)},
     }
 

@@ -1,22 +1,28 @@
 // The shaders that a page offers: those that it was made with, and those that the visitor drops.
 
 import { loadFile } from "./player.js";
-import { fromBase64, unpack } from "./unpack.js";
+import { parseProgram } from "./program.js";
+import { fromBase85, unpack } from "./unpack.js";
 
 /**
- * A shader, or several in a chain: {title, about, licence, factor, halved, forms}. `forms()` gives the ways in which it
- * is written, each a list of loaded files; the one to start with comes first.
+ * A shader, or several in a chain: {title, about, licence, factor, halved, forms, program}. `forms()` gives the ways in
+ * which it is written as hook files, each a list of loaded ones; the one to start with comes first. `program()` gives
+ * what WebGPU runs, or null.
  */
 export function embedded(entry) {
-  let forms = null;
-  const read = async () => {
-    const texts = await unpack(fromBase64(entry.packed)),
-      count = entry.files;
-    return Array.from({ length: texts.length / count }, (_, form) =>
-      texts.slice(form * count, (form + 1) * count).map(loadFile),
+  let unpacked = null;
+  const texts = () => (unpacked ??= unpack(fromBase85(entry.packed))),
+    once = make => {
+      let made = null;
+      return () => (made ??= texts().then(make));
+    };
+  const count = entry.files,
+    written = all => (entry.webgpu ? all.slice(0, -1) : all);
+  const forms = all =>
+    Array.from({ length: written(all).length / count }, (_, form) =>
+      all.slice(form * count, (form + 1) * count).map(loadFile),
     );
-  };
-  return { ...entry, forms: () => (forms ??= read()) };
+  return { ...entry, forms: once(forms), program: once(all => (entry.webgpu ? parseProgram(all.at(-1)) : null)) };
 }
 
 /** A shader from a hook file's text. Throws HookFileError and DeviceError for what cannot be played. */
@@ -26,8 +32,10 @@ export function dropped(name, text) {
   const stages = [...new Set(loaded.file.passes.flatMap(pass => pass.hooks))];
   const chroma = stages.every(stage => stage === "CHROMA" || stage === "CHROMA_SCALED");
   const about = `${loaded.file.passes.length} passes on ${stages.join(", ")}`;
-  return { title: name, about, licence, factor: 2, halved: chroma, forms: async () => [[loaded]] };
+  return { title: name, about, licence, factor: 2, halved: chroma, forms: async () => [[loaded]], program: none };
 }
+
+const none = async () => null;
 
 /** One shader after the other. */
 export function chained(first, second) {
@@ -41,6 +49,7 @@ export function chained(first, second) {
       const [[one], [two]] = await Promise.all([first.forms(), second.forms()]);
       return [[...one, ...two.map(file => ({ ...file, values: { ...file.values } }))]];
     },
+    program: none,
   };
 }
 

@@ -28,7 +28,9 @@ export class Clip {
   /** Prepare the player for the clip's frames, and play the one that is there. */
   async prepare(player, settings, factor) {
     this.fitting ??= await this.examine();
-    const { matrix, fullRange, planes } = this.fitting;
+    const { matrix, fullRange } = this.fitting,
+      planes = player.takesPlanes ? this.fitting.planes : null;
+    this.planes = planes;
     const frame = {
       size: this.size,
       matrix,
@@ -92,7 +94,7 @@ export class Clip {
     if (this.busy) return;
     this.busy = true;
     try {
-      if (this.fitting.planes) await this.fetch();
+      if (this.planes) await this.fetch();
       if (!this.prepared) return;
       const source = this.uploads.picture(this.element, this.size);
       this.prepared.play(source);

@@ -1,16 +1,16 @@
-// A shader of the catalogue on a device, in the faster of its forms: weights in textures, which start at once, and in
-// the code, which some browsers compile for minutes; that is done behind the first, and takes its place where it is
-// faster.
+// A shader of the catalogue on a device, in the fastest of its forms: weights in textures, which start at once; in the
+// code, which some browsers compile for minutes; and as a program for WebGPU. The others are compiled behind the first,
+// and the fastest takes its place.
 
-import { frameOf } from "./picture.js";
-import { Player, timed } from "./player.js";
+import { contest } from "./contest.js";
+import { GpuPlayer } from "./gpuplayer.js";
+import { Player } from "./player.js";
 
-/** How many frames a form is timed for; the best counts. */
-const RUNS = 3;
+const [TEXTURES, CODE, WEBGPU] = ["weights in textures", "weights in the code", "WebGPU"];
 
 export class Engine {
   constructor(device, entry, files) {
-    Object.assign(this, { device, entry, files, player: new Player(device, files[0]), form: 0, forms: [] });
+    Object.assign(this, { device, entry, files, player: new Player(device, files[0]), form: TEXTURES, times: null });
   }
 
   static async start(device, entry) {
@@ -27,33 +27,34 @@ export class Engine {
   }
 
   /**
-   * Compile the other form, time both on a picture of this size, and keep the faster. Returns whether that is another
-   * than before. Leaves things as they are where the browser refuses the other form.
+   * Compile the other forms, time all on a picture of this size, and keep the fastest. Returns whether that is another
+   * than before. `webgpu()` gives a device, or null.
    */
-  async improve(size, factor, wanted) {
-    if (this.files.length < 2 || this.device.isSoftware) return false;
-    const other = new Player(this.device, this.files[1]),
-      output = size.map(extent => Math.round(extent * factor));
-    const source = { picture: this.device.texture(size, "rgba8") },
-      times = [];
-    for (const player of [this.player, other]) {
-      try {
-        const prepared = await player.prepare(frameOf(size, this.settings), output);
-        const runs = [];
-        for (let run = 0; run <= RUNS && wanted(); run++)
-          runs.push(await timed(this.device, () => prepared.play(source)));
-        times.push(Math.min(...runs.slice(1)));
-        prepared.release();
-      } catch {
-        times.push(Infinity);
-      }
-    }
-    this.device.recycle([source.picture]);
-    this.forms = times;
-    const better = wanted() && times[1] < times[0];
-    (better ? this.player : other).release();
-    if (better) Object.assign(this, { player: other, form: 1 });
-    return better;
+  async improve(size, factor, wanted, webgpu) {
+    if (this.times || this.device.isSoftware) return false;
+    this.times = {};
+    const forms = [{ form: this.form, player: this.player }, ...(await this.others(webgpu))];
+    if (forms.length < 2) return false;
+    const players = forms.map(({ player }) => player),
+      times = await contest(this.device, players, size, factor, this.settings, wanted);
+    forms.forEach(({ form }, n) => (this.times[form] = times[n]));
+    const best = wanted() ? times.indexOf(Math.min(...times)) : 0;
+    players.forEach((player, n) => n !== best && player.release());
+    Object.assign(this, forms[best]);
+    return best > 0;
+  }
+
+  /** The forms besides the first that this browser may play. */
+  async others(webgpu) {
+    const code = this.files.slice(1).map(files => ({ form: CODE, player: new Player(this.device, files) }));
+    const program = await this.entry.program(),
+      gpu = program && (await webgpu());
+    return gpu ? [...code, { form: WEBGPU, player: new GpuPlayer(gpu, this.device, program) }] : code;
+  }
+
+  /** Whether WebGPU plays. */
+  get onWebGpu() {
+    return this.form === WEBGPU;
   }
 
   release() {

@@ -7,6 +7,7 @@ import { Device } from "./device.js";
 import { Display } from "./display.js";
 import { $ } from "./dom.js";
 import { Engine } from "./engine.js";
+import { openGpu } from "./gpu.js";
 import { Media } from "./media.js";
 import { showKeys, showParameters, showPasses } from "./panel.js";
 import { compared, save } from "./saving.js";
@@ -18,7 +19,7 @@ import { Work } from "./work.js";
 
 export class Page {
   constructor(data) {
-    Object.assign(this, { data, engine: null, side: 512 });
+    Object.assign(this, { data, engine: null, gpu: null, side: 512 });
     this.work = new Work(words.fail);
     this.display = new Display(() => this.media);
     this.opened = new Media(this.display, clip => this.playFrame(clip));
@@ -55,8 +56,9 @@ export class Page {
 
   /** Test the shaders on this device, and leave the results in the page. */
   async test() {
-    const found = await selftest(this.catalogue).catch(error => ({ passed: false, problem: error.message }));
-    words.showSelftest({ renderer: this.device.renderer, ...found });
+    const gpu = await this.webgpu({ software: true });
+    const found = await selftest(this.catalogue, gpu).catch(error => ({ passed: false, problem: error.message }));
+    words.showSelftest({ renderer: this.device.renderer, webgpu: gpu?.name ?? null, ...found });
     toggleDetails();
   }
 
@@ -148,7 +150,7 @@ export class Page {
   async improve(wanted) {
     const { engine, media } = this,
       size = media.size.map(extent => Math.min(extent, this.side));
-    if (engine.forms.length || !(await engine.improve(size, this.factor, wanted))) return;
+    if (!(await engine.improve(size, this.factor, wanted, () => this.webgpu()))) return;
     if (wanted() && engine === this.engine) this.attempt(again => this.play(again));
   }
 
@@ -251,6 +253,17 @@ export class Page {
   }
 
   // The GPU -----------------------------------------------------------------------------------------------------------
+
+  /** WebGPU's device, or null; asked for when the first picture is there. */
+  webgpu(options) {
+    return (this.gpu ??= openGpu(() => this.loseWebGpu(), options).catch(() => null));
+  }
+
+  /** WebGL goes on alone. */
+  loseWebGpu() {
+    this.gpu = Promise.resolve(null);
+    if (this.engine?.onWebGpu) this.attempt(wanted => this.choose(wanted));
+  }
 
   lose() {
     this.work.end();

@@ -89,8 +89,8 @@ export class Picture {
       [x, y, width, height] = played;
     const bitmap = await createImageBitmap(this.bitmap, x, y, width, height, OPTIONS);
     const source = this.uploads().picture(bitmap, [width, height]);
-    bitmap.close();
     prepared.play(source);
+    bitmap.close();
     this.scale = scaleOf(prepared.size, [width, height]);
     const start = [0, 1].map(axis => Math.max(played[axis], kept[axis] - APRON));
     const stop = [0, 1].map(axis => Math.min(played[axis] + played[2 + axis], kept[axis] + kept[2 + axis] + APRON));

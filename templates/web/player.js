@@ -26,6 +26,7 @@ export class Player {
   constructor(device, files) {
     this.device = device;
     this.files = files;
+    this.takesPlanes = true;
     this.textures = new Map();
     this.passes = 0;
     for (const { own } of files)
@@ -92,6 +93,11 @@ class Prepared {
     gl.disable(gl.BLEND);
     gl.disable(gl.SCISSOR_TEST);
     for (let n = 0; n < this.draws.length; n++) this.draws[n].run(source, ++this.player.passes);
+  }
+
+  /** The numbers of the result, four of each texel, row by row. */
+  read() {
+    return this.device.read(this.result);
   }
 
   /** Milliseconds of each draw of a frame, waited for one by one: by the GPU's clock where it has one. */

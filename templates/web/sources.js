@@ -12,7 +12,10 @@ export async function decodePicture(blob, name = "the picture") {
   }
 }
 
-/** Textures for what the page uploads: made when a size is new, then written again and again. */
+/**
+ * Textures for what the page uploads: made when a size is new, then written again and again. `content` of a texture is
+ * what was uploaded, {image} or {bytes}, for those who cannot read WebGL's.
+ */
 export class Uploads {
   constructor(device) {
     this.device = device;
@@ -25,6 +28,7 @@ export class Uploads {
       texture = this.texture("picture", size, "rgba8");
     gl.bindTexture(gl.TEXTURE_2D, texture.handle);
     gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, gl.RGBA, gl.UNSIGNED_BYTE, image);
+    texture.content = { image };
     return this.textures;
   }
 
@@ -36,6 +40,7 @@ export class Uploads {
     gl.bindTexture(gl.TEXTURE_2D, texture.handle);
     gl.pixelStorei(gl.UNPACK_ROW_LENGTH, stride);
     gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, size[0], size[1], layout, gl.UNSIGNED_BYTE, data);
+    texture.content = { bytes: data };
     gl.pixelStorei(gl.UNPACK_ROW_LENGTH, 0);
     return this.textures;
   }
@@ -43,12 +48,17 @@ export class Uploads {
   texture(name, size, format) {
     const now = this.textures[name];
     if (now && now.format === format && String(now.size) === String(size)) return now;
-    if (now) this.device.recycle([now]);
+    this.recycle(now ? [now] : []);
     return (this.textures[name] = this.device.texture(size, format));
   }
 
+  recycle(textures) {
+    for (const texture of textures) texture.content = null;
+    this.device.recycle(textures);
+  }
+
   release() {
-    this.device.recycle(Object.values(this.textures));
+    this.recycle(Object.values(this.textures));
     this.textures = {};
   }
 }

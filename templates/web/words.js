@@ -60,10 +60,10 @@ export function showFallback(problem, pictures) {
 }
 
 /** What a frame takes, and how the forms of a shader did against each other. */
-export function showTiming(ms, bytes, { forms, form }) {
-  const [texture, code] = forms.map(time => time.toFixed(2));
-  const which = forms.length
-    ? ` Weights in textures take ${texture} ms, in the code ${code} ms; ${form ? "the code" : "textures"} won.`
-    : "";
+export function showTiming(ms, bytes, { form, times }) {
+  const raced = Object.entries(times ?? {}).map(
+    ([name, time]) => `${name} ${time < Infinity ? `${time.toFixed(2)} ms` : "cannot"}`,
+  );
+  const which = raced.length ? ` A frame by the clock: ${raced.join(", ")}. ${form} won.` : "";
   $("timing").textContent = `${ms.toFixed(2)} ms in all, ${(bytes / 1e6).toFixed(0)} MB of textures.${which}`;
 }
