@@ -128,11 +128,37 @@ def test_fp16_is_half_the_size_and_near(tmp_path: Path) -> None:
     assert [node.name for node in load(tmp_path / "half.onnx").nodes] == [node.name for node in graph.nodes]
 
 
+@pytest.mark.parametrize("inside", [(), ("--fp16",)])
+def test_a_picture_in_float16_at_both_ends(inside: tuple[str, ...], tmp_path: Path) -> None:
+    """As vs-mlrt wants it for clips of half precision; what is computed inside may be float32 all the same."""
+    graph = c_model("rgb", filters=8)
+    save(graph, tmp_path / "model.npz")
+    run("convert", tmp_path / "model.npz", tmp_path / "half.onnx", "--fp16-io", *inside)
+    model = onnx.load(tmp_path / "half.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    casts = [node for node in model.graph.node if node.op_type == "Cast"]
+    assert len(casts) == (0 if inside else 2)
+    image = np.random.default_rng(0).random((3, 9, 14)).astype(np.float16)
+    found = onnxruntime_s(tmp_path / "half.onnx", image)  # type: ignore[arg-type]
+    assert found.dtype == np.float16
+    expected = reference.evaluate(graph, image.astype(np.float32))[graph.output]
+    bound = 4e-3 if inside else np.spacing(np.abs(expected).max().astype(np.float16)) / 2 + 1e-6
+    np.testing.assert_allclose(found, expected, rtol=0, atol=bound)
+    assert [node.name for node in load(tmp_path / "half.onnx").nodes] == [node.name for node in graph.nodes]
+
+
+def test_a_network_of_no_nodes_in_float16(tmp_path: Path) -> None:
+    save(Graph("id", "luma", (), "input"), tmp_path / "id.onnx", fp16_io=True)
+    image = np.random.default_rng(0).random((1, 4, 5)).astype(np.float16)
+    np.testing.assert_array_equal(onnxruntime_s(tmp_path / "id.onnx", image), image)  # type: ignore[arg-type]
+
+
 def test_mistakes(tmp_path: Path) -> None:
     source = ROOT / "weights" / "C4F16.npz"
     for arguments, code, message in (
         ((source, tmp_path / "a.pth"), 2, "expected a name that ends in .npz or .onnx"),
         ((source, tmp_path / "a.npz", "--fp16"), 2, "found --fp16 with a .npz file, expected .onnx"),
+        ((source, tmp_path / "a.npz", "--fp16-io"), 2, "found --fp16-io with a .npz file, expected .onnx"),
         ((source, tmp_path / "a.onnx", "--plane", "rgb"), 1, "found a luma model, expected rgb"),
         ((tmp_path / "none.onnx", tmp_path / "a.npz"), 1, "found no readable file"),
         ((source, tmp_path / "a.onnx", "--prescale", "99"), 2, "99 is not in the range 1<=x<=32"),

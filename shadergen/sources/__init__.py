@@ -60,14 +60,17 @@ def load(path: Path, plane: Plane | None = None, scale: int | None = None) -> Gr
     return graph
 
 
-def save(graph: Graph, path: Path, fp16: bool = False) -> None:
-    """Write the graph in the format of the path's suffix; `fp16` is for ONNX."""
+def save(graph: Graph, path: Path, fp16: bool = False, fp16_io: bool = False) -> None:
+    """Write the graph in the format of the path's suffix.
+
+    For ONNX, `fp16` is for weights and arithmetic in float16, `fp16_io` for a picture in float16 at both ends.
+    """
     match path.suffix.lower():
         case ".npz":
             npz.save(graph, path)
         case ".onnx":
             from shadergen.sources.onnx import write as onnx_write
 
-            onnx_write.save(graph, path, fp16)
+            onnx_write.save(graph, path, fp16, fp16_io)
         case suffix:
             raise ModelError(path, f"found suffix {suffix!r}, expected {' or '.join(SUFFIXES)}")

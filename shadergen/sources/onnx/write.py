@@ -1,4 +1,4 @@
-"""Graphs as ONNX models: one image in, batch 1, NCHW, float32, any height and width.
+"""Graphs as ONNX models: one image in, batch 1, NCHW, float32 or float16, any height and width.
 
 Opset 13 is the first in which every operator here has its present form. What reads the files is in docs/models.md.
 
@@ -70,29 +70,35 @@ IR_VERSION = 8
 _PAD_MODES = {"zero": "constant", "edge": "edge", "reflect": "reflect"}
 
 
-def save(graph: Graph, path: Path, fp16: bool = False) -> None:
+def save(graph: Graph, path: Path, fp16: bool = False, fp16_io: bool = False) -> None:
     """Write the graph as an ONNX model. The same graph gives the same bytes.
 
-    `fp16` stores the weights in float16 and computes in it; the picture stays float32 at both ends. Raises ModelError
-    for what ONNX cannot say, and ShadergenError where the file cannot be written.
+    `fp16` stores the weights in float16 and computes in it. `fp16_io` has float16 at both ends, else they are float32.
+    Raises ModelError for what ONNX cannot say, and ShadergenError where the file cannot be written.
     """
-    write_whole(path, model(graph, fp16).SerializeToString(deterministic=True))
+    write_whole(path, model(graph, fp16, fp16_io).SerializeToString(deterministic=True))
 
 
-def model(graph: Graph, fp16: bool = False) -> onnx.ModelProto:
+def model(graph: Graph, fp16: bool = False, fp16_io: bool = False) -> onnx.ModelProto:
     """The ONNX model of a valid graph."""
     types = verify(graph)
-    writer = _Writer(graph, types, np.float16 if fp16 else np.float32)
+    writer = _Writer(graph, types, np.float16 if fp16 else np.float32, np.float16 if fp16_io else np.float32)
     for node in graph.nodes:
         writer.write(node)
     return writer.model()
 
 
+Number = type[np.float16] | type[np.float32]
+
+
 class _Writer:
-    def __init__(self, graph: Graph, types: dict[str, TensorType], number: type[np.float16 | np.float32]) -> None:
+    def __init__(self, graph: Graph, types: dict[str, TensorType], number: Number, ends: Number) -> None:
         self.graph = graph
         self.types = types
         self.number = number
+        """Of the weights, and of what is computed."""
+        self.ends = ends
+        """Of the picture that goes in, and the one that comes out."""
         self.written = ""
         self.namer = Namer(graph.names)
         self.orders: dict[str, npt.NDArray[np.int64]] = {}
@@ -100,9 +106,9 @@ class _Writer:
         self.nodes: list[onnx.NodeProto] = []
         self.tensors: list[onnx.TensorProto] = []
         self.names = {graph.input: graph.input}
-        """By value, what it is called in the model: with fp16, picture and result have another name inside."""
-        if number is np.float16:
-            self.names[graph.input] = self.node("Cast", [graph.input], f"{graph.input}_half", to=TensorProto.FLOAT16)
+        """By value, what it is called in the model: a picture that is cast has another name inside."""
+        if number is not ends:
+            self.names[graph.input] = self.cast(graph.input, graph.input, number)
 
     # Parts
 
@@ -111,6 +117,16 @@ class _Writer:
         name = name if name == self.written else self.namer.fresh(name)
         self.nodes.append(helper.make_node(op, inputs, [name], name, **attributes))
         return name
+
+    def cast(self, value: str, name: str, to: Number) -> str:
+        """A value in another precision, named after it."""
+        half = to is np.float16
+        kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
+        return self.node("Cast", [value], f"{name}_{'half' if half else 'single'}", to=kind)
+
+    def image(self, name: str, channels: int, size: list[Any]) -> onnx.ValueInfoProto:
+        kind = TensorProto.FLOAT16 if self.ends is np.float16 else TensorProto.FLOAT
+        return helper.make_tensor_value_info(name, kind, [1, channels, *size])
 
     def constant(self, name: str, array: Any) -> str:
         """An initialiser; numbers with a fraction have the model's precision."""
@@ -130,14 +146,14 @@ class _Writer:
     def model(self) -> onnx.ModelProto:
         graph = self.graph
         output = graph.output
-        if self.number is np.float16 or output == graph.input:
-            output = self.node("Cast", [self.names[graph.output]], f"{graph.output}_single", to=TensorProto.FLOAT)
+        if self.number is not self.ends or output == graph.input:
+            output = self.cast(self.names[graph.output], graph.output, self.ends)
         sizes: list[Any] = ["height", "width"]
         onnx_graph = helper.make_graph(
             self.nodes,
             "shadergen",
-            [_image(graph.input, graph.input_type.channels, sizes)],
-            [_image(output, self.types[graph.output].channels, ["out_height", "out_width"])],
+            [self.image(graph.input, graph.input_type.channels, sizes)],
+            [self.image(output, self.types[graph.output].channels, ["out_height", "out_width"])],
             self.tensors,
         )
         result = helper.make_model(
@@ -355,7 +371,3 @@ def _changed(op: LeakyRelu | Elu | Selu) -> dict[str, float]:
     """The attributes that are not ONNX's default, which is the graph's, too."""
     default = type(op)()
     return {key: value for key, value in vars(op).items() if value != getattr(default, key)}
-
-
-def _image(name: str, channels: int, size: list[Any]) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, channels, *size])
