@@ -19,9 +19,9 @@ from shadergen.cost.driver import Answer, Pipeline, opened
 from shadergen.cost.drivers import Start
 from shadergen.cost.frame import Run, play
 from shadergen.cost.loops import counted, frequencies
+from shadergen.cost.module import Module
 from shadergen.cost.report import Entry, GpuReport, PassReport, on_gpu, prepare
 from shadergen.cost.situation import situation
-from shadergen.cost.spirv import Module
 from shadergen.cost.trace import NotCountedError, trace
 from shadergen.errors import NoDeviceError
 from shadergen.hookfile import parse

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "shadergen"
 
 RANKS: list[set[str]] = [
     {"errors", "version"},
-    {"files", "ir", "target", "hookfile"},
+    {"files", "ir", "target", "hookfile", "spirv"},
     {"passes", "storage", "lint", "runtime"},
     {"lift", "glsl", "measure", "cost", "upscale", "web"},
     {"sources", "kernels"},
@@ -34,7 +34,7 @@ WALL = {
     "hookfile": {"errors", "files"},
     "lint": {"errors", "files", "hookfile"},
     "runtime": {"errors", "files", "hookfile"},
-    "cost": {"errors", "files", "hookfile", "lint"},
+    "cost": {"errors", "files", "hookfile", "lint", "spirv"},
     "measure": {"errors", "files", "hookfile", "runtime"},
     "upscale": {"errors", "files", "hookfile", "runtime"},
     "web": {"errors", "files", "hookfile"},

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shadergen.cost import functions as f
-from shadergen.cost import spirv
 from shadergen.cost.code import Code, Instruction, Region
 from shadergen.cost.functions import Function
-from shadergen.cost.spirv import Module, StorageClass
+from shadergen.cost.module import Module
 from shadergen.cost.trace import Counts, Path
+from shadergen.spirv import binary
+from shadergen.spirv.opcodes import DONT_UNROLL, Op, Storage
 
 FETCH, STORE, SHARED_READ, SHARED_WRITE, BARRIER = "fetch", "store", "shared read", "shared write", "barrier"
 """What a construct may contain that no compiler adds, and hardly one moves out of it."""
@@ -92,7 +93,7 @@ class _Reader:
         for block in function.blocks:
             if block.label not in labels or block.label in done:
                 continue
-            if block.merge is not None and block.merge.op == f.LOOP_MERGE:
+            if block.merge is not None and block.merge.op == Op.LOOP_MERGE:
                 inside = function.inside(block.label, block.merge.words[0]) & labels
                 done |= inside
                 yield self._loop(function, path, block, inside)
@@ -107,7 +108,7 @@ class _Reader:
 
     def _called(self, block: f.Block, path: Path) -> Iterator[Source]:
         for instruction in block.body:
-            if instruction.op == f.FUNCTION_CALL and (called := self.functions.get(instruction.words[2])):
+            if instruction.op == Op.FUNCTION_CALL and (called := self.functions.get(instruction.words[2])):
                 yield from self._within(called, (*path, instruction.words[1]), frozenset(called.index))
 
     def _arm(
@@ -137,7 +138,7 @@ class _Reader:
             count=max(runs),
             entered=max(0.0, self._runs(path, header.label) - self._runs(path, turn)),
             content=self._content(function, inside),
-            keep=bool(header.merge.words[2] & f.DONT_UNROLL),
+            keep=bool(header.merge.words[2] & DONT_UNROLL),
             assumed=any((path, label) in self.counts.assumed for label in test),
             children=(*self._called(header, path), *inner),
         )
@@ -149,7 +150,7 @@ class _Reader:
         """The blocks of all loops that begin in some blocks."""
         found: set[int] = set()
         for block in function.blocks:
-            if block.label in labels and block.merge is not None and block.merge.op == f.LOOP_MERGE:
+            if block.label in labels and block.merge is not None and block.merge.op == Op.LOOP_MERGE:
                 found |= function.inside(block.label, block.merge.words[0])
         return frozenset(found)
 
@@ -171,7 +172,7 @@ class _Reader:
             definition = self.definitions.get(work.pop())
             if definition is None:
                 continue
-            if definition.op == f.LOAD and (
+            if definition.op == Op.LOAD and (
                 name := self.module.names.get(f.base(definition.words[2], self.definitions))
             ):
                 return name
@@ -187,25 +188,25 @@ class _Reader:
         found: Counter[str] = Counter()
         for block in function.blocks:
             for instruction in block.body if block.label in labels else ():
-                if instruction.op == f.FUNCTION_CALL and (called := self.functions.get(instruction.words[2])):
+                if instruction.op == Op.FUNCTION_CALL and (called := self.functions.get(instruction.words[2])):
                     found += self._counted(called, frozenset(called.index))
                 elif kind := self._feature(instruction):
                     found[kind] += 1
         return found
 
-    def _feature(self, instruction: spirv.Instruction) -> str | None:
+    def _feature(self, instruction: binary.Instruction) -> str | None:
         op, words = instruction.op, instruction.words
         if op in range(87, 99):  # OpImageSampleImplicitLod to OpImageRead
             return FETCH
         if op in _FEATURES:
             return _FEATURES[op]
-        if op == f.LOAD and self._is_shared(words[2]):
+        if op == Op.LOAD and self._is_shared(words[2]):
             return SHARED_READ
-        return SHARED_WRITE if op == f.STORE and self._is_shared(words[0]) else None
+        return SHARED_WRITE if op == Op.STORE and self._is_shared(words[0]) else None
 
     def _is_shared(self, pointer: int) -> bool:
         variable = f.base(pointer, self.definitions)
-        return self.module.variables.get(variable, (0, 0))[1] == StorageClass.WORKGROUP
+        return self.module.variables.get(variable, (0, 0))[1] == Storage.WORKGROUP
 
 
-_FEATURES: Mapping[int, str] = {f.IMAGE_WRITE: STORE, f.CONTROL_BARRIER: BARRIER}
+_FEATURES: Mapping[int, str] = {Op.IMAGE_WRITE: STORE, Op.CONTROL_BARRIER: BARRIER}

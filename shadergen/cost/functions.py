@@ -6,17 +6,37 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from shadergen.cost.spirv import Instruction, Module
+from shadergen.cost.module import Module
+from shadergen.spirv.binary import Instruction
+from shadergen.spirv.opcodes import Op
 
-FUNCTION, FUNCTION_PARAMETER, FUNCTION_END, FUNCTION_CALL = 54, 55, 56, 57
-VARIABLE, LOAD, STORE, ACCESS_CHAIN, IN_BOUNDS_ACCESS_CHAIN, COPY_OBJECT = 59, 61, 62, 65, 66, 83
-PHI, LOOP_MERGE, SELECTION_MERGE, LABEL, BRANCH, BRANCH_CONDITIONAL, SWITCH = 245, 246, 247, 248, 249, 250, 251
-KILL, RETURN, RETURN_VALUE, UNREACHABLE = 252, 253, 254, 255
-IMAGE_WRITE, CONTROL_BARRIER = 99, 224
-_TERMINATORS = frozenset({BRANCH, BRANCH_CONDITIONAL, SWITCH, KILL, RETURN, RETURN_VALUE, UNREACHABLE, 4416})
-_NO_RESULT = frozenset({STORE, IMAGE_WRITE, CONTROL_BARRIER, 225, 63, 64, 0, 8, 317, LOOP_MERGE, SELECTION_MERGE})
-DONT_UNROLL = 2
-"""Bit of LoopControl."""
+_TERMINATORS = frozenset(
+    {
+        Op.BRANCH,
+        Op.BRANCH_CONDITIONAL,
+        Op.SWITCH,
+        Op.KILL,
+        Op.RETURN,
+        Op.RETURN_VALUE,
+        Op.UNREACHABLE,
+        Op.TERMINATE_INVOCATION,
+    }
+)
+_NO_RESULT = frozenset(
+    {
+        Op.NOP,
+        Op.LINE,
+        Op.NO_LINE,
+        Op.STORE,
+        Op.COPY_MEMORY,
+        Op.COPY_MEMORY_SIZED,
+        Op.IMAGE_WRITE,
+        Op.CONTROL_BARRIER,
+        Op.MEMORY_BARRIER,
+        Op.LOOP_MERGE,
+        Op.SELECTION_MERGE,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -34,11 +54,11 @@ class Block:
         """The labels of the blocks that may follow."""
         words = self.end.words
         match self.end.op:
-            case 249:  # BRANCH
+            case Op.BRANCH:
                 return words[:1]
-            case 250:  # BRANCH_CONDITIONAL
+            case Op.BRANCH_CONDITIONAL:
                 return words[1:3]
-            case 251:  # SWITCH
+            case Op.SWITCH:
                 return (words[1], *words[3::2])
         return ()
 
@@ -77,15 +97,15 @@ def functions(module: Module) -> dict[int, Function]:
     merge: Instruction | None = None
     for instruction in module.instructions:
         op, words = instruction.op, instruction.words
-        if op == FUNCTION:
+        if op == Op.FUNCTION:
             id, parameters, blocks = words[1], [], []
-        elif op == FUNCTION_PARAMETER:
+        elif op == Op.FUNCTION_PARAMETER:
             parameters.append(words[1])
-        elif op == FUNCTION_END:
+        elif op == Op.FUNCTION_END:
             found[id] = Function(id, tuple(parameters), tuple(blocks))
-        elif op == LABEL:
+        elif op == Op.LABEL:
             label, body, merge = words[0], [], None
-        elif op in (LOOP_MERGE, SELECTION_MERGE):
+        elif op in (Op.LOOP_MERGE, Op.SELECTION_MERGE):
             merge = instruction
         elif op in _TERMINATORS and label:
             blocks.append(Block(label, tuple(body), merge, instruction))
@@ -98,7 +118,7 @@ def functions(module: Module) -> dict[int, Function]:
 def entry_point(module: Module) -> int:
     """The id of the function that runs. Raises ValueError without one."""
     for instruction in module.instructions:
-        if instruction.op == 15:
+        if instruction.op == Op.ENTRY_POINT:
             return instruction.words[1]
     raise ValueError("found no entry point")
 
@@ -143,15 +163,15 @@ class _Uses:
             for block in function.blocks:
                 for instruction in block.body:
                     self._note(instruction, known)
-                if block.end.op in (BRANCH_CONDITIONAL, SWITCH):
+                if block.end.op in (Op.BRANCH_CONDITIONAL, Op.SWITCH):
                     self.deciding.append(block.end.words[0])
-                elif block.end.op == RETURN_VALUE:
+                elif block.end.op == Op.RETURN_VALUE:
                     self._returned.setdefault(function.id, []).append(block.end.words[0])
 
     def _note(self, instruction: Instruction, known: Mapping[int, Function]) -> None:
-        if instruction.op == STORE:
+        if instruction.op == Op.STORE:
             self._stores.setdefault(base(instruction.words[0], self.definitions), []).append(instruction)
-        elif instruction.op == FUNCTION_CALL and (called := known.get(instruction.words[2])):
+        elif instruction.op == Op.FUNCTION_CALL and (called := known.get(instruction.words[2])):
             for parameter, argument in zip(called.parameters, instruction.words[3:], strict=True):
                 self._arguments.setdefault(parameter, []).append(argument)
                 # A parameter that is a pointer is written through, too: what reads its variable reads the parameter.
@@ -164,7 +184,7 @@ class _Uses:
         definition = self.definitions.get(id)
         if definition is not None:
             yield from definition.words[2:]  # literals among them do no harm, as few ids are that small
-            if definition.op == FUNCTION_CALL:
+            if definition.op == Op.FUNCTION_CALL:
                 yield from self._returned.get(definition.words[2], ())
 
 
@@ -182,9 +202,9 @@ def definitions(known: Mapping[int, Function]) -> dict[int, Instruction]:
 def base(pointer: int, definitions: Mapping[int, Instruction]) -> int:
     """The variable or parameter that a pointer leads into."""
     while (definition := definitions.get(pointer)) is not None and definition.op in (
-        ACCESS_CHAIN,
-        IN_BOUNDS_ACCESS_CHAIN,
-        COPY_OBJECT,
+        Op.ACCESS_CHAIN,
+        Op.IN_BOUNDS_ACCESS_CHAIN,
+        Op.COPY_OBJECT,
     ):
         pointer = definition.words[2]
     return pointer

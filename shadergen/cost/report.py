@@ -16,8 +16,8 @@ from shadergen.cost.drivers import starts
 from shadergen.cost.estimate import TERMS, PassCost, estimate, lanes, texts
 from shadergen.cost.frame import Frame, Run, Size, play
 from shadergen.cost.gpus import Gpu
+from shadergen.cost.module import Module
 from shadergen.cost.situation import situation
-from shadergen.cost.spirv import Module
 from shadergen.cost.trace import NotCountedError, trace
 from shadergen.errors import HookFileError, NoDeviceError, ShaderRunError
 from shadergen.hookfile import HookFile, parse

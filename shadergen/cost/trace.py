@@ -4,29 +4,24 @@ All threads of a workgroup in the middle of the picture go through the module si
 that stand at the same block run it together. Only what decides where they branch is computed (`functions.deciding`):
 whole numbers, sizes of textures, positions, parameters at their initial values. What depends on texels or on shared
 memory is not known; where such a value decides, half of the threads go each way, and a loop runs once.
-
-A value is an array with an element for each thread, or a tuple of values, or None where it is not known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from shadergen.cost import functions as f
 from shadergen.cost.functions import Function
-from shadergen.cost.spirv import Decoration, Instruction, Module, Op, StorageClass
+from shadergen.cost.module import Module
+from shadergen.cost.values import EXTENDED, OPERATIONS, UNSET, Array, Value, applied, element, merged, replaced
+from shadergen.spirv.binary import Instruction, text
+from shadergen.spirv.opcodes import BuiltIn, Decoration, Op, Storage
 
-Array = npt.NDArray[Any]
-Value = Any  # Array | tuple[Value, ...] | None; a recursive type is of no help to mypy here
 Path = tuple[int, ...]
 """The calls that led to a function, by the ids of their results, from the entry point's on."""
-
-_FRAG_COORD = 15
 
 STEPS = 20_000
 """Blocks that are run at most: what takes longer is not counted."""
@@ -107,9 +102,9 @@ class _Tracer:
                 self.values[words[1]] = self._constant(words[0], words[2])
             elif instruction.op in (Op.CONSTANT_TRUE, Op.CONSTANT_FALSE):
                 self.values[words[1]] = np.full(self.count, instruction.op == Op.CONSTANT_TRUE)
-            elif instruction.op in (Op.CONSTANT_COMPOSITE, 51):
+            elif instruction.op in (Op.CONSTANT_COMPOSITE, Op.SPEC_CONSTANT_COMPOSITE):
                 self.values[words[1]] = tuple(self.values.get(word) for word in words[2:])
-            elif instruction.op == 50:  # OpSpecConstant
+            elif instruction.op == Op.SPEC_CONSTANT:
                 self.values[words[1]] = self._constant(words[0], words[2])
 
     def _constant(self, type: int, word: int) -> Value:
@@ -126,12 +121,12 @@ class _Tracer:
 
     def _initial(self, id: int, type: int, storage: int) -> Value:
         decorations = self.module.decorations.get(id, {})
-        if storage == StorageClass.INPUT and Decoration.BUILT_IN in decorations:
+        if storage == Storage.INPUT and Decoration.BUILT_IN in decorations:
             return self._built_in(decorations[Decoration.BUILT_IN])
-        if storage == StorageClass.INPUT and self.module.names.get(id) in self.situation.varyings:
-            coordinates = self._built_in(_FRAG_COORD)[:2]
+        if storage == Storage.INPUT and self.module.names.get(id) in self.situation.varyings:
+            coordinates = self._built_in(BuiltIn.FRAG_COORD)[:2]
             return tuple(x / np.float32(n) for x, n in zip(coordinates, self.situation.size, strict=True))
-        if storage == StorageClass.UNIFORM:
+        if storage == Storage.UNIFORM:
             return self._uniforms(type)
         return None
 
@@ -141,30 +136,30 @@ class _Tracer:
         local = (index % across, index // across, np.zeros(self.count, np.int32))
         group = tuple(np.full(self.count, n, np.int32) for n in (*self.situation.group, 0))
         match number:
-            case 15:  # FragCoord, _FRAG_COORD
+            case BuiltIn.FRAG_COORD:
                 x, y = self.situation.position or (0.5, 0.5)
                 zero = np.zeros(self.count, np.float32)
                 return ((x + local[0]).astype(np.float32), (y + local[1]).astype(np.float32), zero, zero + 1)
-            case 24:  # NumWorkgroups
+            case BuiltIn.NUM_WORKGROUPS:
                 return tuple(np.full(self.count, n, np.int32) for n in (*self.situation.groups, 1))
-            case 25:  # WorkgroupSize
+            case BuiltIn.WORKGROUP_SIZE:
                 return tuple(np.full(self.count, n, np.int32) for n in (across, down, 1))
-            case 26:
+            case BuiltIn.WORKGROUP_ID:
                 return group
-            case 27:
+            case BuiltIn.LOCAL_INVOCATION_ID:
                 return local
-            case 28:  # GlobalInvocationId
+            case BuiltIn.GLOBAL_INVOCATION_ID:
                 size = (across, down, 1)
                 return tuple(g * np.int32(s) + n for g, s, n in zip(group, size, local, strict=True))
-            case 29:
+            case BuiltIn.LOCAL_INVOCATION_INDEX:
                 return index
-            case 36:  # SubgroupSize
+            case BuiltIn.SUBGROUP_SIZE:
                 return np.full(self.count, self.situation.wave, np.int32)
-            case 38:  # NumSubgroups
+            case BuiltIn.NUM_SUBGROUPS:
                 return np.full(self.count, self.wave_count, np.int32)
-            case 40:  # SubgroupId
+            case BuiltIn.SUBGROUP_ID:
                 return self.wave_of.astype(np.int32)
-            case 41:  # SubgroupLocalInvocationId
+            case BuiltIn.SUBGROUP_LOCAL_INVOCATION_ID:
                 return index % np.int32(self.situation.wave)
         return None
 
@@ -173,7 +168,7 @@ class _Tracer:
         members: dict[int, str] = {}
         for words in self.module.of(Op.MEMBER_NAME):
             if words[0] == type:
-                members[words[1]] = _name(words[2:])
+                members[words[1]] = text(words[2:])
         if self.module.types[type].op != Op.TYPE_STRUCT:
             return None
         kinds = self.module.types[type].words
@@ -210,8 +205,8 @@ class _Tracer:
             self.counts.waves[key] = self.counts.waves.get(key, 0.0) + waves
             for instruction in block.body:
                 self._execute(instruction, path, here, came)
-            if block.end.op == f.RETURN_VALUE and block.end.words[0] in self.needed:
-                returned = _merged(here, self.values.get(block.end.words[0]), returned)
+            if block.end.op == Op.RETURN_VALUE and block.end.words[0] in self.needed:
+                returned = merged(here, self.values.get(block.end.words[0]), returned)
             at = np.where(here, self._next(function, block, path, here, end), at)
             for label in set(block.successors):
                 arrived = here & (at == function.index[label])
@@ -221,15 +216,15 @@ class _Tracer:
         """The place of the block to which each thread goes."""
         words = block.end.words
         match block.end.op:
-            case f.BRANCH:
+            case Op.BRANCH:
                 return np.full(self.count, function.index[words[0]])
-            case f.BRANCH_CONDITIONAL:
+            case Op.BRANCH_CONDITIONAL:
                 yes, no = function.index[words[1]], function.index[words[2]]
                 condition = self.values.get(words[0])
                 if condition is None:
                     return self._divided(function, block, path, here, yes, no)
                 return np.where(condition, yes, no)
-            case f.SWITCH:
+            case Op.SWITCH:
                 selector = self.values.get(words[0])
                 target = np.full(self.count, function.index[words[1]])
                 for literal, label in zip(words[2::2], words[3::2], strict=True):
@@ -247,7 +242,7 @@ class _Tracer:
         """Where to go when nobody knows: out of a loop the second time, else every other thread."""
         self.counts.assumed.add((path, block.label))
         for header in function.blocks:
-            if header.merge is None or header.merge.op != f.LOOP_MERGE:
+            if header.merge is None or header.merge.op != Op.LOOP_MERGE:
                 continue
             out = function.index[header.merge.words[0]]
             inside = function.inside(header.label, header.merge.words[0])
@@ -262,38 +257,38 @@ class _Tracer:
 
     def _execute(self, instruction: Instruction, path: Path, here: Array, came: Mapping[int, Array]) -> None:
         op, words = instruction.op, instruction.words
-        if op == f.FUNCTION_CALL:
+        if op == Op.FUNCTION_CALL:
             self._enter(instruction, path, here)
             return
-        if op == f.STORE:
+        if op == Op.STORE:
             self._store(words[0], words[1], here)
             return
         id = f.result(instruction)
-        if id is None or (id not in self.needed and op not in (f.ACCESS_CHAIN, f.IN_BOUNDS_ACCESS_CHAIN)):
+        if id is None or (id not in self.needed and op not in (Op.ACCESS_CHAIN, Op.IN_BOUNDS_ACCESS_CHAIN)):
             return
-        if op == f.VARIABLE:
-            self.memory[id] = self.values.get(words[3]) if len(words) > 3 else _UNSET
+        if op == Op.VARIABLE:
+            self.memory[id] = self.values.get(words[3]) if len(words) > 3 else UNSET
             return
-        if op in (f.ACCESS_CHAIN, f.IN_BOUNDS_ACCESS_CHAIN):
+        if op in (Op.ACCESS_CHAIN, Op.IN_BOUNDS_ACCESS_CHAIN):
             base, chain = self.pointers.get(words[2], (words[2], ()))
             self.pointers[id] = (base, (*chain, *(self.values.get(word) for word in words[3:])))
             return
-        if op == f.LOAD:
+        if op == Op.LOAD:
             value = self._load(words[2])
-        elif op == f.PHI:
+        elif op == Op.PHI:
             value = self._phi(words, came)
         else:
             value = self._compute(instruction)
-        self.values[id] = _merged(here, value, self.values.get(id, _UNSET))
+        self.values[id] = merged(here, value, self.values.get(id, UNSET))
 
     def _phi(self, words: Sequence[int], came: Mapping[int, Array]) -> Value:
         """The value of the block that each thread came from; `came` is by the block it came to, so any will do."""
-        value: Value = _UNSET
+        value: Value = UNSET
         for source, label in zip(words[2::2], words[3::2], strict=True):
             origin = np.zeros(self.count, bool)
             for from_label in came.values():
                 origin |= from_label == label
-            value = _merged(origin, self.values.get(source), value)
+            value = merged(origin, self.values.get(source), value)
         return value
 
     def _enter(self, instruction: Instruction, path: Path, here: Array) -> None:
@@ -312,25 +307,25 @@ class _Tracer:
         base, chain = self.pointers.get(pointer, (pointer, ()))
         value = self.memory.get(base)
         for index in chain:
-            value = _element(value, index)
+            value = element(value, index)
         return value
 
     def _store(self, pointer: int, source: int, here: Array) -> None:
         base, chain = self.pointers.get(pointer, (pointer, ()))
         if base not in self.needed and pointer not in self.needed:
             return
-        self.memory[base] = _replaced(self.memory.get(base), chain, self.values.get(source), here)
+        self.memory[base] = replaced(self.memory.get(base), chain, self.values.get(source), here)
 
     def _compute(self, instruction: Instruction) -> Value:
         op, words = instruction.op, instruction.words
         match op:
-            case 79:  # OpVectorShuffle
+            case Op.VECTOR_SHUFFLE:
                 first, second = self.values.get(words[2]), self.values.get(words[3])
                 if not isinstance(first, tuple) or not isinstance(second, tuple):
                     return None
                 joined = first + second
                 return tuple(joined[n] if n < len(joined) else None for n in words[4:])
-            case 80:  # OpCompositeConstruct
+            case Op.COMPOSITE_CONSTRUCT:
                 parts = [self.values.get(word) for word in words[2:]]
                 flat: list[Value] = []
                 vector = self.module.types[words[0]].op == Op.TYPE_VECTOR
@@ -338,29 +333,29 @@ class _Tracer:
                     flat.extend(part if vector and isinstance(part, tuple) else [part])
                 size = self.module.types[words[0]].words[1] if vector else len(flat)
                 return tuple(flat) if len(flat) == size else None
-            case 81:  # OpCompositeExtract
+            case Op.COMPOSITE_EXTRACT:
                 value = self.values.get(words[2])
                 for number in words[3:]:
                     value = value[number] if isinstance(value, tuple) and number < len(value) else None
                 return value
-            case 154 | 155:  # OpAny, OpAll
+            case Op.ANY | Op.ALL:
                 vector_value = self.values.get(words[2])
                 if not isinstance(vector_value, tuple) or any(part is None for part in vector_value):
                     return None
-                return (np.logical_or if op == 154 else np.logical_and).reduce(vector_value)
-            case 103 | 104:  # OpImageQuerySizeLod, OpImageQuerySize
+                return (np.logical_or if op == Op.ANY else np.logical_and).reduce(vector_value)
+            case Op.IMAGE_QUERY_SIZE_LOD | Op.IMAGE_QUERY_SIZE:
                 return self._size(words[2])
-            case 12:  # OpExtInst
-                function = _EXTENDED.get(words[3])
+            case Op.EXT_INST:
+                function = EXTENDED.get(words[3])
                 values = [self.values.get(word) for word in words[4:]]
-            case 337 | 338:  # OpGroupNonUniformBroadcast, BroadcastFirst
+            case Op.GROUP_NON_UNIFORM_BROADCAST | Op.GROUP_NON_UNIFORM_BROADCAST_FIRST:
                 return self._broadcast(words)
-            case f.COPY_OBJECT | 100 | 86:  # OpImage, OpSampledImage
+            case Op.COPY_OBJECT | Op.IMAGE | Op.SAMPLED_IMAGE:
                 return self.values.get(words[2])
             case _:
-                function = _OPERATIONS.get(op)
+                function = OPERATIONS.get(op)
                 values = [self.values.get(word) for word in words[2:]]
-        return None if function is None else _apply(function, values)
+        return None if function is None else applied(function, values)
 
     def _broadcast(self, words: Sequence[int]) -> Value:
         """The value of the first thread of each wave, or of the one that is named."""
@@ -383,153 +378,3 @@ class _Tracer:
                 return None
             image = definition.words[2]
         return None
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Arithmetic
-
-_UNSET: Value = ()
-"""The value of what nobody has written yet: anything."""
-
-
-def _merged(mask: Array, value: Value, old: Value) -> Value:
-    """A value where the mask holds and the old one elsewhere."""
-    if old is _UNSET or value is old or mask.all():
-        return value
-    if value is None or old is None:
-        return None
-    if isinstance(value, tuple):
-        if not isinstance(old, tuple) or len(old) != len(value):
-            return value
-        return tuple(_merged(mask, *pair) for pair in zip(value, old, strict=True))
-    return np.where(mask, value, old) if isinstance(old, np.ndarray) else value
-
-
-def _element(value: Value, index: Value) -> Value:
-    if not isinstance(value, tuple) or not isinstance(index, np.ndarray) or (index != index[0]).any():
-        return None
-    return value[index[0]] if 0 <= index[0] < len(value) else None
-
-
-def _replaced(old: Value, chain: Sequence[Value], value: Value, mask: Array) -> Value:
-    """A variable's value after a store to the part of it that a chain of indices leads to."""
-    if not chain:
-        return _merged(mask, value, old)
-    index = chain[0]
-    if not isinstance(index, np.ndarray) or (index != index[0]).any():
-        return None
-    place = int(index[0])
-    parts = list(old) if isinstance(old, tuple) else []
-    parts += [_UNSET] * (place + 1 - len(parts))
-    parts[place] = _replaced(parts[place], chain[1:], value, mask)
-    return tuple(parts)
-
-
-def _apply(function: Callable[..., Value], values: Sequence[Value]) -> Value:
-    """A function of numbers, component by component."""
-    if any(value is None or value is _UNSET for value in values):
-        return None
-    if any(isinstance(value, tuple) for value in values):
-        size = max(len(value) for value in values if isinstance(value, tuple))
-        spread = [value if isinstance(value, tuple) else (value,) * size for value in values]
-        return tuple(_apply(function, parts) for parts in zip(*spread, strict=True))
-    return function(*values)
-
-
-def _unsigned(function: Callable[..., Array]) -> Callable[..., Array]:
-    def wrapped(*values: Array) -> Array:
-        found = function(*(value.view(np.uint32) for value in values))
-        return found.view(np.int32) if found.dtype == np.uint32 else found
-
-    return wrapped
-
-
-def _divided(a: Array, b: Array) -> Array:
-    """An integer quotient, rounded towards zero; 0 where there is none."""
-    safe = np.where(b == 0, 1, b)
-    return np.where(b == 0, 0, np.trunc(a / safe)).astype(a.dtype)
-
-
-_OPERATIONS: Mapping[int, Callable[..., Value]] = {
-    109: lambda a: a.astype(np.int64).astype(np.uint32).view(np.int32),
-    110: lambda a: a.astype(np.int32),
-    111: lambda a: a.astype(np.float32),
-    112: lambda a: a.view(np.uint32).astype(np.float32),
-    113: lambda a: a,
-    114: lambda a: a,
-    115: lambda a: a,
-    124: lambda a: a if a.dtype == np.int32 else None,
-    126: np.negative,
-    127: np.negative,
-    128: np.add,
-    129: np.add,
-    130: np.subtract,
-    131: np.subtract,
-    132: np.multiply,
-    133: np.multiply,
-    134: _unsigned(_divided),
-    135: _divided,
-    136: np.divide,
-    137: _unsigned(lambda a, b: a - b * _divided(a, b)),
-    138: lambda a, b: a - b * _divided(a, b),
-    139: lambda a, b: np.where(b == 0, 0, a % np.where(b == 0, 1, b)),
-    141: lambda a, b: a - b * np.floor(a / b),
-    142: np.multiply,
-    164: np.equal,
-    165: np.not_equal,
-    166: np.logical_or,
-    167: np.logical_and,
-    168: np.logical_not,
-    169: np.where,
-    170: np.equal,
-    171: np.not_equal,
-    172: _unsigned(np.greater),
-    173: np.greater,
-    174: _unsigned(np.greater_equal),
-    175: np.greater_equal,
-    176: _unsigned(np.less),
-    177: np.less,
-    178: _unsigned(np.less_equal),
-    179: np.less_equal,
-    180: np.equal,
-    182: np.not_equal,
-    184: np.less,
-    186: np.greater,
-    188: np.less_equal,
-    190: np.greater_equal,
-    194: _unsigned(np.right_shift),
-    195: np.right_shift,
-    196: np.left_shift,
-    197: np.bitwise_or,
-    198: np.bitwise_xor,
-    199: np.bitwise_and,
-    200: np.invert,
-}
-"""What instructions do with numbers, by opcode."""
-
-_EXTENDED: Mapping[int, Callable[..., Value]] = {
-    1: np.round,
-    3: np.trunc,
-    4: np.abs,
-    5: np.abs,
-    6: np.sign,
-    7: np.sign,
-    8: np.floor,
-    9: np.ceil,
-    10: lambda a: a - np.floor(a),
-    31: np.sqrt,
-    37: np.minimum,
-    38: _unsigned(np.minimum),
-    39: np.minimum,
-    40: np.maximum,
-    41: _unsigned(np.maximum),
-    42: np.maximum,
-    43: lambda x, a, b: np.minimum(np.maximum(x, a), b),
-    45: lambda x, a, b: np.minimum(np.maximum(x, a), b),
-    44: _unsigned(lambda x, a, b: np.minimum(np.maximum(x, a), b)),
-}
-"""The same of GLSL.std.450's functions."""
-
-
-def _name(words: Sequence[int]) -> str:
-    return b"".join(word.to_bytes(4, "little") for word in words).split(b"\0")[0].decode("utf-8", "replace")

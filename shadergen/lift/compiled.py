@@ -9,7 +9,7 @@ from dataclasses import replace
 from shadergen.errors import NoDeviceError
 from shadergen.hookfile import HookFile, HookPass
 from shadergen.lift.affine import LiftError
-from shadergen.lift.spirv import Module
+from shadergen.lift.module import Module
 from shadergen.lint.glslang import build_program, compile_source, glslang_program
 
 _HALF_EXTENSION = re.compile(

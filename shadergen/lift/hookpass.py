@@ -13,9 +13,9 @@ from shadergen.lift.affine import Arena, LiftError
 from shadergen.lift.buffers import members
 from shadergen.lift.handlers import MODULES
 from shadergen.lift.machine import Budget, Invocation, Surroundings, Uniforms
-from shadergen.lift.opcodes import BuiltIn
-from shadergen.lift.spirv import Module
+from shadergen.lift.module import Module
 from shadergen.lift.textures import Enlarged, Numbers, Symbols, Texel, Texture
+from shadergen.spirv.opcodes import BuiltIn
 
 Size = tuple[int, int]
 

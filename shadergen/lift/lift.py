@@ -32,8 +32,8 @@ from shadergen.lift.compiled import compiled
 from shadergen.lift.hookpass import Evaluation, Situation, Size
 from shadergen.lift.layers import graph
 from shadergen.lift.lower import table_of
+from shadergen.lift.module import Module
 from shadergen.lift.periods import Cells, find
-from shadergen.lift.spirv import Module
 from shadergen.lift.textures import Symbols
 
 BASE: Size = (256, 128)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shadergen.lift.affine import Arena, LiftError
-from shadergen.lift.opcodes import Op, Storage
-from shadergen.lift.spirv import Function, Module, Words
+from shadergen.lift.module import Function, Module, Words
 from shadergen.lift.textures import Texture
+from shadergen.spirv.opcodes import Op, Storage
 
 BUDGET = 100_000_000
 """Instructions that the texels of a pass may take in all."""

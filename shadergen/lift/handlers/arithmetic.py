@@ -9,8 +9,8 @@ from typing import Any
 from shadergen.lift.affine import LiftError, add, negative, subtract
 from shadergen.lift.handlers.elementwise import each, numeric
 from shadergen.lift.machine import Invocation, handles
-from shadergen.lift.opcodes import Op
-from shadergen.lift.spirv import Words
+from shadergen.lift.module import Words
+from shadergen.spirv.opcodes import Op
 
 
 def wrapped(machine: Invocation, type: int, value: Any) -> Any:

@@ -6,8 +6,8 @@ from typing import Any
 
 from shadergen.lift.affine import LiftError
 from shadergen.lift.machine import Invocation, copied, handles
-from shadergen.lift.opcodes import Op
-from shadergen.lift.spirv import Words
+from shadergen.lift.module import Words
+from shadergen.spirv.opcodes import Op
 
 
 def index(value: Any, size: int | None = None) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 from shadergen.lift.affine import Condition, Form, LiftError, Word
 from shadergen.lift.handlers.elementwise import each
 from shadergen.lift.machine import Invocation, handles
-from shadergen.lift.opcodes import Op
-from shadergen.lift.spirv import Type, Words
+from shadergen.lift.module import Type, Words
+from shadergen.spirv.opcodes import Op
 
 
 def _whole(value: Any) -> int:

@@ -11,8 +11,8 @@ from shadergen.lift.handlers.arithmetic import snapped_floor
 from shadergen.lift.handlers.elementwise import each, numeric
 from shadergen.lift.handlers.matrix import dot
 from shadergen.lift.machine import Invocation, handles
-from shadergen.lift.opcodes import Ext, Op
-from shadergen.lift.spirv import Words
+from shadergen.lift.module import Words
+from shadergen.spirv.opcodes import Ext, Op
 
 _Function = Callable[..., Any]
 

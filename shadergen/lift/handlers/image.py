@@ -6,9 +6,9 @@ from typing import Any
 
 from shadergen.lift.affine import Condition, Form, LiftError
 from shadergen.lift.machine import Invocation, handles
-from shadergen.lift.opcodes import Op
-from shadergen.lift.spirv import Words
+from shadergen.lift.module import Words
 from shadergen.lift.textures import Texture
+from shadergen.spirv.opcodes import Op
 
 # Operands of a read, in the order of their bits, and how many ids each has.
 _BIAS, _LOD, _GRADIENT, _CONSTANT_OFFSET, _OFFSET, _OFFSETS = (1 << bit for bit in range(6))

@@ -8,8 +8,8 @@ from typing import Any
 from shadergen.lift.affine import Condition, Form, LiftError, negative, subtract
 from shadergen.lift.handlers.elementwise import each, numeric
 from shadergen.lift.machine import Invocation, handles
-from shadergen.lift.opcodes import Op
-from shadergen.lift.spirv import Words
+from shadergen.lift.module import Words
+from shadergen.spirv.opcodes import Op
 
 
 def _comparison(ops: tuple[Op, ...], function: Callable[[Any, Any], bool], symbolic: Callable[..., Any]) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from shadergen.lift.affine import Form, Scalar, add, number_or_form
 from shadergen.lift.machine import Invocation, handles
-from shadergen.lift.opcodes import Op
-from shadergen.lift.spirv import Words
+from shadergen.lift.module import Words
+from shadergen.spirv.opcodes import Op
 
 
 def dot(machine: Invocation, a: tuple[Scalar, ...], b: tuple[Scalar, ...]) -> Scalar:

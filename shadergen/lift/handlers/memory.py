@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shadergen.lift.handlers.composite import index
 from shadergen.lift.machine import Invocation, Pointer, copied, handles
-from shadergen.lift.opcodes import Op
-from shadergen.lift.spirv import Words
+from shadergen.lift.module import Words
+from shadergen.spirv.opcodes import Op
 
 
 @handles(Op.VARIABLE)

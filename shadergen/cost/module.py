@@ -1,49 +1,17 @@
-"""SPIR-V as data: instructions by words, and what a module says of its types, names and resources.
-
-The numbers are those of the specification, version 1.6: https://registry.khronos.org/SPIR-V/specs/unified1/SPIRV.html.
-"""
+"""What a SPIR-V module says of its types, names and resources."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-MAGIC = 0x07230203
+from shadergen.spirv import binary
+from shadergen.spirv.binary import Instruction
+from shadergen.spirv.opcodes import Decoration, Op, Storage
 
 COMBINED_IMAGE_SAMPLER, STORAGE_IMAGE, UNIFORM_BUFFER, STORAGE_BUFFER = 1, 3, 6, 7
 """Kinds of descriptors, by Vulkan's numbers."""
-
-
-class Op:
-    """Opcodes that are looked at."""
-
-    NAME, MEMBER_NAME, EXECUTION_MODE = 5, 6, 16
-    TYPE_VOID, TYPE_BOOL, TYPE_INT, TYPE_FLOAT, TYPE_VECTOR, TYPE_MATRIX = 19, 20, 21, 22, 23, 24
-    TYPE_IMAGE, TYPE_SAMPLED_IMAGE, TYPE_ARRAY, TYPE_RUNTIME_ARRAY, TYPE_STRUCT, TYPE_POINTER = 25, 27, 28, 29, 30, 32
-    CONSTANT_TRUE, CONSTANT_FALSE, CONSTANT, CONSTANT_COMPOSITE = 41, 42, 43, 44
-    FUNCTION, VARIABLE, DECORATE, MEMBER_DECORATE = 54, 59, 71, 72
-
-
-class StorageClass:
-    """Storage classes that are looked at."""
-
-    UNIFORM_CONSTANT, INPUT, UNIFORM, WORKGROUP, STORAGE_BUFFER = 0, 1, 2, 4, 12
-
-
-class Decoration:
-    """Decorations that are looked at."""
-
-    BLOCK, BUFFER_BLOCK, BUILT_IN, BINDING = 2, 3, 11, 33
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """An instruction: its opcode, and the words behind the first."""
-
-    op: int
-    words: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -56,19 +24,8 @@ class Module:
     @classmethod
     def parse(cls, data: bytes) -> Module:
         """Read a module. Raises ValueError for bytes that are none."""
-        if len(data) < 20 or len(data) % 4 or struct.unpack_from("<I", data)[0] != MAGIC:
-            raise ValueError("found no SPIR-V")
-        words = struct.unpack(f"<{len(data) // 4}I", data)
-        found, names, at = [], {}, 5
-        while at < len(words):
-            length, op = words[at] >> 16, words[at] & 0xFFFF
-            if not length:
-                raise ValueError(f"found an instruction of no words at {at}")
-            found.append(Instruction(op, words[at + 1 : at + length]))
-            if op == Op.NAME:
-                names[words[at + 1]] = _text(words[at + 2 : at + length])
-            at += length
-        return cls(tuple(found), names)
+        found = tuple(binary.instructions(binary.read(data)))
+        return cls(found, {words[0]: binary.text(words[1:]) for op, words in found if op == Op.NAME})
 
     def of(self, op: int) -> Iterator[tuple[int, ...]]:
         """The words of every instruction of an opcode."""
@@ -113,14 +70,14 @@ class Module:
         return tuple(sorted(found))
 
     def _kind(self, type: int, storage: int) -> int:
-        if storage == StorageClass.UNIFORM_CONSTANT:
+        if storage == Storage.UNIFORM_CONSTANT:
             return COMBINED_IMAGE_SAMPLER if self.types[type].op == Op.TYPE_SAMPLED_IMAGE else STORAGE_IMAGE
-        written = Decoration.BUFFER_BLOCK in self.decorations.get(type, {}) or storage == StorageClass.STORAGE_BUFFER
+        written = Decoration.BUFFER_BLOCK in self.decorations.get(type, {}) or storage == Storage.STORAGE_BUFFER
         return STORAGE_BUFFER if written else UNIFORM_BUFFER
 
     def shared_bytes(self) -> int:
         """How many bytes of shared memory a workgroup declares."""
-        return sum(self._bytes(type) for type, storage in self.variables.values() if storage == StorageClass.WORKGROUP)
+        return sum(self._bytes(type) for type, storage in self.variables.values() if storage == Storage.WORKGROUP)
 
     def _bytes(self, type: int) -> int:
         """The size of a type, without the padding that a layout may ask for."""
@@ -137,7 +94,3 @@ class Module:
             case Op.TYPE_STRUCT:
                 return sum(map(self._bytes, item.words))
         return 0
-
-
-def _text(words: tuple[int, ...]) -> str:
-    return struct.pack(f"<{len(words)}I", *words).split(b"\0")[0].decode("utf-8", "replace")

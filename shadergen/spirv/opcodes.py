@@ -1,4 +1,4 @@
-"""The numbers of SPIR-V 1.3 that the machine knows, by the specification's names, and of GLSL.std.450."""
+"""The numbers of SPIR-V that are known here, by the specification's names, and those of GLSL.std.450."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from enum import IntEnum
 class Op(IntEnum):
     """Instructions."""
 
+    NOP = 0
     UNDEF = 1
     NAME = 5
     MEMBER_NAME = 6
@@ -15,6 +16,7 @@ class Op(IntEnum):
     EXT_INST_IMPORT = 11
     EXT_INST = 12
     ENTRY_POINT = 15
+    EXECUTION_MODE = 16
     TYPE_VOID = 19
     TYPE_BOOL = 20
     TYPE_INT = 21
@@ -33,6 +35,8 @@ class Op(IntEnum):
     CONSTANT = 43
     CONSTANT_COMPOSITE = 44
     CONSTANT_NULL = 46
+    SPEC_CONSTANT = 50
+    SPEC_CONSTANT_COMPOSITE = 51
     FUNCTION = 54
     FUNCTION_PARAMETER = 55
     FUNCTION_END = 56
@@ -41,9 +45,11 @@ class Op(IntEnum):
     LOAD = 61
     STORE = 62
     COPY_MEMORY = 63
+    COPY_MEMORY_SIZED = 64
     ACCESS_CHAIN = 65
     IN_BOUNDS_ACCESS_CHAIN = 66
     DECORATE = 71
+    MEMBER_DECORATE = 72
     VECTOR_EXTRACT_DYNAMIC = 77
     VECTOR_INSERT_DYNAMIC = 78
     VECTOR_SHUFFLE = 79
@@ -145,14 +151,20 @@ class Op(IntEnum):
     RETURN_VALUE = 254
     UNREACHABLE = 255
     NO_LINE = 317
+    GROUP_NON_UNIFORM_BROADCAST = 337
+    GROUP_NON_UNIFORM_BROADCAST_FIRST = 338
     COPY_LOGICAL = 400
+    TERMINATE_INVOCATION = 4416
     S_DOT = 4450
 
 
 class Decoration(IntEnum):
     """What is said of a variable."""
 
+    BLOCK = 2
+    BUFFER_BLOCK = 3
     BUILT_IN = 11
+    BINDING = 33
 
 
 class BuiltIn(IntEnum):
@@ -165,6 +177,10 @@ class BuiltIn(IntEnum):
     LOCAL_INVOCATION_ID = 27
     GLOBAL_INVOCATION_ID = 28
     LOCAL_INVOCATION_INDEX = 29
+    SUBGROUP_SIZE = 36
+    NUM_SUBGROUPS = 38
+    SUBGROUP_ID = 40
+    SUBGROUP_LOCAL_INVOCATION_ID = 41
 
 
 class Storage(IntEnum):
@@ -227,3 +243,7 @@ class Ext(IntEnum):
     N_MIN = 79
     N_MAX = 80
     N_CLAMP = 81
+
+
+DONT_UNROLL = 2
+"""Bit of a loop's control."""

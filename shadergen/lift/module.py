@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from shadergen.lift.affine import LiftError
-from shadergen.lift.opcodes import Decoration, Op
+from shadergen.spirv import binary
+from shadergen.spirv.binary import Instruction
+from shadergen.spirv.opcodes import Decoration, Op
 
 Words = tuple[int, ...]
 
-_MAGIC = 0x07230203
 _IGNORED = {Op.LOOP_MERGE, Op.SELECTION_MERGE, Op.LINE, Op.NO_LINE, Op.NAME, Op.MEMORY_BARRIER}
 
 
@@ -64,10 +64,11 @@ class Module:
     """What a binary of SPIR-V says. Raises LiftError where it is none, or has what no shader of a hook file has."""
 
     def __init__(self, data: bytes) -> None:
-        words = np.frombuffer(data[: len(data) // 4 * 4], "<u4").tolist()
-        if len(words) < 5 or words[0] != _MAGIC:
-            raise LiftError("glslang gave no SPIR-V")
-        self.bound: int = words[3]
+        try:
+            words = binary.read(data)
+        except ValueError as error:
+            raise LiftError("glslang gave no SPIR-V") from error
+        self.bound = words[binary.BOUND]
         """Above every id."""
         self.names: dict[int, str] = {}
         self.members: dict[tuple[int, int], str] = {}
@@ -79,7 +80,7 @@ class Module:
         """The kinds of the variables that the device sets."""
         self.functions: dict[int, Function] = {}
         self.entry = 0
-        self._read(words)
+        self._read(binary.instructions(words))
         self.initial_values: list[Any] = [None] * self.bound
         """What every id stands for before anything is run: constants."""
         for id, value in self.constants.items():
@@ -91,14 +92,10 @@ class Module:
         blocks = (block for function in self.functions.values() for block in function.blocks.values())
         return any(op == Op.CONTROL_BARRIER for block in blocks for op, _ in block)
 
-    def _read(self, words: list[int]) -> None:
+    def _read(self, instructions: Iterator[Instruction]) -> None:
         function: Function | None = None
         block: list[tuple[int, Words]] = []
-        at = 5
-        while at < len(words):
-            count, op = words[at] >> 16, words[at] & 0xFFFF
-            operands = tuple(words[at + 1 : at + count])
-            at += max(count, 1)
+        for op, operands in instructions:
             if op == Op.FUNCTION:
                 function = self.functions[operands[1]] = Function(operands[0])
             elif function is None:
@@ -117,9 +114,9 @@ class Module:
         """Read an instruction outside of functions."""
         match op:
             case Op.NAME:
-                self.names[w[0]] = _text(w[1:])
+                self.names[w[0]] = binary.text(w[1:])
             case Op.MEMBER_NAME:
-                self.members[w[0], w[1]] = _text(w[2:])
+                self.members[w[0], w[1]] = binary.text(w[2:])
             case Op.ENTRY_POINT:
                 self.entry = w[1]
             case Op.DECORATE if w[1] == Decoration.BUILT_IN:
@@ -168,7 +165,3 @@ def _number(type: Type, words: Words) -> float | int:
     bits, signed = type.operands
     value = words[0]
     return value - (1 << 32) if signed and value >> 31 else value
-
-
-def _text(words: Words) -> str:
-    return struct.pack(f"<{len(words)}I", *words).split(b"\0")[0].decode("utf-8", "replace")
