@@ -7,14 +7,27 @@ their corners.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from shadergen.lift.affine import Arena, Form, LiftError, Scalar, add, negative, number_or_form, subtract, texture_of
+from shadergen.lift.affine import (
+    Arena,
+    Form,
+    LiftError,
+    Scalar,
+    add,
+    negative,
+    number_or_form,
+    subtract,
+    texel_of,
+    texture_of,
+)
 from shadergen.lift.borders import Border, Forms, placed
 from shadergen.lift.compare import TOLERANCE
 from shadergen.lift.hookpass import Evaluation, Size
 from shadergen.lift.periods import Cells
+
+_NO_CONVOLUTION = "treats the picture's border in a way that no convolution does"
 
 DEEPEST = 4
 """Rows and columns from the border in which sums may be others."""
@@ -57,6 +70,49 @@ def rims(run: Evaluation, cells: Cells, forms: Forms) -> Corrections:
                         rest = subtract(rest, finder.seen_from(one.form, cell))
                 corners.append(Correction(row, column, rest))
         found[place] = [one for one in mine + corners if type(one.form) is Form or one.form]
+    _check_reach(run.arena, forms, found)
+    return found
+
+
+def _check_reach(arena: Arena, forms: Forms, found: Corrections) -> None:
+    """Raises LiftError for corrections that read what lies beyond the neighbourhood of a cell in the middle: what two
+    folded layers read is all within it."""
+    read = _boxes(texel for form in forms.values() for texel in arena.texels(form))
+    for number, box in _boxes(
+        texel for ones in found.values() for one in ones for texel in arena.texels(one.form)
+    ).items():
+        if number not in read or not read[number].holds(box):
+            raise LiftError(_NO_CONVOLUTION)
+
+
+@dataclass(frozen=True)
+class _Box:
+    """Texels of a texture: the first and the last column, and the first and the last row."""
+
+    left: int
+    right: int
+    top: int
+    bottom: int
+
+    def holds(self, other: _Box) -> bool:
+        return (
+            self.left <= other.left
+            and other.right <= self.right
+            and self.top <= other.top
+            and other.bottom <= self.bottom
+        )
+
+
+def _boxes(texels: Iterable[int]) -> dict[int, _Box]:
+    """The box around some texels, by texture."""
+    places: dict[int, set[tuple[int, int]]] = {}
+    for texel in texels:
+        number, _, x, y = texel_of(texel)
+        places.setdefault(number, set()).add((x, y))
+    found = {}
+    for number, all_of_it in places.items():
+        columns, rows = zip(*all_of_it, strict=True)
+        found[number] = _Box(min(columns), max(columns), min(rows), max(rows))
     return found
 
 
@@ -121,6 +177,6 @@ def _beyond(arena: Arena, actual: Scalar, expected: Scalar) -> Scalar:
         return difference if abs(difference) > TOLERANCE * largest else 0.0
     kept = {atom: weight for atom, weight in difference.terms.items() if abs(weight) > TOLERANCE * largest}
     if any(atom < 0 for atom in kept):
-        raise LiftError("treats the picture's border in a way that no convolution does")
+        raise LiftError(_NO_CONVOLUTION)
     constant = difference.constant if abs(difference.constant) > TOLERANCE * largest else 0.0
     return number_or_form(kept, constant)
