@@ -80,7 +80,7 @@ def verify(
 def _check_size(schedule: Schedule, size: Size) -> None:
     """Raises ShadergenError for a frame that is too small for a kernel without padding."""
     areas = [type_.area for type_ in schedule.types.values()]
-    smallest = [next(n for n in count(1) if all(area[axis].value(n) >= 1 for area in areas)) for axis in (1, 0)]
+    smallest = [next(n for n in count(1) if all(area[axis].value(n) > 0 for area in areas)) for axis in (1, 0)]
     if size[0] < smallest[0] or size[1] < smallest[1]:
         problem = f"found a frame that is too small for a kernel, expected {smallest[0]}x{smallest[1]} or more"
         raise ShadergenError(f"{schedule.graph.name} at {size[0]}x{size[1]}", problem)
