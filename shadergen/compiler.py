@@ -13,8 +13,7 @@ from shadergen.hookfile import HookFile
 from shadergen.ir.graph import Graph
 from shadergen.ir.ops import Conv, ConvTranspose
 from shadergen.kernels import KERNELS
-from shadergen.kernels.heuristics import Heuristics
-from shadergen.kernels.heuristics import heuristics as heuristics_of
+from shadergen.kernels.heuristics import Heuristics, heuristics_for
 from shadergen.kernels.kernel import Kernel, Limits
 from shadergen.kernels.looped import Looped
 from shadergen.passes import Observer
@@ -38,7 +37,7 @@ def plan(
     `observer` sees the passes of every way that is tried: where one does not fit the target, they begin anew.
     """
     problem: TargetError | None = None
-    heuristics = heuristics or heuristics_of(target)
+    heuristics = heuristics or heuristics_for(target)
     for weights, without in _ways(graph, target, heuristics):
         try:
             optimised = passes.optimise(graph, without, observer=observer)
@@ -81,7 +80,7 @@ def scheduled(
 
     Raises TargetError.
     """
-    weights, heuristics = weights or target.weights, heuristics or heuristics_of(target)
+    weights, heuristics = weights or target.weights, heuristics or heuristics_for(target)
     allowed = [kernel for kernel in kernels if kernel.weights == weights and kernel.name not in target.without]
     if target.kernel and target.kernel not in [kernel.name for kernel in allowed]:
         names = ", ".join(kernel.name for kernel in allowed)

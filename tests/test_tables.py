@@ -122,7 +122,6 @@ def test_fetches_and_matrices_as_text() -> None:
     assert table.value == f"number({', '.join(fetches)}, {spelling.literal(2**-25, spelling.FP32)})"
     assert tables.matrix("vec4", ["a"]) == "a"
     assert tables.matrix("mat2x4", ["a", "b"]) == "mat2x4(a, b)"
-    assert tables.matrix("f16mat2x4", ["a", "b"], "f16vec4") == "f16mat2x4(f16vec4(a), f16vec4(b))"
 
 
 def test_names_that_no_value_has() -> None:

@@ -242,6 +242,14 @@ def divided_invocation(area: tuple[int, int]) -> tuple[str, str]:
     return f"(invocation % {area[0]})", f"(invocation / {area[0]})"
 
 
+def zero_edged(at: str, last: str) -> str:
+    """A column or row, moved to number `last`, an unsigned, where it lies outside: to the zero edge of a texture.
+
+    Taken as an unsigned number, what is below zero is beyond the largest.
+    """
+    return f"int(min(uint({at}), {last}))"
+
+
 def swizzle(lanes: int) -> str:
     """What picks the live lanes of a vec4."""
     return "" if lanes == PACK else f".{LANES[:lanes]}"

@@ -130,7 +130,20 @@ def packs(bias: Array) -> Array:
     return padded.reshape(-1, PACK)
 
 
-def matrix(type_: str, fetches: Sequence[str], vector: str = "") -> str:
-    """A matrix (of one column, a vector) from its columns, each as a vec4; `vector` converts them."""
-    converted = [f"{vector}({fetch})" if vector else fetch for fetch in fetches]
-    return converted[0] if len(converted) == 1 else f"{type_}({', '.join(converted)})"
+def rows(weight: Array, bias: Array, lanes: int, results: Sequence[int]) -> Array:
+    """A table's numbers (result packs x source packs, columns, 4) for some packs of the result, from (out, in, kh, kw).
+
+    A row has in its first column the bias of the result pack, if it is the pack's first row, then the matrices' columns
+    tap by tap.
+    """
+    matrices = columns(weight, lanes)[list(results)]
+    count, sources = matrices.shape[:2]
+    biases = np.zeros((count, sources, 1, PACK), np.float32)
+    biases[:, 0, 0] = packs(bias)[list(results)]
+    taps = matrices.reshape(count, sources, -1, PACK)
+    return np.concatenate([biases, taps], axis=2).reshape(count * sources, -1, PACK)
+
+
+def matrix(type_: str, columns: Sequence[str]) -> str:
+    """A matrix (of one column, a vector) from its columns, each a vec4."""
+    return columns[0] if len(columns) == 1 else f"{type_}({', '.join(columns)})"

@@ -67,6 +67,18 @@ class Axis:
         return next((k for k, terms in enumerate(zip(*self.a_t, strict=True)) if set(terms) == {1}), None)
 
     @property
+    def growth(self) -> float:
+        """How many times larger the rounding errors of its products make a pixel's than those of a direct axis do.
+
+        As standard deviations, of texels and taps that are all alike and of errors that are independent: a product's is
+        in proportion to its factor and weight, and reaches each pixel times an entry of A^T.
+        """
+        factors, weights, pixels = (np.square(np.array(matrix, float)) for matrix in (self.b_t, self.g, self.a_t))
+        sizes = factors.sum(axis=1), weights.sum(axis=1)
+        variances = sum(sizes[0][i] * sizes[1][j] * pixels[:, k] for i, j, k in self.products)
+        return float(np.sqrt(np.mean(variances) / self.taps))
+
+    @property
     def is_direct(self) -> bool:
         """Whether texels, taps and pixels are used as they are."""
         return len(self.g) == self.taps

@@ -14,15 +14,15 @@ from typing import ClassVar
 import numpy as np
 
 from shadergen.glsl import tables
-from shadergen.glsl.addressing import Addressing, Names, OnePack
+from shadergen.glsl.addressing import Addressing, EveryPack, Names, OnePack, Packs
 from shadergen.glsl.index import Index
 from shadergen.glsl.spelling import FP16_EXTENSION, FP32, Statement, Types
 from shadergen.hookfile import UserBuffer, UserTexture
 from shadergen.ir.ops import Conv
-from shadergen.kernels.axis import Axis, direct
+from shadergen.kernels.axis import Axis, combination, direct
 from shadergen.kernels.kernel import Dispatch, Function, Needs, Pair, Resources, SharedArray, Task, Work
 from shadergen.kernels.window import Cell, Window
-from shadergen.storage.layout import LANES, Layout, channels_of, packs_of
+from shadergen.storage.layout import LANES, PACK, Layout, channels_of, packs_of
 
 Columns = tuple[str, ...]
 """A matrix of weights: a vec4 expression for each lane of the texels that it is multiplied with."""
@@ -44,6 +44,10 @@ class Blocked:
     """Whether its window may be in shared memory instead of a texture."""
 
     @property
+    def growth(self) -> float:
+        return self.x.growth * self.y.growth
+
+    @property
     def layout(self) -> Layout | None:
         return None
 
@@ -60,6 +64,11 @@ class Blocked:
     def sources(self) -> tuple[int, ...]:
         """The source's packs that are read: those whose weights are not all zero."""
         return live_packs(self.task.op, result_channels(self.task))
+
+    @property
+    def lanes(self) -> int:
+        """Of the source's texels, where all are alike: the first pack's."""
+        return min(PACK, self.task.source.type.channels)
 
     @property
     def sums(self) -> int:
@@ -105,6 +114,14 @@ class Blocked:
         counts = {at.lane_count(self.task.source.value, pack) for pack in range(self.task.source.type.packs)}
         padded = {(window.types.vec(count), window.types.zero(count)) for count in counts if window.pads_with_zeros}
         return Needs(padded=frozenset(padded), mirror=window.mirrors)
+
+    def results(self, sums: Mapping[tuple[int, int, int], str], pack: int, at: Addressing) -> Iterator[Statement]:
+        """Y = A^T M of a pack of the result, for each row of pixels: its registers from the sums along x."""
+        for row in range(self.y.outputs):
+            own = [sums[pack, row, column] for column in range(self.x.sums)]
+            for column, coefficients in enumerate(self.x.a_t):
+                register = at.register(self.task.node, pack, at.pixels[row * self.x.outputs + column])
+                yield register, combination(coefficients, own)
 
     def title(self) -> str:
         """What a comment says of it."""
@@ -254,6 +271,27 @@ def window_view(window: Window) -> WindowView:
     first = window.first
     edge, corner = ("", "") if first else (window.edge, window.corner)
     return WindowView(first, edge, corner, window.columns(), window.rows())
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One pack of the source, or all packs of one of its textures in a loop, with the variable `pack` as its number."""
+
+    title: str
+    loop: Pair | None
+    """The first pack and the one after the last, where it is a loop."""
+    number: Index
+    cell: str
+    """In a loop, the place in the texture of the pack that the loop's variable numbers."""
+
+
+def turn_of(packs: Packs, several: bool, at: Addressing) -> Turn:
+    """What is done for packs that code goes over, of which there may be several."""
+    match packs:
+        case EveryPack(texture):
+            return Turn("", packs.packs, Index.of("pack"), at.cell(texture, packs.within("pack")))
+        case OnePack(pack):
+            return Turn(pack_title(packs, several), None, Index.number(pack), "")
 
 
 def pack_title(pack: OnePack, several: bool) -> str:

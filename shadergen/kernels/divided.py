@@ -12,7 +12,7 @@ A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, arXiv:1
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import ClassVar
@@ -20,16 +20,15 @@ from typing import ClassVar
 import numpy as np
 
 from shadergen.glsl import tables
-from shadergen.glsl.addressing import Addressing, EveryPack, Names, Place
+from shadergen.glsl.addressing import Addressing, Names, Place, zero_edged
 from shadergen.glsl.index import Index
-from shadergen.glsl.spelling import FP16, FP16_EXTENSION, FP32, Statement, Types
-from shadergen.hookfile import UserBuffer
-from shadergen.kernels import halves
+from shadergen.glsl.spelling import FP16, FP32, Statement
 from shadergen.kernels.axis import F23, combination, transformed
+from shadergen.kernels.buffered import Buffered, PartView, ProductsView, is_readable, largest
 from shadergen.kernels.heuristics import Heuristics
-from shadergen.kernels.kernel import Dispatch, Function, Limits, Needs, Resources, SharedArray, Task, Work
-from shadergen.kernels.uniforms import PartView, ProductsView, Uniforms, functions, part_view, products
-from shadergen.storage.layout import PACK, Layout, Texture
+from shadergen.kernels.kernel import Dispatch, Limits, SharedArray, Task, Work
+from shadergen.kernels.uniforms import Uniforms
+from shadergen.storage.layout import PACK
 from shadergen.target import Weights
 
 WAVE = 64
@@ -87,37 +86,21 @@ class DividedView:
 
 
 @dataclass(frozen=True)
-class DividedPlan:
+class DividedPlan(Buffered):
     """2x2 pixels of some packs of the result for each invocation."""
-
-    task: Task
-    at_once: int
-    """Packs of the result that an invocation computes."""
-    together: int
-    """Packs of the source between two barriers."""
-    heuristics: Heuristics
 
     kernel: ClassVar[str] = "divided"
     template: ClassVar[str] = "divided.glsl.j2"
     reads_tiles: ClassVar[bool] = True
 
     @property
+    def growth(self) -> float:
+        return F23.growth**2
+
+    @property
     def half_sums(self) -> bool:
+        """Whether the sums are fp16, as the products are."""
         return self.types is FP16 and self.heuristics.half_sums
-
-    @property
-    def types(self) -> Types:
-        return FP16 if self.task.precision == "fp16" else FP32
-
-    @property
-    def layout(self) -> Layout:
-        """That of the source, with the padding's zeros in it."""
-        assert self.task.source.layout
-        return replace(self.task.source.layout, zero_edge=True)
-
-    @property
-    def parts(self) -> int:
-        return len(self.task.packs) // self.at_once
 
     @property
     def dispatch(self) -> Dispatch:
@@ -125,54 +108,30 @@ class DividedPlan:
         return Dispatch((2, 2), (WAVE * self.parts, 1), AREA, self.at_once)
 
     @property
-    def resources(self) -> Resources:
-        extensions = frozenset({FP16_EXTENSION} if self.types is FP16 else ())
-        sums = self.at_once * POSITIONS**2
-        return Resources(
-            sums=sums // 2 if self.half_sums else sums,
-            buffers=self._weights.buffers + 1,
-            shared_bytes=self.together * POSITIONS**2 * WAVE * (8 if self.types is FP16 else 16),
-            extensions=extensions,
-        )
+    def sums(self) -> int:
+        return self.at_once * POSITIONS**2 // (2 if self.half_sums else 1)
+
+    @property
+    def factors(self) -> int:
+        return self.together * POSITIONS**2 * WAVE
 
     @property
     def work(self) -> Work:
         texels = Fraction(POSITIONS**2, 4 * self.parts)  # each pack is read by one part
         return Work(Fraction(POSITIONS**2, 4), texels, tuple(range(self.task.source.type.packs)))
 
-    # Weights
-
     @cached_property
-    def _weights(self) -> Uniforms:
-        """A record for each result and source pack: for each position, and each pack at once, a matrix's columns."""
+    def weights(self) -> Uniforms:
+        """A record for each part and source pack: for each position, and each pack at once, a matrix's columns."""
         matrices = tables.columns(transformed(F23, F23, self.task.op.weight), PACK)
         results, sources = matrices.shape[:2]
         grouped = matrices.reshape(results // self.at_once, self.at_once, sources, POSITIONS**2, PACK, PACK)
         records = grouped.transpose(0, 2, 3, 1, 4, 5).reshape(results // self.at_once * sources, -1, PACK)
         return Uniforms(f"{self.task.label}_0w", records, self.types, self.heuristics.looked_up)
 
-    @cached_property
-    def _bias(self) -> Uniforms:
-        return Uniforms(f"{self.task.label}_0b", tables.packs(self.task.op.bias)[:, None], FP32)
-
-    def blocks(self) -> tuple[UserBuffer, ...]:
-        return (*self._weights.blocks(), *self._bias.blocks())
-
-    def functions(self, at: Addressing) -> tuple[Function, ...]:
-        return functions(self.types)
-
-    # Shared memory
-
     def shared(self, at: Addressing) -> tuple[SharedArray, ...]:
         comment = "Transformed tiles: pack after pack, position after position, invocation after invocation"
-        type_ = "uvec2" if self.types is FP16 else "vec4"
-        return (SharedArray(comment, type_, self._tile(at), self.together * POSITIONS**2 * WAVE),)
-
-    def _tile(self, at: Addressing) -> str:
-        return at.functions.named(f"{self.task.node}_tile")
-
-    def needs(self, at: Addressing) -> Needs:
-        return Needs()
+        return (self.shared_factors(comment, at),)
 
     # Code
 
@@ -200,7 +159,7 @@ class DividedPlan:
             type=self.types.vec(PACK),
             sum_type=(FP16 if self.half_sums else FP32).vec(PACK),
             sums=tuple(self._begins(own, places)),
-            part=part_view(self.parts, self.at_once, self.heuristics),
+            part=self.part,
             tile_first=at.first_in_tile(tile, left, top) if tile else "",
             edge="" if tile else at.sizes.of(self.task.source.value),
             corner=f"pixel - ivec2({left}, {top})" if left or top else "pixel",
@@ -208,8 +167,8 @@ class DividedPlan:
             packs=self.task.source.type.packs,
             together=self.together,
             pack=f"first + part % {self.together}" if share > 1 else "first + part",
-            cell="" if tile else at.cell(self._texture(at), "pack"),
-            tile=self._tile(at),
+            cell="" if tile else at.cell(self.texture(at), "pack"),
+            tile=self.array(at),
             slot=f"(pack - first) * {POSITIONS**2 * WAVE} + invocation",
             transforms=tuple(self._transform(rows, local, at) for rows in _shared_out(share)),
             partial=tuple(into.values()) if partial else (),
@@ -231,7 +190,7 @@ class DividedPlan:
         for (number, row, column), name in sums.items():
             value = f"{type_}(0.0)"
             if (row, column) == (1, 1):
-                bias = self._bias.element(str(places[number].number), 0)
+                bias = self.bias.element(str(places[number].number), 0)
                 value = f"{type_}({bias})" if self.half_sums else bias
             yield name, value
 
@@ -240,7 +199,7 @@ class DividedPlan:
         for axis in "xy":
             for number in range(POSITIONS):
                 at = f"corner.{axis} + {number}" if number else f"corner.{axis}"
-                yield local.named(f"{axis}{number}"), f"int(min(uint({at}), edge.{axis}))"
+                yield local.named(f"{axis}{number}"), zero_edged(at, f"edge.{axis}")
 
     def _transform(self, rows: range, local: Names, at: Addressing) -> TransformView:
         """Some rows of B^T d B: along y those rows, then along x all columns."""
@@ -258,28 +217,22 @@ class DividedPlan:
             for column in range(POSITIONS):
                 value = combination(F23.b_t[column], columns)
                 place = Index.of("texel").plus((row * POSITIONS + column) * WAVE)
-                stores.append((str(place), halves.written(value) if self.types is FP16 else value))
+                stores.append((str(place), self.stored(value)))
         return TransformView(tuple(texels), tuple(statements), tuple(stores))
-
-    def _texture(self, at: Addressing) -> Texture:
-        (every,) = at.packs(self.task.source.value, self.work.sources)
-        assert isinstance(every, EveryPack), "a source of one texture with several packs"
-        return every.texture
 
     def _texel(self, x: int, y: int, local: Names, at: Addressing) -> str:
         """A texel of the source's tile, from a texture or from what the pass has computed for itself."""
         tile = at.shared(self.task.source.value)
         if tile:
             return at.any_tile_texel(tile, "window", "pack", y, x)
-        texel = at.fetch_any(self._texture(at), local.named(f"x{x}"), local.named(f"y{y}"))
-        return f"f16vec4({texel})" if self.types is FP16 else texel
+        return self.texel(local.named(f"x{x}"), local.named(f"y{y}"), at)
 
     def _slot(self, number: int, sums: dict[tuple[int, int, int], str], local: Names, at: Addressing) -> ProductsView:
         """The products of a pack of the source between two barriers, position after position."""
         record = Index.of("part").times(self.task.source.type.packs).plus(Index.of("first")).plus(number)
         begin = Index.number(number * POSITIONS**2 * WAVE).plus(Index.of("invocation"))
         matrices = [[sums[pack, row, column] for pack in range(self.at_once)] for row, column in _POSITIONS]
-        return products(self._weights, record, self._tile(at), begin, WAVE, matrices)
+        return self.products(record, begin, WAVE, matrices, at)
 
     def _columns(
         self, sums: dict[tuple[int, int, int], str], columns: dict[tuple[int, int, int], str]
@@ -317,17 +270,14 @@ class Divided:
 
     def plan(self, task: Task, limits: Limits) -> Iterator[DividedPlan]:
         """A plan for the most packs between two barriers that the parts can share and shared memory holds."""
-        op, layout, heuristics = task.op, task.source.layout, limits.heuristics
-        suits = op.weight.shape[2:] == (3, 3) and op.plain and op.pad_mode == "zero"
-        if not (task.any_pack and suits and layout and limits.buffers and heuristics.packs_at_once):
-            return
-        sources = task.source.type.packs
-        if layout.planar or sources < 2 or layout.packs_per_texture < sources:
+        heuristics = limits.heuristics
+        suits = task.any_pack and task.op.weight.shape[2:] == (3, 3) and is_readable(task, limits)
+        if not (suits and heuristics.packs_at_once):
             return
         for at_once in range(heuristics.packs_at_once, len(task.packs) + 1):
             plans = list(_sharing(task, at_once, heuristics))
             if plans:
-                yield from [plan for plan in plans if plan.resources.shared_bytes <= limits.shared_bytes][-1:]
+                yield from largest(plans, limits)
                 return
 
 

@@ -139,6 +139,6 @@ UNBUFFERED: dict[Device, Heuristics] = {
 """By class of devices, where a file has no buffers: by the compilers of their drivers (bench/log.md)."""
 
 
-def heuristics(target: Target) -> Heuristics:
+def heuristics_for(target: Target) -> Heuristics:
     """The trade-offs for a target's class of devices."""
     return (BUFFERED if target.buffers else UNBUFFERED).get(target.device, Heuristics())

@@ -242,6 +242,10 @@ class Plan(Protocol):
         """The file within `templates/kernels/` that lays out its view."""
 
     @property
+    def growth(self) -> float:
+        """How many times larger rounding errors are than those of plain products, see `Axis.growth`."""
+
+    @property
     def reads_tiles(self) -> bool:
         """Whether its source may be in shared memory instead of a texture, see `schedule.fusion`."""
 

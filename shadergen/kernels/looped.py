@@ -13,16 +13,15 @@ from typing import ClassVar
 import numpy as np
 
 from shadergen.glsl import spelling, tables
-from shadergen.glsl.addressing import Addressing, EveryPack, OnePack, Packs, Place
+from shadergen.glsl.addressing import Addressing, Packs, Place
 from shadergen.glsl.index import Index
 from shadergen.glsl.names import table_name
 from shadergen.glsl.spelling import FP16, Statement
 from shadergen.glsl.tables import Table
 from shadergen.hookfile import UserTexture
-from shadergen.kernels.blocked import Blocked, Columns, PackView, Products, WindowView, axes, pack_title, window_view
-from shadergen.kernels.kernel import Function, Limits, Needs, Pair, Resources, Task, readers
+from shadergen.kernels.blocked import Blocked, Columns, PackView, Products, WindowView, axes, turn_of, window_view
+from shadergen.kernels.kernel import Function, Limits, Needs, Resources, Task, readers
 from shadergen.kernels.window import LOCALS, Window
-from shadergen.storage.layout import PACK
 from shadergen.target import Weights
 
 
@@ -55,13 +54,8 @@ class LoopedPlan(Blocked):
     @cached_property
     def table(self) -> Table:
         """A row for each result and source pack: a bias (in the first of a result pack), then matrices tap by tap."""
-        op, packs, lanes = self.task.op, list(self.task.packs), self._lanes
-        matrices = tables.columns(op.weight, lanes)[packs]
-        results, sources, kh, kw = matrices.shape[:4]
-        biases = np.zeros((results, sources, 1, PACK), np.float32)
-        biases[:, 0, 0] = tables.packs(op.bias / np.float32(self._bias_scale))[packs]
-        taps = matrices.reshape(results, sources, kh * kw * lanes, PACK)
-        texels = np.concatenate([biases, taps], axis=2).reshape(results * sources, -1, PACK)
+        op, bias = self.task.op, self.task.op.bias / np.float32(self._bias_scale)
+        texels = tables.rows(op.weight, bias, self.lanes, self.task.packs)
         return Table(table_name(self.task.label, self.task.packs, self.task.type.packs), texels, self.task.tables)
 
     @property
@@ -72,11 +66,6 @@ class LoopedPlan(Blocked):
 
     def blocks(self) -> tuple[UserTexture, ...]:
         return (self.table.block(),)
-
-    @property
-    def _lanes(self) -> int:
-        """Of the source's texels: the first pack's, since the table's matrices are all alike."""
-        return min(PACK, self.task.source.type.channels)
 
     def functions(self, at: Addressing) -> tuple[Function, ...]:
         return readers(self.table)
@@ -117,23 +106,17 @@ class LoopedPlan(Blocked):
         at: Addressing,
         several: bool,
     ) -> PackView:
-        loop: Pair | None
-        match packs:
-            case EveryPack(texture):
-                title, loop, number = "", packs.packs, Index.of("pack")
-                cell = at.cell(texture, packs.within("pack"))
-            case OnePack(pack):
-                title, loop, number, cell = pack_title(packs, several), None, Index.number(pack), ""
+        turn = turn_of(packs, several, at)
         products = Products(self.x, window.y, window.types, window.names, sums)
-        weights = {place.pack: self._weights(place, number, window) for place in places}
+        weights = {place.pack: self._weights(place, turn.number, window) for place in places}
         return PackView(
-            title=title,
-            loop=loop,
-            cell=cell,
-            type=window.types.vec(self._lanes),
-            texels=tuple(window.texels(packs, self._lanes)),
+            title=turn.title,
+            loop=turn.loop,
+            cell=turn.cell,
+            type=window.types.vec(self.lanes),
+            texels=tuple(window.texels(packs, self.lanes)),
             factors=(),
-            matrix=products.matrix(self._lanes),
+            matrix=products.matrix(self.lanes),
             products=tuple(products.assignments(weights)),
         )
 
@@ -142,9 +125,9 @@ class LoopedPlan(Blocked):
         kw, row = self.x.taps, place.number.times(self.task.source.type.packs).plus(pack)
         taps = {}
         for ky, kx in np.ndindex(window.y.taps, kw):
-            first = Index.number(1 + (ky * kw + kx) * self._lanes)
-            column = Index.of("ky").times(kw * self._lanes).plus(first) if self.loops_rows else first
-            fetches = (self.table.fetch(column.plus(lane), row) for lane in range(self._lanes))
+            first = Index.number(1 + (ky * kw + kx) * self.lanes)
+            column = Index.of("ky").times(kw * self.lanes).plus(first) if self.loops_rows else first
+            fetches = (self.table.fetch(column.plus(lane), row) for lane in range(self.lanes))
             taps[ky, kx] = tuple(f"f16vec4({fetch})" if window.types is FP16 else fetch for fetch in fetches)
         return taps
 

@@ -9,23 +9,21 @@ uniform buffers. Where the result has several packs, the workgroup may be divide
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import prod
 from typing import ClassVar
 
 from shadergen.glsl import tables
-from shadergen.glsl.addressing import Addressing, EveryPack, Place
+from shadergen.glsl.addressing import Addressing, Place, zero_edged
 from shadergen.glsl.index import Index
-from shadergen.glsl.spelling import FP16, FP16_EXTENSION, FP32, Statement, Types
-from shadergen.hookfile import UserBuffer
-from shadergen.kernels import halves
+from shadergen.glsl.spelling import FP16, Statement
 from shadergen.kernels.axis import Axis, combination, direct, statements, toom_cook, transformed
-from shadergen.kernels.heuristics import Heuristics
-from shadergen.kernels.kernel import Dispatch, Function, Limits, Needs, Pair, Resources, SharedArray, Task, Work
-from shadergen.kernels.uniforms import PartView, ProductsView, Uniforms, divisor, functions, part_view, products
-from shadergen.storage.layout import PACK, Layout
+from shadergen.kernels.buffered import Buffered, PartView, ProductsView, divisor, is_readable, largest
+from shadergen.kernels.kernel import Dispatch, Limits, Pair, SharedArray, Task, Work
+from shadergen.kernels.uniforms import Uniforms
+from shadergen.storage.layout import PACK
 from shadergen.target import Weights
 
 OUTPUTS = 4
@@ -71,6 +69,10 @@ class RowsView:
     """Rows of texels that they read."""
     threads: int
     taps: int
+    outputs: int
+    """Pixels of an invocation."""
+    y: str
+    """Of the row of texels that is read."""
     cell: str
     texels: tuple[Statement, ...]
     factors: tuple[Statement, ...]
@@ -85,27 +87,20 @@ class RowsView:
 
 
 @dataclass(frozen=True)
-class RowsPlan:
+class RowsPlan(Buffered):
     """A row of pixels for each invocation."""
-
-    task: Task
-    area: Pair
-    together: int
-    at_once: int
-    """Packs of the result that an invocation computes."""
-    heuristics: Heuristics
 
     kernel: ClassVar[str] = "rows"
     template: ClassVar[str] = "rows.glsl.j2"
     reads_tiles: ClassVar[bool] = False
 
-    @property
-    def types(self) -> Types:
-        return FP16 if self.task.precision == "fp16" else FP32
-
     @cached_property
     def x(self) -> Axis:
         return toom_cook(OUTPUTS, self.task.op.weight.shape[3])
+
+    @property
+    def growth(self) -> float:
+        return self.x.growth
 
     @property
     def taps(self) -> int:
@@ -113,19 +108,14 @@ class RowsPlan:
         return int(self.task.op.weight.shape[2])
 
     @property
+    def area(self) -> Pair:
+        """Invocations that lie side by side."""
+        return self.heuristics.rows_area
+
+    @property
     def height(self) -> int:
         """Rows of texels that a workgroup reads."""
         return self.area[1] + self.taps - 1
-
-    @property
-    def layout(self) -> Layout:
-        """That of the source, with the padding's zeros in it."""
-        assert self.task.source.layout
-        return replace(self.task.source.layout, zero_edge=True)
-
-    @property
-    def parts(self) -> int:
-        return len(self.task.packs) // self.at_once
 
     @property
     def dispatch(self) -> Dispatch:
@@ -133,28 +123,20 @@ class RowsPlan:
         return Dispatch((OUTPUTS, 1), workgroup, self.area, self.at_once if self.task.any_pack else 1)
 
     @property
-    def _texels(self) -> int:
-        """In shared memory."""
-        return self.together * self.height * self.x.sums * self.area[0]
+    def sums(self) -> int:
+        return self.at_once * self.x.sums
 
     @property
-    def resources(self) -> Resources:
-        return Resources(
-            sums=self.at_once * self.x.sums,
-            buffers=self._weights.buffers + 1,
-            shared_bytes=self._texels * (8 if self.types is FP16 else 16),
-            extensions=frozenset({FP16_EXTENSION} if self.types is FP16 else ()),
-        )
+    def factors(self) -> int:
+        return self.together * self.height * self.x.sums * self.area[0]
 
     @property
     def work(self) -> Work:
         read = Fraction(self.x.window * self.height, OUTPUTS * self.area[1] * self.parts)
         return Work(Fraction(self.x.sums * self.taps, OUTPUTS), read, tuple(range(self.task.source.type.packs)))
 
-    # Weights
-
     @cached_property
-    def _weights(self) -> Uniforms:
+    def weights(self) -> Uniforms:
         """A record for each part, source pack and row of taps: for each factor and pack at once, a matrix's columns."""
         matrices = tables.columns(transformed(self.x, direct(1, self.taps), self.task.op.weight), PACK)
         matrices = matrices[list(self.task.packs)]
@@ -162,27 +144,9 @@ class RowsPlan:
         records = grouped.transpose(0, 2, 3, 4, 1, 5, 6).reshape(-1, self.x.sums * self.at_once * PACK, PACK)
         return Uniforms(f"{self.task.label}_0w", records, self.types, self.heuristics.looked_up)
 
-    @cached_property
-    def _bias(self) -> Uniforms:
-        return Uniforms(f"{self.task.label}_0b", tables.packs(self.task.op.bias)[list(self.task.packs), None], FP32)
-
-    def blocks(self) -> tuple[UserBuffer, ...]:
-        return (*self._weights.blocks(), *self._bias.blocks())
-
-    def functions(self, at: Addressing) -> tuple[Function, ...]:
-        return functions(self.types)
-
-    # Shared memory
-
     def shared(self, at: Addressing) -> tuple[SharedArray, ...]:
         comment = "Transformed texels: pack after pack, row after row, factor after factor, invocation after invocation"
-        return (SharedArray(comment, "uvec2" if self.types is FP16 else "vec4", self._tile(at), self._texels),)
-
-    def _tile(self, at: Addressing) -> str:
-        return at.functions.named(f"{self.task.node}_tile")
-
-    def needs(self, at: Addressing) -> Needs:
-        return Needs()
+        return (self.shared_factors(comment, at),)
 
     # Code
 
@@ -197,8 +161,6 @@ class RowsPlan:
         local = at.names.block(*LOCALS)
         partial = self.types is FP16
         into = {key: local.named(f"{name}_part") for key, name in own.items()} if partial else own
-        (every,) = at.packs(self.task.source.value, self.work.sources)
-        assert isinstance(every, EveryPack), "a source of one texture with several packs"
         factors = [local.named(f"f_{k}") for k in range(self.x.sums)]
         texels = [local.named(f"s_{x}") for x in range(self.x.window)]
         top, left = self.task.op.pads[:2]
@@ -211,7 +173,7 @@ class RowsPlan:
             title=self.title(),
             type=self.types.vec(PACK),
             sums=tuple(self._begins(own, places)),
-            part=self._part,
+            part=self.part,
             edge=at.sizes.of(self.task.source.value),
             corner=f"{self._workgroup} - ivec2({left}, {top})" if left or top else self._workgroup,
             packs=self.task.source.type.packs,
@@ -220,11 +182,13 @@ class RowsPlan:
             height=self.height,
             threads=prod(self.area) * self.parts,
             taps=self.taps,
-            cell=at.cell(every.texture, "pack"),
-            texels=tuple(self._read(every, texels, at)),
+            outputs=OUTPUTS,
+            y=zero_edged("corner.y", "edge.y"),
+            cell=at.cell(self.texture(at), "pack"),
+            texels=tuple(self._read(texels, at)),
             factors=tuple(statements(self.x.b_t, texels, factors, self.types, local)),
             stores=tuple(self._stores(factors)),
-            tile=self._tile(at),
+            tile=self.array(at),
             partial=tuple(into.values()) if partial else (),
             rows=tuple(rows),
             settled=tuple((own[key], name) for key, name in into.items()) if partial else (),
@@ -237,10 +201,6 @@ class RowsPlan:
         return f"{self.task.node}: {kw}x{kh} kernel, {in_} to {out} channels, by Winograd's F({OUTPUTS},{kw}) along x"
 
     @property
-    def _part(self) -> PartView | None:
-        return part_view(self.parts, self.at_once, self.heuristics)
-
-    @property
     def _workgroup(self) -> str:
         """The workgroup's first pixel."""
         return f"ivec2(gl_WorkGroupID.xy) * ivec2({self.area[0] * OUTPUTS}, {self.area[1]})"
@@ -248,33 +208,31 @@ class RowsPlan:
     def _begins(self, sums: dict[tuple[int, int], str], places: tuple[Place, ...]) -> Iterator[Statement]:
         """The bias is in the sum that all results contain, see `divided`."""
         for (number, k), name in sums.items():
-            value = self._bias.element(str(places[number].number), 0) if k == self.x.common else "vec4(0.0)"
+            value = self.bias.element(str(places[number].number), 0) if k == self.x.common else "vec4(0.0)"
             yield name, value
 
-    def _read(self, every: EveryPack, texels: list[str], at: Addressing) -> Iterator[Statement]:
+    def _read(self, texels: list[str], at: Addressing) -> Iterator[Statement]:
         """The texels of a row; what lies outside of the picture is at its zero edge."""
         for x, name in enumerate(texels):
             column = f"corner.x + {x}" if x else "corner.x"
-            texel = at.fetch_any(every.texture, f"int(min(uint({column}), edge.x))", "y")
-            yield name, f"f16vec4({texel})" if self.types is FP16 else texel
+            yield name, self.texel(zero_edged(column, "edge.x"), "y", at)
 
     def _stores(self, factors: list[str]) -> Iterator[Statement]:
         for k, name in enumerate(factors):
-            place = Index.of("texel").plus(k * self.area[0])
-            yield str(place), halves.written(name) if self.types is FP16 else name
+            yield str(Index.of("texel").plus(k * self.area[0])), self.stored(name)
 
     def _row(self, ky: int | None, sums: dict[tuple[int, int], str], at: Addressing) -> ProductsView:
         """The products of one row of taps; of the one in the variable `ky`, where it is a loop over them."""
         row = Index.of("ky") if ky is None else Index.number(ky)
         source = Index.of("first").plus(Index.of("slot")) if self.together > 1 else Index.of("first")
         record = source.times(self.taps).plus(row)
-        if self._part:
+        if self.part:
             record = Index.of("part").times(self.task.source.type.packs * self.taps).plus(record)
         column, line = at.invocation
         in_tile = Index.of("slot").times(self.height) if self.together > 1 else Index()
         texel = in_tile.plus(Index.of(line)).plus(row).times(self.x.sums * self.area[0]).plus(Index.of(column))
         own = [[sums[pack, k] for pack in range(self.at_once)] for k in range(self.x.sums)]
-        return products(self._weights, record, self._tile(at), texel, self.area[0], own)
+        return self.products(record, texel, self.area[0], own, at)
 
     def _results(
         self, sums: dict[tuple[int, int], str], places: tuple[Place, ...], at: Addressing
@@ -295,17 +253,9 @@ class Rows:
 
     def plan(self, task: Task, limits: Limits) -> Iterator[RowsPlan]:
         """A plan for the most packs between two barriers that shared memory holds."""
-        op, layout, heuristics = task.op, task.source.layout, limits.heuristics
-        suits = 3 <= op.weight.shape[3] <= 5 and op.plain and op.pad_mode == "zero"
-        if not (suits and layout and limits.buffers and limits.workgroups):
-            return
-        sources = task.source.type.packs
-        if layout.planar or sources < 2 or layout.packs_per_texture < sources:
+        heuristics, sources = limits.heuristics, task.source.type.packs
+        if not (limits.workgroups and 3 <= task.op.weight.shape[3] <= 5 and is_readable(task, limits)):
             return
         at_once = divisor(len(task.packs), heuristics.rows_packs_at_once) if task.any_pack else len(task.packs)
-        plans = [
-            RowsPlan(task, heuristics.rows_area, together, at_once, heuristics)
-            for together in range(1, heuristics.rows_together + 1)
-            if sources % together == 0
-        ]
-        yield from [plan for plan in plans if plan.resources.shared_bytes <= limits.shared_bytes][-1:]
+        together = (packs for packs in range(1, heuristics.rows_together + 1) if sources % packs == 0)
+        yield from largest((RowsPlan(task, at_once, packs, heuristics) for packs in together), limits)

@@ -15,17 +15,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
-import numpy as np
-
 from shadergen.glsl import spelling, tables
-from shadergen.glsl.addressing import Addressing, EveryPack, OnePack, Packs, Place
+from shadergen.glsl.addressing import Addressing, Packs, Place
 from shadergen.glsl.index import Index
 from shadergen.glsl.names import table_name
 from shadergen.glsl.spelling import FP16, FP32, Statement, Types
 from shadergen.glsl.tables import Table
 from shadergen.hookfile import UserTexture
-from shadergen.kernels.axis import Axis, combination, direct, toom_cook, transformed
-from shadergen.kernels.blocked import Assignment, Blocked, Products, WindowView, axes, pack_title, window_view
+from shadergen.kernels.axis import Axis, direct, toom_cook, transformed
+from shadergen.kernels.blocked import Assignment, Blocked, Products, WindowView, axes, turn_of, window_view
 from shadergen.kernels.kernel import Limits, Pair, Resources, SharedArray, Task
 from shadergen.kernels.window import Window
 from shadergen.storage.layout import PACK, Layout
@@ -110,14 +108,9 @@ class StagedPlan(Blocked):
         return Resources(sums=self.sums, tables=1, shared_bytes=self._length * PACK * 4, extensions=self.extensions)
 
     @property
-    def _lanes(self) -> int:
-        """Of the source's texels: the first pack's, since the table's matrices are all alike."""
-        return min(PACK, self.task.source.type.channels)
-
-    @property
     def _per_row(self) -> int:
         """Vectors of weights of a source pack and a row of taps."""
-        return len(self.x.g) * self._lanes
+        return len(self.x.g) * self.lanes
 
     @property
     def _per_pack(self) -> int:
@@ -131,13 +124,8 @@ class StagedPlan(Blocked):
     @cached_property
     def table(self) -> Table:
         """A row for each result and source pack: a bias (in the first of a result pack), then matrices tap by tap."""
-        op, packs = self.task.op, list(self.task.packs)
-        matrices = tables.columns(transformed(self.x, self.y, op.weight), self._lanes)[packs]
-        results, sources = matrices.shape[:2]
-        biases = np.zeros((results, sources, 1, PACK), np.float32)
-        biases[:, 0, 0] = tables.packs(op.bias)[packs]
-        taps = matrices.reshape(results, sources, -1, PACK)
-        texels = np.concatenate([biases, taps], axis=2).reshape(results * sources, -1, PACK)
+        op = self.task.op
+        texels = tables.rows(transformed(self.x, self.y, op.weight), op.bias, self.lanes, self.task.packs)
         return Table(table_name(self.task.label, self.task.packs, self.task.type.packs), texels, "rgba32f")
 
     def blocks(self) -> tuple[UserTexture, ...]:
@@ -156,7 +144,7 @@ class StagedPlan(Blocked):
     def view(self, at: Addressing) -> StagedView:
         (place,) = at.places(self.task.packs)
         sums = self._sums(place, at)
-        results = () if self.x.is_direct else tuple(self._results(place, sums, at))
+        results = () if self.x.is_direct else tuple(self.results(sums, place.pack, at))
         window = self.window(at, at.names.block(*LOCALS), "ky" if self.loops_rows else "")
         spelling.rounded(self.task.op.weight, window.types)  # the table is fp32, what is copied from it need not be
         groups = at.packs(self.task.source.value, self.sources)
@@ -169,7 +157,7 @@ class StagedPlan(Blocked):
             sums=tuple(self._begins(place, sums)),
             window=window_view(window),
             row_loop=self.y.taps if self.loops_rows else 0,
-            type=window.types.vec(self._lanes),
+            type=window.types.vec(self.lanes),
             vector=window.types.vec(PACK),
             uniform=self.uniform,
             packs=tuple(self._pack(packs, window, sums, at, len(groups) > 1) for packs in groups),
@@ -207,25 +195,11 @@ class StagedPlan(Blocked):
             else:
                 yield name, spelling.splat(0.0, FP32)
 
-    def _results(self, place: Place, sums: Mapping[tuple[int, int, int], str], at: Addressing) -> Iterator[Statement]:
-        """Y = A^T M for each row of pixels."""
-        for row in range(self.y.outputs):
-            own = [sums[place.pack, row, column] for column in range(self.x.sums)]
-            for column, coefficients in enumerate(self.x.a_t):
-                register = at.register(self.task.node, place.pack, at.pixels[row * self.x.outputs + column])
-                yield register, combination(coefficients, own)
-
     def _pack(
         self, packs: Packs, window: Window, sums: Mapping[tuple[int, int, int], str], at: Addressing, several: bool
     ) -> StagedPack:
-        loop: Pair | None
-        match packs:
-            case EveryPack(texture):
-                title, loop, number = "", packs.packs, Index.of("pack")
-                cell = at.cell(texture, packs.within("pack"))
-            case OnePack(pack):
-                title, loop, number, cell = pack_title(packs, several), None, Index.number(pack), ""
-        first = number.times(self._per_pack)
+        turn = turn_of(packs, several, at)
+        first = turn.number.times(self._per_pack)
         if self.loops_rows:
             first = first.plus(Index.of("ky").times(self._per_row))
         if not self.uniform:
@@ -233,7 +207,7 @@ class StagedPlan(Blocked):
         begun: dict[str, str] = {}
         products = Products(self.x, window.y, window.types, window.names, sums)
         rows = tuple(self._rows(packs, window, products, at, begun))
-        return StagedPack(title, loop, cell, str(first), rows, tuple(begun.items()))
+        return StagedPack(turn.title, turn.loop, turn.cell, str(first), rows, tuple(begun.items()))
 
     def _rows(
         self, packs: Packs, window: Window, products: Products, at: Addressing, begun: dict[str, str]
@@ -244,9 +218,9 @@ class StagedPlan(Blocked):
             needed = sorted({row for row, weight, _ in window.y.products if weight == ky} - read)
             read |= set(needed)
             yield RowView(
-                texels=tuple(window.texels(packs, self._lanes, needed)),
+                texels=tuple(window.texels(packs, self.lanes, needed)),
                 factors=tuple(window.factors(needed)),
-                products=tuple(products.by_column(ky, self._lanes, self._weight(ky, at), begun)),
+                products=tuple(products.by_column(ky, self.lanes, self._weight(ky, at), begun)),
             )
 
     def _weight(self, ky: int, at: Addressing) -> tuple[str, int]:

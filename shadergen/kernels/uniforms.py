@@ -6,9 +6,7 @@ record some elements are in every buffer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -18,9 +16,7 @@ from shadergen.glsl.spelling import FP16, FP32, Types
 from shadergen.hookfile import BufferVar, UserBuffer
 from shadergen.ir.ops import Array
 from shadergen.kernels import halves
-from shadergen.kernels.heuristics import Heuristics
-from shadergen.kernels.kernel import Function
-from shadergen.storage.layout import LANES, PACK
+from shadergen.storage.layout import PACK
 
 MAX_BYTES = 64 * 1024
 """Of one uniform buffer: `maxUniformBufferRange` is 65536 on NVIDIA's GPUs and on lavapipe."""
@@ -48,7 +44,7 @@ class Uniforms:
         """Elements in one vec4, or uvec4, of a buffer."""
         return 2 if self.types is FP16 else 1
 
-    @cached_property
+    @property
     def stride(self) -> int:
         """Words of a record in each buffer: from the first of a record to the first of the next."""
         records, elements = self._shape
@@ -72,13 +68,8 @@ class Uniforms:
         filled = np.zeros((records, self.banks * per_bank, PACK), np.float32)
         filled[:, :elements] = self.elements
         rounded = spelling.rounded(filled, self.types)
-        return (
-            tuple(
-                self._block(bank, rounded[:, bank * per_bank : (bank + 1) * per_bank].reshape(-1, PACK))
-                for bank in range(self.banks)
-            )
-            + self._offsets()
-        )
+        banks = (rounded[:, bank * per_bank : (bank + 1) * per_bank].reshape(-1, PACK) for bank in range(self.banks))
+        return (*(self._block(bank, elements) for bank, elements in enumerate(banks)), *self._offsets())
 
     def _offsets(self) -> tuple[UserBuffer, ...]:
         if not self.looked_up:
@@ -110,64 +101,3 @@ class Uniforms:
         if self.types is FP32:
             return word
         return halves.read(f"{word}.{('xy', 'zw')[within % 2]}")
-
-
-@dataclass(frozen=True)
-class ProductsView:
-    """The products of a record of weights with factors in shared memory, for `buffered.glsl.j2`."""
-
-    weights: str
-    """Where the record begins."""
-    texel: str
-    """Where the invocation's factors begin."""
-    products: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-    """The factors, each with the sums that it counts for, and what is added to them."""
-
-
-def products(
-    weights: Uniforms, record: Index, array: str, texel: Index, stride: int, sums: Sequence[Sequence[str]]
-) -> ProductsView:
-    """For each factor, `stride` after the one before in the shared array, the packs' matrices, column after column.
-
-    `sums` has for each factor the sum of each pack. The record has the matrices in that order.
-    """
-    found, number = [], 0
-    for factor, packs in enumerate(sums):
-        stored = f"{array}[{Index.of('texel').plus(factor * stride)}]"
-        added = []
-        for sum_ in packs:
-            for lane in LANES:
-                added.append((sum_, f"{weights.element('weights', number)} * f.{lane}"))
-                number += 1
-        found.append((halves.read(stored) if weights.types is FP16 else stored, tuple(added)))
-    return ProductsView(weights.begin(record), str(texel), tuple(found))
-
-
-def divisor(number: int, most: int) -> int:
-    """The largest divisor of a number that is `most` or less: how many packs are done at once, and all alike."""
-    return max(found for found in range(1, most + 1) if number % found == 0)
-
-
-@dataclass(frozen=True)
-class PartView:
-    """The number of the invocation's part of a divided workgroup, for `buffered.glsl.j2`."""
-
-    number: str
-    scalar: str
-    """Where a compiler is told that it is the same in a whole wave, see `Heuristics.scalar_weights`."""
-
-
-def part_view(parts: int, at_once: int, heuristics: Heuristics) -> PartView | None:
-    """The part, of which each computes `at_once` packs; None where a workgroup is whole, and weights may be anywhere.
-
-    A whole workgroup has a part too where weights go by the wave: 0, which the compiler does not know to be so.
-    """
-    if parts == 1:
-        by_wave = heuristics.scalar_weights == "waves of 64"
-        return PartView("pixel.x >> 28", heuristics.scalar_weights) if by_wave else None
-    return PartView("result" if at_once == 1 else f"result / {at_once}", heuristics.scalar_weights)
-
-
-def functions(types: Types) -> tuple[Function, ...]:
-    """What code with factors of those types in shared memory, and weights in buffers, calls."""
-    return (halves.READ, halves.WRITE) if types is FP16 else ()

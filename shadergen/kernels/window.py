@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shadergen.glsl.addressing import Addressing, EveryPack, Names, OnePack, Packs, SharedTile
+from shadergen.glsl.addressing import Addressing, EveryPack, Names, OnePack, Packs, SharedTile, zero_edged
 from shadergen.glsl.spelling import FP16, FP32, Types
 from shadergen.ir.ops import Conv
 from shadergen.kernels.axis import Axis, statements
@@ -117,8 +117,8 @@ class Window:
         at = f"{first} + {number}" if number else first
         mirrored = self.op.pad_mode == "reflect" and any(self._pads(axis))
         read = f"mirror({at}, edge.{axis})" if mirrored else f"clamp({at}, 0, edge.{axis})"
-        if self.reads_zeros and any(self._pads(axis)):  # below zero is beyond the largest
-            read = f"int(min(uint({at}), uint(edge.{axis} + 1)))"
+        if self.reads_zeros and any(self._pads(axis)):
+            read = zero_edged(at, f"uint(edge.{axis} + 1)")
         name = self.names.named(f"{axis}{number}")
         tested = self._is_tested(axis, number)
         return Cell(name, read, self._inside(name) if tested else "", f"{name} == {at}" if tested else "")

@@ -15,7 +15,7 @@ import numpy as np
 from shadergen.glsl import spelling
 from shadergen.glsl.addressing import Addressing
 from shadergen.glsl.spelling import FP16, FP32, Statement
-from shadergen.kernels.axis import F23, combination, direct, toom_cook
+from shadergen.kernels.axis import F23, direct, toom_cook
 from shadergen.kernels.blocked import Blocked, PackView, WindowView, axes, window_view
 from shadergen.kernels.kernel import Limits, Resources, Task
 from shadergen.kernels.literals import bias, literal_blocks, literal_packs, literal_resources
@@ -60,7 +60,7 @@ class WinogradPlan(Blocked):
             for column in range(self.x.sums)
         }
         begins = tuple(self._begins(sums))
-        results = tuple(self._results(sums, at))
+        results = tuple(statement for pack in self.task.packs for statement in self.results(sums, pack, at))
         window = self.window(at, at.names.block(*LOCALS))
         packs = tuple(literal_packs(self, window, sums, at))
         method = f"F({self.x.outputs},{self.x.taps})"
@@ -74,15 +74,6 @@ class WinogradPlan(Blocked):
         """
         for (pack, _, column), name in sums.items():
             yield name, bias(self.task, pack) if column == self.x.common else spelling.splat(0.0, FP32)
-
-    def _results(self, sums: dict[tuple[int, int, int], str], at: Addressing) -> Iterator[Statement]:
-        """Y = A^T M for each pair of pixels."""
-        for pack in self.task.packs:
-            for row in range(self.y.outputs):
-                own = [sums[pack, row, column] for column in range(self.x.sums)]
-                for column, coefficients in enumerate(self.x.a_t):
-                    register = at.register(self.task.node, pack, at.pixels[row * self.x.outputs + column])
-                    yield register, combination(coefficients, own)
 
 
 class Winograd:

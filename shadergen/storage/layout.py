@@ -14,7 +14,7 @@ no texel need be told from it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -141,8 +141,8 @@ class Layout:
             columns, rows = grid(packs)
             numbered = name if len(firsts) == 1 else f"{name}_{index}"
             planar = self.planar and packs > 1
-            texture = Texture(numbered, value, type, first, packs, columns, rows, planar, self.texel_bytes)
-            found.append(replace(texture, zero_edge=self.zero_edge))
+            cells = (first, packs, columns, rows, planar)
+            found.append(Texture(numbered, value, type, *cells, self.texel_bytes, self.zero_edge))
         return tuple(found)
 
 

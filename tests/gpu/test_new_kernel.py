@@ -69,6 +69,7 @@ class TapsPlan:
     task: Task
     kernel: ClassVar[str] = "taps"
     template: ClassVar[str] = "taps.glsl.j2"
+    growth: ClassVar[float] = 1.0
     reads_tiles: ClassVar[bool] = False
     dispatch: ClassVar[Dispatch] = Dispatch((1, 1), workgroup=(64, 1))
     layout: ClassVar[Layout] = Layout(packs_per_texture=1)
@@ -150,6 +151,7 @@ class DividedPlan:
     task: Task
     kernel: ClassVar[str] = "divided"
     template: ClassVar[str] = "divided.glsl.j2"
+    growth: ClassVar[float] = 1.0
     reads_tiles: ClassVar[bool] = False
     layout: ClassVar[Layout | None] = None
 
