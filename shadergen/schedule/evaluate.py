@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from shadergen.ir import reference
 from shadergen.ir.ops import Conv, Op
+from shadergen.kernels.kernel import Plan
 from shadergen.schedule.hookpass import Schedule, ScheduledPass, Tile
 from shadergen.schedule.steps import (
     ConvStep,
@@ -31,6 +32,8 @@ from shadergen.schedule.steps import (
 from shadergen.storage.layout import channels_of
 
 Array = npt.NDArray[np.float32]
+Convolve = Callable[[Conv, Array, Plan], Array]
+"""A convolution of (channels, height, width), as a kernel computes it."""
 
 
 def evaluate(
@@ -38,15 +41,17 @@ def evaluate(
     image: Array,
     store: Callable[[Array], Array] = lambda values: values,
     textures: dict[str, Array] | None = None,
+    convolve: Convolve = lambda op, x, plan: reference.conv(op, x),
 ) -> Array:
     """The plane that the passes give for `image`, the graph's input: (channels, height, width) both.
 
-    `store` says what becomes of values that are stored. `textures` gets every texture that a pass saves, by its name.
+    `store` says what becomes of values that are stored, `convolve` how convolutions are computed. `textures` gets every
+    texture that a pass saves, by its name.
     """
     textures = {} if textures is None else textures
     plane: Array | None = None
     for scheduled in planned.passes:
-        value = store(_Pass(planned, scheduled, image, textures).run())
+        value = store(_Pass(planned, scheduled, image, textures, convolve).run())
         writes = scheduled.writes
         if writes is None:
             plane = value
@@ -67,6 +72,7 @@ class _Pass:
     image: Array
     textures: dict[str, Array]
     """Everything that passes before this one have stored."""
+    convolve: Convolve
     registers: dict[str, Array] = field(default_factory=dict)
     """Values of this pass, (channels, height, width), each at the pixels of all invocations."""
 
@@ -126,7 +132,7 @@ class _Pass:
                 reach = [op.weight.shape[3 - axis] - 1 - before[axis] for axis in (0, 1)]
                 assert all(before[axis] <= tile.margin[axis] for axis in (0, 1))
                 assert all(tile.margin[axis] + own[axis] + reach[axis] <= tile.size[axis] for axis in (0, 1))
-        return _Pass(self.planned, tile.source, self.image, self.textures).run()
+        return _Pass(self.planned, tile.source, self.image, self.textures, self.convolve).run()
 
     # Steps
 
@@ -164,7 +170,7 @@ class _Pass:
         rows = [channel for pack in step.packs for channel in channels_of(pack, len(op.bias))]
         wanted = Conv(op.weight[rows], op.bias[rows], op.pads, op.pad_mode, op.strides, op.dilations)
         result = np.full((len(op.bias), *self._size(step.node)), np.nan, np.float32)
-        result[rows] = reference.conv(wanted, source)
+        result[rows] = self.convolve(wanted, source, step.plan)
         return result
 
     def _lanes(self, step: LaneStep) -> Array:
