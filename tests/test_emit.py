@@ -142,16 +142,16 @@ def test_the_same_text_twice(graph: Graph, target: Target) -> None:
 
 
 def test_the_same_text_in_another_process() -> None:
+    """Of every fifth case, in one whose sets and dictionaries of strings are ordered otherwise."""
     program = (
         "import hashlib; from tests.test_emit import CASES, text_of;"
-        "print(hashlib.sha256(''.join(text_of(*case) for case in CASES).encode()).hexdigest())"
+        "print(hashlib.sha256(''.join(text_of(*case) for case in CASES[::5]).encode()).hexdigest())"
     )
-    here = hashlib.sha256("".join(text_of(*case) for case in CASES).encode()).hexdigest()
-    for seed in ("1", "2"):
-        environment = os.environ | {"PYTHONHASHSEED": seed}
-        command = [sys.executable, "-c", program]
-        result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-        assert result.stdout.strip() == here
+    here = hashlib.sha256("".join(text_of(*case) for case in CASES[::5]).encode()).hexdigest()
+    environment = os.environ | {"PYTHONHASHSEED": "1"}
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == here
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def test_gpus_share_weights_and_cpus_do_not(device: Device) -> None:
     assert "shared" not in text_for("cpu", INSTANT)
 
 
-@pytest.mark.parametrize("device", UNBUFFERED)
+@pytest.mark.parametrize("device", DISTINCT)
 def test_files_for_a_class_are_valid(device: Device) -> None:
     compilers = [found] if (found := glslang_compiler()) else []
     for target in (Target(), Target("compute"), Target("compute", "fp16"), INSTANT):

@@ -33,6 +33,9 @@ from shadergen.target import OPTIMISATIONS, VARIANTS, Target, variants
 from tests.nets import PLANES, c_model, packs_of_two_passes, random_conv
 from tests.random_graphs import random_graph
 
+ALL = os.environ.get("SHADERGEN_ALL_SEEDS") == "1"
+"""Whether tests that take a CPU's driver minutes are run as well."""
+
 FRAGMENT, COMPUTE, COMPUTE_FP16, INSTANT = VARIANTS
 FUSED = replace(COMPUTE, fuse=True)
 ON_OPENGL = pytest.mark.parametrize("target", [FRAGMENT, COMPUTE, INSTANT], ids=["fragment", "compute", "instant"])
@@ -131,7 +134,7 @@ def differences(gl: moderngl.Context, graph: Graph, target: Target, shown: Graph
 
 
 @ON_OPENGL
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(300 if ALL else 4))
 def test_random_graphs_of_every_operator(gl: moderngl.Context, seed: int, target: Target) -> None:
     for comparison in differences(gl, random_graph(seed, any_size=True), target):
         assert RGBA32F.holds(comparison), comparison
@@ -165,7 +168,7 @@ def test_two_passes_that_want_other_packs_of_a_convolution(gl: moderngl.Context,
 
 
 @needs_libplacebo
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(300 if ALL else 4))
 def test_random_graphs_of_every_operator_in_fp16(seed: int) -> None:
     graph = random_graph(seed, any_size=True)
     text = hookfile.format(compiler.compile(graph, COMPUTE_FP16))
@@ -206,8 +209,10 @@ def test_a_wide_value_has_fewer_pixels_at_a_time(gl: moderngl.Context) -> None:
         assert RGBA32F.holds(comparison), comparison
 
 
-OF_DEVICES = {"C4F16_NEXT", "C4F16_INTEL", "C4F16_Chroma_NEXT", "C4F32_NEXT"}
-"""One of each way to write the files for a class of devices; others differ in their weights."""
+QUICK = {f"C4F16{suffix}" for suffix in ("", "_CMP", "_CMP_FP16", "_CMP_INSTANT", "_NEXT", "_INTEL")} | {
+    *("C4F16_Chroma", "C4F16_Chroma_CMP", "C4F16_Chroma_NEXT", "C4F32_CMP", "C4F32_NEXT")
+}
+"""One of each way to write a file. Others differ in numbers, or take a CPU's driver minutes to compile."""
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("shaders/*.glsl")), ids=lambda path: path.stem)
@@ -215,8 +220,8 @@ def test_the_committed_shaders(path: Path, request: pytest.FixtureRequest) -> No
     model = re.sub(r"_(CMP|NEXT|INTEL).*", "", path.stem)
     graph = load(ROOT / "weights" / f"{model}.npz")
     (target,) = [target for target in variants(graph.plane) if model + target.suffix == path.stem]
-    if target.buffers and path.stem not in OF_DEVICES and os.environ.get("SHADERGEN_ALL_SEEDS") != "1":
-        pytest.skip("takes a CPU's driver minutes to compile; SHADERGEN_ALL_SEEDS=1 tries it")
+    if path.stem not in QUICK and not ALL:
+        pytest.skip("SHADERGEN_ALL_SEEDS=1 verifies it as well")
     for_vulkan = target.precision == "fp16" or target.buffers
     if for_vulkan:
         request.getfixturevalue("real_libplacebo")
