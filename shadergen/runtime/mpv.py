@@ -32,7 +32,8 @@ Renderer = Literal["gpu", "gpu-next"]
 Api = Literal["opengl", "vulkan"]
 
 _OPTIONS = (
-    *("--no-config", "--no-terminal", "--no-audio", "--no-sub", "--no-osc", "--osd-level=0", "--pause", "--keep-open"),
+    *("--no-config", "--no-audio", "--no-sub", "--no-osc", "--osd-level=0", "--pause", "--keep-open"),
+    *("--quiet", "--no-input-terminal", "--msg-level=all=warn", "--msg-module", "--no-msg-color"),
     *(
         "--no-border",
         "--no-keepaspect-window",
@@ -122,30 +123,38 @@ def show(
     where = ", ".join(shaders) or str(clip)
     with tempfile.TemporaryDirectory(prefix="shadergen-") as name:
         folder = Path(name)
-        log, pipe = folder / "log", folder / "ipc"
+        pipe = folder / "ipc"
         command = ["mpv", *_OPTIONS, f"--vo={renderer}", f"--gpu-api={api}", f"--gpu-context={_CONTEXTS[api]}"]
-        command += [f"--geometry={size[0]}x{size[1]}+0+0", f"--input-ipc-server={pipe}", f"--log-file={log}"]
+        command += [f"--geometry={size[0]}x{size[1]}+0+0", f"--input-ipc-server={pipe}"]
         for file, text in shaders.items():
             (folder / file).write_text(text, "utf-8")
             command.append(f"--glsl-shaders-append={folder / file}")
-        process = subprocess.Popen(
-            [*command, *options, "--", str(clip)],
-            env=_environment(display),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            problem = _screenshot(process, pipe, folder / "window.png", timeout)
-        finally:
-            process.kill()
-            process.wait()
-        text = log.read_text("utf-8", errors="replace") if log.exists() else ""
-        complaints = tuple(_complaints(text))
+        # What mpv says comes by its standard output: with --log-file, mpv 0.41 can wait for ever for the file's writer.
+        with (folder / "said").open("w+", encoding="utf-8", errors="replace") as said:
+            process = subprocess.Popen(
+                [*command, *options, "--", str(clip)],
+                env=_environment(display),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+            )
+            try:
+                version = _screenshot(process, pipe, folder / "window.png", timeout)
+                problem = ""
+            except _NothingShownError as error:
+                problem = str(error)
+            finally:
+                process.kill()
+                process.wait()
+            said.seek(0)
+            complaints = tuple(_complaints(said.read()))
         if problem:
             raise ShaderRunError(where, f"found an mpv that {problem}, expected a frame ({'; '.join(complaints[:3])})")
-        version = re.search(r"^\[.*?\]\[v\]\[cplayer\] mpv v?(\S+)", text, re.MULTILINE)
-        return Shown(_pixels(folder / "window.png"), complaints, version[1] if version else "")
+        return Shown(_pixels(folder / "window.png"), complaints, version)
+
+
+class _NothingShownError(Exception):
+    """What mpv does instead of showing a frame."""
 
 
 def _environment(display: str) -> dict[str, str]:
@@ -160,48 +169,67 @@ def _pixels(screenshot: Path) -> Array:
     return np.moveaxis(texels.astype(np.float32) / np.float32(255), -1, 0)
 
 
-def _complaints(log: str) -> Iterator[str]:
-    for level, module, message in re.findall(r"^\[[^\]]*\]\[(\w)\]\[([^\]]*)\] (.*)$", log, re.MULTILINE):
+def _complaints(said: str) -> Iterator[str]:
+    """Errors and warnings, of which mpv says nothing but the module and the message."""
+    for module, message in re.findall(r"^ *([\w/-]+): (.*)$", said, re.MULTILINE):
         if re.match(r"\[ *\d+\]|\w+ shader (source|info)", message):
             continue  # the text of a shader that does not compile
-        if level in "fe" or (level == "w" and not _HARMLESS.search(f"{module} {message}")):
+        if not _HARMLESS.search(f"{module} {message}"):
             yield f"{module}: {message.strip()}"
 
 
 def _screenshot(process: subprocess.Popen[bytes], pipe: Path, target: Path, timeout: float) -> str:
-    """Ask for a picture of the window once a frame is there; what went wrong, or nothing."""
+    """Write a picture of the window once a frame is there; mpv's version. Raises _NothingShownError."""
     deadline = time.monotonic() + timeout
     with socket.socket(socket.AF_UNIX) as connection:
         while True:
             if process.poll() is not None:
-                return f"ends with code {process.returncode}"
+                raise _NothingShownError(f"ends with code {process.returncode}")
             if time.monotonic() > deadline:
-                return f"does not start within {timeout:g} s"
+                raise _NothingShownError(f"does not start within {timeout:g} s")
             with contextlib.suppress(OSError):
                 connection.connect(str(pipe))
                 break
             time.sleep(0.05)
-        connection.settimeout(timeout)
-        stream = connection.makefile("rwb")
-
-        def ask(*command: Any) -> Any:
-            stream.write(json.dumps({"command": command, "request_id": 7}).encode() + b"\n")
-            stream.flush()
-            for line in stream:
-                answer = json.loads(line)
-                if answer.get("request_id") == 7 and "event" not in answer:
-                    return answer
-            return {"error": "the connection ended"}
-
         try:
+            player = _Player(connection, deadline)
             # Properties of what is shown exist once it is.
-            while ask("get_property", "video-out-params/w")["error"] != "success" or ask("get_property", "seeking").get(
-                "data"
-            ):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    return "shows nothing"
+            while player.ask("get_property", "video-out-params/w")["error"] != "success" or player.ask(
+                "get_property", "seeking"
+            ).get("data"):
+                if process.poll() is not None:
+                    raise _NothingShownError("shows nothing")
                 time.sleep(0.05)
-            error = ask("screenshot-to-file", str(target), "window")["error"]
+            error = player.ask("screenshot-to-file", str(target), "window")["error"]
+            version = str(player.ask("get_property", "mpv-version").get("data", ""))
         except (OSError, ValueError):
-            return "hangs or ends while drawing"
-    return "" if error == "success" else f"takes no picture of its window ({error})"
+            raise _NothingShownError("hangs or ends while drawing") from None
+    if error != "success":
+        raise _NothingShownError(f"takes no picture of its window ({error})")
+    return version.removeprefix("mpv ").removeprefix("v")
+
+
+class _Player:
+    """mpv at the other end of a connection. Asking raises TimeoutError once the deadline is over."""
+
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        self._connection, self._deadline = connection, deadline
+        self._stream = connection.makefile("rwb")
+
+    def ask(self, *command: Any) -> Any:
+        """The answer to a command; events that come in between are left aside, however many there are."""
+        self._wait_no_longer()
+        self._stream.write(json.dumps({"command": command, "request_id": 7}).encode() + b"\n")
+        self._stream.flush()
+        for line in self._stream:
+            answer = json.loads(line)
+            if answer.get("request_id") == 7 and "event" not in answer:
+                return answer
+            self._wait_no_longer()
+        raise ConnectionError
+
+    def _wait_no_longer(self) -> None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
