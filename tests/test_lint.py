@@ -380,7 +380,7 @@ void hook() {
     )
 )
 
-needs_glslang = pytest.mark.skipif(glslang_compiler() is None, reason="glslang is not installed")
+needs_glslang = pytest.mark.usefixtures("glslang")
 
 
 def faults(text: str) -> list[tuple[int, str]]:
@@ -409,6 +409,15 @@ def test_glslang_finds_what_the_pass_lacks() -> None:
     assert faults(hook(body="float f;\n"))
     assert faults(hook(body=returning("LUMA_tex(HOOKED_pos)")))
     assert faults(hook(body="void hook() {}\n"))
+
+
+def test_glslang_may_say_it_on_the_standard_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As glslang 16 does."""
+    said = """echo "ERROR: 1:4: 'nothing' : undeclared identifier" >&2"""
+    (tmp_path / "glslangValidator").write_text(f"#!/bin/sh\n{said}\nexit 2\n")
+    (tmp_path / "glslangValidator").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert faults(hook(body=returning("nothing"))) == [(4, "glslang: 'nothing' : undeclared identifier")]
 
 
 def test_glslang_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,8 @@ fail instead: SHADERGEN_REQUIRE_GPU=1 for OpenGL, SHADERGEN_REQUIRE_LIBPLACEBO=1
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import moderngl
 import pytest
@@ -17,6 +15,7 @@ import pytest
 from shadergen.errors import NoDeviceError
 from shadergen.runtime import libplacebo
 from shadergen.runtime.context import open_context
+from tests.conftest import missing
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,9 +42,3 @@ def real_libplacebo() -> None:
     reason = libplacebo.unavailable()
     if reason is not None:
         missing("SHADERGEN_REQUIRE_LIBPLACEBO", reason)
-
-
-def missing(variable: str, reason: str) -> NoReturn:
-    if os.environ.get(variable) == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)

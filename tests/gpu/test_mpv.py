@@ -26,7 +26,7 @@ from shadergen.runtime.runner import Runner
 from shadergen.target import Target
 from shadergen.upscale import video
 from shadergen.upscale.clip import probe
-from tests.gpu.conftest import missing
+from tests.conftest import missing
 from tests.nets import c_model
 
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -30,7 +29,7 @@ from tests.nets import c_model
 
 pytestmark = pytest.mark.usefixtures("gl")
 
-needs_ffmpeg = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="found no ffmpeg, expected it for clips")
+needs_ffmpeg = pytest.mark.usefixtures("ffmpeg")
 
 COPY = """//!HOOK LUMA
 //!BIND HOOKED
