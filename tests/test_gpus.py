@@ -70,6 +70,12 @@ def test_a_laptop_is_told_of_its_other_gpu() -> None:
     assert found.reason.endswith("on AMD Radeon 780M (RADV PHOENIX) take --for another")
 
 
+def test_why_an_old_gpu_gets_a_portable_file() -> None:
+    found = recommended([Gpu("NVIDIA GeForce GTX 1080", "discrete")], None)
+    assert found.suffix == "_CMP"
+    assert "no 16-bit floats" in found.reason
+
+
 @pytest.mark.parametrize(
     ("vulkan", "renderer", "suffix"),
     [

@@ -10,8 +10,9 @@ from click.testing import CliRunner, Result
 
 from shadergen.cli import main
 from shadergen.cli.doctor import advise
+from shadergen.errors import NoDeviceError
 from shadergen.measure.report import FileReport
-from shadergen.runtime import players
+from shadergen.runtime import context, libplacebo, players
 from shadergen.runtime.players import mpv_folder
 
 
@@ -114,21 +115,42 @@ def test_names_and_folders_that_cannot_be(tmp_path: Path) -> None:
     assert "cannot be written" in result.output
 
 
-def test_doctor_reports_and_ends_well_where_something_can_run() -> None:
-    result = CliRunner().invoke(main, ["doctor"])
+def test_doctor_reports_and_names_the_file_for_this_gpu() -> None:
+    result = CliRunner().invoke(main, ["doctor", "--no-bench"])
     assert "mpv's folder" in result.output
-    assert result.exit_code == (1 if "nothing here can run" in result.output else 0)
+    if "OpenGL          found no" not in result.output:
+        assert result.exit_code == 0
+        suited = re.search(r"^for this GPU +(\w+) or", result.output, re.M)
+        assert suited
+        assert f"{suited[1]} " in result.output.splitlines()[-1]
+
+
+def test_doctor_without_opengl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where ffmpeg's libplacebo works, most commands do not."""
+
+    def fails() -> None:
+        raise NoDeviceError("OpenGL", "found no driver")
+
+    monkeypatch.setattr(context, "open_context", fails)
+    for reason, words in ((None, "without OpenGL no bench"), ("found no ffmpeg", "nothing here can run a shader")):
+        monkeypatch.setattr(libplacebo, "unavailable", lambda reason=reason: reason)
+        result = CliRunner().invoke(main, ["doctor"])
+        assert result.exit_code == 1
+        assert result.output.splitlines()[-1].startswith(words)
 
 
 @pytest.mark.parametrize(
-    ("compile_seconds", "affordable", "chosen"),
+    ("compile_seconds", "affordable", "suffix", "chosen"),
     [
-        (1.0, ("C4F32_CMP", "C4F32_CMP_INSTANT", "C4F16_CMP"), "C4F32_CMP:"),
-        (20.0, ("C4F32_CMP", "C4F32_CMP_INSTANT", "C4F16_CMP"), "C4F32_CMP_INSTANT:"),
-        (20.0, ("C4F32_CMP", "C4F16_CMP"), "C4F32_CMP:"),
-        (1.0, (), "C4F16_CMP for small videos"),
+        (1.0, ("C4F32_CMP", "C4F32_CMP_INSTANT", "C4F16_CMP"), "_CMP", "C4F32_CMP:"),
+        (20.0, ("C4F32_CMP", "C4F32_CMP_INSTANT", "C4F16_CMP"), "_CMP", "C4F32_CMP_INSTANT:"),
+        (20.0, ("C4F32_CMP", "C4F16_CMP"), "_CMP", "C4F32_CMP:"),
+        (1.0, (), "_CMP", "C4F16_CMP for small videos"),
+        (20.0, ("C4F32_CMP", "C4F32_CMP_INSTANT", "C4F16_CMP"), "_NEXT", "C4F32_NEXT:"),
+        (1.0, ("C4F16_CMP",), "_INTEL", "C4F16_INTEL:"),
+        (1.0, (), "_NEXT", "C4F16_NEXT for small videos"),
     ],
 )
-def test_advice(compile_seconds: float, affordable: tuple[str, ...], chosen: str) -> None:
+def test_advice(compile_seconds: float, affordable: tuple[str, ...], suffix: str, chosen: str) -> None:
     files = {name: FileReport(name, compile_seconds=compile_seconds) for name in affordable}
-    assert advise(files, has_compute=True).startswith(chosen)
+    assert advise(files, has_compute=True, suffix=suffix).startswith(chosen)

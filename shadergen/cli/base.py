@@ -121,11 +121,11 @@ def target_options(command: Command, compute_if: str = "") -> Command:
         without: tuple[str, ...],
         **options: Any,
     ) -> Any:
-        base = replace(DEVICES[device] if device else Target(), when=when)
-        stage = stage or ("compute" if options.get(compute_if) or buffers else base.stage)
-        if stage == "fragment":
-            base = Target(when=when, device=base.device)
         try:
+            base = replace(DEVICES[device] if device else Target(), when=when)
+            stage = stage or ("compute" if options.get(compute_if) or buffers else base.stage)
+            if stage == "fragment":
+                base = Target(when=when, device=base.device)
             weights = _weights(kernel, weights) if kernel else _given("weights", weights, base.weights)
             target = replace(
                 base,

@@ -37,7 +37,8 @@ def recommended(vulkan: Sequence[Gpu] | None, renderer: str | None) -> Recommend
     suffix = DEVICES[cast(Device, found.device_class)].suffix
     others = [gpu.name for gpu in vulkan or () if gpu != found and gpu.device_class not in ("cpu", found.device_class)]
     also = f"; on {' or '.join(others)} take --for another" if others else ""
-    return Recommendation(suffix, f"for {found.name} ({found.device_class}){also}")
+    kind = "no 16-bit floats in shaders, which NEXT files need" if found.is_without_fp16 else found.device_class
+    return Recommendation(suffix, f"for {found.name} ({kind}){also}")
 
 
 def recommended_here() -> Recommendation:

@@ -28,7 +28,7 @@ LONG_FREEZE = 5.0
 def doctor(bench: bool | None) -> None:
     """Report what this machine can run, what is missing, and which shader to choose.
 
-    Exit code 1 when nothing here can run a shader.
+    Exit code 1 without an OpenGL device, which the commands that run shaders need.
     """
     from shadergen.runtime import gpus, libplacebo, players
     from shadergen.runtime.clock import is_software
@@ -52,15 +52,21 @@ def doctor(bench: bool | None) -> None:
     with spinner("trying libplacebo"):
         reason = libplacebo.unavailable()
     _line("its libplacebo", reason or "works")
-    if device is None and reason is not None:
-        click.echo("nothing here can run a shader: install your graphics card's driver")
+    if device is None:
+        if reason is None:
+            click.echo(
+                "without OpenGL no bench, tune, upscale, faster, lift: of shaders run, `verify --runner libplacebo`"
+            )
+        else:
+            click.echo("nothing here can run a shader: install your graphics card's driver")
         sys.exit(1)
-    if device is None or (is_software(device.renderer) and not bench):
-        click.echo("choose: no GPU was found, so nothing was timed; C4F16_CMP is the first to try on one that is")
+    if is_software(device.renderer) and not bench:
+        first = f"C4F16{suffix.suffix}"
+        click.echo(f"choose: {first} is the first to try; OpenGL found no GPU here, so nothing was timed")
     elif bench is False:
-        click.echo("choose: C4F16_CMP, or `shadergen doctor --bench`")
+        click.echo(f"choose: C4F16{suffix.suffix}, or `shadergen doctor --bench`")
     else:
-        click.echo(f"choose: {advise(_timed(device), device.has_compute)}")
+        click.echo(f"choose: {advise(_timed(device), device.has_compute, suffix.suffix)}")
 
 
 def _line(what: str, found: str) -> None:
@@ -110,12 +116,19 @@ def _timed(device: Device) -> dict[str, FileReport]:
     }
 
 
-def advise(affordable: dict[str, FileReport], has_compute: bool) -> str:
-    """The shader to choose among those that are fast enough, the best one first, with the reason."""
+def advise(affordable: dict[str, FileReport], has_compute: bool, suffix: str) -> str:
+    """The shader to choose among those that are fast enough, the best one first, with the reason.
+
+    `suffix` is that of the file for this GPU; where OpenGL cannot run that, its portable sibling was timed for it.
+    """
+    portable = suffix in ("", "_CMP")
     if not affordable:
-        fallback = "C4F16_CMP" if has_compute else "C4F16"
-        return f"{fallback} for small videos; at 1080p, none is fast enough here"
+        fallback = ("C4F16_CMP" if has_compute else "C4F16") if portable else f"C4F16{suffix}"
+        return f"{fallback} for small videos; at 1080p, none that was timed is fast enough here"
     name, file = next(iter(affordable.items()))
+    if not portable:
+        model = name.partition("_")[0]
+        return f"{model}{suffix}: made for this GPU, and {name} is fast enough already"
     instant = f"{name}_INSTANT"
     if (file.compile_seconds or 0) > LONG_FREEZE and instant in affordable:
         return f"{instant}: {name} is faster, but compiles for {file.compile_seconds:.0f} s at its first use"

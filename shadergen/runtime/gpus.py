@@ -20,15 +20,26 @@ class Gpu:
 
     @property
     def device_class(self) -> str:
-        """One of `target.Device`'s names; `unknown` for a GPU of another maker, or a name that says too little."""
+        """One of `target.Device`'s names; `unknown` for a GPU of another maker or from before 16-bit floats, or a name
+        that says too little."""
+        if self.is_without_fp16:
+            return "unknown"
         return next((found for found, pattern in _CLASSES if re.search(pattern, self.name, re.IGNORECASE)), "unknown")
 
+    @property
+    def is_without_fp16(self) -> bool:
+        """Whether drivers give its shaders no 16-bit floats: NVIDIA's up to Pascal, AMD's up to Polaris with some."""
+        return re.search(_WITHOUT_FP16, self.name, re.IGNORECASE) is not None
 
+
+_WITHOUT_FP16 = "|".join(
+    (
+        r"gtx ?(titan|[4-9]\d\d|10\d\d)|geforce (gt |mx ?1|\d)|quadro [kmp]\d|nvidia titan x|tesla [kmp]\d",
+        r"\b(rx ?[45]\d\d|r[579] (m?\d|fury)|hd ?\d{4})\b",
+    )
+)
 _CLASSES = (
     ("cpu", r"llvmpipe|lavapipe|softpipe|swrast|swiftshader|microsoft basic render|\bwarp\b"),
-    # Without 16-bit floats in shaders: Maxwell, Pascal and older; with some drivers, Polaris and older.
-    ("unknown", r"gtx ?(titan|[4-9]\d\d|10\d\d)|geforce (gt |mx ?1|\d)|quadro [kmp]\d|nvidia titan x|tesla [kmp]\d"),
-    ("unknown", r"\b(rx ?[45]\d\d|r[579] (m?\d|fury)|hd ?\d{4})\b"),
     ("nvidia", r"nvidia|geforce|quadro|\b[rg]tx\b|\btesla\b|\bnvk\b"),
     # Radeons from the RX 7000 series on, workstation cards, and those within processors of these generations.
     ("amd-rdna3", r"\brx ?[79]\d{3}|\bpro w7\d{3}|\bai pro r9\d{3}|radeon (7[46]0|780|8[468]0|890)m|\b80[56]0s"),
