@@ -14,6 +14,7 @@ from typing import NoReturn
 import pytest
 
 from shadergen.lint import glslang_compiler
+from shadergen.runtime import libplacebo
 
 PLAYERS = {"display", "real_libplacebo", "ffmpeg", "glslang"}
 """The fixtures of what makes a test one of the player's."""
@@ -29,6 +30,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and not PLAYERS.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.player)
+
+
+@pytest.fixture(scope="session")
+def real_libplacebo() -> None:
+    """For tests that call `libplacebo.run` or `libplacebo.play`."""
+    reason = libplacebo.unavailable()
+    if reason is not None:
+        missing("SHADERGEN_REQUIRE_LIBPLACEBO", reason)
 
 
 @pytest.fixture(scope="session")

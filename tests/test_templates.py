@@ -29,6 +29,7 @@ from shadergen.kernels import KERNELS
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Limits, Source, Task
 from shadergen.storage.layout import Layout
+from shadergen.vapoursynth import ScriptView
 from shadergen.wgsl import conv, passes, registers, rim, sample
 from tests.nets import random_conv
 
@@ -60,6 +61,7 @@ VIEWS: dict[str, type[Any]] = (
         "steps/resize.glsl.j2": ResizeView,
         "steps/rim.glsl.j2": RimView,
         "steps/space_to_depth.glsl.j2": SpaceToDepthView,
+        "vapoursynth/script.vpy.j2": ScriptView,
     }
     | {
         "wgsl/conv.wgsl.j2": conv.ConvView,

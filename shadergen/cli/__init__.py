@@ -22,6 +22,7 @@ from shadergen.cli.lint import lint
 from shadergen.cli.score import score
 from shadergen.cli.train import train
 from shadergen.cli.upscale import upscale
+from shadergen.cli.vapoursynth import vapoursynth
 from shadergen.cli.verify import verify
 from shadergen.cli.web import web
 from shadergen.version import __version__
@@ -34,7 +35,7 @@ def main() -> None:
 
 
 _MAKE = (build, inspect, verify, convert, lift, faster, lint)
-_USE = (bench, cost, upscale, web, install, doctor, score, train)
+_USE = (bench, cost, upscale, web, vapoursynth, install, doctor, score, train)
 
 for command in _MAKE + _USE:
     main.add_command(command)

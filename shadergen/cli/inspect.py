@@ -54,6 +54,7 @@ def _inspect_model(graph: Graph, target: Target, size: tuple[int, int], as_json:
     click.echo(dump(graph))  # also of a model that the target cannot express
     click.echo()
     click.echo("\n".join(_table(compiler.plan(graph, target), size)))
+    click.echo(_receptive_field(graph))
     for name, value in _record(graph).items():
         click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
 
@@ -68,6 +69,7 @@ def _summary(schedule: Schedule, target: Target, size: tuple[int, int]) -> dict[
         "macs_per_pixel": float(schedule.cost().macs),
         "vram_bytes": _vram(schedule, size),
         "size": size,
+        "receptive_field": _radius(graph),
         "passes": _rows(schedule),
         "record": _record(graph),
     }
@@ -108,6 +110,25 @@ def _table(schedule: Schedule, size: tuple[int, int]) -> Iterator[str]:
     yield f"{'total per source pixel':<28}{totals}"
     mebibytes = _vram(schedule, size) / 2**20
     yield f"VRAM of all results at {size[0]}x{size[1]}: {mebibytes:,.0f} MiB (16-bit storage, never reused)"
+
+
+def _receptive_field(graph: Graph) -> str:
+    """How far the network looks, and how much of two tiles must therefore be the same."""
+    from shadergen.vapoursynth import overlap
+
+    radius = _radius(graph)
+    if radius is None:
+        return "receptive field: the whole picture, or the result lacks a border"
+    return f"receptive field: {radius} pixels in each direction; tiles of vs-mlrt need an overlap of {overlap(radius)}"
+
+
+def _radius(graph: Graph) -> int | None:
+    from shadergen.ir.reach import reach
+
+    try:
+        return reach(graph)
+    except ValueError:
+        return None
 
 
 def _record(graph: Graph) -> dict[str, Any]:

@@ -13,7 +13,6 @@ import moderngl
 import pytest
 
 from shadergen.errors import NoDeviceError
-from shadergen.runtime import libplacebo
 from shadergen.runtime.context import open_context
 from tests.conftest import missing
 
@@ -34,11 +33,3 @@ def gl() -> Iterator[moderngl.Context]:
         missing("SHADERGEN_REQUIRE_GPU", str(error))
     yield context
     context.release()
-
-
-@pytest.fixture(scope="session")
-def real_libplacebo() -> None:
-    """For tests that call `libplacebo.run` or `libplacebo.play`."""
-    reason = libplacebo.unavailable()
-    if reason is not None:
-        missing("SHADERGEN_REQUIRE_LIBPLACEBO", reason)
