@@ -37,6 +37,16 @@ CHROMA_GUARD = "HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < *"
 """True for 4:2:0, odd sizes included, and false for 4:4:4 and 4:2:2; bounds, since odd sizes break equality."""
 
 
+_TWICE = "HOOKED.{0} 2 * LUMA.{0} 2 % 0.001 * +"
+"""Chroma's extent at luma's resolution: twice its own, and a thousandth of a texel that players round off.
+
+Where luma's extent is odd, chroma has half a sample too much, and twice that is a texel more than luma has. vo=gpu
+takes planes whose contents have the same rectangle to be equally large, and would squeeze all of chroma's texels onto
+luma's (mpv video.c, pass_read_video): at the far end colours are off by a texel. The thousandth makes the rectangles
+differ, so that it looks where the content is. libplacebo looks there anyway, and knows whole texels only.
+"""
+
+
 def when(schedule: Schedule) -> Rpn | None:
     """The condition of every pass; None where they always run."""
     if schedule.graph.plane == "chroma":
@@ -76,8 +86,8 @@ def passes_in_front(schedule: Schedule) -> tuple[HookPass, ...]:
         hooks=("CHROMA",),
         desc=f"{schedule.graph.name} bilinear at luma's siting",
         binds=("HOOKED",),
-        width=Rpn.parse("HOOKED.w 2 *"),
-        height=Rpn.parse("HOOKED.h 2 *"),
+        width=Rpn.parse(_TWICE.format("w")),
+        height=Rpn.parse(_TWICE.format("h")),
         when=when(schedule),
         offset="ALIGN",
         components=2,

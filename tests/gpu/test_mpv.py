@@ -31,11 +31,14 @@ from tests.nets import c_model
 
 ROOT = Path(__file__).parents[2]
 
-BT709 = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")
+BT709 = "colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+"""Said of every frame: since mpv 0.41 video of the full range is sRGB unless it says otherwise, and ffmpeg 9 takes the
+tags from the frames and not from its options."""
 X264 = ("-c:v", "libx264", "-crf", "12", "-preset", "ultrafast", "-x264-params")
 CLIPS = {
     "8 bits, left": ("yuv420p", "96x64", "tv", (*X264, "chromaloc=0")),
     "10 bits, odd": ("yuv420p10le", "95x63", "tv", ("-c:v", "ffv1")),
+    "colours, odd": ("yuv420p,lutyuv=y=128", "95x63", "tv", ("-c:v", "ffv1")),
     "center": ("yuv420p", "96x64", "tv", (*X264, "chromaloc=1")),
     "4:4:4, full": ("yuv444p", "96x64", "pc", (*X264, "fullrange=on")),
 }
@@ -60,9 +63,10 @@ def clips(tmp_path_factory: pytest.TempPathFactory, display: str) -> dict[str, P
 def encode(path: Path, format: str, size: str, range: str, encoder: tuple[str, ...]) -> Path:
     width, _, height = size.partition("x")
     crop = f"crop={width}:{height}:60:40:exact=1"
-    filters = f"hue=s=0.4,{crop},scale=out_color_matrix=bt709:out_range={range},format={format}"
+    planes = f"scale=out_color_matrix=bt709:out_range={range},format={format}"
+    filters = f"hue=s=0.4,{crop},{planes},setparams=range={range}:{BT709}"
     source = ["-i", str(ROOT / "tests" / "cases" / "sample.png"), "-vf", filters]
-    command = ["ffmpeg", "-v", "error", "-y", *source, *encoder, *BT709, "-color_range", range, str(path)]
+    command = ["ffmpeg", "-v", "error", "-y", *source, *encoder, str(path)]
     subprocess.run(command, check=True)
     return path
 
@@ -80,8 +84,8 @@ ANYWHERE = {
 """Fragment passes with tables: of a rim, and of all weights."""
 
 
-def expected(gl: moderngl.Context, files: dict[str, str], path: Path, renderer: str) -> Any:
-    """The runner's picture of what ffmpeg decodes, RGB in 0..1."""
+def expected(gl: moderngl.Context, files: dict[str, str], path: Path, renderer: str, factor: int = 2) -> Any:
+    """The runner's picture of what ffmpeg decodes, RGB in 0..1, at so many times its size."""
     clip = probe(path)
     (name, text), *others = files.items()
     after = {other: parse(text) for other, text in others}
@@ -90,7 +94,7 @@ def expected(gl: moderngl.Context, files: dict[str, str], path: Path, renderer: 
         if renderer == "gpu":  # it merges the chroma planes into a texture of floats before anything reads them
             planes = {name: codes / np.float32(np.iinfo(codes.dtype).max) for name, codes in frame.planes.items()}
             frame = replace(frame, planes={name: values * np.float32(frame.mul) for name, values in planes.items()})
-        result = runner.run(frame, (2 * clip.size[0], 2 * clip.size[1]), only=("OUTPUT",))
+        result = runner.run(frame, (factor * clip.size[0], factor * clip.size[1]), only=("OUTPUT",))
         assert any(run.ran for run in result.passes)
         for _ in frames:
             pass
@@ -105,8 +109,9 @@ def assert_shown(
     renderer: Any,
     api: Any = "opengl",
     *options: str,
+    factor: int = 2,
 ) -> None:
-    wanted = expected(gl, files, path, renderer)
+    wanted = expected(gl, files, path, renderer, factor)
     size = (wanted.shape[2], wanted.shape[1])
     try:
         shown = mpv.show(files, path, size, display=display, renderer=renderer, api=api, options=options)
@@ -140,6 +145,15 @@ def test_chroma_after_luma(
     gl: moderngl.Context, clips: dict[str, Path], display: str, renderer: str, clip: str
 ) -> None:
     assert_shown(gl, LUMA | CHROMA, clips[clip], display, renderer)
+
+
+@pytest.mark.parametrize("renderer", ["gpu", "gpu-next"])
+def test_chroma_of_odd_sizes(gl: moderngl.Context, clips: dict[str, Path], display: str, renderer: str) -> None:
+    """Chroma's last sample stands for half of luma's pixels that it would: vo=gpu must not stretch it over the rest.
+
+    At the clip's own size, as gpu-next's free bilinear sampling mixes that rest into the last pixel of a larger window.
+    """
+    assert_shown(gl, CHROMA, clips["colours, odd"], display, renderer, factor=1)
 
 
 def test_chroma_before_luma(gl: moderngl.Context, clips: dict[str, Path], display: str) -> None:
