@@ -29,7 +29,7 @@ Advance = Callable[[str, float], None]
 """Told what is being done, and the share of all that is done."""
 
 
-class Dimensions(click.ParamType[tuple[int, int]]):
+class Dimensions(click.ParamType):  # type: ignore[type-arg]  # older click takes no argument
     """The type of options written WIDTHxHEIGHT, such as 640x360; both numbers are above 0."""
 
     name = "WxH"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shadergen.lift import Lifted
 
 
-class Setting(click.ParamType[tuple[str, float]]):
+class Setting(click.ParamType):  # type: ignore[type-arg]
     """The type of options written NAME=VALUE, of which the value is a number."""
 
     name = "NAME=V"

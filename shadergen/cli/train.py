@@ -23,7 +23,7 @@ Counter = Callable[[int, int], None]
 """Told how much is done, and of how much."""
 
 
-class Shares(click.ParamType[dict[str, float]]):
+class Shares(click.ParamType):  # type: ignore[type-arg]
     """NAME=SHARE,NAME=SHARE: numbers by name."""
 
     name = "NAME=N,..."

@@ -171,7 +171,7 @@ def _pixels(screenshot: Path) -> Array:
 
 def _complaints(said: str) -> Iterator[str]:
     """Errors and warnings, of which mpv says nothing but the module and the message."""
-    for module, message in re.findall(r"^ *([\w/-]+): (.*)$", said, re.MULTILINE):
+    for module, message in re.findall(r"^ *([a-z][\w/-]*): (.*)$", said, re.MULTILINE):
         if re.match(r"\[ *\d+\]|\w+ shader (source|info)", message):
             continue  # the text of a shader that does not compile
         if not _HARMLESS.search(f"{module} {message}"):
