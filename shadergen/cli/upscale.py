@@ -69,6 +69,7 @@ class Work:
 @click.option("--compare", type=click.Path(path_type=Path), help="Also write a web page with before and after.")
 @click.option("--truth", type=existing, help="The picture as it should be, for --compare: adds PSNR and SSIM.")
 @click.option("--before-after", type=click.Path(path_type=Path), help="Also write bicubic and result side by side.")
+@click.option("--deinterlace", is_flag=True, help="Clips: make whole frames of interlaced video first.")
 @click.option("--encode", metavar="ARGS", help="Clips: ffmpeg's output arguments (default: -c:v libx264 -crf 14).")
 @load_options
 @target_options
@@ -84,6 +85,7 @@ def upscale(
     compare: Path | None,
     truth: Path | None,
     before_after: Path | None,
+    deinterlace: bool,
     encode: str | None,
     load: Load,
     target: Target,
@@ -109,7 +111,7 @@ def upscale(
     with bar() as advance:
         comparisons, damaged = _upscale_pictures(pictures, work, advance)
         for job in clips:
-            _upscale_clip(job, work, shlex.split(encode or "") or None, advance)
+            _upscale_clip(job, work, shlex.split(encode or "") or None, deinterlace, advance)
     if compare and comparisons:
         from shadergen.files import write_whole
         from shadergen.upscale.comparepage import page
@@ -183,16 +185,27 @@ def _upscale_picture(
     return _comparison(job, image.pixels, codes, work.truth) if work.comparing else None
 
 
-def _upscale_clip(job: Enlargement, work: Work, encoder: Sequence[str] | None, advance: Advance) -> None:
+def _upscale_clip(
+    job: Enlargement, work: Work, encoder: Sequence[str] | None, deinterlace: bool, advance: Advance
+) -> None:
     from shadergen.upscale.video import upscale_clip
 
     def progress(done: int, frames: int) -> None:
         advance(f"{job.input.name}: {done} of about {frames} frames", done / frames if frames else 0.0)
 
     def warn(words: str) -> None:
-        click.echo(f"shadergen: {job.input}: warning: ffmpeg says {words!r}", err=True)
+        click.echo(f"shadergen: {job.input}: warning: {words}", err=True)
 
-    upscale_clip(job.input, job.output, work.files, factor=work.factor, encoder=encoder, progress=progress, warn=warn)
+    upscale_clip(
+        job.input,
+        job.output,
+        work.files,
+        factor=work.factor,
+        encoder=encoder,
+        deinterlace=deinterlace,
+        progress=progress,
+        warn=warn,
+    )
     click.echo(job.output)
 
 

@@ -1,18 +1,21 @@
 """Clips through hook files: ffmpeg decodes and encodes, one frame at a time is in memory.
 
-The frames keep their format (4:2:0, 4:2:2 or 4:4:4, 8 to 16 bits), range, matrix and chroma siting; all are written
-into the new file's tags, also those that a player would have guessed from the old size. Sound, subtitles, chapters and
-attachments are copied. Frame rates that vary become constant, so that sound and picture stay together: every frame is
-shown when it was, by its own time and not by its number, since files of varying rate say "constant", too.
+The frames keep their format (grey, 4:2:0, 4:2:2 or 4:4:4, 8 to 16 bits, alpha), range, matrix, transfer and chroma
+siting as far as the encoder can. All are written into the new file's tags, also those that a player would have guessed
+from the old size, and so is HDR10's metadata. Sound, subtitles, chapters and attachments are copied. Frame rates that
+vary become constant, so that sound and picture stay together: every frame is shown when it was, by its own time and not
+by its number, since files of varying rate say "constant", too.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +26,9 @@ from shadergen.files import whole_file
 from shadergen.hookfile import parse
 from shadergen.runtime.colour import ycbcr_decoding
 from shadergen.runtime.context import open_context
+from shadergen.runtime.program import Storage
 from shadergen.runtime.runner import CodedPlane, Frame, Runner
+from shadergen.upscale import encoder as encoding
 from shadergen.upscale.clip import Clip, probe
 
 SUFFIXES = frozenset(
@@ -33,14 +38,7 @@ SUFFIXES = frozenset(
 """The suffixes of files that are clips."""
 _TEXT_SUBTITLES = frozenset({"subrip", "ass", "ssa", "mov_text", "webvtt", "text"})
 _MP4 = frozenset({".mp4", ".m4v", ".mov"})
-_ENCODERS: Mapping[str, str] = {".webm": "-c:v libvpx-vp9 -crf 18 -b:v 0 -row-mt 1"}
-_ENCODER = "-c:v libx264 -crf 14"
 _SILENT = "no reason given"
-
-
-def encoder_arguments(output: Path) -> str:
-    """What ffmpeg is told to encode with unless the user says otherwise."""
-    return _ENCODERS.get(output.suffix.lower(), _ENCODER)
 
 
 def upscale_clip(
@@ -50,16 +48,23 @@ def upscale_clip(
     *,
     factor: float = 2.0,
     encoder: Sequence[str] | None = None,
+    deinterlace: bool = False,
     progress: Callable[[int, int], None] = lambda done, frames: None,
     warn: Callable[[str], None] = lambda words: None,
 ) -> int:
     """Write `path` enlarged by hook files (texts by name, in the player's order), and count the frames.
 
-    The new file appears under its name only when it is finished. `progress` is told frames done and expected, `warn`
-    what ffmpeg says of a damaged file that it can go on with.
+    The new file appears under its name only when it is finished. `encoder` has ffmpeg's output arguments; with
+    `deinterlace`, whole frames are made of fields first. `progress` is told frames done and expected, `warn` what will
+    be otherwise than in the clip, and what ffmpeg says of a damaged file that it can go on with.
     Raises NoDeviceError, HookFileError, ShaderRunError, and ShadergenError with ffmpeg's words.
     """
     clip = probe(path)
+    arguments = list(encoder or encoding.default_arguments(output).split())
+    for words in _notes(clip, arguments, deinterlace):
+        warn(words)
+    if clip.has_alpha and not encoding.keeps_alpha(arguments):
+        clip = replace(clip, has_alpha=False)
     parsed = {name: parse(text, name) for name, text in files.items()}
     where, first = next(iter(parsed.items()))
     size = _enlarged(clip, factor)
@@ -67,18 +72,23 @@ def upscale_clip(
     context = open_context()
     try:
         after = {name: file for name, file in parsed.items() if name != where}
+        storage: Storage = "rgba16f" if clip.depth <= 10 else "rgba32f"  # 16-bit floats have 11 bits
         with (
-            Runner(context, first, where=where, after=after) as runner,
-            _encoder(path, output, clip, size, encoder or encoder_arguments(output).split()) as write,
-            decoded(path, clip, warn) as frames,
+            Runner(context, first, storage=storage, where=where, after=after) as runner,
+            _encoder(path, output, clip, size, arguments) as write,
+            decoded(path, clip, warn, deinterlace) as frames,
         ):
             count = 0
             for frame in frames:
-                result = runner.run(frame, size, only=(), coded=layout)
+                opaque, alpha = _without_alpha(frame, clip.depth)
+                result = runner.run(opaque, size, only=(), coded=layout)
                 if count == 0:
                     result.require_a_pass(where)
                 for plane in result.coded:
                     write(plane)
+                if alpha:
+                    for plane in runner.run(alpha, size, only=(), coded=[CodedPlane(_GREEN, clip.depth, size)]).coded:
+                        write(plane)
                 count += 1
                 progress(count, clip.frames)
             if count == 0:
@@ -86,6 +96,39 @@ def upscale_clip(
             return count
     finally:
         context.release()
+
+
+_GREEN = (0.0, 1.0, 0.0, 0.0)
+"""A grey picture as it is: all its colours are the same."""
+
+
+def _without_alpha(frame: Frame, depth: int) -> tuple[Frame, Frame | None]:
+    """The frame, and its alpha as a grey picture of the full range, for itself: colours are not multiplied by it."""
+    if "ALPHA" not in frame.planes:
+        return frame, None
+    codes = frame.planes["ALPHA"]
+    opaque = {name: plane for name, plane in frame.planes.items() if name != "ALPHA"}
+    mul = 1.0 if codes.dtype == np.uint8 else 65535 / (2**depth - 1)
+    return replace(frame, planes=opaque), Frame({"LUMA": codes}, mul, full_range=True)
+
+
+def _notes(clip: Clip, arguments: Sequence[str], deinterlace: bool) -> Iterator[str]:
+    """What the new clip has not as the old one had it."""
+    if clip.is_rgb:
+        yield "found RGB, written as YCbCr 4:4:4 of BT.709"
+    if clip.foreign_matrix:
+        yield f"found the matrix {clip.foreign_matrix}, taken for {clip.colorspace}"
+    if clip.average:
+        yield (
+            f"found frames at varying times, {float(clip.average):.4g} a second on average; written at "
+            f"{float(clip.rate):.4g} a second, each at its time"
+        )
+    if clip.first_field and not deinterlace:
+        yield f"found interlaced video, {clip.first_field} field first; --deinterlace makes whole frames of it"
+    yield from encoding.lost(clip, arguments)
+    if (clip.mastering or clip.light) and encoding.with_brightness(arguments, clip.mastering, clip.light) is None:
+        name = encoding.name_of(arguments) or "the encoder"
+        yield f"found HDR10's metadata, for which {name} has no option here; libx265 keeps them"
 
 
 def _enlarged(clip: Clip, factor: float) -> tuple[int, int]:
@@ -104,6 +147,8 @@ def _layout(clip: Clip, size: tuple[int, int]) -> tuple[CodedPlane, ...]:
     chroma = (-(-size[0] // ratio[0]), -(-size[1] // ratio[1]))
     rows = [(*(float(v) for v in row), -float(shift)) for row, shift in zip(encode, offset, strict=True)]
     y, cb, cr = ((r, g, b, shift) for r, g, b, shift in rows)
+    if clip.subsampling == "400":
+        return (CodedPlane(y, clip.depth, size),)
     return (
         CodedPlane(y, clip.depth, size),
         *(CodedPlane(row, clip.depth, chroma, (float(ratio[0]), float(ratio[1])), clip.shift) for row in (cb, cr)),
@@ -115,7 +160,9 @@ def _layout(clip: Clip, size: tuple[int, int]) -> tuple[CodedPlane, ...]:
 
 
 @contextlib.contextmanager
-def decoded(path: Path, clip: Clip, warn: Callable[[str], None] = lambda words: None) -> Iterator[Iterator[Frame]]:
+def decoded(
+    path: Path, clip: Clip, warn: Callable[[str], None] = lambda words: None, deinterlace: bool = False
+) -> Iterator[Iterator[Frame]]:
     """The frames of a clip, as a player uploads them.
 
     Raises ShadergenError at the end where ffmpeg gave up; `warn` gets its first complaint where it went on.
@@ -123,9 +170,14 @@ def decoded(path: Path, clip: Clip, warn: Callable[[str], None] = lambda words: 
     filters = "setpts=PTS-STARTPTS"  # the encoder is told when the first frame is
     if clip.is_rgb:
         filters += ",scale=out_color_matrix=bt709:out_range=tv"
-    elif clip.full_range:  # some decoders give yuvj420p, which ffmpeg would squeeze into the limited range
+    elif (
+        clip.full_range and clip.subsampling != "400"
+    ):  # some decoders give yuvj420p, which ffmpeg would squeeze into the limited range
         filters += ",scale=out_range=pc"
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-map", "0:v:0", "-vf", filters]
+    if deinterlace:
+        filters = f"bwdif=mode=send_frame,{filters}"
+    decoder = ["-c:v", clip.decoder] if clip.decoder else []
+    command = ["ffmpeg", "-v", "error", "-nostdin", *decoder, "-i", str(path), "-map", "0:v:0", "-vf", filters]
     command += ["-fps_mode", "cfr", "-r", str(clip.rate), "-f", "rawvideo", "-pix_fmt", clip.format, "-"]
     with _process(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as (process, complaint):
         assert process.stdout is not None
@@ -133,25 +185,28 @@ def decoded(path: Path, clip: Clip, warn: Callable[[str], None] = lambda words: 
         if process.wait() != 0:
             raise ShadergenError(path, f"ffmpeg cannot decode it: {complaint() or _SILENT}")
         if words := complaint():
-            warn(words)
+            warn(f"ffmpeg says {words!r}")
 
 
 def _frames(stream: IO[bytes], clip: Clip) -> Iterator[Frame]:
     (width, height), ratio = clip.size, clip.ratio
     chroma = (2, -(-height // ratio[1]), -(-width // ratio[0]))
     kind = np.dtype("<u2" if clip.depth > 8 else "u1")
-    luma_count, chroma_count = width * height, chroma[1] * chroma[2]
+    shapes = {"LUMA": (1, height, width)}
+    if clip.subsampling != "400":
+        shapes["CHROMA"] = chroma
+    if clip.has_alpha:
+        shapes["ALPHA"] = (1, height, width)
+    counts = [math.prod(shape) for shape in shapes.values()]
     # Codes of limited range are shifted to 16 bits, full range is stretched: what NAME_mul does in players.
     mul = 1.0 if clip.depth == 8 else 65535 / (2**clip.depth - 1) if clip.full_range else 2.0 ** (16 - clip.depth)
     depth = clip.depth if clip.full_range or clip.depth == 8 else 16
-    while data := stream.read((luma_count + 2 * chroma_count) * kind.itemsize):
+    while data := stream.read(sum(counts) * kind.itemsize):
         codes = np.frombuffer(data, kind)
-        if codes.size < luma_count + 2 * chroma_count:
+        if codes.size < sum(counts):
             return
-        planes = {
-            "LUMA": codes[:luma_count].reshape(1, height, width),
-            "CHROMA": codes[luma_count:].reshape(chroma),
-        }
+        parts = np.split(codes, np.cumsum(counts)[:-1])
+        planes = {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
         yield Frame(planes, mul, clip.shift, clip.matrix, clip.full_range, depth)
 
 
@@ -160,9 +215,10 @@ def _encoder(
     path: Path, output: Path, clip: Clip, size: tuple[int, int], arguments: Sequence[str]
 ) -> Iterator[Callable[[bytes], None]]:
     colours = ["-color_range", "pc" if clip.full_range else "tv", "-colorspace", clip.colorspace]
-    colours += ["-chroma_sample_location", clip.siting] if clip.subsampling != "444" else []
+    colours += ["-chroma_sample_location", clip.siting] if clip.subsampling in ("420", "422") else []
     colours += [word for option, value in clip.tags.items() if option != "-vf" for word in (option, value)]
     aspect = ["-vf", clip.tags["-vf"]] if "-vf" in clip.tags else []
+    arguments = encoding.with_brightness(arguments, clip.mastering, clip.light) or arguments
     with whole_file(output) as temporary:
         raw = ["-f", "rawvideo", "-pix_fmt", clip.format, "-s", f"{size[0]}x{size[1]}", "-r", str(clip.rate)]
         start = ["-itsoffset", f"{clip.start:.6f}"]
