@@ -20,6 +20,10 @@ _VERSIONS = (430, 330)
 _MIN_SHARED_BYTES = 32768
 """What every OpenGL 4.3 driver has at least (the standard's table 23.60)."""
 _MAX_COMPUTE_SHARED_MEMORY_SIZE = 0x8262
+_GL_TEXTURE_2D, _GL_TEXTURE_3D = 0x0DE1, 0x806F
+_GL_TEXTURE_WRAP = (0x2802, 0x2803, 0x8072)
+"""Of the coordinates s, t and r; drivers leave the last aside for textures of two dimensions."""
+_GL_MIRRORED_REPEAT = 0x8370
 
 
 @dataclass(frozen=True)
@@ -81,14 +85,34 @@ def _install_hint() -> str:
     )
 
 
+def mirror(context: moderngl.Context, texture: moderngl.Texture | moderngl.Texture3D) -> None:
+    """Repeat a texture mirrored beyond its edges, which moderngl has no word for. Raises ValueError where the driver's
+    functions cannot be had."""
+    kind = _GL_TEXTURE_3D if isinstance(texture, moderngl.Texture3D) else _GL_TEXTURE_2D
+    address = _function(context, "glTexParameteri")
+    if address is None:
+        raise ValueError("found BORDER MIRROR, expected CLAMP or REPEAT with this version of moderngl")
+    set_parameter = ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.c_uint, ctypes.c_int)(address)
+    texture.use(0)
+    for axis in _GL_TEXTURE_WRAP:
+        set_parameter(kind, axis, _GL_MIRRORED_REPEAT)
+
+
 def _shared_bytes(context: moderngl.Context) -> int:
-    # moderngl's `info` lacks this number, so the driver is asked through the loader that moderngl itself uses.
-    try:
-        address = context.mglo._context.load_opengl_function("glGetIntegerv")
-    except AttributeError:
+    address = _function(context, "glGetIntegerv")
+    if address is None:
         return _MIN_SHARED_BYTES
     value = ctypes.c_int(0)
     ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.POINTER(ctypes.c_int))(address)(
         _MAX_COMPUTE_SHARED_MEMORY_SIZE, ctypes.byref(value)
     )
     return value.value or _MIN_SHARED_BYTES
+
+
+def _function(context: moderngl.Context, name: str) -> int | None:
+    """The address of a driver's function that moderngl does not call, through the loader that it uses itself."""
+    try:
+        address: int = context.mglo._context.load_opengl_function(name)
+    except AttributeError:
+        return None
+    return address

@@ -18,6 +18,17 @@ _PLANE_CHANNELS = {"RGB": (3, 4), "LUMA": (1,), "CHROMA": (2,), "ALPHA": (1,)}
 
 
 @dataclass(frozen=True)
+class Brightness:
+    """What a video's tags say of its light, in cd/m2; 0 where they say nothing. mpv has the same numbers."""
+
+    min_luma: float = 0.0
+    max_luma: float = 0.0
+    """Of the display that it was made on; with HDR's transfers and no more known, the most that these can tell."""
+    max_cll: float = 0.0
+    max_fall: float = 0.0
+
+
+@dataclass(frozen=True)
 class Frame:
     """A decoded picture as the player uploads it.
 
@@ -41,6 +52,9 @@ class Frame:
     depth: int = 8
     """How many bits the codes have whose levels the values are. `matrix`, `full_range` and `depth` are used only to
     turn NATIVE into MAIN."""
+    pts: float = 0.0
+    """When it is shown, in seconds."""
+    brightness: Brightness = Brightness()
 
     def __post_init__(self) -> None:
         names = frozenset(self.planes) - {"ALPHA"}
@@ -49,6 +63,13 @@ class Frame:
         for name, values in self.planes.items():
             if values.ndim != 3 or values.shape[0] not in _PLANE_CHANNELS[name] or values.size == 0:
                 raise ValueError(f"found plane {name} of shape {values.shape}, expected (channels, height, width)")
+
+    def automatic(self) -> dict[str, float]:
+        """The values that mpv gives to PARAMs of these names (its manual, --glsl-shader-opts). Those that only a
+        measured scene or HDR10+ has are 0."""
+        unknown = ("scene_max_r", "scene_max_g", "scene_max_b", "scene_avg", "max_pq_y", "avg_pq_y")
+        known = {"PTS": self.pts, "chroma_offset_x": self.siting[0], "chroma_offset_y": self.siting[1]}
+        return known | vars(self.brightness) | dict.fromkeys(unknown, 0.0)
 
     @property
     def size(self) -> Size:

@@ -14,6 +14,7 @@ from shadergen.errors import ShaderRunError
 from shadergen.hookfile import HookFile, UserBuffer, UserTexture
 from shadergen.hookfile.preamble import storage_slots
 from shadergen.hookfile.stages import resources
+from shadergen.runtime.context import mirror
 
 
 class Resources:
@@ -97,8 +98,6 @@ _FORMATS = dict(_formats())
 def _user_texture(context: moderngl.Context, block: UserTexture) -> moderngl.Texture | moderngl.Texture3D:
     if block.format not in _FORMATS:
         raise ValueError(f"found FORMAT {block.format!r}, expected one of {', '.join(_FORMATS)}")
-    if block.border == "MIRROR":
-        raise ValueError("found BORDER MIRROR, expected CLAMP or REPEAT (vo=gpu refuses it too)")
     format = _FORMATS[block.format]
     check_texture_size(context, block.name, block.size)
     count = math.prod(block.size) * format.components
@@ -122,6 +121,8 @@ def _user_texture(context: moderngl.Context, block: UserTexture) -> moderngl.Tex
     mode = moderngl.LINEAR if block.filter == "LINEAR" else moderngl.NEAREST
     texture.filter = (mode, mode)
     texture.repeat_x = texture.repeat_y = block.border == "REPEAT"
+    if block.border == "MIRROR":
+        mirror(context, texture)
     return texture
 
 

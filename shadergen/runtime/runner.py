@@ -31,7 +31,7 @@ Where this runner differs from libplacebo:
 - `#extension` lines are moved to the top of the program. glslang takes them in the middle, OpenGL drivers do not.
 - A name bound twice (`BIND HOOKED` and `BIND LUMA` on LUMA) is bound once; libplacebo defines its macros twice.
 - A TEXTURE of one dimension is a sampler2D of height 1: NAME_tex(x) works, texture(NAME, x) does not compile.
-- BORDER MIRROR and integer texture formats are refused.
+- Integer texture formats are refused.
 - Alpha is premultiplied from MAIN on, as in libplacebo, and stays so in the results.
 """
 
@@ -144,8 +144,13 @@ class Runner:
         self.release()
 
     def _values(self, frame: Frame, file: HookFile) -> dict[str, float]:
-        """The value of every PARAM of a file. mpv fills in two by itself (its manual, "chroma_offset_x")."""
-        siting = {"chroma_offset_x": frame.siting[0], "chroma_offset_y": frame.siting[1]}
-        names = {param.name for param in file.params}
-        overrides = {name: value for name, value in siting.items() if name in names}
-        return param_values(file, overrides | (self._overrides if file is self.file else {}), self.where)
+        """The value of every PARAM of a file: those asked for, then what mpv fills in by itself, unlimited, then the
+        file's own."""
+        asked = self._overrides if file is self.file else {}
+        automatic = frame.automatic()
+        filled = {
+            param.name: automatic[param.name] if param.type == "float" else float(round(automatic[param.name]))
+            for param in file.params
+            if param.name in automatic and param.name not in asked
+        }
+        return param_values(file, asked, self.where) | filled

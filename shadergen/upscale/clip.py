@@ -15,6 +15,7 @@ from typing import Any
 
 from shadergen.errors import ShadergenError
 from shadergen.runtime.colour import SITINGS, Matrix, Siting, SitingName
+from shadergen.runtime.frame import Brightness
 
 _MATRICES: Mapping[str, Matrix] = {
     "bt709": "bt709",
@@ -24,6 +25,8 @@ _MATRICES: Mapping[str, Matrix] = {
 }
 _SITINGS: Mapping[str, SitingName] = {"left": "left", "center": "center", "topleft": "topleft"}
 _RATIOS = {"400": (2, 2), "420": (2, 2), "422": (2, 1), "444": (1, 1)}
+_LUMINANCE = {"smpte2084": (1e-6, 10000.0), "arib-std-b67": (1e-6, 1000.0)}
+"""The least and the greatest in cd/m2 that libplacebo takes a transfer to mean (colorspace.h, PL_COLOR_HDR_BLACK)."""
 _ORDERS = {"tt": "top", "tb": "top", "bb": "bottom", "bt": "bottom"}
 """Which field comes first, by ffprobe's `field_order`; progressive and unknown video has another word."""
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -98,6 +101,14 @@ class Clip:
     @property
     def matrix(self) -> Matrix:
         return _MATRICES[self.colorspace]
+
+    @property
+    def brightness(self) -> Brightness:
+        """What players know of the light: of HDR's transfers the whole range where the clip says no more."""
+        transfer = self.tags.get("-color_trc", "")
+        low, high = self.mastering.luminance if self.mastering else _LUMINANCE.get(transfer, (0.0, 0.0))
+        light = self.light or Light(0, 0)
+        return Brightness(low, high, light.max_content, light.max_average)
 
     @property
     def ratio(self) -> tuple[int, int]:

@@ -10,6 +10,7 @@ by its number, since files of varying rate say "constant", too.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import re
 import subprocess
@@ -201,13 +202,16 @@ def _frames(stream: IO[bytes], clip: Clip) -> Iterator[Frame]:
     # Codes of limited range are shifted to 16 bits, full range is stretched: what NAME_mul does in players.
     mul = 1.0 if clip.depth == 8 else 65535 / (2**clip.depth - 1) if clip.full_range else 2.0 ** (16 - clip.depth)
     depth = clip.depth if clip.full_range or clip.depth == 8 else 16
-    while data := stream.read(sum(counts) * kind.itemsize):
+    brightness = clip.brightness
+    for number in itertools.count():
+        data = stream.read(sum(counts) * kind.itemsize)
         codes = np.frombuffer(data, kind)
         if codes.size < sum(counts):
             return
         parts = np.split(codes, np.cumsum(counts)[:-1])
         planes = {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
-        yield Frame(planes, mul, clip.shift, clip.matrix, clip.full_range, depth)
+        pts = clip.start + float(number / clip.rate)
+        yield Frame(planes, mul, clip.shift, clip.matrix, clip.full_range, depth, pts, brightness)
 
 
 @contextlib.contextmanager

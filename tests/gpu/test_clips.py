@@ -15,6 +15,7 @@ from shadergen import compiler, hookfile
 from shadergen.hookfile import parse
 from shadergen.ir.reference import evaluate
 from shadergen.runtime.colour import ycbcr_to_rgb
+from shadergen.runtime.frame import Brightness
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.target import Target
 from shadergen.upscale import encoder
@@ -107,6 +108,7 @@ def test_hdr10_s_metadata(copying: Path, tmp_path: Path) -> None:
     output, said = enlarged(copying, clip, "--encode", QUIET_X265)
     assert said == ""
     assert (probe(output).mastering, probe(output).light) == (MASTERING, LIGHT)
+    assert probe(output).brightness == Brightness(0.0001, 1000.0, 900, 300)
     assert encoder.with_brightness(["-c:v", "ffv1"], MASTERING, LIGHT) is None
 
 
@@ -247,6 +249,18 @@ def test_varying_times_are_told(copying: Path, tmp_path: Path) -> None:
     assert said.count("\n") == 1
     assert "found frames at varying times" in said
     assert "written at 25 a second" in said
+
+
+def test_a_shader_is_told_when_each_frame_is_shown(tmp_path: Path) -> None:
+    """mpv fills in PTS, and what HDR10's metadata say."""
+    name = tmp_path / "time.glsl"
+    body = "vec4 hook() { return vec4(PTS * 1000.0 / 255.0, 0.0, 0.0, 1.0); }\n"
+    name.write_text(f"//!PARAM PTS\n//!TYPE float\n0.0\n\n//!HOOK LUMA\n//!BIND HOOKED\n{body}")
+    clip = encoded(tmp_path / "in.mkv", "testsrc2=s=32x16:r=25,format=yuv420p", "-c:v", "ffv1")
+    output, _ = enlarged(name, clip, *LOSSLESS, "--factor", "1")
+    command = ["ffmpeg", "-v", "error", "-i", str(output), "-f", "rawvideo", "-pix_fmt", "yuv420p", "-"]
+    frames = np.frombuffer(subprocess.run(command, check=True, capture_output=True).stdout, "u1").reshape(3, -1)
+    assert frames[:, 0].tolist() == [0, 40, 80]
 
 
 def test_sound_alone_is_refused_in_one_line(copying: Path, tmp_path: Path) -> None:

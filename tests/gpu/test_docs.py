@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/*.md"))]
 ELSEWHERE = {
     "make test": "it runs this test",
+    "make test-newest": "it runs tests in a system of its own",
     "make shaders": "tests/test_shaders.py builds the same files",
     "make demo": "test_the_demo",
     "pip install 'shadergen[train]'": "needs a network; tests/test_wheel.py installs the package",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from shadergen.hookfile import Rpn
-from shadergen.hookfile.rpn import LIBPLACEBO_RPN_TOKENS
+from shadergen.hookfile.rpn import LIBPLACEBO_RPN_TOKENS, MAX_RPN_TOKENS
 from shadergen.hookfile.stages import (
     EXPRESSION_NAMES,
     PLANES,
@@ -25,11 +25,12 @@ rule = registrar(RULES)
 
 @rule("rpn-length", "error", "CM:30, 96-97; user_shaders.h:27")
 def _rpn_length(shader: Shader) -> Iterator[Finding]:
-    """No player holds more than 64 tokens per expression."""
+    """vo=gpu and every libplacebo up to 7.360 hold 32 tokens per expression; 64 came with d90f4daf (2026-04)."""
     for block, name, rpn in each_expression(shader):
-        if len(rpn.tokens) > LIBPLACEBO_RPN_TOKENS:
-            message = f"found {len(rpn.tokens)} tokens in {name}, expected at most {LIBPLACEBO_RPN_TOKENS}"
-            yield Finding(line_of(block, name), message)
+        if len(rpn.tokens) > MAX_RPN_TOKENS:
+            message = f"found {len(rpn.tokens)} tokens in {name}, expected at most {MAX_RPN_TOKENS}"
+            few = f"; libplacebo after 7.360 takes {LIBPLACEBO_RPN_TOKENS}, all players before reject the file"
+            yield Finding(line_of(block, name), message + (few if len(rpn.tokens) <= LIBPLACEBO_RPN_TOKENS else ""))
 
 
 @rule("rpn-operator", "warning", "CM:113-123, US:252-262")

@@ -6,9 +6,8 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from shadergen.hookfile.rpn import LIBPLACEBO_RPN_TOKENS, MAX_RPN_TOKENS
 from shadergen.hookfile.stages import PLANE_COMPONENTS, overwrites
-from shadergen.lint.rule import Finding, Rule, Shader, each_expression, line_in_body, line_of, registrar
+from shadergen.lint.rule import Finding, Rule, Shader, line_in_body, line_of, registrar
 
 RULES: list[Rule] = []
 rule = registrar(RULES)
@@ -64,15 +63,6 @@ def _vo_gpu_param_count(shader: Shader) -> Iterator[Finding]:
         found = len(shader.file.params)
         message = f"found {found} PARAM, expected at most {_VO_GPU_PARAMS}; vo=gpu rejects the file from here"
         yield Finding(line_of(param), message)
-
-
-@rule("vo-gpu-rpn-length", "warning", "user_shaders.h:27, US:235-236")
-def _vo_gpu_rpn_length(shader: Shader) -> Iterator[Finding]:
-    """vo=gpu, and every libplacebo up to 7.360, hold 32 tokens per expression; 64 came with d90f4daf (2026-04)."""
-    for block, name, rpn in each_expression(shader):
-        if MAX_RPN_TOKENS < len(rpn.tokens) <= LIBPLACEBO_RPN_TOKENS:
-            message = f"found {len(rpn.tokens)} tokens in {name}, expected at most {MAX_RPN_TOKENS}"
-            yield Finding(line_of(block, name), f"{message}; vo=gpu and libplacebo up to 7.360 reject the file")
 
 
 @rule("vo-gpu-linearize", "warning", "VC:1737-1757, CM:1439-1453")
