@@ -3,7 +3,7 @@
 VENV := .venv/bin
 WEIGHTS := $(sort $(wildcard weights/*.npz))
 
-.PHONY: demo test shaders web clean
+.PHONY: demo test test-newest shaders web clean
 
 demo:
 	scripts/setup.sh demo
@@ -15,6 +15,10 @@ test:
 	$(VENV)/ruff format --check
 	$(VENV)/mypy --strict
 	$(VENV)/python -m pytest -n auto --dist worksteal
+
+# The tests that start a player, with the newest ones: mpv, ffmpeg, libplacebo and Mesa of Debian's unstable branch.
+test-newest:
+	scripts/newest.sh
 
 # Every weight file in the ways that target.variants says. tests/test_shaders.py fails when this would change anything.
 # Then the tables of figures in the pages, which tests/test_pages.py holds to it.

@@ -11,7 +11,6 @@ set -euo pipefail
 
 root=${1:?usage: scripts/vulkan_root.sh FOLDER [SUITE]}
 suite=${2:-trixie}
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 
 say() { printf 'vulkan_root: %s\n' "$*" >&2; }
 fail() {
@@ -19,25 +18,14 @@ fail() {
     exit 1
 }
 
-[ "$(id -u)" = 0 ] || fail "found user $(id -un), expected root: debootstrap and chroot need it"
-command -v debootstrap >/dev/null || fail "found no debootstrap, expected it; apt-get install debootstrap"
-
 inside() { chroot "$root" env DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"; }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 quietly() { "$@" >"$log" 2>&1 || { tail -n 5 "$log" >&2; fail "failed: $*"; }; }
 
-if [ ! -d "$root/usr" ]; then
-    say "installing Debian $suite into $root"
-    mkdir -p "$root"
-    quietly debootstrap --variant=minbase "$suite" "$root" "$mirror"
-fi
+"$(dirname "$0")/debian_root.sh" "$root" "$suite" mesa-vulkan-drivers libvulkan1 python3
 [ -e "$root/proc/self" ] || mount -t proc proc "$root/proc"
 trap 'rm -f "$log"; umount "$root/proc" 2>/dev/null || true' EXIT
-
-say "installing the drivers"
-quietly inside apt-get update
-quietly inside apt-get install -y --no-install-recommends mesa-vulkan-drivers libvulkan1 python3
 
 lib=$root/usr/local/lib
 if [ -e "$lib/libnouveau_noop_drm_shim.so" ] && [ -e "$lib/libintel_noop_drm_shim.so" ]; then
@@ -46,7 +34,7 @@ if [ -e "$lib/libnouveau_noop_drm_shim.so" ] && [ -e "$lib/libintel_noop_drm_shi
 fi
 
 say "building the shims"
-echo "deb-src $mirror $suite main" >"$root/etc/apt/sources.list.d/source.list"
+sed 's/^deb /deb-src /' "$root/etc/apt/sources.list" >"$root/etc/apt/sources.list.d/source.list"
 quietly inside apt-get update
 quietly inside apt-get install -y --no-install-recommends dpkg-dev meson ninja-build bison flex gcc g++ pkgconf \
     python3-mako python3-packaging python3-yaml libdrm-dev zlib1g-dev libexpat1-dev libzstd-dev libudev-dev libelf-dev \
