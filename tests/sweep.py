@@ -25,7 +25,7 @@ from shadergen.errors import ShadergenError
 from shadergen.hookfile import HookFile
 from shadergen.ir.graph import Graph
 from shadergen.lint.glslang import build_program
-from shadergen.target import Target
+from shadergen.target import INTEL, NEXT, Target
 from tests.random_graphs import random_graph
 
 VARIANTS: dict[str, Target] = {
@@ -35,6 +35,10 @@ VARIANTS: dict[str, Target] = {
     "instant": Target("compute", weights="texture"),
     "planar": Target(weights="texture"),
     "fused": Target("compute", fuse=True),
+    "next": NEXT,
+    "intel": INTEL,
+    "shared": Target("compute", weights="texture", device="nvidia"),
+    "shared, in loops": Target("compute", "fp16", weights="texture", device="intel"),
 }
 """Every way of writing a model, by the name that reports use."""
 LIMITS = ("words that players read",)

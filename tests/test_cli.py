@@ -199,6 +199,10 @@ def test_inspect_counts_the_work(model: Path) -> None:
     ]
     assert [row["shared_bytes"] for row in passes] == [34 * 10 * 4 * 16, 0, 0, 0]
     assert "conv1" in run("inspect", model).output
+    training = [
+        line for line in run("inspect", ROOT / "weights" / "C4F16.npz").output.splitlines() if "training" in line
+    ]
+    assert training == ["training: steps 10000; hours 0.28; device cpu, 1 processes, 1 threads; after 9 more"]
 
 
 def test_inspect_shows_a_shader_of_anyone(model: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.random_graphs import random_graph
 from tests.sweep import SEEDS_A_CALL, Finding, faults, glslang, sweep
 
 ALL_SEEDS = os.environ.get("SHADERGEN_ALL_SEEDS") == "1"
-SEEDS = range(2000 if ALL_SEEDS else 20)
+SEEDS = range(2000 if ALL_SEEDS else 10)
 
 
 @pytest.fixture(scope="session")

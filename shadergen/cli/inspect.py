@@ -56,7 +56,7 @@ def _inspect_model(graph: Graph, target: Target, size: tuple[int, int], as_json:
     click.echo("\n".join(_table(compiler.plan(graph, target), size)))
     click.echo(_receptive_field(graph))
     for name, value in _record(graph).items():
-        click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
+        click.echo(f"{name}: {_brief(value)}")
 
 
 def _summary(schedule: Schedule, target: Target, size: tuple[int, int]) -> dict[str, Any]:
@@ -136,6 +136,20 @@ def _record(graph: Graph) -> dict[str, Any]:
     record = graph.record
     entries = {"licence": record.licence, "training": dict(record.training), "scores": dict(record.scores)}
     return {name: value for name, value in entries.items() if value}
+
+
+def _brief(value: Any) -> str:
+    """A part of a record in a line for people: numbers and words, without what is itself made of parts.
+
+    A training has the options, the data and the whole training of the weights that it began with: `--json` prints all.
+    """
+    if not isinstance(value, dict):
+        return str(value)
+    simple = [f"{name} {part}" for name, part in value.items() if not isinstance(part, dict)]
+    runs = 0
+    while isinstance(value := value.get("from", {}).get("training"), dict):
+        runs += 1
+    return "; ".join([*simple, *([f"after {runs} more"] if runs else [])])
 
 
 def _inspect_shader(file: Path, as_json: bool) -> None:
