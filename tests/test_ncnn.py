@@ -128,6 +128,8 @@ REFUSED = {
     "Convolution conv 1 1 data out 0=3 1=3 6=81 18=0.5": "found padding with another number (18=0.5), expected none",
     "Convolution conv 1 1 data out 0=1.5 1=3 6=81": "found parameter 0=1.5, expected an integer",
     "Convolution conv 1 1 data out 0=3 1=3 6=81 5": "line 4: found '5', expected a parameter such as 0=16",
+    "ReLU relu 1 1 data out 0=inf": "found parameter 0='inf', expected a number",
+    "ReLU relu 1 1 data out -23310=1,1_0": "line 4: found '1_0', expected a number",
     "Convolution conv 1 1 data out 0=three": "found parameter 0='three', expected a number",
     "ReLU relu 1 1 other out": "layer 'relu' (ReLU): found input 'other', expected a blob of an earlier layer",
     "ReLU relu 1 2 data out more": "found 2 outputs, expected 1",
@@ -161,6 +163,8 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     assert complaint(path).startswith("/model.bin: found 8 bytes more than the layers of model.param have weights")
     weights.write_bytes(b"\x38\x4b\x0d\x00" + files.content[4:])
     assert "layer 'conv' (Convolution): found int8 weights, expected float32 or float16" in complaint(path)
+    weights.write_bytes(b"\x47\x6b\x30\x01\xff\x7f" + files.content[6:])
+    assert "layer 'conv' (Convolution): found weights that are not finite" in complaint(path)
     weights.unlink()
     assert "/model.bin: found no readable file (No such file" in complaint(path)
     assert "a .param and a .bin in one folder" in complaint(path)

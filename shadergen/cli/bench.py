@@ -52,7 +52,7 @@ def bench(
 ) -> None:
     """Time shaders on this device, side by side: frames, compiling, and the floors under both.
 
-    Any mpv shader will do; a model (.npz, .onnx) is built first. Ratios are to the first file. Exit code 1 when one
+    Any mpv shader will do; a model is built first. Ratios are to the first file. Exit code 1 when one
     cannot run.
     """
     if plot and plot.suffix.lower() not in (".png", ".svg"):

@@ -67,7 +67,7 @@ def cost(
 ) -> None:
     """Estimate what shaders cost on GPUs that are not here, by the GPUs' own compilers.
 
-    Any mpv shader will do; a model (.npz, .onnx) is built first, in every way that `shaders/` has or as the options
+    Any mpv shader will do; a model is built first, in every way that `shaders/` has or as the options
     say. Nothing is timed: compare ratios, which are to the first file. Exit code 1 when one cannot be judged.
     """
     from shadergen.cost import gpus, report, table

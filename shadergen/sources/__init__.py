@@ -54,7 +54,8 @@ def load(path: Path, plane: Plane | None = None, scale: int | None = None) -> Gr
 
             graph = lift.load(path).graph
         case suffix:
-            raise ModelError(path, f"found suffix {suffix!r}, expected {', '.join(READ)}")
+            problem = f"found suffix {suffix!r}, expected {', '.join(READ)}"
+            raise ModelError(path, problem, "convert another model to ONNX (docs/models.md)")
     if plane and graph.plane != plane:
         raise ModelError(path, f"found a {graph.plane} model, expected {plane}", "leave --plane out")
     return graph

@@ -79,7 +79,7 @@ class Call:
 
     def number(self, index: int, default: float = 0.0) -> float:
         value = self.layer.params.get(index, default)
-        if isinstance(value, str | tuple) or not abs(value) < np.inf:
+        if isinstance(value, str | tuple):
             raise ValueError(f"found parameter {index}={value!r}, expected a number")
         return value
 

@@ -13,8 +13,10 @@ param-and-model-file-structure.md)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 from shadergen.errors import ModelError, quoted
@@ -99,11 +101,10 @@ def _value(text: str) -> Number | str:
         return text.strip('"')
 
 
+_NUMBER = re.compile(r"-?\d{1,20}(\.\d{0,40})?([eE][-+]?\d{1,3})?", re.A)
+
+
 def _number(text: str) -> Number:
-    digits = text.removeprefix("-")
-    if digits.isdecimal() and len(digits) < 12:
-        return int(text)
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"found {quoted(text)}, expected a number") from None
+    if not _NUMBER.fullmatch(text) or not isfinite(float(text)):
+        raise ValueError(f"found {quoted(text)}, expected a number")
+    return int(text) if text.removeprefix("-").isdecimal() else float(text)

@@ -47,6 +47,8 @@ class Weights:
         if count < 1:
             raise ValueError(f"found {count} weights, expected 1 or more")
         result = np.frombuffer(self._bytes(count * np.dtype(type).itemsize), type).astype(np.float32)
+        if not np.isfinite(result).all():
+            raise ValueError("found weights that are not finite, expected numbers: is it of another .param?")
         result.flags.writeable = False
         return result
 
