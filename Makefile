@@ -30,7 +30,7 @@ shaders:
 # A static site of all models: a page each, one for any shader, and a front page.
 web:
 	scripts/setup.sh demo
-	$(VENV)/shadergen web --gallery out/site $(WEIGHTS)
+	$(VENV)/shadergen web --gallery out/site --costs bench/results/costs.json $(WEIGHTS)
 
 clean:
 	rm -rf .venv out dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis

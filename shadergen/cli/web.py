@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shadergen.cli.base import Load, existing, load_options, spinner
-from shadergen.cli.webshaders import Entry, chained, read_entry, read_sample
+from shadergen.cli.webshaders import Costs, Entry, chained, read_costs, read_entry, read_sample
 from shadergen.errors import ShadergenError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--gallery", type=click.Path(path_type=Path, file_okay=False), help="A folder for a page each, with a front page."
 )
+@click.option("--costs", type=existing, help="What bench/costs.py wrote: estimated milliseconds for the front page.")
 @click.option("--title", help="The page's title (default: the first shader's name).")
 @click.option("--sample", type=existing, help="The picture shown first (default: a drawing of the project's own).")
 @click.option("--no-sample", is_flag=True, help="Show no picture first: a smaller page.")
@@ -34,6 +35,7 @@ def web(
     shaders: tuple[Path, ...],
     output: Path | None,
     gallery: Path | None,
+    costs: Path | None,
     title: str | None,
     sample: Path | None,
     no_sample: bool,
@@ -55,6 +57,9 @@ def web(
         raise click.UsageError("found --sample and --no-sample, expected one of them")
     if chain and (len(shaders) < 2 or gallery):
         raise click.UsageError("found --chain, expected two shaders or more for it and no --gallery")
+    if costs and not gallery:
+        raise click.UsageError("found --costs without --gallery, expected both")
+    known = read_costs(costs) if costs else Costs()
     picture = None if no_sample else read_sample(sample) if sample else shipped_sample()
     with spinner("building") as progress:
         entries = []
@@ -62,7 +67,7 @@ def web(
             progress(f"building {path.name}")
             entries.append(read_entry(path, load, factor, picture))
     if gallery:
-        _write_gallery(gallery, title or "Upscalers in the browser", entries, picture)
+        _write_gallery(gallery, title or "Upscalers in the browser", entries, picture, known)
     elif output:
         _write_page(output, title, [chained(entries, factor)] if chain else entries, picture)
 
@@ -77,7 +82,7 @@ def _write_page(output: Path, title: str | None, entries: Sequence[Entry], pictu
     click.echo(output)
 
 
-def _write_gallery(folder: Path, title: str, entries: Sequence[Entry], picture: Sample | None) -> None:
+def _write_gallery(folder: Path, title: str, entries: Sequence[Entry], picture: Sample | None, costs: Costs) -> None:
     """A page for each shader, one for what is dropped, and the front page, which is written last."""
     from shadergen.files import write_whole
     from shadergen.web.gallery import Card, gallery
@@ -92,6 +97,7 @@ def _write_gallery(folder: Path, title: str, entries: Sequence[Entry], picture: 
         text = page(entry.shader.title, [entry.shader], picture, entry.pictures).encode()
         write_whole(folder / file, text)
         click.echo(folder / file)
-        cards.append(Card(file, entry.shader, len(text), entry.scores, entry.pictures))
-    write_whole(folder / "index.html", gallery(title, cards).encode())
+        name = entry.shader.title
+        cards.append(Card(file, entry.shader, len(text), entry.scores, entry.pictures, costs.of(name)))
+    write_whole(folder / "index.html", gallery(title, cards, costs.frame).encode())
     click.echo(folder / "index.html")

@@ -31,6 +31,36 @@ class Entry:
     scores: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Costs:
+    """Estimated milliseconds of files on GPUs."""
+
+    frame: tuple[int, int] | None = None
+    """The size of the frames, (width, height)."""
+    gpus: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By the GPU's title, then by the file's stem."""
+
+    def of(self, name: str) -> dict[str, float]:
+        """A file's by GPU."""
+        return {gpu: files[name] for gpu, files in self.gpus.items() if name in files}
+
+
+def read_costs(path: Path) -> Costs:
+    """What bench/costs.py wrote. Raises ShadergenError."""
+    import json
+
+    try:
+        found = json.loads(read_text(path))
+        width, height = found["size"]
+        gpus = {
+            gpu["title"]: {name: float(file["ms"]) for name, file in gpu["files"].items()}
+            for gpu in found["gpus"].values()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ShadergenError(path, "found something else than costs, expected what bench/costs.py writes") from None
+    return Costs((width, height), gpus)
+
+
 def read_sample(path: Path) -> Sample:
     """A picture that browsers can decode. Raises ImageError."""
     from shadergen.upscale.pictures import load

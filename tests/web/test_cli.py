@@ -92,6 +92,22 @@ def test_a_gallery_has_a_page_each(tmp_path: Path) -> None:
     assert (again.exit_code, again.output.splitlines()[-1].count("found two pages of this name")) == (1, 1)
 
 
+def test_a_gallery_says_what_a_frame_costs(tmp_path: Path) -> None:
+    save(c_model("luma", filters=4), tmp_path / "tiny.npz")
+    gpu = {"title": "RX <1>", "driver": "", "files": {"C2F4": {"ms": 1.234}, "other": {"ms": 9}}}
+    (tmp_path / "costs.json").write_text(json.dumps({"size": [1920, 1080], "gpus": {"rx1": gpu}}))
+    site, costs = tmp_path / "site", tmp_path / "costs.json"
+    assert run("web", "--gallery", site, "--costs", costs, "--no-sample", tmp_path / "tiny.npz").exit_code == 0
+    front = (site / "index.html").read_text("utf-8")
+    assert "ms a frame of 1920×1080" in front
+    assert '<th scope="row">RX &lt;1&gt;</th><td>1.23</td>' in front
+    assert "9.00" not in front
+    costs.write_text("[1]")
+    result = run("web", "--gallery", site, "--costs", costs, tmp_path / "tiny.npz")
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert "expected what bench/costs.py writes" in result.output
+
+
 @pytest.mark.parametrize("plane", ["luma", "chroma", "rgb"])
 def test_a_model_s_page_has_a_picture_for_browsers_without_webgl(plane: Plane, tmp_path: Path) -> None:
     save(c_model(plane, filters=4), tmp_path / "tiny.npz")
@@ -139,6 +155,7 @@ def test_what_no_browser_can_run_is_refused(text: str, words: str, tmp_path: Pat
         (["--chain"], 2, "found --chain, expected two shaders"),
         (["--factor", "9"], 2, "9"),
         (["--gallery", "site"], 2, "found -o and --gallery both or neither"),
+        (["--costs", "x.png"], 2, "found --costs without --gallery"),
     ],
 )
 def test_wrong_options(
