@@ -87,6 +87,7 @@ def _from_text(path: Path, factor: float) -> PageShader:
     from shadergen.hookfile.stages import hooked_stages
     from shadergen.web.packing import MARKS
     from shadergen.web.page import PageShader
+    from shadergen.web.translate import translate
 
     text = read_text(path)
     if not set(MARKS).isdisjoint(text):
@@ -101,7 +102,9 @@ def _from_text(path: Path, factor: float) -> PageShader:
     passes = f"{len(file.passes)} pass{'es' if len(file.passes) > 1 else ''}"
     about = f"{passes} on {', '.join(sorted(stages)).replace('MAINPRESUB', 'MAIN')}"
     halved = bool(stages) and stages <= {"CHROMA", "CHROMA_SCALED"}
-    return PageShader(path.stem, about, _comment(file.header), ((text,),), factor, halved)
+    return PageShader(
+        path.stem, about, _comment(file.header), ((text,),), factor, halved, translations=(translate(file),)
+    )
 
 
 def _comment(header: str) -> str:
@@ -164,6 +167,7 @@ def chained(entries: Sequence[Entry], factor: float | None) -> Entry:
             ),
             factor or min(float(scale), 8.0),
             any(shader.halved for shader in shaders),
+            translations=tuple(next(iter(shader.translations), ()) for shader in shaders),
         )
     )
 

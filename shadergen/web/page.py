@@ -16,6 +16,7 @@ from markupsafe import Markup
 from shadergen.files import shipped
 from shadergen.web.bundle import bundle
 from shadergen.web.packing import deflated, pack, printable
+from shadergen.web.translate import Translation
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class PageShader:
     check: Check | None = None
     webgpu: str = ""
     """The program for WebGPU, where there is one; it is tried against the forms."""
+    translations: tuple[Translation, ...] = ()
+    """For each file of the first form what WebGL takes in its place, where that is needed; empty where it never is."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ def page(
 
 def _entry(shader: PageShader) -> dict[str, object]:
     check, texts = shader.check, [text for form in shader.forms for text in form]
+    others = [shader.webgpu, json.dumps(shader.translations) if any(shader.translations) else ""]
     return {
         "title": shader.title,
         "about": shader.about,
@@ -115,7 +119,8 @@ def _entry(shader: PageShader) -> dict[str, object]:
         "halved": shader.halved,
         "files": len(shader.forms[0]),
         "webgpu": bool(shader.webgpu),
-        "packed": printable(pack([*texts, *filter(None, [shader.webgpu])])),
+        "translated": any(shader.translations),
+        "packed": printable(pack([*texts, *filter(None, others)])),
         "check": check and {"stage": check.stage, "channels": check.channels, "values": _text(check.values)},
     }
 

@@ -16,13 +16,16 @@ export function embedded(entry) {
       let made = null;
       return () => (made ??= texts().then(make));
     };
-  const count = entry.files,
-    written = all => (entry.webgpu ? all.slice(0, -1) : all);
-  const forms = all =>
-    Array.from({ length: written(all).length / count }, (_, form) =>
-      all.slice(form * count, (form + 1) * count).map(loadFile),
+  // Behind the texts of the forms come the program for WebGPU and the translations, where there are any.
+  const { files: count, webgpu, translated } = entry;
+  const forms = all => {
+    const translations = translated ? JSON.parse(all.at(-1)) : [],
+      texts = all.slice(0, all.length - Number(webgpu) - Number(translated));
+    return Array.from({ length: texts.length / count }, (_, form) =>
+      texts.slice(form * count, (form + 1) * count).map((text, n) => loadFile(text, translations[n])),
     );
-  return { ...entry, forms: once(forms), program: once(all => (entry.webgpu ? parseProgram(all.at(-1)) : null)) };
+  };
+  return { ...entry, forms: once(forms), program: once(all => (webgpu ? parseProgram(all.at(-1)) : null)) };
 }
 
 /** A shader from a hook file's text. Throws HookFileError and DeviceError for what cannot be played. */

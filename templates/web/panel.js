@@ -31,8 +31,12 @@ export function showKeys(list) {
 
 /** A control for every PARAM of the files; `changed(name, value)` is called with what the visitor sets. */
 export function showParameters(box, files, changed) {
-  const params = files.flatMap(({ file, values }) =>
-    file.params.map(param => ({ ...param, value: values[param.name] })),
+  // Of a translated file some are compiled in.
+  const settable = ({ translated }, { mode }) => !translated || !["DEFINE", "CONSTANT"].includes(mode);
+  const params = files.flatMap(loaded =>
+    loaded.file.params
+      .filter(param => settable(loaded, param))
+      .map(param => ({ ...param, value: loaded.values[param.name] })),
   );
   box.replaceChildren(...params.map(param => control(param, changed)));
   return params.length > 0;

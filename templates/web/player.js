@@ -8,8 +8,11 @@ import { uploadTexture } from "./resources.js";
 import { siblings } from "./siblings.js";
 import { initialValues } from "./stages.js";
 
-/** A hook file's text, read and checked for what WebGL2 cannot do. Throws HookFileError and DeviceError. */
-export function loadFile(text) {
+/**
+ * A hook file's text, read and checked for what WebGL2 cannot do. `translations` has a fragment shader for each pass, by
+ * stage, of a file that is no GLSL ES. Throws HookFileError and DeviceError.
+ */
+export function loadFile(text, translations = []) {
   const file = parseHookFile(text);
   const compute = file.passes.find(pass => pass.compute),
     [buffer] = file.buffers;
@@ -18,7 +21,9 @@ export function loadFile(text) {
   if (buffer) throw new DeviceError(`line ${buffer.line}: found a BUFFER, which no browser's WebGL has, ${away}`);
   const own = new Map();
   for (const block of file.textures) if (!own.has(block.name)) own.set(block.name, block);
-  return { text, file, own, values: initialValues(file), groups: siblings(file) };
+  const translated = translations.length > 0,
+    groups = translated ? file.passes.map((_, number) => [number]) : siblings(file);
+  return { text, file, own, values: initialValues(file), groups, translations, translated };
 }
 
 /** Files on a device, in the player's order. */
@@ -43,12 +48,10 @@ export class Player {
 
   program({ drawing, state, group, stage }) {
     if (drawing) return this.device.program(drawing.fragment, drawing.name);
-    const { file, own, values } = state,
+    const { file, own, values, translations } = state,
       passes = group.map(number => file.passes[number]);
-    return this.device.program(
-      fragmentShader(passes, stage, own, file.params, values),
-      passes[0].desc || `pass ${group[0]}`,
-    );
+    const text = translations[group[0]]?.[stage] ?? fragmentShader(passes, stage, own, file.params, values);
+    return this.device.program(text, passes[0].desc || `pass ${group[0]}`);
   }
 
   release() {

@@ -1,6 +1,9 @@
 // The GLSL before the body of a pass, in the dialect of WebGL2. What there is comes from
 // shadergen/hookfile/preamble.py; what GLSL ES 3.00 lacks and hook files use is added: textureGather, fma, offsets.
 
+import FMA from "./shims/fma.glsl";
+import GATHER from "./shims/gather.glsl";
+import OFFSET from "./shims/offset.glsl";
 import { bindings, namesOf } from "./stages.js";
 
 const HEAD = `#version 300 es
@@ -25,31 +28,6 @@ vec4 sg_delinearize(vec4 c) {
   vec3 srgb = mix(1.055 * pow(v, vec3(1.0 / 2.4)) - 0.055, v * 12.92, lessThanEqual(v, vec3(0.0031308)));
   return vec4(sg_video ? pow(v / sg_gain, vec3(1.0 / 2.4)) - sg_lift : srgb, c.a);
 }
-`;
-const GATHER = `vec4 sg_gather(sampler2D t, vec2 p, int c) {
-  ivec2 last = textureSize(t, 0) - 1, at = ivec2(floor(p * vec2(last + 1) - 0.5));
-  ivec4 x = clamp(at.x + ivec4(0, 1, 1, 0), 0, last.x), y = clamp(at.y + ivec4(1, 1, 0, 0), 0, last.y);
-  return vec4(texelFetch(t, ivec2(x.x, y.x), 0)[c], texelFetch(t, ivec2(x.y, y.y), 0)[c],
-    texelFetch(t, ivec2(x.z, y.z), 0)[c], texelFetch(t, ivec2(x.w, y.w), 0)[c]);
-}
-vec4 sg_gather(sampler2D t, vec2 p) { return sg_gather(t, p, 0); }
-vec4 sg_gather_at(sampler2D t, vec2 p, ivec2 o, int c) {
-  return sg_gather(t, p + vec2(o) / vec2(textureSize(t, 0)), c);
-}
-vec4 sg_gather_at(sampler2D t, vec2 p, ivec2 o) { return sg_gather_at(t, p, o, 0); }
-#define textureGather sg_gather
-#define textureGatherOffset sg_gather_at
-`;
-const FMA = ["float", "vec2", "vec3", "vec4"]
-  .map(type => `${type} fma(${type} a, ${type} b, ${type} c) { return a * b + c; }\n`)
-  .join("");
-// An offset need not be a constant here, as it has to be in GLSL ES.
-const OFFSET = `vec4 sg_offset(sampler2D t, vec2 p, ivec2 o) {
-  return textureLod(t, p + vec2(o) / vec2(textureSize(t, 0)), 0.0);
-}
-vec4 sg_fetch_offset(sampler2D t, ivec2 p, int level, ivec2 o) { return texelFetch(t, p + o, level); }
-#define textureOffset sg_offset
-#define texelFetchOffset sg_fetch_offset
 `;
 const SHIMS = [
   [/gather/i, GATHER],
@@ -162,9 +140,9 @@ function declared(param, values) {
 
 const spelled = value => (/[.e]/.test(String(value)) ? String(value) : `${value}.0`);
 
-/** Four vertices that cover the target; NAME_pos is interpolated between them, as in libplacebo. */
+/** Four vertices that cover the target of a fragment shader, which may be one that SPIRV-Cross wrote; NAME_pos is interpolated between them, as in libplacebo. */
 export function vertexShader(fragment) {
-  const units = [...fragment.matchAll(/^in vec2 sg_pos(\d+);$/gm)].map(match => match[1]);
+  const units = [...fragment.matchAll(/^in (?:highp )?vec2 sg_pos(\d+);$/gm)].map(match => match[1]);
   const declarations = units.map(unit => `uniform vec4 sg_rect${unit};\nout vec2 sg_pos${unit};\n`);
   const assignments = units.map(unit => `  sg_pos${unit} = sg_rect${unit}.xy + sg_rect${unit}.zw * corner;\n`);
   return `#version 300 es

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from shadergen.web.translate import Translation
 from tests.browser import WEBGL, Browser
 
 Array = npt.NDArray[np.float32]
@@ -58,12 +59,14 @@ def play(
     until: str | None = None,
     floats: bool = True,
     params: Mapping[str, float] | None = None,
+    translations: Sequence[Translation] = (),
     **frame: Any,
 ) -> Played:
     """Play hook files on one frame.
 
     `planes` are `picture` of codes (4, h, w), or `luma` (1, h, w) and `chroma` (2, h, w). `until` is the stage that is
-    read back, None what the screen gets, as values of 0..1. `frame` overrides what the player knows of the frame.
+    read back, None what the screen gets, as values of 0..1. `translations` are the files'. `frame` overrides what the
+    player knows of the frame.
     """
     first = next(iter(planes.values()))
     known = {"size": [first.shape[2], first.shape[1]], "matrix": "bt709", "fullRange": True, "siting": [0, 0]}
@@ -75,6 +78,7 @@ def play(
         "until": until,
         "floats": floats,
         "params": dict(params or {}),
+        "translations": translations,
     }
     found = browser.value(f"({_PLAY})({json.dumps(arguments)})")
     assert found["error"] == 0

@@ -1,12 +1,12 @@
 // Plays hook files on planes that come as base64, and gives back the values of the result.
-async ({ texts, planes, frame, output, until, floats, params }) => {
+async ({ texts, planes, frame, output, until, floats, params, translations }) => {
   const { Device, Player, loadFile } = shadergen;
   const kept = (globalThis.kept ??= {}),
     kind = until ? `floats ${floats}` : "picture";
   const device = (kept[kind] ??= new Device(document.createElement("canvas"), { floats }));
-  const key = kind + texts.join() + JSON.stringify(params);
+  const key = kind + texts.join() + JSON.stringify([params, translations]);
   if (!kept[key]) {
-    const files = texts.map(loadFile);
+    const files = texts.map((text, n) => loadFile(text, translations[n]));
     for (const file of files) Object.assign(file.values, params);
     kept[key] = new Player(device, files);
   }

@@ -10,10 +10,21 @@ from pathlib import Path
 
 import pytest
 
+from shadergen import hookfile
+from shadergen.errors import HookFileError
+from shadergen.web.translate import Translation, translate
 from tests.browser import Browser
 
 FOLDER = os.environ.get("SHADERGEN_THIRD_PARTY")
 COMPILE = (Path(__file__).parent / "compile.js").read_text("utf-8").partition("\n")[2].rstrip("\n;")
+
+
+def translated(text: str) -> Translation:
+    """What a page has of a file besides its text; nothing for what is no hook file."""
+    try:
+        return translate(hookfile.parse(text))
+    except HookFileError:
+        return ()
 
 
 @pytest.mark.skipif(not FOLDER, reason="SHADERGEN_THIRD_PARTY names no folder")
@@ -21,7 +32,7 @@ def test_published_shaders_compile_or_say_why_not(player: Browser) -> None:
     counts: Counter[str] = Counter()
     for path in sorted(Path(FOLDER or "").rglob("*.glsl")):
         text = path.read_text("utf-8", errors="replace")
-        found = player.value(f"({COMPILE})({json.dumps(text)})")
+        found = player.value(f"({COMPILE})({json.dumps(text)}, {json.dumps(translated(text))})")
         problem = found.get("problem", "")
         assert "\n" not in problem
         kind = "compute passes" if re.search(r"^//!(COMPUTE|BUFFER)", text, re.MULTILINE) else "fragment passes"
