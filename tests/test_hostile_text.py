@@ -83,7 +83,7 @@ def test_a_hostile_text_is_refused_or_harmless(put: Callable[[Graph, str], Graph
         assert structure(hookfile.parse(hookfile.format(file))) == structure(plain)
 
 
-@pytest.mark.parametrize("seed", range(1, 25, 2))
+@pytest.mark.parametrize("seed", range(1, 25, 4))
 def test_odd_names_leave_the_structure_alone(seed: int) -> None:
     """A random network with odd names, and the same one with dull ones."""
     graph = random_graph(seed)
@@ -91,7 +91,7 @@ def test_odd_names_leave_the_structure_alone(seed: int) -> None:
     for number, node in enumerate(dull.nodes):
         dull = renamed(dull, node.name, f"value{number}")
     dull = replace(dull, output=dull.nodes[-1].name)
-    for target in VARIANTS.values():
+    for target in (VARIANTS[name] for name in ("fragment", "fused", "instant")):
         file = compiler.compile(graph, target)
         assert_means(file)
         assert structure(hookfile.parse(hookfile.format(file))) == structure(compiler.compile(dull, target))

@@ -14,7 +14,9 @@ from typing import Any, cast
 import moderngl
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 
+from shadergen.cli import main
 from shadergen.hookfile import parse
 from shadergen.measure.bench import Entry, Options, measure
 from shadergen.measure.probes import Peak, measure_peak
@@ -177,12 +179,17 @@ def test_passes_that_do_not_run_are_named() -> None:
     assert file.skipped == ("one: this frame has no stage ALPHA",)
 
 
-# The command, in a process of its own: cold means that no context was there before
+# The command
 
 
-def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+def in_a_process(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """In one of its own, with all that is measured: cold means that no context was there before."""
     line = [sys.executable, "-m", "shadergen", "bench", *map(str, arguments)]
     return subprocess.run(line, capture_output=True, text=True, cwd=ROOT)
+
+
+def command(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["bench", *map(str, arguments)])
 
 
 def test_the_command_times_files_and_models(tmp_path: Path) -> None:
@@ -192,7 +199,7 @@ def test_the_command_times_files_and_models(tmp_path: Path) -> None:
     (tmp_path / "copy.glsl").write_text(f"//!HOOK LUMA\n//!BIND HOOKED\n{tile}{store}")
     (tmp_path / "broken.glsl").write_text(shader("LUMA", body="return nonsense;"))
     files = [tmp_path / name for name in ("copy.glsl", "tiny.npz", "broken.glsl")]
-    done = command(*files, "--compute", "--size", "32x16", "--runs", 1, "--json", "--plot", tmp_path / "x.svg")
+    done = in_a_process(*files, "--compute", "--size", "32x16", "--runs", 1, "--json", "--plot", tmp_path / "x.svg")
     assert done.returncode == 1, done.stderr
     found = json.loads(done.stdout)
     copy, tiny, broken = found["files"]
@@ -209,7 +216,7 @@ def test_the_command_times_files_and_models(tmp_path: Path) -> None:
 def test_the_command_prints_a_table(tmp_path: Path) -> None:
     (tmp_path / "copy.glsl").write_text(shader("LUMA"))
     done = command(tmp_path / "copy.glsl", "--size", "32x16", "--runs", 1, "--passes")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert done.stderr == ""
     assert "copy.glsl" in done.stdout
     assert "  1 one" in done.stdout
@@ -218,6 +225,6 @@ def test_the_command_prints_a_table(tmp_path: Path) -> None:
 def test_the_command_says_in_one_line_what_is_wrong_with_its_only_file(tmp_path: Path) -> None:
     (tmp_path / "broken.glsl").write_text(shader("LUMA", body="return nonsense;"))
     done = command(tmp_path / "broken.glsl", "--size", "32x16", "--runs", 1)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
     assert "broken.glsl:4: " in done.stderr
