@@ -34,8 +34,8 @@ vec4 hook() {
 //!DESC C4F32_Chroma bilinear at luma's siting
 //!HOOK CHROMA
 //!BIND HOOKED
-//!WIDTH HOOKED.w 2 *
-//!HEIGHT HOOKED.h 2 *
+//!WIDTH HOOKED.w 2 * LUMA.w 2 % 0.001 * +
+//!HEIGHT HOOKED.h 2 * LUMA.h 2 % 0.001 * +
 //!WHEN C4F32_Chroma_INTEL_0_is420.w 1 >
 //!OFFSET ALIGN
 //!COMPONENTS 2
