@@ -538,12 +538,6 @@ def test_glslang_compiles_the_golden(name: str) -> None:
     assert glslang_faults(hookfile.parse((GOLDEN / name).read_text("utf-8"))) == []
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_glslang_compiles_random_graphs(seed: int) -> None:
-    for target in VARIANTS:
-        assert glslang_faults(hookfile.parse(text_of(random_graph(seed), target))) == []
-
-
 def glslang_faults(file: HookFile) -> list[str]:
     compile = glslang_compiler()
     if compile is None:

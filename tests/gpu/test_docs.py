@@ -10,6 +10,7 @@ from dataclasses import replace
 from glob import glob
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -17,7 +18,9 @@ from shadergen import compiler, hookfile, sources
 from shadergen.cli import main
 from shadergen.measure.probes import Peak
 from shadergen.target import Target, variants
+from tests.ncnn_files import Pair
 from tests.nets import c_model
+from tests.torch_files import compact, fsrcnn, rlfn, saved, srcnn
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/*.md"))]
@@ -57,6 +60,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sources.save(replace(c_model(filters=4, layers=1), name="my-model"), folder / "my-model.onnx")
     shutil.copy(folder / "weights" / "C4F16.npz", folder / "my.npz")
     small = hookfile.format(compiler.compile(c_model(filters=4, layers=1), Target()))
+    _models_of_others(folder)
     for name in ("mine", "other", "OTHER", "ORIGINAL", "NEW", "FSRCNNX_x2_8_0_4_1"):  # anybody's shaders
         (folder / f"{name}.glsl").write_text(small, encoding="utf-8")
     for name, count in (("PICTURES", 6), ("EVALUATION", 1)):
@@ -78,6 +82,32 @@ def _stand_ins(folder: Path) -> None:
         for target in variants(plane):
             text = hookfile.format(compiler.compile(graph, target))
             (folder / "shaders" / f"{path.stem}{target.suffix}.glsl").write_text(text, encoding="utf-8")
+
+
+def _models_of_others(folder: Path) -> None:
+    """Networks as ncnn and PyTorch keep them."""
+    state_dicts = {
+        **dict.fromkeys(("2x_AnimeJaNai_Compact.pth", "2x_AnimeJaNai_HD_V3_Compact.pth"), compact),
+        "rlfn_s_x2.pth": rlfn,
+        "fsrcnn_x2.pth": fsrcnn,
+        "srcnn_x2.pth": srcnn,
+    }
+    for name, network in state_dicts.items():
+        saved(folder / name, network()[0])
+    files = Pair()
+    files.layer("Convolution conv 1 1 data 1 0=12 1=3 4=1 5=1 6=324", files.net.weights(12, 3, 3, 3), np.zeros(12))
+    files.layer("PixelShuffle shuffle 1 1 1 out 0=2")
+    param = files.write(folder)
+    for name in ("up2x-conservative", "models-se/up4x-conservative", "realesr-animevideov3-x2"):
+        _copied(param, folder / f"{name}.param")
+    _copied(param, folder / "models-upconv_7_photo" / "scale2.0x_model.param")
+
+
+def _copied(param: Path, to: Path) -> None:
+    """Both files of an ncnn model."""
+    to.parent.mkdir(exist_ok=True)
+    shutil.copy(param, to)
+    shutil.copy(param.with_suffix(".bin"), to.with_suffix(".bin"))
 
 
 SHORTER = {
