@@ -95,7 +95,9 @@ def _models_of_others(folder: Path) -> None:
     for name, network in state_dicts.items():
         saved(folder / name, network()[0])
     files = Pair()
-    files.layer("Convolution conv 1 1 data 1 0=12 1=3 4=1 5=1 6=324", files.net.weights(12, 3, 3, 3), np.zeros(12))
+    files.layer(
+        "Convolution conv 1 1 data 1 0=12 1=3 4=1 5=1 6=324", files.net.weights(12, 3, 3, 3), np.zeros(12, np.float32)
+    )
     files.layer("PixelShuffle shuffle 1 1 1 out 0=2")
     param = files.write(folder)
     for name in ("up2x-conservative", "models-se/up4x-conservative", "realesr-animevideov3-x2"):
