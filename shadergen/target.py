@@ -121,5 +121,9 @@ def variants(plane: str) -> tuple[Target, ...]:
     """
     if plane != "chroma":
         return SHIPPED
-    fp32 = (replace(target, precision="fp32") if target.buffers else target for target in SHIPPED)
-    return tuple(target for target in fp32 if target.precision == "fp32")
+    return tuple(suited(target, plane) for target in SHIPPED if target.buffers or target.precision == "fp32")
+
+
+def suited(target: Target, plane: str) -> Target:
+    """The target with the precision that a plane's shipped files for a class of devices have."""
+    return replace(target, precision="fp32") if target.buffers and plane == "chroma" else target

@@ -309,3 +309,10 @@ def test_build_does_not_write_over_its_model(model: Path) -> None:
     found = run("build", model, "-o", model)
     assert (found.exit_code, model.read_bytes()) == (2, before)
     assert "which is the model, expected another file" in found.output
+
+
+def test_build_for_a_device_is_the_shipped_file(tmp_path: Path) -> None:
+    """Also for chroma, whose files are in fp32."""
+    for model in ("C4F16", "C4F16_Chroma"):
+        assert run("build", ROOT / "weights" / f"{model}.npz", "--for", "nvidia", "-o", f"{tmp_path}/").exit_code == 0
+        assert (tmp_path / f"{model}_NEXT.glsl").read_text() == (ROOT / "shaders" / f"{model}_NEXT.glsl").read_text()

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from shadergen.errors import ShadergenError, TargetError
-from shadergen.target import DEVICES, OPTIMISATIONS, Device, Precision, Stage, Target, Weights
+from shadergen.target import DEVICES, OPTIMISATIONS, Device, Precision, Stage, Target, Weights, suited
 
 if TYPE_CHECKING:
     from shadergen.ir.graph import Graph, Plane
@@ -143,6 +143,12 @@ def target_options(command: Command, compute_if: str = "") -> Command:
         return command(*arguments, target=target, **options)
 
     return wrapper
+
+
+def for_plane(target: Target, plane: str) -> Target:
+    """The target as files for its class of devices have it, if the command line does not say `--precision`."""
+    source = click.get_current_context().get_parameter_source("precision")
+    return target if source is ParameterSource.COMMANDLINE else suited(target, plane)
 
 
 def _given(name: str, value: Choice, otherwise: Choice) -> Choice:

@@ -14,6 +14,7 @@ from shadergen.cli.base import (
     Load,
     existing,
     fail,
+    for_plane,
     is_shader,
     json_option,
     load_options,
@@ -89,6 +90,7 @@ def _bench_entry(file: Path, load: Load, target: Target) -> Entry:
         if is_shader(file):
             return Entry(file.name, read_text(file))
         graph = load(file)
+        target = for_plane(target, graph.plane)
         return Entry(f"{graph.name}{target.suffix}", api.compile(graph, target))
     except ShadergenError as error:
         return Entry(file.name, problem=str(error))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shadergen.cli.base import Dimensions, Load, load_options, model_argument, spinner, target_options
+from shadergen.cli.base import Dimensions, Load, for_plane, load_options, model_argument, spinner, target_options
 from shadergen.target import Target
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def build(
     from shadergen.files import write_whole
 
     graph = load(model)
+    target = for_plane(target, graph.plane)
     _warn(graph)
     if tuned:
         target = _tuned(graph, target, tune_size)

@@ -17,6 +17,7 @@ from shadergen.cli.base import (
     Load,
     existing,
     fail,
+    for_plane,
     is_shader,
     json_option,
     load_options,
@@ -126,7 +127,7 @@ def _entries(file: Path, load: Load, target: Target, chosen: bool) -> Iterator[E
             yield Entry(str(file), read_text(file))
             return
         graph = load(file)
-        for one in [target] if chosen else variants(graph.plane):
+        for one in [for_plane(target, graph.plane)] if chosen else variants(graph.plane):
             yield Entry(f"{graph.name}{one.suffix}", api.compile(graph, one))
     except ShadergenError as error:
         yield Entry(str(file), problem=str(error))

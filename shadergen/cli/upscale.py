@@ -18,6 +18,7 @@ from shadergen.cli.base import (
     Load,
     bar,
     existing,
+    for_plane,
     is_shader,
     load_model,
     load_options,
@@ -130,7 +131,7 @@ def _shader(path: Path, load: Load, target: Target) -> tuple[str, float]:
 
     graph = load(path)
     scale = 2.0 if graph.plane == "chroma" else float(verify(graph)[graph.output].width.scale)
-    return api.compile(graph, target), scale
+    return api.compile(graph, for_plane(target, graph.plane)), scale
 
 
 def _upscale_pictures(jobs: Sequence[Enlargement], work: Work, advance: Advance) -> tuple[list[ComparedPicture], int]:

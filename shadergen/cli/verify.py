@@ -13,6 +13,7 @@ from shadergen.cli.base import (
     Dimensions,
     Load,
     existing,
+    for_plane,
     json_option,
     load_options,
     model_argument,
@@ -53,6 +54,7 @@ def verify(
     from shadergen.judge.verify import verify as judge
 
     graph = load(model)
+    target = for_plane(target, graph.plane)
     text = read_text(shader) if shader else None
     picture = _load_rgb(image) if image else None
     where = str(shader) if shader else f"{graph.name}{target.suffix}"
