@@ -3,14 +3,15 @@
     python bench/players.py [SHADER...] [--video NAME]...        (default: all of shaders/, all kinds of video)
 
 Each cell is the largest difference, in steps of 8-bit video, between mpv's window at twice the video's size and the
-runner's picture, and the share of pixels within 1.6 steps; or why there is none. An `_FP16` file is compared with the
-runner's picture of the same file in fp32, as few OpenGL drivers compute in 16 bits. Chroma files play alone. Needs mpv,
-Xvfb and ffmpeg. A driver without optimisation compiles several times faster: GALLIVM_PERF=nopt.
+runner's picture, and the share of pixels within 1.6 steps; or why there is none. Files with fp16 arithmetic or buffers
+are compared with the runner's picture of `_CMP`, as OpenGL runs neither. Chroma files play alone. Needs mpv, Xvfb and
+ffmpeg. A driver without optimisation compiles several times faster: GALLIVM_PERF=nopt.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -43,10 +44,12 @@ CLIPS = {
 def encode(path: Path, format: str, size: str, range: str, encoder: tuple[str, ...]) -> None:
     """The sample picture, in pale colours, as a clip."""
     width, _, height = size.partition("x")
-    filters = f"hue=s=0.4,crop={width}:{height}:60:40:exact=1,scale=out_color_matrix=bt709:out_range={range}"
-    source = ["-i", str(ROOT / "tests" / "cases" / "sample.png"), "-vf", f"{filters},format={format}"]
-    tags = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", range]
-    subprocess.run(["ffmpeg", "-v", "error", "-y", *source, *encoder, *tags, str(path)], check=True)
+    planes = f"scale=out_color_matrix=bt709:out_range={range},format={format}"
+    # Said of every frame: ffmpeg 9 takes the tags from there, and mpv 0.41 takes untagged full range for sRGB.
+    tags = f"setparams=range={range}:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+    filters = f"hue=s=0.4,crop={width}:{height}:60:40:exact=1,{planes},{tags}"
+    source = ["-i", str(ROOT / "tests" / "cases" / "sample.png"), "-vf", filters]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *source, *encoder, str(path)], check=True)
 
 
 def expected(text: str, name: str, path: Path, floats: bool) -> np.ndarray:
@@ -71,7 +74,7 @@ def cell(file: Path, path: Path, options: tuple[str, ...], renderer: mpv.Rendere
     """One entry of the table."""
     name, text = file.name, file.read_text("utf-8")
     try:
-        wide = file.with_name(name.replace("_FP16", ""))
+        wide = file.with_name(re.sub("_CMP_FP16|_NEXT|_INTEL", "_CMP", name))
         wanted = expected(wide.read_text("utf-8"), wide.name, path, floats=renderer == "gpu")
         size = (wanted.shape[2], wanted.shape[1])
         shown = mpv.show(
