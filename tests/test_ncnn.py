@@ -79,6 +79,16 @@ def test_how_many_channels_go_in_follows_from_the_first_convolution(tmp_path: Pa
     assert load(files.write(tmp_path)).plane == "luma"
 
 
+def test_how_many_channels_go_in_as_blocks(tmp_path: Path) -> None:
+    """As pnnx writes a network that begins with a pixel unshuffle: its Input has no size."""
+    files = Pair()
+    files.lines = ["Input in0 0 1 data"]
+    files.layer("Reorg blocks 1 1 data blocks 0=2 1=0")
+    files.layer("Convolution conv 1 1 blocks wide 0=12 1=1 6=144", files.net.weights(12, 12, 1, 1))
+    files.layer("PixelShuffle shuffle 1 1 wide out 0=2 1=0")
+    assert load(files.write(tmp_path)).plane == "rgb"
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The border of valid networks with strides
 

@@ -60,17 +60,29 @@ _KEEPS_CHANNELS = ("Identity", "Cast", "Pad", "Resize", "Upsample", "Add", "Sub"
 
 
 def _read_by_a_convolution(file: File, name: str) -> int:
-    """How many channels the first convolution reads that the input goes into; 0 where something else comes first."""
+    """How many channels go in by the first convolution that the input goes into, perhaps as blocks of pixels.
+
+    0 where something else comes first.
+    """
+    blocks = 1
     for node in file.model.graph.node:
         if name not in node.input:
             continue
         weight = file.constants.get(node.input[1]) if node.op_type == "Conv" and len(node.input) > 1 else None
         if weight is not None and weight.ndim == 4:
-            return int(weight.shape[1]) * next((item.i for item in node.attribute if item.name == "group"), 1)
-        if node.op_type not in _KEEPS_CHANNELS:
+            channels = int(weight.shape[1]) * _number(node, "group")
+            return channels // blocks if channels % blocks == 0 else 0
+        if node.op_type == "SpaceToDepth":
+            blocks *= max(_number(node, "blocksize"), 1) ** 2
+        elif node.op_type not in _KEEPS_CHANNELS:
             return 0
         name = node.output[0]
     return 0
+
+
+def _number(node: onnx.NodeProto, name: str) -> int:
+    """An attribute that is an integer, 1 where it is not there."""
+    return next((int(item.i) for item in node.attribute if item.name == name), 1)
 
 
 def _layout(dims: list[int | None]) -> Kinds:
