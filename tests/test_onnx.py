@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from shadergen.errors import ModelError
 from shadergen.ir import reference
 from shadergen.ir.dump import dump
 from shadergen.ir.graph import Graph, verify
@@ -417,3 +418,78 @@ def test_channels_that_the_file_does_not_say_are_those_of_the_first_convolution(
     graph = helper.make_graph(nodes, "net", entries[:1], entries[1:], [weight, pads])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), tmp_path / "net.onnx")
     assert load(tmp_path / "net.onnx").plane == plane
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# As others store them
+
+
+def small_net(*nodes: onnx.NodeProto, opset: int, ir: int, **weights: Any) -> onnx.ModelProto:
+    """A graph from x (1, 1, 8, 8) to y (1, 1, 16, 16); before ir 4, initialisers are inputs as well."""
+    picture = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, 8, 8])
+    tensors = [numpy_helper.from_array(np.asarray(array), name) for name, array in weights.items()]
+    also = [helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in tensors] if ir < 4 else []
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1, 16, 16])
+    graph = helper.make_graph(list(nodes), "g", [picture, *also], [result], tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir)
+
+
+def result(graph: Graph, picture: Any) -> Any:
+    return reference.evaluate(graph, picture)[graph.output]
+
+
+WEIGHT = np.random.default_rng(0).normal(0, 0.3, (4, 1, 3, 3)).astype(np.float32)
+CONV = helper.make_node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1])
+
+
+def test_opset_6_is_converted(tmp_path: Path) -> None:
+    """Initialisers were inputs then."""
+    nodes = (CONV, helper.make_node("Relu", ["a"], ["s"]), helper.make_node("DepthToSpace", ["s"], ["y"], blocksize=2))
+    onnx.save(small_net(*nodes, opset=6, ir=3, w=WEIGHT), tmp_path / "old.onnx")
+    onnx.save(small_net(*nodes, opset=13, ir=8, w=WEIGHT), tmp_path / "new.onnx")
+    x = np.random.default_rng(1).random((1, 8, 8), np.float32)
+    old, new = (load(tmp_path / f"{name}.onnx") for name in ("old", "new"))
+    assert np.array_equal(result(old, x), result(new, x))
+
+
+def test_what_onnx_converts_wrongly_is_refused(tmp_path: Path) -> None:
+    """Broadcasting was an attribute before opset 7, for which onnx 1.23 puts the operand's axes elsewhere."""
+    add = helper.make_node("Add", ["a", "b"], ["s"], axis=1, broadcast=1)
+    shuffle = helper.make_node("DepthToSpace", ["s"], ["y"], blocksize=2)
+    model = small_net(CONV, add, shuffle, opset=6, ir=3, w=WEIGHT, b=np.arange(4, dtype=np.float32))
+    onnx.save(model, tmp_path / "old.onnx")
+    with pytest.raises(ModelError, match="found opset 6, expected 7 to 28; onnx cannot convert it"):
+        load(tmp_path / "old.onnx")
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_weights_are_dequantized(axis: int | None, tmp_path: Path) -> None:
+    """In opset 17 onnx's own evaluator cannot, and ended in a traceback."""
+    scale = np.float32(0.01) if axis is None else np.array([0.01, 0.02, 0.03, 0.04], np.float32)
+    zero = np.zeros(np.shape(scale), np.int8) + np.int8(3)
+    stored = np.random.default_rng(0).integers(-128, 128, WEIGHT.shape, np.int8)
+    axes: dict[str, Any] = {} if axis is None else {"axis": axis}
+    nodes = (
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["w"], **axes),
+        *(CONV, helper.make_node("DepthToSpace", ["a"], ["y"], blocksize=2, mode="CRD")),
+    )
+    onnx.save(small_net(*nodes, opset=17, ir=8, q=stored, scale=scale, zero=zero), tmp_path / "q.onnx")
+    x = np.random.default_rng(1).random((1, 1, 8, 8), np.float32)
+    wanted = onnxruntime.InferenceSession(str(tmp_path / "q.onnx")).run(None, {"x": x})[0]
+    graph = load(tmp_path / "q.onnx")
+    assert np.abs(result(graph, x[0]) - wanted[0]).max() < 1e-5
+
+
+def test_data_that_is_linked_to_as_the_model_is(tmp_path: Path) -> None:
+    """Caches of downloads have both as links into one folder; a link to elsewhere stays refused."""
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "1"
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    shuffle = helper.make_node("DepthToSpace", ["a"], ["y"], blocksize=2, mode="CRD")
+    model = small_net(CONV, shuffle, opset=17, ir=8, w=WEIGHT)
+    onnx.save(model, blobs / "m", save_as_external_data=True, location="m.data", size_threshold=0)
+    (blobs / "m.data").rename(blobs / "another name")
+    (snapshot / "m.onnx").symlink_to(blobs / "m")
+    (snapshot / "m.data").symlink_to(blobs / "another name")
+    graph = load(snapshot / "m.onnx")
+    assert np.array_equal(graph.nodes[0].op.weight, WEIGHT)  # type: ignore[union-attr]

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from google.protobuf.message import DecodeError, EncodeError
-from onnx import external_data_helper, numpy_helper, shape_inference
+from onnx import external_data_helper, numpy_helper, shape_inference, version_converter
 
 from shadergen.errors import ModelError, one_line, quoted
 
@@ -27,7 +27,10 @@ Constant = npt.NDArray[Any]
 MAX_BYTES = 512 << 20
 """Of the file, and of all weights together: 10 times an R16F96 in float32."""
 MIN_OPSET, MAX_OPSET = 7, 28
-"""Those whose operators the importer knows the meaning of. Before 7, broadcasting was an attribute."""
+"""Those whose operators the importer knows the meaning of. Before 7, broadcasting was an attribute: onnx converts such
+models."""
+_CONVERTED = 13
+"""The opset that older models are converted to."""
 MAX_NODES = 20000
 
 
@@ -59,12 +62,14 @@ def read(path: Path) -> File:
         problem = "found no ONNX model, expected one as torch.onnx or tf2onnx write it"
         raise ModelError(path, problem, "is it truncated, or a different format?") from None
     _expect_sane(path, model)
-    opset = _opset(path, model)
+    _opset(path, model)
     total = sum(_bytes_of(f"{path}: initialiser {quoted(tensor.name)}", tensor) for tensor in _tensors(model))
     if total > MAX_BYTES:
         raise ModelError(path, f"found weights of {total} bytes, expected at most {MAX_BYTES}")
     for tensor in _tensors(model):
         _load_external(path, tensor)
+    model = _modern(path, model)
+    opset = _opset(path, model)
     constants = {
         tensor.name: to_array(f"{path}: initialiser {quoted(tensor.name)}", tensor)
         for tensor in model.graph.initializer
@@ -125,10 +130,25 @@ def node_words(index: int, node: onnx.NodeProto) -> str:
 
 def _opset(path: Path, model: onnx.ModelProto) -> int:
     versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
-    if len(versions) != 1 or not MIN_OPSET <= versions[0] <= MAX_OPSET:
+    if len(versions) != 1 or not 1 <= versions[0] <= MAX_OPSET:
         found = ", ".join(map(str, versions)) or "none"
-        raise ModelError(path, f"found opset {found}, expected {MIN_OPSET} to {MAX_OPSET}", "export with another opset")
+        raise ModelError(path, f"found opset {found}, expected 1 to {MAX_OPSET}", "export with another opset")
     return int(versions[0])
+
+
+def _modern(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model, converted by onnx where its opset is too old to be read."""
+    opset = _opset(path, model)
+    if opset >= MIN_OPSET:
+        return model
+    try:
+        onnx.checker.check_model(model)  # the converter, in C++, trusts what it gets
+        converted = version_converter.convert_version(model, _CONVERTED)
+        shape_inference.infer_shapes(converted, check_type=True, strict_mode=True)  # of Add with an axis it is wrong
+        return converted
+    except Exception as error:  # of several kinds, none of them onnx's own
+        problem = f"found opset {opset}, expected {MIN_OPSET} to {MAX_OPSET}; onnx cannot convert it ({_line(error)})"
+        raise ModelError(path, problem, f"export with opset {_CONVERTED}") from None
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
@@ -149,7 +169,10 @@ def _load_external(path: Path, tensor: onnx.TensorProto) -> None:
     location = entries.get("location", "")
     folder = path.parent.resolve()
     beside = (folder / location).resolve()
-    if not location or not beside.is_relative_to(folder) or Path(location).is_absolute():
+    # Where the model itself is a link, as in caches of downloads, its data may be one to the same place.
+    allowed = {folder, path.resolve().parent}
+    strays = Path(location).is_absolute() or ".." in Path(location).parts
+    if not location or strays or not any(beside.is_relative_to(place) for place in allowed):
         raise ModelError(where, f"found its data in {location!r}, expected a file in the model's own folder")
     if not beside.is_file():
         raise ModelError(where, f"found no file {location!r} beside the model, expected the tensor's data")

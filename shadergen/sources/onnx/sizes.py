@@ -52,7 +52,25 @@ def computed(call: Call) -> Tensor | list[Tensor] | None:
         return result
     if node.op_type not in _COMPUTED:
         return None
+    if node.op_type == "DequantizeLinear":
+        return _dequantized(call)
     return _evaluated(call)
+
+
+def _dequantized(call: Call) -> Tensor:
+    """Stored weights as floats: (x - zero point) * scale, of which there is one, or one for each index of an axis."""
+    if call.attribute("block_size"):
+        return _evaluated(call)[0]
+    values = np.asarray(call.constant(0))
+    scale, *zero = (np.asarray(call.constant(number)) for number in range(1, len(call.node.input)))
+    axis = call.attribute("axis")
+    along = [1] * values.ndim
+    if scale.ndim:
+        along[1 if axis is None else axis] = -1
+    shifted = values.astype(np.float32)
+    if zero:
+        shifted = shifted - zero[0].astype(np.float32).reshape(along if zero[0].ndim else ())
+    return np.asarray(shifted * scale.astype(np.float32).reshape(along if scale.ndim else ()), np.float32)
 
 
 def _constant(call: Call) -> Tensor:
@@ -96,8 +114,8 @@ def _evaluated(call: Call) -> list[Tensor]:
     )
     opset = onnx.helper.make_opsetid("", call.builder.file.opset)
     model = onnx.helper.make_model(graph, opset_imports=[opset])
-    evaluator: Any = ReferenceEvaluator(model)
     try:
+        evaluator: Any = ReferenceEvaluator(model)  # it has not every operator of every opset
         with np.errstate(all="ignore"):
             found = evaluator.run(None, arrays)
     except Exception as error:  # whatever an evaluator written in Python raises
