@@ -107,6 +107,9 @@ def upscale(
     files = {str(shader): text}
     if chroma:
         files[str(chroma)], _ = _shader(chroma, load_model, target)
+    if chroma is None and any(not job.is_clip for job in jobs) and _is_for_chroma(text, shader):
+        problem = "it rebuilds halved colour, which pictures have not: they are only scaled; use it as --chroma"
+        click.echo(f"shadergen: {shader}: warning: {problem}", err=True)
     clips, pictures = [job for job in jobs if job.is_clip], [job for job in jobs if not job.is_clip]
     work = Work(files, factor or natural, tile, chroma is not None, bool(compare), truth, before_after)
     with bar() as advance:
@@ -132,6 +135,14 @@ def _shader(path: Path, load: Load, target: Target) -> tuple[str, float]:
     graph = load(path)
     scale = 2.0 if graph.plane == "chroma" else float(verify(graph)[graph.output].width.scale)
     return api.compile(graph, for_plane(target, graph.plane)), scale
+
+
+def _is_for_chroma(text: str, shader: Path) -> bool:
+    """Whether every pass of a hook file changes chroma alone."""
+    from shadergen.hookfile import parse
+
+    passes = parse(text, str(shader)).passes
+    return bool(passes) and all(set(item.hooks) == {"CHROMA"} for item in passes)
 
 
 def _upscale_pictures(jobs: Sequence[Enlargement], work: Work, advance: Advance) -> tuple[list[ComparedPicture], int]:

@@ -190,6 +190,14 @@ def test_a_shader_that_stays_off_is_told(tmp_path: Path, copying: Path) -> None:
     assert not (tmp_path / "out.png").exists()
 
 
+def test_a_chroma_file_is_told_that_a_picture_has_all_its_colours(tmp_path: Path) -> None:
+    PIL.Image.new("RGB", (4, 4)).save(tmp_path / "in.png")
+    sources.save(c_model("chroma", filters=4, layers=1), tmp_path / "chroma.npz")
+    result = run("upscale", tmp_path / "in.png", "-o", tmp_path / "out.png", "--shader", tmp_path / "chroma.npz")
+    assert result.exit_code == 0, result.output
+    assert "they are only scaled; use it as --chroma" in result.stderr
+
+
 def test_a_model_is_read_as_build_reads_it(tmp_path: Path) -> None:
     """With its options, and the picture becomes as large as the model makes it."""
     PIL.Image.new("RGB", (4, 3), "red").save(tmp_path / "in.png")
