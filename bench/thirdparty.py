@@ -67,6 +67,8 @@ SIZE = (96, 72)
 SCALES = (1.0, 2.0, 3.0, 4.0, 1.5, 0.75, 0.5, 0.25)
 """Tried in this order, those first at which nothing is left to scale: software Vulkan weighs texels with 8 bits, which
 shows above STEP."""
+NAMELESS = "unknown user shader"
+"""What libplacebo calls a pass without DESC."""
 NEUTRAL = 128 / 255 - 32768 / 65535
 """Neutral chroma has the levels of 8-bit video in the runner, and those of 16-bit video in libplacebo."""
 
@@ -242,9 +244,25 @@ def why(case: Case, shown: Array, share: float) -> tuple[str, str]:
     reason = f"{moved:.2f} % of its own pixels move by more when input, coordinates or rounding change a little"
     if 2 * moved >= 100 * (1 - share):
         return "unstable", reason
-    if re.search(r"\b(random|frame)\b", without_comments("".join(item.body for item in case.file.passes))):
+    if is_random(case):
         return "random", "draws random numbers or counts frames"
     return "differ", reason
+
+
+def is_random(case: Case) -> bool:
+    """Whether the picture is another with other random numbers, or a frame later."""
+    changed = []
+    for item in case.file.passes:
+        body = re.sub(r"\brandom\b", "(1.0 - random)", without_comments(item.body))
+        changed.append(replace(item, body=re.sub(r"\bframe\b", "(frame + 1)", body)))
+    if all(now.body == without_comments(item.body) for now, item in zip(changed, case.file.passes, strict=True)):
+        return False
+    others = tuple(block for block in case.file.blocks if not isinstance(block, HookPass))
+    try:
+        later = case.ours(replace(case.file, blocks=(*others, *changed)))
+    except ShaderRunError:  # the words are names of its own
+        return False
+    return not np.array_equal(later, case.ours(case.file))
 
 
 def real(text: str, luma: Array, chroma: Array, output: tuple[int, int], timeout: float) -> libplacebo.Played:
@@ -349,16 +367,22 @@ def play(
     planes = {"LUMA": luma, "CHROMA": chroma + np.float32(NEUTRAL)}
     context = open_context()
     try:
+        frame = Frame(planes, siting=colour.SITINGS["left"], full_range=True)
         # mpv fills these in, and so does the runner; ffmpeg does not.
-        own = {param.name: param.initial for param in file.params if param.name.startswith("chroma_offset_")}
+        own = {param.name: param.initial for param in file.params if param.name in frame.automatic()}
         with Runner(context, file, storage=storage, where=name, params=own) as runner:
-            result = runner.run(Frame(planes, siting=colour.SITINGS["left"], full_range=True), output, only=("OUTPUT",))
+            result = runner.run(frame, output, only=("OUTPUT",))
     finally:
         context.release()
-    shown = levels(result.planes["OUTPUT"][:3])
+    rgb = result.planes["OUTPUT"][:3]
+    # Where libplacebo is asked for RGB, it gives codes of it, which end at 0 and 1.
+    shown = levels(np.clip(rgb, 0, 1) if any("OUTPUT" in item.hooks for item in file.passes) else rgb)
     x0, y0, x1, y1 = result.rects["PREKERNEL"]
     extent = (round(x1 - x0), round(y1 - y0))
-    ran, skipped = [run.desc for run in result.passes if run.ran], {r.reason for r in result.passes if not r.ran}
+    ran, skipped = (
+        [run.desc or NAMELESS for run in result.passes if run.ran],
+        {r.reason for r in result.passes if not r.ran},
+    )
     return shown, ran, skipped, extent
 
 
