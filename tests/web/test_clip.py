@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,35 +13,17 @@ import pytest
 from shadergen.runtime.colour import SITINGS, upsample_chroma, ycbcr_to_rgb
 from shadergen.web.page import PageShader, page
 from tests.browser import CHROMIUM, Browser
+from tests.web.clips import HEIGHT, WIDTH, frame, lossless
 from tests.web.pages import open_page
 from tests.web.test_page import INVERTED, LUMA, give, message, small_sample, until
 
-WIDTH, HEIGHT, FRAMES = 64, 48, 10
 SAME = "//!HOOK LUMA\n//!BIND HOOKED\nvec4 hook() { return HOOKED_tex(HOOKED_pos); }\n"
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 
-def frame(number: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Luma (height, width) of every code of limited range, and colours (2, height / 2, width / 2) that RGB can show."""
-    codes = 16 + (np.arange(WIDTH * HEIGHT).reshape(HEIGHT, WIDTH) // 3 + 20 * number) % 220
-    chroma = np.stack([np.full((HEIGHT // 2, WIDTH // 2), 128), np.full((HEIGHT // 2, WIDTH // 2), 128)])
-    middle = np.abs(codes[::2, ::2].astype(int) - 126) < 60
-    chroma[:, middle] = [[120], [136]]
-    return codes.astype(np.uint8), chroma.astype(np.uint8)
-
-
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A lossless VP9 clip of BT.709 in limited range, ten frames a second."""
-    if not shutil.which("ffmpeg"):
-        pytest.skip("found no ffmpeg, expected one to make a clip")
-    path = tmp_path_factory.mktemp("clip") / "clip.webm"
-    raw = b"".join(plane.tobytes() for number in range(FRAMES) for plane in frame(number))
-    command = ["ffmpeg", "-v", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{WIDTH}x{HEIGHT}", "-r", "10"]
-    command += ["-i", "-", "-c:v", "libvpx-vp9", "-lossless", "1", "-colorspace", "bt709", "-color_range", "tv"]
-    command += ["-color_primaries", "bt709", "-color_trc", "bt709", str(path)]
-    subprocess.run(command, input=raw, check=True)
-    return path.read_bytes()
+    return lossless(tmp_path_factory.mktemp("clip"))
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ def test_the_page_tests_itself_in_firefox(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert CliRunner().invoke(main, ["web", str(tmp_path / "tiny.npz"), "-o", str(page)]).exit_code == 0
     firefox = Firefox(tmp_path / "profile", page.as_uri() + "#selftest")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not firefox.value("globalThis.shadergen?.page?.firstPicture"):
         assert time.monotonic() < deadline, firefox.value("document.getElementById('message').textContent")
         time.sleep(0.2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from shadergen.ir.graph import Plane
 from shadergen.sources import save
 from tests.browser import CHROMIUM, WEBGL, WEBGPU, Browser
 from tests.nets import c_model
+from tests.web.clips import lossless
 from tests.web.test_page import give, message, png, shown, small_sample, until
 
 PLANES: tuple[Plane, ...] = ("luma", "chroma", "rgb")
@@ -93,6 +95,20 @@ def test_large_pictures_are_played_in_parts(browser: Browser) -> None:
     assert message(browser) == ""
     assert browser.value("shadergen.page.media.cells.length") > 1
     assert np.array_equal(codes(browser), whole)
+
+
+def test_videos_are_those_of_webgl(browser: Browser, tmp_path: Path) -> None:
+    """What WebGPU makes of a video's frame is the same RGB that WebGL gets, and its luma the same codes."""
+    choose(browser, 0)
+    browser.value("shadergen.page.device.isSoftware = false; shadergen.page.engine.times = {}; 0")
+    give(browser, ("clip.webm", "video/webm", lossless(tmp_path)))
+    browser.value("document.getElementById('video').pause(); shadergen.page.media.fitting.planes = null")
+    browser.value("shadergen.page.attempt(wanted => shadergen.page.play(wanted))")
+    wanted = codes(browser)
+    browser.value(START)
+    browser.value("shadergen.page.device.isSoftware = true")
+    assert message(browser) == ""
+    assert np.abs(codes(browser) - wanted).max() <= 1
 
 
 def test_passes_are_timed(browser: Browser) -> None:
