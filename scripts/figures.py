@@ -22,6 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench.published import NETWORKS, Network
 from bench.systems import network_rows
 from shadergen import compiler, sources
 from shadergen.ir.graph import Graph
@@ -278,6 +279,37 @@ def networks_table() -> list[str]:
     return ["| network | multiply-adds per pixel | TFLOPS |", "|---|---|---|", *network_rows()]
 
 
+PUBLISHED = ROOT / "bench" / "results" / "networks.json"
+FIVE = {"rx7900xtx": "7900 XTX", "rx6900xt": "6900 XT", "rx9070xt": "9070 XT", "rtx3080": "RTX 3080", "a770": "A770"}
+"""The GPUs of the table of published networks, and what it calls them."""
+
+
+def published_table() -> list[str]:
+    """docs/models.md: networks as their authors publish them."""
+    results = json.loads(PUBLISHED.read_text("utf-8"))
+    gpus = [name for name in FIVE if any(name in found.get("milliseconds", {}) for found in results.values())]
+    titles = " | ".join(FIVE[name] for name in gpus)
+    head = f"| network | source | options | multiply-adds | 32 bits | 16 bits (bound) | {titles} |"
+    rows = [_published(network, results.get(network.name, {}), gpus) for network in NETWORKS]
+    return [head, "|---" * (6 + len(gpus)) + "|", *rows]
+
+
+def _published(network: Network, found: Mapping[str, Any], gpus: Iterable[str]) -> str:
+    assert found.get("status", "passed") == "passed", f"{network.name} did not pass, which the page says of all"
+    wide, half = (found.get("checks", {}).get(storage) for storage in ("rgba32f", "rgba16f"))
+    costs = [rounded(ms, 1) if (ms := found.get("milliseconds", {}).get(gpu)) else "" for gpu in gpus]
+    cells = [
+        network.name,
+        f"{network.source}, {Path(network.file).suffix}",
+        f"`{network.options}`" if network.options else "",
+        f"{found['macs']:,.0f}" if "macs" in found else "",
+        f"{wide['max']:.1e}" if wide else "",
+        f"{half['max']:.1e} ({half['max_bound']:.1e})" if half else "",
+        *costs,
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
 def weights_table() -> list[str]:
     """weights/README.md: where the weights come from."""
     rows = []
@@ -352,6 +384,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "frames": frames_table,
     "costs": costs_table,
     "networks": networks_table,
+    "published": published_table,
     "weights": weights_table,
     "scores": neutral_table,
     "compressed": compressed_table,
