@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import click
 import numpy as np
+import PIL.Image
 import pytest
 from click.testing import CliRunner, Result
 
@@ -260,6 +261,18 @@ def test_verify_of_a_frame_that_is_too_small_says_the_smallest(tmp_path: Path) -
     assert result.exit_code == 1
     line = result.output.splitlines()[-1]
     assert line == "shadergen: wide at 13x20: found a frame that is too small for a kernel, expected 14x7 or more"
+
+
+def test_upscale_of_a_picture_that_is_too_small_says_the_smallest(tmp_path: Path) -> None:
+    conv = Conv(np.ones((1, 1, 7, 14), np.float32), np.zeros(1, np.float32))
+    save(Graph("wide", "luma", (Node("y", conv, ("input",)),), "y"), tmp_path / "wide.npz")
+    PIL.Image.new("RGB", (13, 20)).save(tmp_path / "a.png")
+    shader = ("--shader", tmp_path / "wide.npz", "--pad", "none")
+    result = run("upscale", tmp_path / "a.png", "-o", tmp_path / "b.png", *shader)
+    assert result.exit_code == 1
+    line = result.output.splitlines()[-1]
+    assert line == "shadergen: wide at 13x20: found a frame that is too small for a kernel, expected 14x7 or more"
+    assert not (tmp_path / "b.png").exists()
 
 
 def test_verify_of_a_shader_with_a_missing_texture(model: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from shadergen import sources
 from shadergen.cli import main
+from shadergen.errors import ShadergenError
 from shadergen.ir.graph import Graph, Node
 from shadergen.ir.ops import Clip, Conv, DepthToSpace
 from shadergen.judge import score as scoring
@@ -36,6 +37,15 @@ def nearest() -> Graph:
         Node("output", Clip(), ("shuffle",)),
     )
     return Graph("nearest", "luma", nodes, "output")
+
+
+def test_a_picture_that_is_too_small_for_a_network_says_the_smallest(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png", (24, 20))
+    conv = Conv(np.ones((4, 1, 7, 14), np.float32), np.zeros(4, np.float32))
+    nodes = (Node("conv", conv, ("input",)), Node("output", DepthToSpace(2), ("conv",)))
+    message = "^wide at 12x10: found a frame that is too small for a kernel, expected 14x7 or more$"
+    with pytest.raises(ShadergenError, match=message):
+        scoring.score({"wide": Graph("wide", "luma", nodes, "output")}, [tmp_path], ["box"])
 
 
 def test_ssim_is_scikit_images() -> None:

@@ -30,6 +30,7 @@ from shadergen.errors import ShadergenError
 from shadergen.target import Target
 
 if TYPE_CHECKING:
+    from shadergen.ir.graph import Graph
     from shadergen.runtime.colour import Array
     from shadergen.runtime.program import Storage
     from shadergen.upscale.comparepage import ComparedPicture
@@ -43,6 +44,8 @@ class Work:
 
     files: Mapping[str, str]
     """Texts of hook files by name, in the player's order."""
+    models: Sequence[Graph]
+    """The networks among them, whose smallest picture is known."""
     factor: float
     tile: int | None
     subsampled: bool
@@ -103,15 +106,17 @@ def upscale(
     if skip_existing:
         jobs = [job for job in jobs if not job.output.exists()]
     check(jobs, overwrite, compare, truth, before_after)
-    text, natural = _shader(shader, load, target)
-    files = {str(shader): text}
+    text, graph = _shader(shader, load, target)
+    files, graphs = {str(shader): text}, [graph]
     if chroma:
-        files[str(chroma)], _ = _shader(chroma, load_model, target)
+        files[str(chroma)], for_chroma = _shader(chroma, load_model, target)
+        graphs.append(for_chroma)
     if chroma is None and any(not job.is_clip for job in jobs) and _is_for_chroma(text, shader):
         problem = "it rebuilds halved colour, which pictures have not: they are only scaled; use it as --chroma"
         click.echo(f"shadergen: {shader}: warning: {problem}", err=True)
     clips, pictures = [job for job in jobs if job.is_clip], [job for job in jobs if not job.is_clip]
-    work = Work(files, factor or natural, tile, chroma is not None, bool(compare), truth, before_after)
+    models = [model for model in graphs if model]
+    work = Work(files, models, factor or _natural(graph), tile, chroma is not None, bool(compare), truth, before_after)
     with bar() as advance:
         comparisons, damaged = _upscale_pictures(pictures, work, advance)
         for job in clips:
@@ -125,16 +130,30 @@ def upscale(
     sys.exit(1 if damaged else 0)
 
 
-def _shader(path: Path, load: Load, target: Target) -> tuple[str, float]:
-    """A shader file's text, or that built from a model, and the factor to enlarge by unless the user says one."""
+def _shader(path: Path, load: Load, target: Target) -> tuple[str, Graph | None]:
+    """A shader file's text, or that built from a model, and the model."""
     if is_shader(path):
-        return read_text(path), 2.0
+        return read_text(path), None
     from shadergen import api
-    from shadergen.ir.graph import verify
 
     graph = load(path)
-    scale = 2.0 if graph.plane == "chroma" else float(verify(graph)[graph.output].width.scale)
-    return api.compile(graph, for_plane(target, graph.plane)), scale
+    return api.compile(graph, for_plane(target, graph.plane)), graph
+
+
+def _natural(graph: Graph | None) -> float:
+    """The factor to enlarge by unless the user says one."""
+    from shadergen.ir.graph import verify
+
+    return 2.0 if graph is None or graph.plane == "chroma" else float(verify(graph)[graph.output].width.scale)
+
+
+def _check_size(work: Work, size: tuple[int, int]) -> None:
+    """Raise ShadergenError for a picture or clip that is too small for a model."""
+    from shadergen.ir.graph import verify
+    from shadergen.ir.smallest import check_size
+
+    for graph in work.models:
+        check_size(graph.name, verify(graph), size)
 
 
 def _is_for_chroma(text: str, shader: Path) -> bool:
@@ -186,6 +205,8 @@ def _upscale_picture(
 
     image = load(job.input)
     check_format(job, image)
+    height, width = image.pixels.shape[1:]
+    _check_size(work, (width, height))
     if image.frames > 1:
         click.echo(f"shadergen: {job.input}: warning: found {image.frames} pictures, took the first", err=True)
     codes = upscaler(image.depth)(image.pixels, image.depth, progress)
@@ -215,6 +236,7 @@ def _upscale_clip(
         factor=work.factor,
         encoder=encoder,
         deinterlace=deinterlace,
+        check=lambda size: _check_size(work, size),
         progress=progress,
         warn=warn,
     )

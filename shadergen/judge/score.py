@@ -19,6 +19,7 @@ import numpy as np
 from shadergen.errors import ShadergenError
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph, Plane, verify
+from shadergen.ir.smallest import check_size
 from shadergen.judge.cases import BORDER, CONDITIONS, Array, Case, cases, luma, picture_files, resized
 from shadergen.judge.similarity import psnr, ssim
 from shadergen.runtime import colour
@@ -141,7 +142,10 @@ def baseline(method: str, case: Case, plane: Plane) -> Array:
 
 
 def enlarge(graph: Graph, case: Case) -> Array:
-    """What the network makes of the case: (channels, height, width) in 0..1 of full range."""
+    """What the network makes of the case: (channels, height, width) in 0..1 of full range. Raises ShadergenError for a
+    case that is too small for it."""
+    height, width = case.source.shape[1:]
+    check_size(graph.name, verify(graph), (width, height))
     return _full_range(reference.evaluate(graph, case.source)[graph.output], case)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import count
 from typing import get_args
 
 import moderngl
@@ -22,6 +21,7 @@ from shadergen.errors import NoDeviceError, ShadergenError
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph
 from shadergen.ir.ops import Array
+from shadergen.ir.smallest import check_size
 from shadergen.judge.rounding import Bounds, Rounding, bounds, probe, rounding_of
 from shadergen.judge.stimuli import SIZES, Size, Stimulus, stimuli
 from shadergen.judge.verification import Check, Layer, RunnerName, Verification
@@ -60,7 +60,7 @@ def verify(
         text = hookfile.format(emit(schedule))
     where = where or f"{graph.name}{target.suffix}.glsl"
     for size in sizes if picture is None else [(picture.shape[2], picture.shape[1])]:
-        _check_size(schedule, size)
+        check_size(graph.name, schedule.types, size)
         _check_memory(schedule, size)
     frames = list(stimuli(graph.plane, sizes, picture))
     checks: list[Check] = []
@@ -75,15 +75,6 @@ def verify(
     else:
         device, reason = _on_gl(schedule, text, where, frames, layers, collect)
     return Verification(where, device, tuple(checks), reason)
-
-
-def _check_size(schedule: Schedule, size: Size) -> None:
-    """Raises ShadergenError for a frame that is too small for a kernel without padding."""
-    areas = [type_.area for type_ in schedule.types.values()]
-    smallest = [next(n for n in count(1) if all(area[axis].value(n) > 0 for area in areas)) for axis in (1, 0)]
-    if size[0] < smallest[0] or size[1] < smallest[1]:
-        problem = f"found a frame that is too small for a kernel, expected {smallest[0]}x{smallest[1]} or more"
-        raise ShadergenError(f"{schedule.graph.name} at {size[0]}x{size[1]}", problem)
 
 
 def _check_memory(schedule: Schedule, size: Size) -> None:

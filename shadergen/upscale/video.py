@@ -50,17 +50,20 @@ def upscale_clip(
     factor: float = 2.0,
     encoder: Sequence[str] | None = None,
     deinterlace: bool = False,
+    check: Callable[[tuple[int, int]], None] = lambda size: None,
     progress: Callable[[int, int], None] = lambda done, frames: None,
     warn: Callable[[str], None] = lambda words: None,
 ) -> int:
     """Write `path` enlarged by hook files (texts by name, in the player's order), and count the frames.
 
     The new file appears under its name only when it is finished. `encoder` has ffmpeg's output arguments; with
-    `deinterlace`, whole frames are made of fields first. `progress` is told frames done and expected, `warn` what will
-    be otherwise than in the clip, and what ffmpeg says of a damaged file that it can go on with.
+    `deinterlace`, whole frames are made of fields first. `check` is called with the size of a frame before any work,
+    and may raise. `progress` is told frames done and expected, `warn` what will be otherwise than in the clip, and what
+    ffmpeg says of a damaged file that it can go on with.
     Raises NoDeviceError, HookFileError, ShaderRunError, and ShadergenError with ffmpeg's words.
     """
     clip = probe(path)
+    check(clip.size)
     arguments = list(encoder or encoding.default_arguments(output).split())
     for words in _notes(clip, arguments, deinterlace):
         warn(words)
