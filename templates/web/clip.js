@@ -6,8 +6,18 @@ import { Uploads } from "./sources.js";
 
 /** How long copying a frame's planes may take, in milliseconds: more means that they are fetched from the GPU. */
 const FAST = 5;
+/** How long a frame is waited for, and how often it is looked for, in milliseconds. */
+const LONGEST = 10000,
+  PAUSE = 10;
 /** The formats of frames whose planes can be played, and what a plan calls them. */
 const PLANES = { I420: "three", NV12: "two" };
+
+/** The element's frame. While it seeks it has none, which browsers say by `readyState` and by an error. */
+async function frameOf(element) {
+  for (let waited = 0; element.readyState < element.HAVE_CURRENT_DATA && waited < LONGEST; waited += PAUSE)
+    await new Promise(done => setTimeout(done, PAUSE));
+  return new VideoFrame(element, { timestamp: 0 });
+}
 
 export class Clip {
   /** `element` is a <video> that can play; `live` says that it is the camera. */
@@ -53,7 +63,7 @@ export class Clip {
   /** The matrix and range of the video, as the browser tells them, and whether its planes can be had. */
   async examine() {
     if (typeof VideoFrame === "undefined") return { ...matrixOf(null, this.size[1]), planes: null };
-    const frame = new VideoFrame(this.element, { timestamp: 0 });
+    const frame = await frameOf(this.element);
     try {
       const known = matrixOf(frame.colorSpace, this.size[1]),
         planes = PLANES[frame.format] ?? null;
@@ -113,7 +123,7 @@ export class Clip {
 
   /** Upload the planes of the frame. */
   async fetch() {
-    const frame = new VideoFrame(this.element, { timestamp: 0 });
+    const frame = await frameOf(this.element);
     try {
       await frame.copyTo(this.bytes, { layout: this.parts });
     } finally {
