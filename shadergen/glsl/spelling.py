@@ -1,4 +1,4 @@
-"""How GLSL spells literals, types, vectors, matrices and pointwise operators."""
+"""How GLSL, and for vectors WGSL, spell literals, types, vectors, matrices and pointwise operators."""
 
 from __future__ import annotations
 
@@ -50,10 +50,14 @@ class Types:
     matrix: str
     number: type[np.floating[Any]]
     """What literals are rounded to."""
+    suffix: str = ""
+    """Of vectors' names, behind the number of lanes."""
+    round_even: str = "roundEven"
+    """The function that rounds to the even one of two whole numbers that are equally near."""
 
     def vec(self, lanes: int) -> str:
         """A vector of 1 to 4 lanes; of 1, the scalar."""
-        return self.scalar if lanes == 1 else f"{self.vector}{lanes}"
+        return self.scalar if lanes == 1 else f"{self.vector}{lanes}{self.suffix}"
 
     def mat(self, columns: int) -> str:
         """A matrix of `columns` columns and 4 rows; of 1 column, the vector."""
@@ -69,6 +73,8 @@ FP16_EXTENSION = "GL_EXT_shader_explicit_arithmetic_types_float16"
 
 FP32 = Types("float", "vec", "mat", np.float32)
 FP16 = Types("float16_t", "f16vec", "f16mat", np.float16)
+WGSL = Types("f32", "vec", "mat", np.float32, suffix="f", round_even="round")
+"""Of WebGPU's language, which spells pointwise operators alike."""
 
 
 def literals(array: npt.NDArray[Any], types: Types) -> npt.NDArray[np.str_]:
@@ -173,7 +179,7 @@ def _unary(op: Unary, x: str, pack: int, types: Types, parameters: Sequence[str]
         case Sqrt():
             return f"sqrt({x})"
         case Round():
-            return f"roundEven({x})"
+            return f"{types.round_even}({x})"
         case Clip(minimum, maximum):
             return _clipped(x, minimum, maximum, types)
         case Affine(scale, shift):

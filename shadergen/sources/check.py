@@ -26,6 +26,20 @@ def verified(graph: Graph, path: Path, origins: Mapping[str, str] | None = None)
     return graph
 
 
+def file_content(path: Path, most: int, expected: str, remedy: str = "") -> bytes:
+    """The bytes of a model's file.
+
+    Raises ModelError for more than `most`, and where it cannot be read: what was `expected`, and the remedy.
+    """
+    try:
+        size = path.stat().st_size
+        if size > most:
+            raise ModelError(path, f"found {size} bytes, expected at most {most}")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(path, f"found no readable file ({error.strerror}), expected {expected}", remedy) from None
+
+
 def graph_name(stem: str) -> str:
     """A file's name, without its suffix, as that of a graph."""
     return re.sub(r"[^\w.+ -]", "_", stem)[:100].lstrip("_.+ -") or "model"

@@ -11,13 +11,13 @@ from shadergen.glsl import tables
 from shadergen.glsl.addressing import Place
 from shadergen.glsl.index import Index
 from shadergen.glsl.pixels import Pixel
+from shadergen.glsl.spelling import Statement
 from shadergen.ir.ops import Array, Conv
 from shadergen.schedule.steps import ConvStep
 from shadergen.storage.layout import LANES, PACK
 from shadergen.wgsl.numbers import FULL, HALF, Table
 from shadergen.wgsl.places import PIXEL, Places, vec2i
 
-Statement = tuple[str, str]
 LOCALS = ("columns", "rows", "corner", "edge", "pack", "ky", "at")
 """What the template calls things within its block."""
 

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isfinite
-from typing import assert_never
 
 import numpy as np
 
-from shadergen.glsl import tables
+from shadergen.glsl import spelling, tables
 from shadergen.glsl.addressing import Place
 from shadergen.glsl.pixels import Pixel
-from shadergen.ir.ops import (
-    Add,
-    Affine,
-    Array,
-    Clip,
-    Div,
-    Elu,
-    Erf,
-    LeakyRelu,
-    Mul,
-    Pointwise,
-    PRelu,
-    Relu,
-    Round,
-    Selu,
-    Sigmoid,
-    Softplus,
-    Sqrt,
-    Sub,
-    Tanh,
-    Unary,
-)
+from shadergen.glsl.spelling import Statement
+from shadergen.ir.ops import Affine, Array, Pointwise, PRelu
 from shadergen.schedule.steps import LaneStep, PointwiseStep, ReadStep, SpaceToDepthStep
 from shadergen.storage.layout import channels_of, lane_of, pack_of
 from shadergen.wgsl.places import Places, vec2i, vec4
-
-Statement = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -106,8 +82,8 @@ def pointwise(step: PointwiseStep, pixels: Sequence[Pixel], places: Places) -> R
     rows = _parameters(step.op)
     table = places.table(np.stack([tables.packs(row)[list(step.packs)] for row in rows], axis=1)) if rows else None
 
-    def parameter(place: Place) -> Callable[[int], str]:
-        return lambda number: table.fetch(number, place.number) if table else ""
+    def parameters(place: Place) -> list[str]:
+        return [table.fetch(number, place.number) for number in range(len(rows))] if table else []
 
     def operand(value: str, pack: int, pixel: Pixel) -> str:
         if places.types[value].channels == 1 < places.types[step.node].channels:
@@ -117,7 +93,13 @@ def pointwise(step: PointwiseStep, pixels: Sequence[Pixel], places: Places) -> R
     found = (
         (
             places.register(step.node, place.pack, pixel),
-            _value(step.op, [operand(value, place.pack, pixel) for value in step.inputs], parameter(place)),
+            spelling.pointwise(
+                step.op,
+                [operand(value, place.pack, pixel) for value in step.inputs],
+                place.pack,
+                spelling.WGSL,
+                parameters(place),
+            ),
         )
         for pixel in pixels
         for place in places.places(step.packs)
@@ -133,57 +115,3 @@ def _parameters(op: Pointwise) -> list[Array]:
             return [scale, shift]
         case _:
             return []
-
-
-def _value(op: Pointwise, operands: Sequence[str], parameter: Callable[[int], str]) -> str:
-    match op:
-        case Add():
-            return " + ".join(operands)
-        case Sub():
-            return " - ".join(operands)
-        case Mul():
-            return " * ".join(operands)
-        case Div():
-            return " / ".join(operands)
-        case _:
-            return _unary(op, operands[0], parameter)
-
-
-def _unary(op: Unary, x: str, parameter: Callable[[int], str]) -> str:
-    zero, one = number(0), number(1)
-    match op:
-        case Relu():
-            return f"max({x}, {zero})"
-        case LeakyRelu(alpha):
-            return f"max({x}, {zero}) + {number(alpha)} * min({x}, {zero})"
-        case PRelu():
-            return f"max({x}, {zero}) + {parameter(0)} * min({x}, {zero})"
-        case Elu(alpha):
-            return f"max({x}, {zero}) + {number(alpha)} * (exp(min({x}, {zero})) - {one})"
-        case Selu(alpha, gamma):
-            return f"{number(gamma)} * (max({x}, {zero}) + {number(alpha)} * (exp(min({x}, {zero})) - {one}))"
-        case Sigmoid():
-            return f"{one} / ({one} + exp(-{x}))"
-        case Tanh():
-            # Beyond 10 tanh is 1 in 32 bits; drivers that compute it from exp give NaN for large arguments.
-            return f"tanh(clamp({x}, {number(-10)}, {number(10)}))"
-        case Softplus():
-            return f"max({x}, {zero}) + log({one} + exp(-abs({x})))"
-        case Erf():
-            return f"erf({x})"
-        case Sqrt():
-            return f"sqrt({x})"
-        case Round():
-            return f"round({x})"  # the even one of two that are equally near
-        case Clip(minimum, maximum):
-            above = f"max({x}, {number(minimum)})" if isfinite(minimum) else x
-            return f"min({above}, {number(maximum)})" if isfinite(maximum) else above
-        case Affine():
-            return f"{x} * {parameter(0)} + {parameter(1)}"
-        case _:
-            assert_never(op)
-
-
-def number(value: float) -> str:
-    """A vec4f with the same 32-bit float in every lane, in the fewest digits that read back to it."""
-    return f"vec4f({np.float32(value)!s})"

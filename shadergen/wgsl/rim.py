@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from shadergen.emit.steps import rim
 from shadergen.glsl.index import Index
 from shadergen.glsl.pixels import Pixel
+from shadergen.glsl.spelling import Statement
 from shadergen.schedule.steps import RimStep
 from shadergen.storage.layout import LANES, PACK
 from shadergen.wgsl.numbers import FULL
 from shadergen.wgsl.places import Places, vec2i
 
-Statement = tuple[str, str]
 LOCALS = ("edge", "i", "p", "term", "taps", "row", "tap", "q", "pack", "column", "s")
 """What the template calls things within its block."""
 

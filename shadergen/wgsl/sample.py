@@ -1,7 +1,4 @@
-"""Padding, cropping, resampling and pooling, for one pixel of the result after the other.
-
-Positions along an axis are integers over an integer, as in `emit/steps/sample.py`.
-"""
+"""Padding, cropping, resampling and pooling, for one pixel of the result after the other."""
 
 from __future__ import annotations
 
@@ -9,23 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from shadergen.emit.steps.sampling import LOWEST, TAPS, ResizeAxis, SamplePixel, axes
+from shadergen.glsl import spelling
 from shadergen.glsl.pixels import Pixel
-from shadergen.ir.extent import Extent
+from shadergen.glsl.spelling import WGSL
 from shadergen.ir.ops import AveragePool, Fit, MaxPool, MeanOfMeans, Pad, PadMode, Resize
 from shadergen.schedule.steps import SampleStep
 from shadergen.wgsl.places import Places, vec2i
-from shadergen.wgsl.registers import number
-
-LOWEST = -3.0e38
-"""Less than what any network gives, and still a float."""
-
-
-@dataclass(frozen=True)
-class SamplePixel:
-    """A pixel of the result: its position, and its registers."""
-
-    at: str
-    registers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -48,17 +35,6 @@ class PadView:
     """The columns and rows that are cut off at the left and the top."""
     outside: str
     """What counts outside of the edge; empty where what is read does."""
-
-
-@dataclass(frozen=True)
-class ResizeAxis:
-    """One axis of a resampling: the position in the source is above / below."""
-
-    name: str
-    above: str
-    below: str
-    first: str
-    """The pixel at the position, rounded, or the first of two around it."""
 
 
 @dataclass(frozen=True)
@@ -139,13 +115,13 @@ def write(step: SampleStep, pixels: Sequence[Pixel], places: Places) -> SampleVi
                 pixels=found,
                 texels=texels,
                 wanted=places.own_size(),
-                axes=(_axis(op, "y", op.to[0]), _axis(op, "x", op.to[1])),
-                taps={"nearest": 1, "linear": 2, "cubic": 4}[op.filter],
+                axes=axes(op, _chosen, _floor),
+                taps=TAPS[op.filter],
                 excludes_outside=op.exclude_outside,
                 cubic=op.cubic,
             )
         case MaxPool(kernel, strides, pads) | AveragePool(kernel, strides, pads):
-            lowest = number(LOWEST) if isinstance(op, MaxPool) else ""
+            lowest = spelling.splat(LOWEST, WGSL) if isinstance(op, MaxPool) else ""
             sides = (vec2i(strides[::-1]), vec2i((pads[1], pads[0])), vec2i(kernel[::-1]))
             return PoolView(title, size, found, texels, *sides, lowest)
         case MeanOfMeans(block):
@@ -162,42 +138,12 @@ def _near(mode: PadMode) -> str:
 
 
 def _outside(mode: PadMode, value: float = 0.0) -> str:
-    return number(value) if mode == "zero" else ""
+    return spelling.splat(value, WGSL) if mode == "zero" else ""
 
 
-def _axis(op: Resize, axis: str, scale: object) -> ResizeAxis:
-    """Along one axis, the position that a pixel of the result reads at, as a fraction."""
-    i = f"at.{axis}"
-    if isinstance(scale, Extent):
-        num, den, double = f"wanted.{axis}", f"size.{axis}", f"2 * wanted.{axis}"
-    else:
-        numerator, denominator = op.scales["yx".index(axis)].as_integer_ratio()
-        num, den, double = str(numerator), str(denominator), str(2 * numerator)
-    match op.coordinates:
-        case "half_pixel":
-            above, below = f"(2 * {i} + 1) * {den} - {num}", double
-        case "pytorch_half_pixel":
-            above, below = f"select((2 * {i} + 1) * {den} - {num}, 0, wanted.{axis} == 1)", double
-        case "asymmetric":
-            above, below = f"{i} * {den}", num
-        case "align_corners":
-            above, below = f"{i} * (size.{axis} - 1)", f"max(wanted.{axis} - 1, 1)"
-        case _:
-            assert_never(op.coordinates)
-    return ResizeAxis(axis, above, below, _first(op, axis))
+def _chosen(condition: str, yes: str, no: str) -> str:
+    return f"select({no}, {yes}, {condition})"
 
 
-def _first(op: Resize, axis: str) -> str:
-    """The first pixel that is read: the nearest, or the one at or in front of the position."""
-    above, below = f"above_{axis}", f"below_{axis}"
-    if op.filter != "nearest" or op.rounding == "floor":
-        return f"floor_of({above}, {below})"
-    match op.rounding:
-        case "ceil":
-            return f"floor_of({above} + {below} - 1, {below})"
-        case "round_prefer_floor":
-            return f"floor_of(2 * {above} + {below} - 1, 2 * {below})"
-        case "round_prefer_ceil":
-            return f"floor_of(2 * {above} + {below}, 2 * {below})"
-        case _:
-            assert_never(op.rounding)
+def _floor(above: str, below: str) -> str:
+    return f"floor_of({above}, {below})"

@@ -1,8 +1,4 @@
-"""Padding, cropping, resampling and pooling, for one pixel of the result after the other.
-
-Positions along an axis are integers over an integer, so that a pixel is read at exactly the place the network means;
-in floats, the half of a texel that decides between two neighbours would be lost far from the origin.
-"""
+"""Padding, cropping, resampling and pooling, for one pixel of the result after the other."""
 
 from __future__ import annotations
 
@@ -10,26 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from shadergen.emit.steps.sampling import LOWEST, TAPS, ResizeAxis, SamplePixel, axes
 from shadergen.emit.written import Written
 from shadergen.glsl import spelling
 from shadergen.glsl.addressing import Addressing
 from shadergen.glsl.pixels import Pixel
 from shadergen.glsl.spelling import FP32
-from shadergen.ir.extent import Extent
 from shadergen.ir.ops import AveragePool, Fit, MaxPool, MeanOfMeans, Pad, PadMode, Resize
 from shadergen.kernels.kernel import Needs, View
 from shadergen.schedule.steps import SampleStep
-
-LOWEST = -3.0e38
-"""Less than what any network gives, and still a float."""
-
-
-@dataclass(frozen=True)
-class SamplePixel:
-    """A pixel of the result: its position, and its registers."""
-
-    at: str
-    registers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -50,17 +35,6 @@ class PadView:
     """The pixel of the source, from the variable `near`, which is within the edge."""
     outside: str
     """What counts outside of the edge; empty where what is read does."""
-
-
-@dataclass(frozen=True)
-class ResizeAxis:
-    """One axis of a resampling: the position in the source is above / below."""
-
-    name: str
-    above: str
-    below: str
-    first: str
-    """The pixel at the position, rounded, or the first of two around it."""
 
 
 @dataclass(frozen=True)
@@ -150,8 +124,8 @@ def _view(step: SampleStep, pixels: Sequence[Pixel], at: Addressing) -> tuple[st
                 pixels=found,
                 texels=texels("p.x", "p.y"),
                 wanted=at.sizes.of(step.node),
-                axes=(_axis(op, "y", op.to[0]), _axis(op, "x", op.to[1])),
-                taps={"nearest": 1, "linear": 2, "cubic": 4}[op.filter],
+                axes=axes(op, _chosen, _floor),
+                taps=TAPS[op.filter],
                 excludes_outside=op.exclude_outside,
                 cubic=(_number(op.cubic), _number(op.cubic + 2), _number(op.cubic + 3)),
             )
@@ -174,42 +148,8 @@ def _outside(mode: PadMode, value: float = 0.0) -> str:
     return spelling.splat(value, FP32) if mode == "zero" else ""
 
 
-def _axis(op: Resize, axis: str, scale: object) -> ResizeAxis:
-    """Along one axis, the position that a pixel of the result reads at, as a fraction."""
-    i = f"at.{axis}"
-    if isinstance(scale, Extent):
-        num, den, double = f"wanted.{axis}", f"size.{axis}", f"2 * wanted.{axis}"
-    else:
-        numerator, denominator = op.scales["yx".index(axis)].as_integer_ratio()
-        num, den, double = str(numerator), str(denominator), str(2 * numerator)
-    match op.coordinates:
-        case "half_pixel":
-            above, below = f"(2 * {i} + 1) * {den} - {num}", double
-        case "pytorch_half_pixel":
-            above, below = f"wanted.{axis} == 1 ? 0 : (2 * {i} + 1) * {den} - {num}", double
-        case "asymmetric":
-            above, below = f"{i} * {den}", num
-        case "align_corners":
-            above, below = f"{i} * (size.{axis} - 1)", f"max(wanted.{axis} - 1, 1)"
-        case _:
-            assert_never(op.coordinates)
-    return ResizeAxis(axis, above, below, _first(op, axis))
-
-
-def _first(op: Resize, axis: str) -> str:
-    """The first pixel that is read: the nearest, or the one at or in front of the position."""
-    above, below = f"above_{axis}", f"below_{axis}"
-    if op.filter != "nearest" or op.rounding == "floor":
-        return _floor(above, below)
-    match op.rounding:
-        case "ceil":
-            return _floor(f"{above} + {below} - 1", below)
-        case "round_prefer_floor":
-            return _floor(f"2 * {above} + {below} - 1", f"(2 * {below})")
-        case "round_prefer_ceil":
-            return _floor(f"2 * {above} + {below}", f"(2 * {below})")
-        case _:
-            assert_never(op.rounding)
+def _chosen(condition: str, yes: str, no: str) -> str:
+    return f"{condition} ? {yes} : {no}"
 
 
 def _floor(above: str, below: str) -> str:

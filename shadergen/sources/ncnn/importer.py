@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 
 from shadergen.errors import ModelError, one_line
 from shadergen.ir.graph import Graph, Plane
+from shadergen.sources import check
 from shadergen.sources.ncnn import conv, layout, pointwise
 from shadergen.sources.ncnn.call import Conversion
 from shadergen.sources.ncnn.param import Layer, parse
@@ -50,14 +51,7 @@ def load(path: Path, plane: Plane | None = None) -> Graph:
 
 
 def _content(path: Path, most: int) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > most:
-            raise ModelError(path, f"found {size} bytes, expected at most {most}")
-        return path.read_bytes()
-    except OSError as error:
-        problem = f"found no readable file ({error.strerror}), expected an ncnn model's"
-        raise ModelError(path, problem, "such a model is a .param and a .bin in one folder") from None
+    return check.file_content(path, most, "an ncnn model's", "such a model is a .param and a .bin in one folder")
 
 
 def _file(path: Path, layers: tuple[Layer, ...], conversion: Conversion, sha256: str) -> File:

@@ -21,6 +21,7 @@ from google.protobuf.message import DecodeError, EncodeError
 from onnx import external_data_helper, numpy_helper, shape_inference, version_converter
 
 from shadergen.errors import ModelError, one_line, quoted
+from shadergen.sources.check import file_content
 
 Constant = npt.NDArray[Any]
 
@@ -79,15 +80,10 @@ def read(path: Path) -> File:
 
 
 def _content(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ModelError(path, f"found {path.stat().st_size} bytes, expected at most {MAX_BYTES}")
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(path, f"found no readable file ({error.strerror}), expected an ONNX model") from None
-    if not content:
+    found = file_content(path, MAX_BYTES, "an ONNX model")
+    if not found:
         raise ModelError(path, "found an empty file, expected an ONNX model")
-    return content
+    return found
 
 
 def _expect_sane(path: Path, model: onnx.ModelProto) -> None:

@@ -12,7 +12,7 @@ from shadergen.ir.graph import Graph, Node, Plane, Record
 from shadergen.ir.infer import infer
 from shadergen.ir.ops import Conv
 from shadergen.ir.types import TensorType
-from shadergen.sources.check import graph_name, verified
+from shadergen.sources.check import file_content, graph_name, verified
 from shadergen.sources.onnx.fold import fold
 from shadergen.sources.onnx.picture import plane_of
 from shadergen.sources.pytorch.architecture import Architecture
@@ -27,12 +27,7 @@ def load(path: Path, plane: Plane | None = None, scale: int | None = None) -> Gr
 
     `scale` is the factor of a network whose weights do not say it. Raises ModelError with one line.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ModelError(path, f"found {path.stat().st_size} bytes, expected at most {MAX_BYTES}")
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(path, f"found no readable file ({error.strerror}), expected a network's weights") from None
+    content = file_content(path, MAX_BYTES, "a network's weights")
     try:
         state = State(state_of(read(path, content)))
     except ValueError as error:
