@@ -12,11 +12,17 @@ const LONGEST = 10000,
 /** The formats of frames whose planes can be played, and what a plan calls them. */
 const PLANES = { I420: "three", NV12: "two" };
 
-/** The element's frame. While it seeks it has none, which browsers say by `readyState` and by an error. */
+/** The element's frame. While it seeks it has none, which browsers say by `readyState`, by an error, or by both. */
 async function frameOf(element) {
-  for (let waited = 0; element.readyState < element.HAVE_CURRENT_DATA && waited < LONGEST; waited += PAUSE)
-    await new Promise(done => setTimeout(done, PAUSE));
-  return new VideoFrame(element, { timestamp: 0 });
+  for (const start = performance.now(); ; await new Promise(done => setTimeout(done, PAUSE))) {
+    const late = performance.now() - start > LONGEST;
+    if (element.readyState < element.HAVE_CURRENT_DATA && !late) continue;
+    try {
+      return new VideoFrame(element, { timestamp: 0 });
+    } catch (error) {
+      if (late) throw error;
+    }
+  }
 }
 
 export class Clip {

@@ -40,7 +40,10 @@ export class Media {
       this.display.drawNow();
       showFrame(clip);
     });
-    await $("video").play();
+    // Browsers refuse to begin by themselves, to save power for one: then it is open, and waits to be played.
+    await $("video")
+      .play()
+      .catch(() => {});
     showPlaying();
   }
 
