@@ -13,7 +13,7 @@ import PIL.Image
 import pytest
 
 from shadergen.errors import ImageError, ShadergenError
-from shadergen.upscale.pictures import box_downscale, load, save
+from shadergen.upscale.pictures import box_downscale, load, save, save_bands
 
 
 def noise(*shape: int) -> npt.NDArray[np.float32]:
@@ -54,6 +54,15 @@ def deep_png(texels: npt.NDArray[np.uint16]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_png_in_bands(tmp_path: Path, channels: int) -> None:
+    codes = np.random.default_rng(2).integers(0, 256, (channels, 150, 7), np.uint8)
+    bands = iter([codes[:, :70], codes[:, 70:140], codes[:, 140:]])
+    save_bands(tmp_path / "a.png", bands, 150)
+    assert np.array_equal(load(tmp_path / "a.png").codes, codes)
+    assert np.array_equal(np.atleast_3d(np.asarray(PIL.Image.open(tmp_path / "a.png"))), np.moveaxis(codes, 0, -1))
 
 
 @pytest.mark.parametrize(

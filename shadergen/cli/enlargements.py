@@ -85,5 +85,5 @@ def check_format(job: Enlargement, image: Image) -> None:
     from shadergen.upscale.pictures import format_of
 
     format_of(job.output)
-    if len(image.pixels) == 4 and job.output.suffix.lower() in (".jpg", ".jpeg"):
+    if len(image.codes) == 4 and job.output.suffix.lower() in (".jpg", ".jpeg"):
         raise ShadergenError(job.output, "found a picture with alpha, which JPEG cannot hold", "write .png or .webp")

@@ -200,16 +200,27 @@ def _upscale_pictures(jobs: Sequence[Enlargement], work: Work, advance: Advance)
 def _upscale_picture(
     job: Enlargement, work: Work, upscaler: Callable[[int], Upscaler], progress: Callable[[float], None]
 ) -> ComparedPicture | None:
-    from shadergen.upscale.pictures import load, save
+    from shadergen.upscale.pictures import load, save, save_bands
     from shadergen.upscale.upscale import side_by_side
 
     image = load(job.input)
     check_format(job, image)
-    height, width = image.pixels.shape[1:]
+    height, width = image.codes.shape[1:]
     _check_size(work, (width, height))
     if image.frames > 1:
         click.echo(f"shadergen: {job.input}: warning: found {image.frames} pictures, took the first", err=True)
-    codes = upscaler(image.depth)(image.pixels, image.depth, progress)
+    enlarger = upscaler(image.depth)
+    if not (work.comparing or work.before_after):
+        rows = enlarger.extent(height)
+        enlarger.write(
+            image.codes,
+            lambda bands: save_bands(job.output, bands, rows, icc=image.icc, exif=image.exif),
+            image.depth,
+            progress,
+        )
+        click.echo(job.output)
+        return None
+    codes = enlarger(image.codes, image.depth, progress)
     save(job.output, codes, icc=image.icc, exif=image.exif)
     click.echo(job.output)
     if work.before_after:

@@ -16,7 +16,7 @@ import PIL.Image
 from shadergen.files import shipped
 from shadergen.runtime.colour import rgb_to_ycbcr
 from shadergen.runtime.compare import compare, ssim
-from shadergen.upscale.pictures import to_codes
+from shadergen.upscale.pictures import to_codes, to_pixels
 
 Pixels = npt.NDArray[Any]
 
@@ -75,6 +75,4 @@ def _luma(pixels: Pixels) -> Pixels:
 
 
 def _floats(pixels: Pixels) -> Pixels:
-    if np.issubdtype(pixels.dtype, np.integer):
-        return pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
-    return np.clip(pixels, 0, 1)
+    return np.clip(to_pixels(pixels), 0, 1)

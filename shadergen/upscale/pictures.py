@@ -1,15 +1,16 @@
 """Pictures as arrays: the only place where picture files are read and written.
 
-A picture is float32 of shape (channels, height, width), 0 to 1, sRGB-encoded; 1 channel is grey, 3 RGB, 4 RGB and
-straight alpha. Embedded colour profiles are kept, not applied.
+A picture is codes of 8 or 16 bits, or float32 in 0..1, of shape (channels, height, width), sRGB-encoded; 1 channel is
+grey, 3 RGB, 4 RGB and straight alpha. Embedded colour profiles are kept, not applied.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from shadergen.errors import ImageError
-from shadergen.files import write_whole
+from shadergen.files import whole_file, write_whole
 from shadergen.runtime.colour import Array
 from shadergen.upscale import png
 
@@ -42,16 +43,25 @@ _QUALITY: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Image:
-    """A picture: `pixels` is float32 (channels, height, width) in 0..1, with 1, 3 or 4 channels."""
+    """A picture as it is in its file: `codes` has 1, 3 or 4 channels."""
 
-    pixels: Array
-    depth: Depth = 8
+    codes: Codes
     icc: bytes = b""
     """The embedded colour profile, if it is one for these channels."""
     exif: bytes = b""
     """The EXIF data, with the orientation set to upright."""
     frames: int = 1
     """How many pictures the file holds; this is the first."""
+
+    @property
+    def depth(self) -> Depth:
+        """The bits of a code."""
+        return 8 if self.codes.dtype == np.uint8 else 16
+
+    @property
+    def pixels(self) -> Array:
+        """Float32 (channels, height, width) in 0..1, made anew at each call."""
+        return to_pixels(self.codes)
 
 
 def load(path: str | os.PathLike[str]) -> Image:
@@ -64,16 +74,16 @@ def load(path: str | os.PathLike[str]) -> Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)  # the error at twice the size stays
             with PIL.Image.open(Path(path)) as image:
-                pixels, depth = _from_deep_png(path) if image.format == "PNG" else (None, 8)
-                if pixels is None:
-                    pixels, depth = _from_pillow(image)
+                codes = _from_deep_png(path) if image.format == "PNG" else None
+                if codes is None:
+                    codes = _from_pillow(image)
                 exif = image.getexif()
-                pixels = _upright(pixels, exif.pop(_ORIENTATION, 1))
+                codes = _upright(codes, exif.pop(_ORIENTATION, 1))
                 if image.format == "TIFF":  # its directory says how the pixels are stored, too
                     for tag in [tag for tag in exif if tag not in _TIFF_DESCRIPTIONS]:
                         del exif[tag]
                 frames = getattr(image, "n_frames", 1)
-                icc = _matching_profile(image.info.get("icc_profile"), pixels)
+                icc = _matching_profile(image.info.get("icc_profile"), codes)
     except PIL.Image.DecompressionBombError as error:
         raise ImageError(path, f"found {error}, expected a picture of sane size") from None
     except PIL.UnidentifiedImageError:
@@ -82,7 +92,19 @@ def load(path: str | os.PathLike[str]) -> Image:
         raise ImageError(path, f"cannot be read: {error.strerror or error}") from None
     except (ValueError, SyntaxError, EOFError, NotImplementedError, MemoryError) as error:
         raise ImageError(path, f"found a damaged picture: {error}") from None
-    return Image(np.ascontiguousarray(pixels), depth, icc, exif.tobytes() if len(exif) else b"", frames)
+    return Image(np.ascontiguousarray(codes), icc, exif.tobytes() if len(exif) else b"", frames)
+
+
+def to_pixels(picture: Array | Codes) -> Array:
+    """Codes of 8 or 16 bits as float32 in 0..1; values as they are."""
+    if np.issubdtype(picture.dtype, np.floating):
+        return np.asarray(picture, np.float32)
+    return np.asarray(picture, np.float32) / np.float32(largest(picture))
+
+
+def largest(picture: Array | Codes) -> int:
+    """What stands for white, or opaque: 255 or 65535 of codes, 1 of values."""
+    return {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(picture.dtype, 1)
 
 
 def to_codes(pixels: npt.NDArray[Any], depth: Depth = 8) -> Codes:
@@ -115,6 +137,21 @@ def save(
     write_whole(path, _encoded(path, format, codes, icc, exif))
 
 
+def save_bands(path: Path, bands: Iterator[Codes], height: int, *, icc: bytes = b"", exif: bytes = b"") -> None:
+    """Write a picture of so many rows that comes in bands (channels, rows, width) from top to bottom, as `save` does.
+
+    A PNG is written band by band; other formats are put together first.
+    """
+    first = next(bands)
+    whole = itertools.chain([first], bands)
+    if first.shape[1] == height or format_of(path) != "PNG":
+        save(path, np.concatenate(list(whole), axis=1), icc=icc, exif=exif)
+        return
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        for part in png.encoded(whole, (len(first), height, first.shape[2]), icc, exif):
+            file.write(part)
+
+
 def format_of(path: Path) -> str:
     """Pillow's name of the format that a suffix stands for. Raises ImageError where it stands for none."""
     format = PIL.Image.registered_extensions().get(path.suffix.lower())
@@ -125,7 +162,7 @@ def format_of(path: Path) -> str:
 
 def _encoded(path: Path, format: str, codes: Codes, icc: bytes, exif: bytes) -> bytes:
     if codes.dtype == np.uint16 and format == "PNG":
-        return png.write(codes.astype(np.uint16), icc, exif)
+        return b"".join(png.encoded(iter([codes]), codes.shape, icc, exif))
     if codes.dtype == np.uint16 and not (format == "TIFF" and len(codes) == 1):
         codes = (codes.astype(np.uint32) * 255 // 65535).astype(np.uint8)
     texels = codes[0] if len(codes) == 1 else np.moveaxis(codes, 0, -1)
@@ -140,45 +177,44 @@ def _encoded(path: Path, format: str, codes: Codes, icc: bytes, exif: bytes) -> 
     return encoded.getvalue()
 
 
-def _from_deep_png(path: str | os.PathLike[str]) -> tuple[Array | None, Depth]:
+def _from_deep_png(path: str | os.PathLike[str]) -> Codes | None:
     data = Path(path).read_bytes()
     if not png.is_deep(data):
-        return None, 8
-    texels = png.read(data).astype(np.float32) / np.float32(65535)
-    return (texels if len(texels) != 2 else texels[[0, 0, 0, 1]]), 16
+        return None
+    codes = png.read(data)
+    return codes if len(codes) != 2 else codes[[0, 0, 0, 1]]
 
 
-def _matching_profile(icc: bytes | None, pixels: Array) -> bytes:
+def _matching_profile(icc: bytes | None, codes: Codes) -> bytes:
     """The profile if its colour space (bytes 16 to 19) is the picture's: a CMYK file has become RGB."""
-    space = b"GRAY" if len(pixels) == 1 else b"RGB "
+    space = b"GRAY" if len(codes) == 1 else b"RGB "
     return icc if icc and icc[16:20] == space else b""
 
 
-def _from_pillow(image: PIL.Image.Image) -> tuple[Array, Depth]:
+def _from_pillow(image: PIL.Image.Image) -> Codes:
     mode = image.mode
     if mode in ("F", "I") or mode.startswith("I;"):
         values = np.asarray(image)
         if mode == "F" or values.min(initial=0) < 0 or values.max(initial=0) > 65535:
             raise ValueError(f"pixels of type {mode}, expected 8 or 16 bits per channel")
-        return (values.astype(np.float32) / np.float32(65535))[np.newaxis], 16
+        return values.astype(np.uint16)[np.newaxis]
     if mode == "1":
         image = image.convert("L")
     elif mode not in ("L", "RGB", "RGBA"):
         transparent = mode in ("LA", "PA", "La", "RGBa") or "transparency" in image.info
         image = image.convert("RGBA" if transparent else "RGB")
-    texels = np.atleast_3d(np.asarray(image))
-    return np.moveaxis(texels.astype(np.float32) / np.float32(255), -1, 0), 8
+    return np.moveaxis(np.atleast_3d(np.asarray(image)), -1, 0)
 
 
-def _upright(pixels: Array, orientation: int) -> Array:
+def _upright(codes: Codes, orientation: int) -> Codes:
     """Undo an EXIF orientation (1 to 8; anything else is upright)."""
     if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(1, 2)
+        codes = codes.swapaxes(1, 2)
     if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, :, ::-1]
+        codes = codes[:, :, ::-1]
     if orientation in (3, 4, 7, 8):
-        pixels = pixels[:, ::-1, :]
-    return pixels
+        codes = codes[:, ::-1, :]
+    return codes
 
 
 def box_downscale(pixels: npt.NDArray[np.floating[Any]], factor: int) -> Array:

@@ -1,14 +1,17 @@
-"""PNG with 16 bits per channel: Pillow reads the colours of such files with 8 bits and cannot write them.
+"""PNG where Pillow does not do: with 16 bits per channel, whose colours it reads with 8 bits and cannot write, and
+pictures that are too large to be held whole.
 
-Arrays are uint16 (channels, height, width): 1 channel is grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha. Everything
-else about PNG is left to Pillow. (Specification: https://www.w3.org/TR/png-3/)
+Arrays are (channels, height, width): 1 channel is grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha. Everything else about
+PNG is left to Pillow. (Specification: https://www.w3.org/TR/png-3/)
 """
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +25,8 @@ _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """The passes of an interlaced picture: first x and y, steps in x and y."""
 _MAX_PIXELS = 1 << 30
+_ROWS = 64
+"""How many rows are filtered at once: the intermediate results take some ten times a row's bytes."""
 
 
 def is_deep(data: bytes) -> bool:
@@ -55,23 +60,45 @@ def read(data: bytes) -> Samples:
     return np.ascontiguousarray(np.moveaxis(picture, -1, 0))
 
 
-def write(pixels: Samples, icc: bytes = b"", exif: bytes = b"") -> bytes:
-    """Write a file with the picture, its colour profile and its EXIF data."""
-    channels, height, width = pixels.shape
+def encoded(
+    bands: Iterator[npt.NDArray[np.unsignedinteger[Any]]],
+    shape: tuple[int, ...],
+    icc: bytes = b"",
+    exif: bytes = b"",
+) -> Iterator[bytes]:
+    """A file of a picture of `shape` (channels, height, width), in parts, with its colour profile and its EXIF data.
+
+    `bands` are its codes (channels, rows, width) from top to bottom, of 8 bits (uint8) or 16 (uint16).
+    """
+    channels, height, width = shape
     colour = next(type for type, count in _CHANNELS.items() if count == channels)
-    texels = np.ascontiguousarray(np.moveaxis(pixels, 0, -1)).astype(">u2").view(np.uint8)
-    padded = np.zeros((height + 1, width + 1, 2 * channels), np.int16)
-    padded[1:, 1:] = texels.reshape(height, width, -1)
-    predicted = _paeth(padded[1:, :-1], padded[:-1, 1:], padded[:-1, :-1])
-    rows = np.full((height, 1 + 2 * channels * width), 4, np.uint8)
-    rows[:, 1:] = ((padded[1:, 1:] - predicted) & 255).astype(np.uint8).reshape(height, -1)
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0))]
+    first = next(bands)
+    yield _SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8 * first.itemsize, colour, 0, 0, 0))
     if icc:
-        chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
+        yield _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc))
     if exif:
-        chunks.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
-    chunks += [(b"IDAT", zlib.compress(rows.tobytes(), 6)), (b"IEND", b"")]
-    return _SIGNATURE + b"".join(_chunk(kind, body) for kind, body in chunks)
+        yield _chunk(b"eXIf", exif.removeprefix(b"Exif\0\0"))
+    stream = zlib.compressobj(6)
+    above = np.zeros((1, width, channels * first.itemsize), np.int16)
+    for band in itertools.chain([first], bands):
+        for start in range(0, band.shape[1], _ROWS):
+            texels = np.moveaxis(band[:, start : start + _ROWS], 0, -1)
+            samples = np.ascontiguousarray(texels.astype(texels.dtype.newbyteorder(">"))).view(np.uint8)
+            rows = np.concatenate([above, samples.reshape(len(texels), width, -1)])
+            above = rows[-1:]
+            body = stream.compress(_filter(rows).tobytes())
+            if body:
+                yield _chunk(b"IDAT", body)
+    yield _chunk(b"IDAT", stream.flush()) + _chunk(b"IEND", b"")
+
+
+def _filter(rows: npt.NDArray[np.int16]) -> Bytes:
+    """Each row but the first, which is above them, less what Paeth's filter predicts, behind the filter's number."""
+    padded = np.pad(rows, ((0, 0), (1, 0), (0, 0)))
+    predicted = _paeth(padded[1:, :-1], padded[:-1, 1:], padded[:-1, :-1])
+    filtered = np.full((len(rows) - 1, 1 + rows[0].size), 4, np.uint8)
+    filtered[:, 1:] = ((rows[1:] - predicted) & 255).astype(np.uint8).reshape(len(filtered), -1)
+    return filtered
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,15 +27,16 @@ from shadergen.runtime.colour import SITINGS, Array, chroma_420, rgb_to_ycbcr
 from shadergen.runtime.context import open_context
 from shadergen.runtime.program import Storage
 from shadergen.runtime.runner import Frame, Result, Runner
-from shadergen.upscale.pictures import Codes, Depth, to_codes
+from shadergen.upscale.pictures import Codes, Depth, largest, to_codes, to_pixels
 
 Progress = Callable[[float], None]
 """A function that is told the share that is done, 0 to 1."""
+Written = TypeVar("Written")
 
 GRID = 32
 """Where tiles begin and how they grow, in texels."""
 _OVERLAPS = (32, 64, 128, 256)
-_BUDGET = 1 << 30
+_BUDGET = 1 << 29
 """How many bytes of textures a frame may take: no driver says how many it has."""
 _STRIP = 8
 """How far beyond its own edge a tile is compared with its neighbour, in texels of the source."""
@@ -108,35 +109,56 @@ class Upscaler:
     ) -> None:
         self.close()
 
-    def __call__(self, pixels: Array, depth: Depth = 8, progress: Progress = lambda share: None) -> Codes:
-        """Enlarge `pixels` (1, 3 or 4, h, w) in 0..1 to codes of `depth` bits, (same, factor * h, factor * w).
+    def __call__(self, picture: Array | Codes, depth: Depth = 8, progress: Progress = lambda share: None) -> Codes:
+        """Enlarge `picture` (1, 3 or 4, h, w) to codes of `depth` bits, (same, factor * h, factor * w).
 
-        Colour goes in as full-range 4:4:4 YCbCr, so that shaders for LUMA, CHROMA and MAIN all find their plane. Alpha
-        is played by itself as a grey picture; colours next to what is fully transparent are spread into it before, lest
-        the unseen ones bleed out.
+        It holds codes, or values in 0..1. Colour goes in as full-range 4:4:4 YCbCr, so that shaders for LUMA, CHROMA
+        and MAIN all find their plane. Alpha is played by itself as a grey picture; colours next to what is fully
+        transparent are spread into it before, lest the unseen ones bleed out.
         """
-        if len(pixels) == 4 and pixels[3].min() < 1:
-            colour = self._enlarge(spread(pixels), depth, lambda share: progress(share / 2))
-            alpha = self._enlarge(pixels[3:], depth, lambda share: progress((1 + share) / 2))
-            return np.concatenate([colour, alpha])
-        codes = self._enlarge(pixels[:3], depth, progress)
-        if len(pixels) == 4:
-            opaque = np.full((1, *codes.shape[1:]), np.iinfo(codes.dtype).max, codes.dtype)
-            codes = np.concatenate([codes, opaque])
-        return codes
+        return self.write(picture, lambda bands: np.concatenate(list(bands), axis=1), depth, progress)
 
-    # Frames ----------------------------------------------------------------------------------------------------------
+    def extent(self, texels: int) -> int:
+        """How many texels an axis of so many has in the result."""
+        return max(1, round(texels * self.factor))
 
-    def _enlarge(self, pixels: Array, depth: Depth, progress: Progress) -> Codes:
-        tiling = self._tiling(pixels)
+    def write(
+        self,
+        picture: Array | Codes,
+        sink: Callable[[Iterator[Codes]], Written],
+        depth: Depth = 8,
+        progress: Progress = lambda share: None,
+    ) -> Written:
+        """Enlarge a picture as above, and hand it to `sink` in bands (channels, rows, width) from top to bottom.
+
+        Where two tiles do not say the same, the sink is left by an exception, and called again with tiles that overlap
+        further. Returns what it does.
+        """
+        tiling = self._tiling(picture)
+        play = self._player(picture, depth)
         if tiling is None:
-            return to_codes(self._play(pixels), depth)
+            return sink(iter([play(picture)]))
         for overlap in (tiling.overlap, 2 * tiling.overlap):
             try:
-                return self._in_tiles(pixels, depth, Tiling(tiling.side, overlap), progress)
+                return sink(self._bands(picture, play, Tiling(tiling.side, overlap), progress))
             except _SeamError:
                 continue
         raise self._untileable(overlap)
+
+    # Frames ----------------------------------------------------------------------------------------------------------
+
+    def _player(self, picture: Array | Codes, depth: Depth) -> Callable[[Array | Codes], Codes]:
+        """A function that enlarges a part of the picture, to codes."""
+        sees_through = len(picture) == 4 and picture[3].min() < largest(picture)
+
+        def play(part: Array | Codes) -> Codes:
+            pixels = to_pixels(part)
+            colour = to_codes(self._play(spread(pixels) if sees_through else pixels[:3]), depth)
+            if sees_through:
+                return np.concatenate([colour, to_codes(self._play(pixels[3:]), depth)])
+            return np.concatenate([colour, np.full_like(colour[: len(part) - len(colour)], 2**depth - 1)])
+
+        return play
 
     def _play(self, pixels: Array) -> Array:
         channels = len(pixels)
@@ -146,8 +168,7 @@ class Upscaler:
 
     def _run(self, pixels: Array, only: tuple[str, ...] = ()) -> Result:
         height, width = pixels.shape[1:]
-        size = (max(1, round(width * self.factor)), max(1, round(height * self.factor)))
-        return self._runner.run(self._frame(pixels), size, only=only)
+        return self._runner.run(self._frame(pixels), (self.extent(width), self.extent(height)), only=only)
 
     def _frame(self, pixels: Array) -> Frame:
         if len(pixels) == 1:
@@ -158,9 +179,9 @@ class Upscaler:
 
     # Tiles -----------------------------------------------------------------------------------------------------------
 
-    def _tiling(self, pixels: Array) -> Tiling | None:
+    def _tiling(self, picture: Array | Codes) -> Tiling | None:
         """How to cut a picture, or None where it is played whole."""
-        height, width = pixels.shape[1:]
+        height, width = picture.shape[1:]
         side = self._largest() if self._side is None else self._side
         if side == 0 or (max(height, width) <= side and height * width <= side * side):
             return None
@@ -211,31 +232,37 @@ class Upscaler:
         left = whole.take(range(round((last - overlap) * self.factor)), axis)
         return np.array_equal(right, again) and np.array_equal(left, part.take(range(left.shape[axis]), axis))
 
-    def _in_tiles(self, pixels: Array, depth: Depth, tiling: Tiling, progress: Progress) -> Codes:
-        channels, height, width = pixels.shape
-        codes = np.empty(
-            (channels, round(height * self.factor), round(width * self.factor)), np.uint8 if depth == 8 else np.uint16
-        )
-        rows, columns = tiling.spans(height), tiling.spans(width)
-        for done, (row, column) in enumerate((row, column) for row in rows for column in columns):
-            progress(done / (len(rows) * len(columns)))
-            played = to_codes(self._play(pixels[:, row.played, column.played]), depth)
-            if row.kept.start:
-                self._check_seam(codes, played, row, column, above=_STRIP)
-            if column.kept.start:
-                self._check_seam(codes, played, row, column, left=_STRIP)
-            top, start = row.kept.start - row.played.start, column.kept.start - column.played.start
-            size = (row.kept.stop - row.kept.start, column.kept.stop - column.kept.start)
-            self._cut(codes, row.kept.start, column.kept.start, *size)[:] = self._cut(played, top, start, *size)
-        return codes
+    def _bands(
+        self,
+        picture: Array | Codes,
+        play: Callable[[Array | Codes], Codes],
+        tiling: Tiling,
+        progress: Progress,
+    ) -> Iterator[Codes]:
+        """The result from top to bottom. Raises _SeamError where a tile differs from its neighbour."""
+        rows, columns = tiling.spans(picture.shape[1]), tiling.spans(picture.shape[2])
+        above = None
+        for number, row in enumerate(rows):
+            tiles = (play(picture[:, row.played, column.played]) for column in columns)
+            band = self._band(_told(tiles, progress, number, len(rows), len(columns)), row, columns, above)
+            above = self._cut(band, row.kept.stop - row.kept.start - _STRIP, 0, _STRIP, picture.shape[2]).copy()
+            yield band
 
-    def _check_seam(self, codes: Codes, played: Codes, row: Span, column: Span, above: int = 0, left: int = 0) -> None:
-        """Raise _SeamError unless the tile says the same as what its neighbour wrote `above` it or at its `left`."""
-        size = (above or row.kept.stop - row.kept.start, left or column.kept.stop - column.kept.start)
-        top, start = row.kept.start - above, column.kept.start - left
-        again = self._cut(played, top - row.played.start, start - column.played.start, *size)
-        if not np.array_equal(self._cut(codes, top, start, *size), again):
-            raise _SeamError
+    def _band(self, tiles: Iterator[Codes], row: Span, columns: list[Span], above: Codes | None) -> Codes:
+        """A row of tiles, each compared with what is at its left and with the strip `above`."""
+        height = row.kept.stop - row.kept.start
+        top = row.kept.start - row.played.start
+        parts: list[Codes] = []
+        for tile, column in zip(tiles, columns, strict=True):
+            left, width = column.kept.start - column.played.start, column.kept.stop - column.kept.start
+            if above is not None:
+                known = self._cut(above, 0, column.kept.start, _STRIP, width)
+                _check_seam(known, self._cut(tile, top - _STRIP, left, _STRIP, width))
+            if parts:
+                known = parts[-1][..., parts[-1].shape[2] - round(_STRIP * self.factor) :]
+                _check_seam(known, self._cut(tile, top, left - _STRIP, height, _STRIP))
+            parts.append(self._cut(tile, top, left, height, width).copy())
+        return np.concatenate(parts, axis=2)
 
     def _cut(self, codes: Codes, top: int, left: int, height: int, width: int) -> Codes:
         """Cut out a rectangle that is given in texels of the source."""
@@ -245,6 +272,18 @@ class Upscaler:
 
 class _SeamError(Exception):
     """Two tiles do not say the same where they meet."""
+
+
+def _told(tiles: Iterator[Codes], progress: Progress, row: int, rows: int, columns: int) -> Iterator[Codes]:
+    """The tiles of a row, telling how far the picture is before each."""
+    for column in range(columns):
+        progress((row + column / columns) / rows)
+        yield next(tiles)
+
+
+def _check_seam(known: Codes, again: Codes) -> None:
+    if not np.array_equal(known, again):
+        raise _SeamError
 
 
 def spread(pixels: Array, reach: int = 16) -> Array:
@@ -272,10 +311,8 @@ def _sum3(values: Array) -> Array:
 
 def side_by_side(before: Array, after: npt.NDArray[Any]) -> Array:
     """The picture enlarged bicubically, and the shader's, next to each other: (3, h, 2w) for `after` of (c, h, w)."""
-    if np.issubdtype(after.dtype, np.integer):
-        after = after.astype(np.float32) / np.iinfo(after.dtype).max
     height, width = after.shape[1:]
-    halves = [enlarge(before, (width, height)), after]
+    halves = [enlarge(before, (width, height)), to_pixels(after)]
     colours: list[Array] = [half[[0, 0, 0]] if len(half) == 1 else half[:3] for half in halves]
     return np.concatenate(colours, axis=2)
 

@@ -73,6 +73,28 @@ def test_tiles_are_the_whole_picture_bit_by_bit(channels: int, weights: Any) -> 
         assert np.array_equal(whole(pixels), tiled(pixels))
 
 
+def test_a_picture_with_alpha_in_tiles() -> None:
+    """Colours that are spread into what is transparent come from the same texels in each tile."""
+    text = hookfile.format(compiler.compile(c_model("luma", filters=4), Target("compute")))
+    picture = np.random.default_rng(3).integers(0, 256, (4, 98, 170), np.uint8)
+    picture[3, 30:70, 40:130] = 0
+    with Upscaler({"net": text}, side=0) as whole, Upscaler({"net": text}, side=160) as tiled:
+        assert np.array_equal(whole(picture), tiled(picture))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp"])
+def test_a_picture_is_written_in_bands(suffix: str, copying: Path, tmp_path: Path) -> None:
+    """PNG from top to bottom as the tiles come; what cannot be written so is put together first."""
+    codes = np.random.default_rng(1).integers(0, 256, (150, 90, 3), np.uint8)
+    PIL.Image.fromarray(codes).save(tmp_path / "in.png")
+    for name, tile in (("whole", 0), ("tiled", 128)):
+        out = tmp_path / f"{name}{suffix}"
+        assert run("upscale", tmp_path / "in.png", "-o", out, "--shader", copying, "--tile", tile).exit_code == 0
+    tiled, whole = (np.asarray(PIL.Image.open(tmp_path / f"{name}{suffix}")) for name in ("tiled", "whole"))
+    assert tiled.shape == (300, 180, 3)
+    assert np.array_equal(tiled, whole)
+
+
 def test_the_overlap_is_as_large_as_the_file_needs() -> None:
     blur = """//!HOOK LUMA
 //!BIND HOOKED
@@ -133,7 +155,7 @@ def test_profiles_exif_and_pixel_types(copying: Path, tmp_path: Path, mode: str,
 
 def test_16_bits_stay_16_bits(copying: Path, tmp_path: Path) -> None:
     codes = np.random.default_rng(0).integers(0, 65536, (3, 9, 7), np.uint16)
-    (tmp_path / "in.png").write_bytes(png.write(codes))
+    (tmp_path / "in.png").write_bytes(b"".join(png.encoded(iter([codes]), codes.shape)))
     assert run("upscale", tmp_path / "in.png", "-o", tmp_path / "out.png", "--shader", copying).exit_code == 0
     luma = [0.2126, 0.7152, 0.0722]
     result = png.read((tmp_path / "out.png").read_bytes())
