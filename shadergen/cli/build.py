@@ -34,8 +34,8 @@ def build(
 ) -> None:
     """Write MODEL as an mpv shader.
 
-    MODEL is a .npz or .onnx file, ncnn's .param beside its .bin, a .pth or .safetensors file of a network that is known
-    (docs/models.md), or a .glsl shader, whose network is lifted.
+    MODEL is a .npz or .onnx file, ncnn's .param beside its .bin, a .keras or .h5 file, a .pth or .safetensors file of a
+    network that is known (docs/models.md), or a .glsl shader, whose network is lifted.
     """
     from shadergen import api
     from shadergen.files import write_whole

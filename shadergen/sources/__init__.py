@@ -20,7 +20,10 @@ NCNN = (".param", ".bin")
 PYTORCH = (".pth", ".pt", ".safetensors")
 """Suffixes of state dicts."""
 
-READ = (*SUFFIXES, *NCNN, *PYTORCH, *SHADERS)
+KERAS = (".keras", ".h5", ".hdf5")
+"""Suffixes of Keras models."""
+
+READ = (*SUFFIXES, *NCNN, *PYTORCH, *KERAS, *SHADERS)
 """Suffixes of all that `load` reads."""
 
 
@@ -49,6 +52,10 @@ def load(path: Path, plane: Plane | None = None, scale: int | None = None) -> Gr
             from shadergen.sources import pytorch
 
             graph = pytorch.load(path, plane, scale)
+        case suffix if suffix in KERAS:
+            from shadergen.sources import keras
+
+            graph = keras.load(path, plane)
         case suffix if suffix in SHADERS:
             from shadergen import lift
 

@@ -13,13 +13,11 @@ from math import prod
 from typing import Any, Literal
 
 import numpy as np
-import onnx
-from onnx import helper
 
 from shadergen.errors import quoted
-from shadergen.ir.names import Namer
 from shadergen.sources.ncnn.param import Layer
 from shadergen.sources.ncnn.weights import Weights
+from shadergen.sources.onnx.assembly import Assembly
 from shadergen.sources.onnx.read import Constant
 
 NOT_GIVEN = -233
@@ -38,16 +36,11 @@ class Blob:
 
 @dataclass(eq=False)
 class Conversion:
-    """The ONNX graph as far as it has been made."""
+    """What has been converted so far."""
 
     weights: Weights
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    words: list[str] = field(default_factory=list)
-    """By node, how an error names the layer that it was made for."""
-    constants: dict[str, Constant] = field(default_factory=dict)
-    inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
+    assembly: Assembly = field(default_factory=Assembly)
     blobs: dict[str, Blob] = field(default_factory=dict)
-    namer: Namer = field(default_factory=lambda: Namer([]))
 
     def run(self, layer: Layer, handlers: Mapping[str, Handler]) -> None:
         """Convert a layer. Raises ValueError for one that cannot be."""
@@ -145,20 +138,11 @@ class Call:
     def nodes(self, op: str, count: int, *inputs: str | Constant, tag: str = "", **attributes: Any) -> list[str]:
         """All tensors of a new node that gives `count` of them."""
         name = f"{self.layer.name}_{tag}" if tag else self.layer.name
-        outputs = [self.conversion.namer.fresh(name) for _ in range(count)]
-        tensors = [value if isinstance(value, str) else self._constant(name, value) for value in inputs]
-        self.conversion.nodes.append(helper.make_node(op, tensors, outputs, name, **attributes))
-        self.conversion.words.append(self.layer.words)
-        return outputs
+        return self.conversion.assembly.add(self.layer.words, name, op, *inputs, count=count, **attributes)
 
     def like(self, blob: Blob, op: str, *inputs: str | Constant, tag: str = "", **attributes: Any) -> Blob:
         """What a new node gives, as a blob of the same kind as another."""
         return Blob(self.node(op, *inputs, tag=tag, **attributes), blob.kind)
-
-    def _constant(self, name: str, value: Constant) -> str:
-        name = self.conversion.namer.fresh(f"{name}.constant")
-        self.conversion.constants[name] = value
-        return name
 
 
 Handler = Callable[[Call], Blob | list[Blob]]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from onnx import TensorProto, helper
-
 from shadergen.errors import ModelError, one_line
 from shadergen.ir.graph import Graph, Plane
 from shadergen.sources import check
@@ -15,12 +13,10 @@ from shadergen.sources.ncnn.call import Conversion
 from shadergen.sources.ncnn.param import Layer, parse
 from shadergen.sources.ncnn.weights import Weights
 from shadergen.sources.onnx.importer import graph_of
-from shadergen.sources.onnx.read import MAX_BYTES, File
+from shadergen.sources.onnx.read import MAX_BYTES
 
 MAX_TEXT = 16 << 20
 """Bytes of a .param: a thousand times that of an RRDB network."""
-OPSET = 20
-"""That of the operators that layers become."""
 
 _HANDLERS = conv.HANDLERS | pointwise.HANDLERS | layout.HANDLERS
 
@@ -47,18 +43,15 @@ def load(path: Path, plane: Plane | None = None) -> Graph:
     if weights.left > 0:
         problem = f"found {weights.left} bytes more than the layers of {text_file.name} have weights, expected none"
         raise ModelError(weights_file, problem, "is it of another .param?")
-    return graph_of(_file(text_file, layers, conversion, hashlib.sha256(text + content).hexdigest()), plane)
+    sha256 = hashlib.sha256(text + content).hexdigest()
+    return graph_of(conversion.assembly.file(text_file, _outputs(layers, conversion), sha256), plane)
 
 
 def _content(path: Path, most: int) -> bytes:
     return check.file_content(path, most, "an ncnn model's", "such a model is a .param and a .bin in one folder")
 
 
-def _file(path: Path, layers: tuple[Layer, ...], conversion: Conversion, sha256: str) -> File:
-    """What was converted, as the ONNX importer has a model. What no layer reads is its output."""
+def _outputs(layers: tuple[Layer, ...], conversion: Conversion) -> list[str]:
+    """The tensors of blobs that no layer reads."""
     read = {name for layer in layers for name in layer.inputs}
-    unread = [name for layer in layers for name in layer.outputs if name not in read]
-    outputs = [helper.make_tensor_value_info(conversion.blobs[name].tensor, TensorProto.FLOAT, None) for name in unread]
-    graph = helper.make_graph(conversion.nodes, "ncnn", conversion.inputs, outputs)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
-    return File(path, model, OPSET, conversion.constants, sha256, tuple(conversion.words))
+    return [conversion.blobs[name].tensor for layer in layers for name in layer.outputs if name not in read]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto, helper
 
 from shadergen.sources.ncnn.call import NOT_GIVEN, Blob, Call, Kind, Registry, integers
 
@@ -23,10 +22,8 @@ END = 1 << 31
 @handles("Input")
 def _input(call: Call) -> Blob:
     """The picture. Height and width, where they are given, say what the model was tried with."""
-    name = call.conversion.namer.fresh(call.layer.outputs[0] if call.layer.outputs else call.layer.name)
-    shape = [1, call.integer(2) or None, "height", "width"]
-    call.conversion.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-    return Blob(name)
+    name = call.layer.outputs[0] if call.layer.outputs else call.layer.name
+    return Blob(call.conversion.assembly.input(name, call.integer(2) or None))
 
 
 @handles("MemoryData")
@@ -39,9 +36,7 @@ def _memory_data(call: Call) -> Blob:
         raise ValueError(f"found a constant of {height} x {width}, expected a vector, or channels")
     kind: Kind = "picture" if channels else "vector"
     value = call.plain(channels, height, width) if channels else call.plain(width, 1, 1)
-    name = call.conversion.namer.fresh(call.layer.name)
-    call.conversion.constants[name] = value[None]
-    return Blob(name, kind)
+    return Blob(call.conversion.assembly.constant(call.layer.name, value[None]), kind)
 
 
 @handles("Split")
