@@ -36,7 +36,7 @@ exec unshare --mount -- bash -c '
     for folder in dev proc sys; do mount --rbind "/$folder" "$root/$folder"; done
     mount -t tmpfs tmpfs "$root/tmp"
     exec chroot "$root" env -i HOME=/tmp XDG_RUNTIME_DIR=/tmp PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 \
-        PYTHONPATH=/shadergen PYTHONDONTWRITEBYTECODE=1 CI="$CI" \
+        PYTHONPATH=/shadergen PYTHONDONTWRITEBYTECODE=1 CI="$CI" SHADERGEN_ALL_PLAYS=1 \
         SHADERGEN_REQUIRE_GPU=1 SHADERGEN_REQUIRE_LIBPLACEBO=1 SHADERGEN_REQUIRE_MPV=1 SHADERGEN_REQUIRE_GLSLANG=1 \
         sh -c "cd /shadergen && exec python3 -m pytest -p no:cacheprovider \"\$@\"" pytest "$@"
 ' "$root" "$PWD" -m player "$@"

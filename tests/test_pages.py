@@ -59,7 +59,7 @@ def test_every_module_that_a_page_names_by_its_file_exists() -> None:
 
 
 def test_every_name_in_the_package_that_a_page_has_exists() -> None:
-    names = {name for page in PAGES for name in re.findall(r"`(shadergen(?:\.\w+)+)", page.read_text("utf-8"))}
+    names = {name for page in PAGES for name in re.findall(r"`(shadergen(?:\.(?!lua|conf)\w+)+)", page.read_text("utf-8"))}
     assert len(names) >= 10
     for name in sorted(names):
         module, _, attribute = name.rpartition(".")
@@ -143,6 +143,16 @@ def test_the_words_beside_the_tables() -> None:
     for name in ("README.md", "docs/models.md"):
         assert f"above {HEAVY:,}" in page(name).replace("\n", " ")
     assert f"{BUDGET * 1e3:.0f} ms for a frame of 1080p" in page("docs/players.md").replace("\n", " ")
+    set5, art = figures.SETS["Set5"], figures.SETS["line art"]
+    gains = [figures.gain("C4F32", "C4F16", folder, "box", 1) for folder in (set5, art)]
+    gains += [figures.gain("C4F16_Chroma", "Lanczos", folder, "left", 1) for folder in (art, set5)]
+    photographs, drawings, colours, faint = gains
+    words = f"gain {photographs} dB from `C4F32`, line art {drawings} dB and its colours {colours} from `C4F16_Chroma`"
+    assert words in page("docs/players.md")
+    words = (
+        f"gain {colours} dB by a chroma model, those of photographs {faint}; of C4F32 photographs gain {photographs}"
+    )
+    assert words in page("templates/mpv/shadergen.conf").replace("\n# ", " ")
     for line in re.findall(r"^\| ArtCNN's (C4F\d\d)(?:; the bar)? \| (.*) \|$", page("docs/training.md"), re.M):
         assert [cell.partition(";")[0] for cell in line[1].split(" | ")] == [
             figures.cell(f"ArtCNN's {line[0]}", folder, ["box"], 3) for folder in figures.SETS.values()

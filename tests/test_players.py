@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from shadergen.cli.doctor import advise
 from shadergen.errors import NoDeviceError
 from shadergen.measure.report import FileReport
 from shadergen.runtime import context, libplacebo, players
-from shadergen.runtime.players import mpv_folder
+from shadergen.runtime.mpvfolder import mpv_folder
 
 
 def install(folder: Path, *arguments: str, input: str | None = None) -> Result:
@@ -73,6 +76,108 @@ def test_two_files_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None
     assert result.exit_code == 1
     assert "C4F16.glsl: found two files of this name" in result.output
     assert not (tmp_path / "mpv").exists()
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """Every file and folder, whatever its name, with its bytes."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [None, b"", b"vo=gpu\n\n[mine]\nscale=bilinear", b"\xef\xbb\xbfvo=gpu\r\n# the end\r\n"],
+    ids=["no mpv.conf", "empty", "ends in a profile", "of Windows"],
+)
+def test_uninstalling_leaves_the_folder_as_it_was(conf: bytes | None, tmp_path: Path) -> None:
+    folder = tmp_path / "mpv"
+    if conf is not None:
+        (folder / "scripts").mkdir(parents=True)
+        (folder / "mpv.conf").write_bytes(conf)
+        (folder / "mpv.conf").chmod(0o600)
+    before = contents(tmp_path)
+    assert install(folder, "--auto", "--for", "nvidia").exit_code == 0
+    assert install(folder, "C4F32_CMP_INSTANT").exit_code == 0
+    lines = (folder / "mpv.conf").read_bytes().splitlines()
+    assert lines[1] == b'include="~~/shadergen.conf"'
+    assert (folder / "mpv.conf").read_bytes().endswith((conf or b"").removeprefix(b"\xef\xbb\xbf"))
+    again = install(folder, "--auto", "--for", "nvidia")
+    assert {line.partition(" ")[0] for line in again.stderr.splitlines()} == {"unchanged"}
+    assert install(folder, "--uninstall", "--dry-run").exit_code == 0
+    assert (folder / "scripts/shadergen.lua").exists()
+    assert install(folder, "--uninstall").exit_code == 0
+    assert contents(tmp_path) == before
+    if conf is not None:
+        assert (folder / "mpv.conf").stat().st_mode & 0o777 == 0o600
+    assert "found nothing" in install(folder, "--uninstall").stderr
+
+
+def test_what_was_edited_is_neither_replaced_nor_removed(tmp_path: Path) -> None:
+    install(tmp_path, "--auto", "--for", "nvidia")
+    profiles = tmp_path / "shadergen.conf"
+    profiles.write_text("mine")
+    result = install(tmp_path, "--auto", "--for", "intel")
+    assert result.exit_code == 1
+    assert f"kept       {profiles}: it was edited" in result.stderr
+    assert (tmp_path / "shaders/C4F16_INTEL.glsl").exists()
+    (tmp_path / "shaders/C4F16_NEXT.glsl").write_text("mine, too")
+    assert install(tmp_path, "--uninstall").exit_code == 1
+    assert contents(tmp_path) == {
+        "shadergen.conf": b"mine",
+        "shaders": None,
+        "shaders/C4F16_NEXT.glsl": b"mine, too",
+    }
+
+
+def test_what_an_older_version_installed_is_known(tmp_path: Path) -> None:
+    """Its record has names of shaders and nothing else."""
+    install(tmp_path, "C4F16_CMP")
+    checksum = hashlib.sha256((tmp_path / "shaders/C4F16_CMP.glsl").read_bytes()).hexdigest()
+    (tmp_path / "shaders/.shadergen.json").write_text(json.dumps({"C4F16_CMP.glsl": checksum}))
+    assert install(tmp_path, "--uninstall").stderr.startswith("removed")
+    assert contents(tmp_path) == {"shaders": None}, "who made the folder is not known"
+
+
+@pytest.mark.parametrize("platform", ["linux", "win32", "darwin"])
+def test_the_profiles_name_files_that_are_installed(
+    platform: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On each system, where mpv looks there; macOS has fragment passes, which its OpenGL can run."""
+    home = {"win32": tmp_path / "Roaming/mpv", "linux": tmp_path / ".config/mpv", "darwin": tmp_path / ".config/mpv"}
+    monkeypatch.setattr(sys, "platform", platform)
+    folder = mpv_folder({"APPDATA": str(tmp_path / "Roaming"), "PATH": ""}, tmp_path, platform)
+    assert folder == home[platform]
+    result = install(folder, "--auto", "--for", "nvidia", "--anime", "My Cartoons")
+    assert result.exit_code == 0, result.output
+    text = (folder / "shadergen.conf").read_text()
+    assert "@" not in text
+    assert ("vo=gpu-next\ngpu-api=vulkan\n" in text) == (platform != "darwin")
+    assert text.count(':find("my cartoons", 1, true)') == 2
+    steps = re.findall(r"shadergen-steps(?:_fast)?=([^\"]*)", text)
+    models = {model for step in steps for model in re.split("[+ ]", step)}
+    endings = re.findall(r"shadergen-(?:suffix|fallback)=(\S*)", text)
+    assert endings == (["", ""] if platform == "darwin" else ["_NEXT", "_CMP"])
+    named = {f"{model}{ending}.glsl" for model in models for ending in endings}
+    named |= {f"{model}_DS{ending}.glsl" for model in models if "Chroma" not in model for ending in endings}
+    assert named == {path.name for path in (folder / "shaders").glob("*.glsl")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--auto", "--uninstall"), "expected one of them"),
+        (("--auto", "C4F16"), "expected it alone"),
+        (("--uninstall", "--all"), "expected it alone"),
+        (("--anime", "cartoons"), "expected both"),
+        (("--auto", "--anime", 'a"b'), "expected a word"),
+    ],
+)
+def test_options_that_do_not_go_together(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    result = install(tmp_path, *arguments)
+    assert result.exit_code == 2
+    assert words in result.output
 
 
 def test_a_linked_file_stays_a_link(tmp_path: Path) -> None:

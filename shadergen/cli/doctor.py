@@ -30,7 +30,7 @@ def doctor(bench: bool | None) -> None:
 
     Exit code 1 without an OpenGL device, which the commands that run shaders need.
     """
-    from shadergen.runtime import gpus, libplacebo, players
+    from shadergen.runtime import gpus, libplacebo, mpvfolder, players
     from shadergen.runtime.clock import is_software
 
     _line("shadergen", f"{__version__}, Python {sys.version.split()[0]} on {sys.platform}")
@@ -44,7 +44,7 @@ def doctor(bench: bool | None) -> None:
     suffix = recommended(vulkan, device.renderer if device else None)
     _line("for this GPU", f"C4F16{suffix.suffix} or C4F32{suffix.suffix}: {suffix.reason}")
     mpv, ffmpeg = players.find_program("mpv"), players.find_program("ffmpeg")
-    folder = players.mpv_folder(os.environ, Path.home())
+    folder = mpvfolder.mpv_folder(os.environ, Path.home())
     built = f", libplacebo {mpv.libplacebo}" if mpv and mpv.libplacebo else ""
     _line("mpv", f"{mpv.version}{built} ({mpv.path})" if mpv else "not found; see https://mpv.io/installation/")
     _line("mpv's folder", f"{folder}{'' if folder.is_dir() else ' (not there yet)'}")

@@ -53,7 +53,7 @@ _OPTIONS = (
     *("--linear-upscaling=no", "--sigmoid-upscaling=no", "--dither-depth=no", "--deband=no", "--hdr-compute-peak=no"),
     *("--target-trc=bt.1886", "--target-prim=bt.709", "--gpu-shader-cache-dir=", "--screenshot-png-compression=1"),
 )
-_CONTEXTS = {"opengl": "x11egl", "vulkan": "x11vk"}
+CONTEXTS = {"opengl": "x11egl", "vulkan": "x11vk"}
 _HARMLESS = re.compile(
     r"Disabling compute|not available|could not find|shader cache|Cannot open file|vaapi|VAAPI|libva|vdpau|cuda|XDG|"
     r"lavf|ffmpeg|ScreenSaver|screensaver|slow!|software|Xlib|Xrandr|xrandr|refresh|Display FPS|x11|llvmpipe|"
@@ -124,7 +124,7 @@ def show(
     with tempfile.TemporaryDirectory(prefix="shadergen-") as name:
         folder = Path(name)
         pipe = folder / "ipc"
-        command = ["mpv", *_OPTIONS, f"--vo={renderer}", f"--gpu-api={api}", f"--gpu-context={_CONTEXTS[api]}"]
+        command = ["mpv", *_OPTIONS, f"--vo={renderer}", f"--gpu-api={api}", f"--gpu-context={CONTEXTS[api]}"]
         command += [f"--geometry={size[0]}x{size[1]}+0+0", f"--input-ipc-server={pipe}"]
         for file, text in shaders.items():
             (folder / file).write_text(text, "utf-8")
@@ -133,7 +133,7 @@ def show(
         with (folder / "said").open("w+", encoding="utf-8", errors="replace") as said:
             process = subprocess.Popen(
                 [*command, *options, "--", str(clip)],
-                env=_environment(display),
+                env=environment(display),
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -157,10 +157,10 @@ class _NothingShownError(Exception):
     """What mpv does instead of showing a frame."""
 
 
-def _environment(display: str) -> dict[str, str]:
+def environment(display: str) -> dict[str, str]:
     """This process's environment, with that X server for a screen and no other."""
-    environment = {key: value for key, value in os.environ.items() if key != "WAYLAND_DISPLAY"}
-    return {"LIBGL_ALWAYS_SOFTWARE": ""} | environment | {"DISPLAY": display}
+    own = {key: value for key, value in os.environ.items() if key != "WAYLAND_DISPLAY"}
+    return {"LIBGL_ALWAYS_SOFTWARE": ""} | own | {"DISPLAY": display}
 
 
 def _pixels(screenshot: Path) -> Array:
@@ -180,19 +180,8 @@ def _complaints(said: str) -> Iterator[str]:
 
 def _screenshot(process: subprocess.Popen[bytes], pipe: Path, target: Path, timeout: float) -> str:
     """Write a picture of the window once a frame is there; mpv's version. Raises _NothingShownError."""
-    deadline = time.monotonic() + timeout
-    with socket.socket(socket.AF_UNIX) as connection:
-        while True:
-            if process.poll() is not None:
-                raise _NothingShownError(f"ends with code {process.returncode}")
-            if time.monotonic() > deadline:
-                raise _NothingShownError(f"does not start within {timeout:g} s")
-            with contextlib.suppress(OSError):
-                connection.connect(str(pipe))
-                break
-            time.sleep(0.05)
-        try:
-            player = _Player(connection, deadline)
+    try:
+        with connected(process, pipe, timeout) as player:
             # Properties of what is shown exist once it is.
             while player.ask("get_property", "video-out-params/w")["error"] != "success" or player.ask(
                 "get_property", "seeking"
@@ -202,14 +191,36 @@ def _screenshot(process: subprocess.Popen[bytes], pipe: Path, target: Path, time
                 time.sleep(0.05)
             error = player.ask("screenshot-to-file", str(target), "window")["error"]
             version = str(player.ask("get_property", "mpv-version").get("data", ""))
-        except (OSError, ValueError):
-            raise _NothingShownError("hangs or ends while drawing") from None
+    except NoDeviceError as absent:
+        raise _NothingShownError(absent.problem) from None
+    except (OSError, ValueError):
+        raise _NothingShownError("hangs or ends while drawing") from None
     if error != "success":
         raise _NothingShownError(f"takes no picture of its window ({error})")
     return version.removeprefix("mpv ").removeprefix("v")
 
 
-class _Player:
+@contextlib.contextmanager
+def connected(process: subprocess.Popen[bytes], pipe: Path, timeout: float) -> Iterator[Player]:
+    """An mpv that was started with --input-ipc-server=PIPE, to talk to for so many seconds.
+
+    Raises NoDeviceError where it does not start.
+    """
+    deadline = time.monotonic() + timeout
+    with socket.socket(socket.AF_UNIX) as connection:
+        while True:
+            if process.poll() is not None:
+                raise NoDeviceError("mpv", f"ends with code {process.returncode}")
+            if time.monotonic() > deadline:
+                raise NoDeviceError("mpv", f"does not start within {timeout:g} s")
+            with contextlib.suppress(OSError):
+                connection.connect(str(pipe))
+                break
+            time.sleep(0.05)
+        yield Player(connection, deadline)
+
+
+class Player:
     """mpv at the other end of a connection. Asking raises TimeoutError once the deadline is over."""
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
