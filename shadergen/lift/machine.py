@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shadergen.lift.affine import Arena, LiftError
-from shadergen.lift.module import Function, Module, Words
+from shadergen.lift.module import Module, Words, copied
 from shadergen.lift.textures import Texture
 from shadergen.spirv.opcodes import Op, Storage
 
@@ -40,11 +40,6 @@ class Pointer:
 
     def store(self, value: Any) -> None:
         self.variable[0] = _replaced(self.variable[0], self.path, copied(value) if type(value) is list else value)
-
-
-def copied(value: list[Any]) -> list[Any]:
-    """An array or struct of its own, which shares no list with another."""
-    return [copied(part) if type(part) is list else part for part in value]
 
 
 def _replaced(whole: Any, path: tuple[int, ...], value: Any) -> Any:
@@ -99,6 +94,13 @@ class Surroundings:
     refused: Mapping[str, str] = field(default_factory=dict)
     """Functions that must not be called, by the beginning of their names, with the reason."""
 
+    def __post_init__(self) -> None:
+        blocks = (block for function in self.module.functions.values() for block in function.blocks.items())
+        self.code: dict[int, list[tuple[Handler | None, int, Words]]] = {
+            label: [(HANDLERS.get(op), op, words) for op, words in instructions] for label, instructions in blocks
+        }
+        """The instructions of every block, with what handles them; labels are unique in a module."""
+
 
 Handler = Callable[["Invocation", Words], None]
 HANDLERS: dict[int, Handler] = {}
@@ -121,7 +123,6 @@ def handles(*ops: Op) -> Callable[[Handler], Handler]:
 class _Frame:
     """A call: where to go on, and which id gets what the function returns."""
 
-    function: Function
     block: int
     at: int = 0
     before: int = 0
@@ -153,7 +154,7 @@ class Invocation:
         for id in self.module.variables:
             self.values[id] = self._variable(id, inputs, shared)
         entry = self.module.functions[self.module.entry]
-        self._stack = [_Frame(entry, entry.entry)]
+        self._stack = [_Frame(entry.entry)]
 
     def _variable(self, id: int, inputs: Mapping[int | str, Any], shared: dict[int, list[Any]]) -> Pointer:
         variable = self.module.variables[id]
@@ -191,7 +192,7 @@ class Invocation:
 
     def _run_block(self, frame: _Frame) -> bool:
         """Run to the end of a block or into a call; whether it is time to stop."""
-        instructions = frame.function.blocks[frame.block]
+        instructions = self.around.code[frame.block]
         count = len(instructions) - frame.at + 1
         self.around.budget.take(count)
         self._left -= count
@@ -199,9 +200,8 @@ class Invocation:
             raise LiftError(f"takes more than {LONGEST} instructions for a texel: a loop without an end?")
         at = frame.at
         while True:
-            op, words = instructions[at]
+            handler, op, words = instructions[at]
             at += 1
-            handler = HANDLERS.get(op)
             if handler is not None:
                 handler(self, words)
                 continue
@@ -233,7 +233,7 @@ class Invocation:
         function = self.module.functions[words[2]]
         for parameter, argument in zip(function.parameters, words[3:], strict=True):
             self.values[parameter] = self.values[argument]
-        self._stack.append(_Frame(function, function.entry, result=words[1]))
+        self._stack.append(_Frame(function.entry, result=words[1]))
 
     def _return(self, value: Any) -> bool:
         frame = self._stack.pop()

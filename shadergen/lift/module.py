@@ -80,6 +80,7 @@ class Module:
         """The kinds of the variables that the device sets."""
         self.functions: dict[int, Function] = {}
         self.entry = 0
+        self._zeros: dict[int, Any] = {}
         self._read(binary.instructions(words))
         self.initial_values: list[Any] = [None] * self.bound
         """What every id stands for before anything is run: constants."""
@@ -139,6 +140,12 @@ class Module:
 
     def zero(self, type: int) -> Any:
         """The zero of a type by id: vectors and matrices are tuples, which are values, arrays and structs are lists."""
+        if type not in self._zeros:
+            self._zeros[type] = self._made_zero(type)
+        value = self._zeros[type]
+        return copied(value) if isinstance(value, list) else value
+
+    def _made_zero(self, type: int) -> Any:
         known = self.types[type]
         match known.kind:
             case "float":
@@ -155,6 +162,11 @@ class Module:
                 return [self.zero(member) for member in known.operands]
             case kind:
                 raise LiftError(f"has a variable of type {kind}")
+
+
+def copied(value: list[Any]) -> list[Any]:
+    """An array or struct of its own, which shares no list with another."""
+    return [copied(part) if type(part) is list else part for part in value]
 
 
 def _number(type: Type, words: Words) -> float | int:

@@ -15,6 +15,8 @@ from shadergen.spirv.opcodes import Op
 
 def wrapped(machine: Invocation, type: int, value: Any) -> Any:
     """A whole number within the 32 bits of its type; anything else as it is."""
+    if value.__class__ is int and 0 <= value < 1 << 31:
+        return value
     if isinstance(value, tuple):
         return tuple(wrapped(machine, machine.module.types[type].operands[0], part) for part in value)
     if isinstance(value, int) and not -(1 << 31) <= value < 1 << 31:

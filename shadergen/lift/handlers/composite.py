@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from shadergen.lift.affine import LiftError
-from shadergen.lift.machine import Invocation, copied, handles
-from shadergen.lift.module import Words
+from shadergen.lift.machine import Invocation, handles
+from shadergen.lift.module import Words, copied
 from shadergen.spirv.opcodes import Op
 
 

@@ -13,8 +13,11 @@ SYMBOLS = (Form, Condition, Word)
 
 def each(function: Callable[..., Any], *arguments: Any) -> Any:
     """The function of scalars, or of vectors component by component."""
-    if type(arguments[0]) is tuple:
-        return tuple(each(function, *parts) for parts in zip(*arguments, strict=True))
+    first = arguments[0]
+    if type(first) is tuple:
+        if type(first[0]) is tuple:  # columns of a matrix
+            return tuple(each(function, *parts) for parts in zip(*arguments, strict=True))
+        return tuple(map(function, *arguments))
     return function(*arguments)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shadergen.lift.handlers.composite import index
-from shadergen.lift.machine import Invocation, Pointer, copied, handles
-from shadergen.lift.module import Words
+from shadergen.lift.machine import Invocation, Pointer, handles
+from shadergen.lift.module import Words, copied
 from shadergen.spirv.opcodes import Op
 
 
