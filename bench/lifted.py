@@ -1,24 +1,32 @@
 """Others' CNN shaders, lifted and proven, and what their networks cost when they are built anew.
 
-    python bench/lifted.py FOLDER_OR_FILE... [--json FILE] [--match REGEX] [--frames] [--timeout SECONDS]
+    python bench/lifted.py FOLDER --json FILE [--models FOLDER] [--match REGEX] [--all] [--timeout SECONDS]
+    python bench/lifted.py FOLDER --json FILE --models FOLDER --frames
+    python bench/lifted.py FOLDER --json FILE --models FOLDER --static
 
-Every file is lifted by `shadergen lift` in a process of its own. The verdicts:
+The first lifts every file whose name is that of a family of CNNs (--all: every file) by `shadergen lift` in a process
+of its own. The verdicts:
 
 - proven: the network's picture is the shader's within 1e-4 at three sizes, two of them odd.
 - refused: the file is no network that the lifter knows; the line says why.
 - unproven: it looked like one, but the pictures differ, or could not be compared.
 - failed: the process ended otherwise, or took too long.
 
-`seconds` are those that lifting and proving took of the processor. With --frames the network of a proven file is built
-anew (compute passes, weights in the code), and both play a picture of 256x192 pixels at 4 times its size: `ratio` is
-new over old, of the processor's time. For software OpenGL (llvmpipe) that is the work, however loaded the machine is.
-With --json every verdict is written there at once, and a file that has one there is not judged again; --table prints
-all of them as docs/lift.md has them.
+`seconds` are those that lifting and proving took of the processor, `lift_seconds` the part before the proof, `mib` the
+most memory. Files that differ in comments alone are judged once.
+
+The other two build proven networks anew (compute passes, weights in the code). --frames: the original and the new file
+play a picture of 256x192 pixels at 4 times its size; the processor's time of a frame counts. For software OpenGL
+(llvmpipe) that is the work, however loaded the machine is. --static: `shadergen cost` for two GPUs.
+
+What is found is written to the JSON file at once, by the files' names below FOLDER, and is not found again: a run that
+was interrupted goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -27,7 +35,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,92 +51,146 @@ SUFFIXES = (".glsl", ".hook")
 SIZE = (256, 192)
 FRAMES = 5
 """The frame that is timed."""
+GPUS = ("rx7900xtx", "rx6900xt")
+
+FAMILIES: Mapping[str, str] = {
+    "ArtCNN, AniSD, Ani4K": r"ArtCNN",
+    "CuNNy, dp4a": r"CuNNy.*(-Q\.|dp4a)|dp4a/CuNNy",
+    "CuNNy": r"CuNNy",
+    "ACNet": r"acnet",
+    "ARNet": r"arnet",
+    "FSRCNNX": r"FSRCNNX",
+    "TsubaUP": r"TsubaUP",
+    "AiUpscale": r"AiUpscale",
+    "Anime4K CNN": r"Anime4K.*CNN",
+    "Anime4K GAN": r"Anime4K.*GAN",
+    "Anime4K 3DGraphics": r"Anime4K_3DGraphics",
+    "Anime4K, several in one": r"Anime4K_AIO",
+}
+"""Families of networks, by what is in the names of their files; the first that fits counts."""
 
 
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("paths", type=Path, nargs="+")
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--models", type=Path, help="Keep the lifted networks here.")
     parser.add_argument("--match", default="")
+    parser.add_argument("--all", action="store_true")
     parser.add_argument("--frames", action="store_true")
+    parser.add_argument("--static", action="store_true")
     parser.add_argument("--timeout", type=float, default=300.0)
-    parser.add_argument("--table", action="store_true")
     parser.add_argument("--frame", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.frame:
-        print(frame_milliseconds(options.paths[0]))
+        print(frame_milliseconds(options.folder))
         return 0
-    known: dict[str, dict[str, Any]] = {}
-    if options.json and options.json.exists():
-        known = json.loads(options.json.read_text("utf-8"))
-    for path in files(options.paths):
-        if not re.search(options.match, path.name) or str(path) in known:
+    known = json.loads(options.json.read_text("utf-8")) if options.json.exists() else {}
+    for path in files(options.folder):
+        name = path.relative_to(options.folder).as_posix()
+        if not re.search(options.match, name) or not (options.all or family(name)):
             continue
-        verdict = known[str(path)] = judged(path, options.frames, options.timeout)
-        print(
-            f"{verdict['verdict']:<9} {verdict['seconds']:6.1f} s  {path.name}  {verdict.get('line', '')}", flush=True
-        )
-        if options.json:
-            write_whole(options.json, json.dumps(known, indent=1).encode())
+        entry = known.get(name, {})
+        model = options.models / f"{name}.npz"
+        try:
+            if options.frames or options.static:
+                found = again(path, model, entry, options.static, known)
+            else:
+                found = judged(path, model, options.timeout, known) if not entry else {}
+        except subprocess.SubprocessError as error:
+            found = {"problem": str(error)[-200:]}
+        if found:
+            known[name] = entry | found
+            print(name, json.dumps(found), flush=True)
+            write_whole(options.json, json.dumps(known, indent=1, sort_keys=True).encode() + b"\n")
     print(dict(Counter(verdict["verdict"] for verdict in known.values())))
-    for name, verdict in known.items() if options.table else ():
-        print(row(Path(name), verdict))
     return 0
 
 
-def row(path: Path, verdict: dict[str, Any]) -> str:
-    """A proven file's line in the table of docs/lift.md; another's reason."""
-    if verdict["verdict"] != "proven":
-        return f"| {path.stem} | {verdict['verdict']}: {verdict.get('line', '')} | | |"
-    ratio = f"{verdict['ratio']:.2f}" if "ratio" in verdict else ""
-    return f"| {path.stem} | {verdict['worst']:.0e} | {verdict['seconds']:.0f} | {ratio} |"
+def files(folder: Path) -> Iterator[Path]:
+    """The hook files in a folder, small ones first, or the file itself."""
+    found = [folder] if folder.is_file() else [file for file in folder.rglob("*") if file.suffix in SUFFIXES]
+    yield from sorted(found, key=lambda path: (path.stat().st_size, path))
 
 
-def files(paths: Sequence[Path]) -> Iterator[Path]:
-    """The hook files in some folders, or the files themselves."""
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
-        else:
-            yield path
+def family(name: str) -> str | None:
+    """The family of a file by its name, or None for one of no family of networks."""
+    return next((known for known, pattern in FAMILIES.items() if re.search(pattern, name)), None)
 
 
-def judged(path: Path, frames: bool, timeout: float) -> dict[str, Any]:
+def digest(path: Path) -> str:
+    """What files have in common that differ in comments and descriptions alone."""
+    lines = path.read_text("utf-8-sig").replace("\r", "").splitlines()
+    code = (line if line.startswith("//!") else line.split("//")[0].strip() for line in lines)
+    return hashlib.sha256("\n".join(x for x in code if x and not x.startswith("//!DESC")).encode()).hexdigest()[:16]
+
+
+def judged(path: Path, model: Path, timeout: float, known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """What became of one file."""
+    same = digest(path)
+    for name, entry in known.items():
+        if entry["digest"] == same:
+            return {**entry, "as": entry.get("as", name)}
+    model.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "shadergen", "lift", str(path), "-o", str(model), "--json"]
+    result, used = measured(command, timeout)
+    found: dict[str, Any] = {"digest": same, **used}
+    if result is None:
+        return found | {"verdict": "failed", "line": "takes too long"}
+    report = json.loads(result.stdout) if result.stdout.startswith("{") else {}
+    if report:
+        differences = [proof["comparison"]["max_abs"] for proof in report["proofs"] if proof["comparison"]]
+        found |= {"plane": report["plane"], "worst": max(differences, default=None), "nodes": len(report["nodes"])}
+        found["lift_seconds"] = report["seconds"]
+    if result.returncode == 0:
+        return found | {"verdict": "proven"}
+    line = (result.stderr.strip().splitlines() or ["no output"])[-1]
+    refused = "is no network" in line or "expected one of" in line
+    verdict = "refused" if refused else "unproven" if report else "failed"
+    return found | {"verdict": verdict, "line": line.split(f"{path}", 1)[-1][:300]}
+
+
+def measured(command: list[str], timeout: float) -> tuple[subprocess.CompletedProcess[str] | None, dict[str, Any]]:
+    """What a command printed, or None where it took too long; and what it took of the processor and of memory."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, stdout=out, stderr=errors)
+        end = time.monotonic() + timeout
+        while True:
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if ended:
+                break
+            if time.monotonic() > end:
+                process.kill()
+                end = float("inf")
+            time.sleep(0.1)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        used = {"seconds": round(usage.ru_utime + usage.ru_stime, 1), "mib": usage.ru_maxrss // 1024}
+        if end == float("inf"):
+            return None, used
+        out.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(command, process.returncode, out.read(), errors.read()), used
+
+
+def again(
+    path: Path, model: Path, entry: dict[str, Any], static: bool, known: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """What a proven network costs when it is built anew; nothing for others, and for what is known already."""
+    key = "static" if static else "frame_ms"
+    if entry.get("verdict") != "proven" or key in entry or "problem" in entry:
+        return {}
+    if "as" in entry:
+        twin = known[entry["as"]]
+        return {key: twin[key]} if key in twin else {}
     with tempfile.TemporaryDirectory(prefix="shadergen-") as folder:
-        model = Path(folder, "model.npz")
-        start = processor_seconds()
-        command = [sys.executable, "-m", "shadergen", "lift", str(path), "-o", str(model), "--json"]
-        try:
-            result = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-        except subprocess.TimeoutExpired:
-            return {"verdict": "failed", "seconds": timeout, "line": "takes too long"}
-        found: dict[str, Any] = {"seconds": round(processor_seconds() - start, 1)}
-        report = json.loads(result.stdout) if result.stdout.startswith("{") else {}
-        if report:
-            differences = [proof["comparison"]["max_abs"] for proof in report["proofs"] if proof["comparison"]]
-            found |= {"plane": report["plane"], "worst": max(differences, default=None), "nodes": len(report["nodes"])}
-        if result.returncode == 0:
-            found["verdict"] = "proven"
-            found["line"] = f"{found['worst']:.1e}"
-            if frames:
-                found |= timed(path, model, Path(folder))
-                found["line"] += f", {found['ratio']:.2f} of the frame"
-        else:
-            line = (result.stderr.strip().splitlines() or ["no output"])[-1]
-            refused = "is no network" in line or "expected one of" in line
-            verdict = "refused" if refused else "unproven" if report else "failed"
-            found |= {"verdict": verdict, "line": line.split(f"{path}", 1)[-1][:300]}
-        return found
-
-
-def timed(path: Path, model: Path, folder: Path) -> dict[str, Any]:
-    """The processor's milliseconds for a frame of the original and of the network built anew."""
-    built = folder / "built.glsl"
-    run("-m", "shadergen", "build", str(model), "--compute", "-o", str(built))
-    old, new = (float(run(__file__, "--frame", str(file))) for file in (path, built))
-    return {"old_ms": round(old, 2), "new_ms": round(new, 2), "ratio": round(new / old, 3)}
+        built = Path(folder, "built.glsl")
+        run("-m", "shadergen", "build", str(model), "--compute", "-o", str(built))
+        if static:
+            gpus = (word for gpu in GPUS for word in ("--gpu", gpu))
+            report = json.loads(run("-m", "shadergen", "cost", *gpus, "--json", str(path), str(built)))
+            return {key: {gpu["name"]: [round(file["ms"], 4) for file in gpu["files"]] for gpu in report["gpus"]}}
+        return {key: [round(float(run(__file__, "--frame", str(file))), 2) for file in (path, built)]}
 
 
 def frame_milliseconds(path: Path) -> float:
@@ -147,12 +209,6 @@ def frame_milliseconds(path: Path) -> float:
             times.append(time.process_time() - start)
         result.require_a_pass(str(path))
     return 1e3 * min(times[1:])  # the first one compiles
-
-
-def processor_seconds() -> float:
-    """What the processes that have ended took of all processors: a loaded machine takes longer, not more."""
-    times = os.times()
-    return times.children_user + times.children_system
 
 
 def run(*arguments: str) -> str:

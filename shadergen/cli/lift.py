@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,10 +61,12 @@ def lift(
     if factor is not None and not factor > 0:
         raise click.UsageError(f"found --factor {factor:g}, expected a number above 0")
     text = read_text(shader).removeprefix("\ufeff")
+    start = _processor_seconds()
     with spinner(f"lifting {shader}") as update:
         lifted = recover(
             text, str(shader), params=dict(params), factor=factor, progress=lambda report: update(str(report))
         )
+    seconds = round(_processor_seconds() - start, 1)
     reason = ""
     proofs: tuple[Proof, ...] = ()
     try:
@@ -73,7 +76,7 @@ def lift(
         reason = str(error)
     proven = bool(proofs) and all(proof.holds for proof in proofs)
     if as_json:
-        click.echo(json.dumps(_as_dict(lifted, proofs, proven, reason), indent=1))
+        click.echo(json.dumps(_as_dict(lifted, proofs, proven, reason) | {"seconds": seconds}, indent=1))
     else:
         _print(lifted, proofs)
     if not proven and not unproven:
@@ -87,6 +90,11 @@ def lift(
     sys.exit(0)
 
 
+def _processor_seconds() -> float:
+    """What this process and its children took of the processor."""
+    return sum(os.times()[:4])
+
+
 def _print(lifted: Lifted, proofs: Sequence[Proof]) -> None:
     from shadergen.ir.dump import dump
 
@@ -95,7 +103,13 @@ def _print(lifted: Lifted, proofs: Sequence[Proof]) -> None:
     click.echo(dump(lifted.graph))
     for proof in proofs:
         size = "{}x{}".format(*proof.size)
-        click.echo(f"  {'ok    ' if proof.holds else 'FAILED'} {size:>9}  {proof.problem or proof.comparison}")
+        click.echo(f"  {'ok    ' if proof.holds else 'FAILED'} {size:>9}  {_found(proof)}")
+
+
+def _found(proof: Proof) -> str:
+    """What a proof found, for people."""
+    part = "" if proof.decided == 1 else f"; {proof.decided:.0%} of the picture, the rest rounds what is half-way"
+    return proof.problem or f"{proof.comparison}{part}"
 
 
 def _as_dict(lifted: Lifted, proofs: Sequence[Proof], proven: bool, reason: str) -> dict[str, Any]:

@@ -77,6 +77,18 @@ def test_a_wrong_network_is_not_proven(gl: object) -> None:
     assert not any(proof.holds for proof in proofs)
 
 
+@pytest.mark.parametrize(("weight", "same"), [("0.5", True), ("0.501", False)])
+def test_what_is_half_way_may_be_rounded_to_either_side(weight: str, same: bool, gl: object) -> None:
+    """Two ways of adding differ in the last bits; a wrong weight shows wherever those do not count."""
+    text = fragment(
+        "vec4 x = HOOKED_texOff(0.0).x * vec4(0.3, 0.4, 0.5, 0.6) + HOOKED_texOff(1.0).x * vec4(0.1, 0.3, 0.2, 0.4);\n"
+        "    return vec4(0.5 * dot(unpackSnorm4x8(packSnorm4x8(x)), vec4(0.25)) + 0.1 * HOOKED_texOff(0.0).x);"
+    )
+    proofs = prove(lift(text.replace("0.5 * dot", f"{weight} * dot"), "x.glsl"), text, "x.glsl")
+    assert 0.9 < min(proof.decided for proof in proofs) < 1
+    assert all(proof.holds == same for proof in proofs)
+
+
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
