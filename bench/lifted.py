@@ -34,8 +34,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,16 @@ def main() -> int:
 
 
 def files(folder: Path) -> Iterator[Path]:
-    """The hook files in a folder, small ones first, or the file itself."""
-    found = [folder] if folder.is_file() else [file for file in folder.rglob("*") if file.suffix in SUFFIXES]
-    yield from sorted(found, key=lambda path: (path.stat().st_size, path))
+    """The hook files in a folder, or the file itself: of every family in turn, small ones first."""
+    if folder.is_file():
+        yield folder
+        return
+    families: dict[str | None, list[Path]] = defaultdict(list)
+    for path in sorted(folder.rglob("*"), key=lambda path: (path.stat().st_size, path)):
+        if path.suffix in SUFFIXES:
+            families[family(path.relative_to(folder).as_posix())].append(path)
+    for row in zip_longest(*families.values()):
+        yield from filter(None, row)
 
 
 def family(name: str) -> str | None:

@@ -377,7 +377,7 @@ def test_fused_files_are_sound(graph: Graph) -> None:
         expected = scheduled.tile.bytes if scheduled.tile else 0
         assert shared_bytes(without_comments(block.body), block.compute.threads) == expected
         assert block.compute.threads == (scheduled.tile.area if scheduled.tile else target.workgroup)
-        assert block.body.count("barrier();") == (1 if scheduled.tile else 0)
+        assert block.body.count("barrier();") == (1 + scheduled.tile.continued if scheduled.tile else 0)
     assert all(f"{tile.value} is kept in shared memory" in file.header for tile in planned.tiles())
 
 

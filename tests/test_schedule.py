@@ -12,7 +12,21 @@ from shadergen import compiler
 from shadergen.compiler import scheduled as schedule
 from shadergen.errors import TargetError
 from shadergen.ir.graph import Graph, Node, Plane
-from shadergen.ir.ops import Add, Clip, Concat, Conv, DepthToSpace, Op, PRelu, Relu, Rim, Slice, SpaceToDepth
+from shadergen.ir.ops import (
+    Add,
+    Affine,
+    Clip,
+    Concat,
+    Conv,
+    DepthToSpace,
+    Op,
+    PRelu,
+    Relu,
+    Resize,
+    Rim,
+    Slice,
+    SpaceToDepth,
+)
 from shadergen.kernels.axis import F23, direct
 from shadergen.kernels.blocked import Blocked
 from shadergen.kernels.heuristics import Heuristics
@@ -540,8 +554,8 @@ def tiles(planned: Schedule) -> list[str]:
 
 
 def after(reader: Conv, source: Conv | None = None) -> Graph:
-    """A convolution of a convolution's ReLU; the third pads with the edge, so that it shares no pass."""
-    last = replace(conv(reader.weight.shape[0], 1), pad_mode="edge")
+    """A convolution of a convolution's ReLU; the third mirrors the image, so that it shares no pass."""
+    last = replace(conv(reader.weight.shape[0], 1), pad_mode="reflect")
     return net(a=(source or conv(1, 4), "input"), b=(Relu(), "a"), c=(reader, "b"), d=(Relu(), "c"), e=(last, "d"))
 
 
@@ -611,7 +625,7 @@ MUST_NOT = {
     "it is wanted at the pixel": net(
         a=(conv(1, 4, 7), "input"), b=(Relu(), "a"), c=(conv(4, 4), "b"), d=(Add(), "b c"), e=(Slice(0, 1), "d")
     ),
-    "the padding is not zero": after(replace(conv(4, 4), pad_mode="edge")),
+    "the padding mirrors the image": after(replace(conv(4, 4), pad_mode="reflect")),
     "the halo is dear": after(conv(4, 4), conv(1, 4, 13)),
     "it is of another size": net(a=(conv(1, 4), "input"), b=(DepthToSpace(2), "a"), c=(conv(1, 1), "b")),
     "it is gathered": net(
@@ -624,6 +638,48 @@ MUST_NOT = {
 def test_a_value_stays_a_texture_where(why: str) -> None:
     assert tiles(compiler.plan(MUST_NOT[why], FUSED)) == []
     assert lines(compiler.plan(MUST_NOT[why], FUSED)) == lines(compiler.plan(MUST_NOT[why], COMPUTE))
+
+
+def rectifiers(channels: int, *, last: int = 3) -> Graph:
+    """A convolution whose concatenated rectifiers two others read."""
+    ones = np.ones(channels, np.float32)
+    return net(
+        a=(conv(1, channels), "input"), b=(Affine(-ones, 0 * ones), "a"), c=(Concat(), "a b"), d=(Relu(), "c"),
+        e=(replace(conv(2 * channels, 4), pad_mode="edge"), "d"), f=(conv(2 * channels, 4, 1), "d"),
+        g=(Add(), "e f"), h=(conv(4, 1, last), "g"),
+    )  # fmt: skip
+
+
+def test_concatenated_rectifiers_are_stored_once() -> None:
+    (texture,) = compiler.plan(rectifiers(8), COMPUTE).textures["d"]
+    assert (texture.packs, texture.stored, texture.texels()) == (4, 2, 2)
+    assert [texture.cell(pack) for pack in range(4)] == [(0, 0), (1, 0), (0, 0), (1, 0)]
+    assert [texture.part(pack) for pack in range(4)] == ["positive", "positive", "negative", "negative"]
+    channels = np.random.default_rng(0).standard_normal((8, 3, 5)).astype(np.float32)
+    channels = np.concatenate([np.maximum(channels, 0), np.maximum(-channels, 0)])
+    assert np.array_equal(texture.unpack(texture.pack(channels)), channels)
+
+
+@pytest.mark.parametrize(
+    ("channels", "target"), [(6, COMPUTE), (8, Target()), (8, Target("compute", weights="texture"))]
+)
+def test_rectifiers_that_do_not_fill_packs_or_are_read_in_loops_are_stored_as_they_are(
+    channels: int, target: Target
+) -> None:
+    textures = compiler.plan(rectifiers(channels), target).textures["d"]
+    assert sum(texture.stored for texture in textures) == 2 * channels // 4
+
+
+def test_what_pads_with_the_nearest_pixel_may_be_in_shared_memory() -> None:
+    (tile,) = compiler.plan(after(replace(conv(4, 4), pad_mode="edge")), FUSED).tiles()
+    assert tile.continued
+    assert "continue_tile();" in compiler.compile(after(replace(conv(4, 4), pad_mode="edge")), FUSED).passes[0].body
+
+
+def test_what_is_enlarged_may_be_in_shared_memory() -> None:
+    enlarged = Resize((Fraction(2), Fraction(2)), "linear")
+    graph = net(a=(conv(1, 4), "input"), b=(enlarged, "a"), c=(replace(conv(4, 1), pad_mode="edge"), "b"))
+    assert lines(compiler.plan(graph, FUSED)) == ["a <- input: a", "plane <- a: b c"]
 
 
 def test_a_value_that_a_rim_reads_stays_a_texture() -> None:

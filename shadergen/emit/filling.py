@@ -6,7 +6,7 @@ from math import prod
 
 from shadergen.emit.directives import workgroup
 from shadergen.forms.form import Filling, TileStore
-from shadergen.glsl.addressing import Addressing
+from shadergen.glsl.addressing import Addressing, SharedTile
 from shadergen.glsl.index import Index
 from shadergen.glsl.pixels import Pixel
 from shadergen.glsl.spelling import FP16, FP32
@@ -27,7 +27,8 @@ def filling_of(
     def store(pixel: Pixel) -> TileStore:
         texels = []
         for pack in range(tile.packs):
-            value = f"padded({at.register(tile.value, pack, pixel)}, inside)"
+            register = at.register(tile.value, pack, pixel)
+            value = register if tile.continued else f"padded({register}, inside)"
             number = Index.of("first").plus(array.number(pack, pixel.y, pixel.x))
             texels.append((str(number), value if types is FP32 else f"{types.vec(PACK)}({value})"))
         return TileStore(pixel.at, tuple(texels))
@@ -45,4 +46,13 @@ def filling_of(
         steps=steps,
         stores=tuple(store(pixel) for pixel in at.pixels),
         image=at.sizes.of(tile.value),
+        continued=tuple((_of_pack("n", pack, array), _of_pack("near", pack, array)) for pack in range(tile.packs))
+        if tile.continued
+        else (),
+        height=tile.size[1],
     )
+
+
+def _of_pack(pixel: str, pack: int, array: SharedTile) -> str:
+    """The place in the tile of a pack of the pixel whose number in it is in a variable."""
+    return str(Index.of(pixel).plus(array.number(pack, 0, 0)))

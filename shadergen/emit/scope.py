@@ -87,11 +87,14 @@ class Scope:
 
     def _texels(self, pixel: Pixel, at: Addressing, place: int) -> Iterator[str]:
         writes, facts = self.scheduled.writes, plane.PLANES[self.schedule.graph.plane]
-        packs = range(writes.first, writes.first + writes.packs) if writes else (0,)
+        packs = range(writes.first, writes.first + writes.stored) if writes else (0,)
         for index, pack in enumerate(packs[: at.packs_at_once] if at.any_pack else packs):
             if self._last:
                 parts = lanes.parts(self._last, index, pixel, at, place)
                 yield lanes.vec4(parts) if writes else facts.texel(", ".join(parts))
+            elif writes and writes.signed:
+                positive, negative = (at.register(self.scheduled.root, pack + n, pixel) for n in (0, writes.stored))
+                yield f"{positive} - {negative}"
             else:
                 register = at.register(self.scheduled.root, pack, pixel)
                 yield register if writes else facts.texel(f"{register}.{facts.lanes}")

@@ -51,6 +51,11 @@ class Filling:
     stores: tuple[TileStore, ...]
     image: str
     """The size of the value in pixels, an ivec2."""
+    continued: tuple[tuple[str, str], ...]
+    """Texels, by the variables `n` and `near`, that become others where they are outside of the image: those of the
+    nearest pixel, for each pack. None where they are zero."""
+    height: int
+    """Of the tile, in pixels."""
 
 
 @dataclass(frozen=True)

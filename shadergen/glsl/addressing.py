@@ -185,7 +185,14 @@ class Addressing:
             at = f"ivec2({x}, {y}){_moved(column, row, image_size(texture))}"
         else:
             at = f"ivec2({_scaled(x, texture.columns, column)}, {_scaled(y, texture.rows, row)})"
-        return f"texelFetch({texture.name}_raw, {at}, 0){swizzle(self.lane_count(value, pack))}"
+        texel = f"texelFetch({texture.name}_raw, {at}, 0){swizzle(self.lane_count(value, pack))}"
+        match texture.part(pack):
+            case "positive":
+                return f"max({texel}, 0.0)"
+            case "negative":
+                return f"max(-{texel}, 0.0)"
+            case _:
+                return texel
 
     def widened(self, value: str, pack: int, x: str, y: str, lanes: int = PACK) -> str:
         """The texel, filled up with zeros to a vector of `lanes` lanes."""
@@ -195,6 +202,7 @@ class Addressing:
 
     def fetch_any(self, texture: Texture, x: str, y: str, cell: str = "cell") -> str:
         """The texel, a vec4, of the pack whose cell (see `cell`) is in the variable."""
+        assert not texture.signed, "such a texel is one of two packs"
         columns, rows = (1, 1) if texture.planar else (texture.columns, texture.rows)
         at = f"ivec2({_scaled(x, columns, 0)}, {_scaled(y, rows, 0)}) + {cell}"
         return f"texelFetch({texture.name}_raw, {at}, 0)"

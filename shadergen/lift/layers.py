@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -109,6 +109,10 @@ class _Layers:
         live = [number for number in self._live() if number not in set(self.inputs)]
         layer_of = self._grouped(live, {})
         layer_of = self._grouped(live, self._readers(live, layer_of))
+        while (finer := self._grouped(live, self._readers(live, layer_of))) != layer_of:
+            if not _in_fours(finer, layer_of):
+                break
+            layer_of = finer  # what is read by several layers apart need not be stored together
         order = {channel: place for place, channel in reversed(list(enumerate(self.outputs)))}
         members: dict[int, list[int]] = defaultdict(list)
         for number in live:
@@ -294,6 +298,14 @@ class _Layers:
     def _border(tap: Tap, others: set[str]) -> str:
         """A tap's border; one at the pixel itself goes with its neighbours'."""
         return tap.border if tap.dx or tap.dy or not others else sorted(others)[0]
+
+
+def _in_fours(finer: Mapping[int, int], coarser: Mapping[int, int]) -> bool:
+    """Whether the layers that were divided are of whole vectors."""
+    sizes, whole = Counter(finer.values()), Counter(coarser.values())
+    return all(
+        sizes[finer[number]] == whole[layer] or sizes[finer[number]] % 4 == 0 for number, layer in coarser.items()
+    )
 
 
 def _pointwise(channel: Channel) -> bool:

@@ -7,6 +7,7 @@ shared memory. `Target.fuse` switches it on, because which of the two is dearer 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -18,6 +19,8 @@ from shadergen.schedule.steps import ConvStep, LaneStep, PointwiseStep, ReadStep
 WORKGROUPS: tuple[Pair, ...] = ((16, 8), (8, 8))
 """Threads to try after the target's own until the tile fits; fewer than 64 would leave lanes of a GPU idle."""
 
+_IN_REGISTERS = (ConvStep, RimStep, SampleStep, PointwiseStep, LaneStep)
+
 SUBGROUP = 32
 """Invocations of a GPU that do the same work at the same time."""
 
@@ -25,10 +28,10 @@ SUBGROUP = 32
 def fuse(planned: Schedule, limits: Limits) -> Schedule:
     """The same picture, with values in shared memory instead of textures where they fit and their halo is cheap.
 
-    A value moves there when a single pass reads it, through convolutions alone that pad with zeros or not at all, and
-    when convolutions, rims and work on their results in registers give it. A pass has at most one tile, and what fills
-    it reads textures. Per channel that is no longer stored the halo may take `Heuristics.recompute_macs`, the price
-    paid elsewhere for not reading one back.
+    A value moves there when a single pass reads it, through convolutions alone that pad with zeros, with the nearest
+    pixel or not at all, and when convolutions, rims, samples and work on their results in registers give it. A pass has
+    at most one tile, and what fills it reads textures. Per channel that is no longer stored the halo may take
+    `Heuristics.recompute_macs`, the price paid elsewhere for not reading one back.
     """
     passes = {(scheduled.root, scheduled.part): scheduled for scheduled in planned.passes}
     for source in planned.passes:
@@ -46,7 +49,9 @@ def fuse(planned: Schedule, limits: Limits) -> Schedule:
 def _fused(planned: Schedule, source: ScheduledPass, reader: ScheduledPass, limits: Limits) -> ScheduledPass | None:
     """The reader with the source's value in shared memory, or None where that must not be, or does not pay."""
     plans = _plans(reader, source.root)
-    in_registers = all(isinstance(step, ConvStep | RimStep | PointwiseStep | LaneStep) for step in source.steps)
+    in_registers = all(
+        isinstance(step, ConvStep | RimStep | SampleStep | PointwiseStep | LaneStep) for step in source.steps
+    )
     if reader.tile or not plans or not in_registers or source.shuffle > 1 or source.part != (0, 1):
         return None
     if source.any_pack or source.dispatch.workgroup:
@@ -69,17 +74,16 @@ def _shared_bytes(*passes: ScheduledPass) -> int:
 
 
 def _plans(reader: ScheduledPass, value: str) -> list[Plan]:
-    """Those that read the value; none where something else reads it, too, or the padding is not zero.
+    """Those that read the value; none where something else reads it, too, or the padding is not the same for all.
 
     They must read a window, whose texels may come from a tile as well as from a texture.
     """
-    plans = []
+    plans: list[Plan] = []
     for step in reader.steps + reader.block_steps:
         match step:
             case ConvStep(plan) if step.source == value:
                 op = plan.task.op
-                padded_otherwise = op.pad_mode != "zero" and any(op.pads)
-                if not plan.reads_tiles or not op.plain or padded_otherwise:
+                if not plan.reads_tiles or not op.plain:
                     return []
                 plans.append(plan)
             case ReadStep(node=name) | RimStep(source=name) | SpaceToDepthStep(source=name) if name == value:
@@ -88,7 +92,12 @@ def _plans(reader: ScheduledPass, value: str) -> list[Plan]:
                 return []
             case _:
                 pass
-    return plans
+    return plans if len(_paddings(plans)) <= 1 and "reflect" not in _paddings(plans) else []
+
+
+def _paddings(plans: Sequence[Plan]) -> set[str]:
+    """What counts outside of the image, for those that read there."""
+    return {plan.task.op.pad_mode for plan in plans if any(plan.task.op.pads)}
 
 
 def _tile(planned: Schedule, source: ScheduledPass, reader: ScheduledPass, plans: list[Plan], area: Pair) -> Tile:
@@ -101,7 +110,8 @@ def _tile(planned: Schedule, source: ScheduledPass, reader: ScheduledPass, plans
     wanted = (left + own[0] + right, top + own[1] + below)
     width, height = (-(-wanted[axis] // source.pixels[axis]) * source.pixels[axis] for axis in (0, 1))
     share = Fraction(width * height, own[0] * own[1])
-    return Tile(source, area, (left, top), (width, height), planned.types[source.root].packs, share)
+    continued = _paddings(plans) == {"edge"}
+    return Tile(source, area, (left, top), (width, height), planned.types[source.root].packs, share, continued)
 
 
 def _is_cheap(planned: Schedule, tile: Tile, limits: Limits) -> bool:

@@ -119,6 +119,8 @@ class Tile:
     packs: int
     share: Fraction
     """Pixels computed for each that the workgroup stands for: what the halo costs."""
+    continued: bool = False
+    """Whether what lies outside of the image is the nearest pixel; zero otherwise."""
     texel_bytes: int = 16
     """Those of a vec4 even where it is fp16: Direct3D 11 gives a half in shared memory the room of a float. 8 in files
     that are for Vulkan alone."""

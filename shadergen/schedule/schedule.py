@@ -9,6 +9,7 @@ block; in a fragment pass, where an invocation is one texel of the result, it is
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from shadergen.errors import TargetError
 from shadergen.forms.form import Form
@@ -21,6 +22,7 @@ from shadergen.schedule.cost import cost_of
 from shadergen.schedule.demand import demanded
 from shadergen.schedule.hookpass import Schedule, ScheduledPass, prefix
 from shadergen.schedule.materialise import Constraints, materialised
+from shadergen.schedule.rectified import signed
 from shadergen.schedule.regions import region
 from shadergen.schedule.section import Section, Setting
 from shadergen.schedule.sequence import sequence
@@ -64,13 +66,14 @@ def _planned(
     """The passes, where some values have a layout of their own."""
     types = verify(graph)
     start = prefix(graph, target)
+    tables = any(kernel.weights == "texture" for kernel in kernels)
+    usual = form.layout(target)
+    once = signed(graph, types) if form.joins_packs and not tables else frozenset()
+    own = {name: replace(usual, signed=types[name].packs <= 2 * usual.packs_per_texture) for name in once} | layouts
     textures = {
-        node.name: layouts.get(node.name, form.layout(target)).textures(
-            f"{start}_{node.name}", node.name, types[node.name]
-        )
+        node.name: own.get(node.name, usual).textures(f"{start}_{node.name}", node.name, types[node.name])
         for node in graph.nodes
     }
-    tables = any(kernel.weights == "texture" for kernel in kernels)
     given = Constraints(graph, types, textures, form, int(tables), limits.binds, limits.heuristics)
     roots = materialised(given)
     textures = {name: found for name, found in textures.items() if name in roots and name != graph.output}

@@ -9,6 +9,9 @@ planar: each pack is an image of its own, side by side with the others in column
 Where the readers ask for it, a texture has a zero edge: a column and a row of zeros behind the picture's last. A
 position outside of the picture, taken as an unsigned number and moved to the edge, then reads the padding's zero, and
 no texel need be told from it.
+
+A value whose second half is the negative part of what the first half is the positive part of (concatenated rectifiers,
+Shang et al. 2016) is stored once, with its sign: half of the traffic.
 """
 
 from __future__ import annotations
@@ -69,14 +72,28 @@ class Texture:
     texel_bytes: int = 8
     zero_edge: bool = False
     """Whether a column and a row of zeros lie behind the picture's last."""
+    signed: bool = False
+    """Whether its texels have a sign: the first half of the packs is their positive part, the second the negative."""
 
     def __post_init__(self) -> None:
-        assert self.columns * self.rows >= self.packs, "there must be a cell for every pack"
+        assert self.columns * self.rows >= self.stored, "there must be a cell for every pack that is stored"
         assert not (self.planar and self.zero_edge), "images side by side have no edge between them"
+
+    @property
+    def stored(self) -> int:
+        """How many packs are stored."""
+        return self.packs // 2 if self.signed else self.packs
 
     def cell(self, pack: int) -> tuple[int, int]:
         """Column and row of the value's pack `pack`."""
-        return (pack - self.first) % self.columns, (pack - self.first) // self.columns
+        number = (pack - self.first) % self.stored
+        return number % self.columns, number // self.columns
+
+    def part(self, pack: int) -> str:
+        """Which part of a stored texel is the value's pack `pack`: `whole`, `positive` or `negative`."""
+        if not self.signed:
+            return "whole"
+        return "positive" if pack - self.first < self.stored else "negative"
 
     def holds(self, pack: int) -> bool:
         """Whether the value's pack `pack` is in this texture."""
@@ -106,10 +123,17 @@ class Texture:
             packs = texels.reshape(PACK, self.rows, h, self.columns, w).transpose(1, 3, 0, 2, 4)
         else:
             packs = texels.reshape(PACK, h, self.rows, w, self.columns).transpose(2, 4, 0, 1, 3)
-        return packs.reshape(-1, h, w)[: lanes(self.type.channels, self.first, self.packs)]
+        channels = packs.reshape(-1, h, w)
+        if self.signed:
+            stored = channels[: PACK * self.stored]
+            channels = np.concatenate([np.maximum(stored, 0), np.maximum(-stored, 0)])
+        return channels[: lanes(self.type.channels, self.first, self.packs)]
 
     def pack(self, channels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The inverse of `unpack`: texels (4, h * rows, w * columns), zero where there is no channel."""
+        if self.signed:
+            positive, negative = np.split(channels, 2)
+            channels = positive - negative
         count, h, w = channels.shape
         every = np.zeros((PACK * self.texels(), h, w), np.float32)
         every[:count] = channels
@@ -131,18 +155,23 @@ class Layout:
     """rgba16f, in which both players store hook results."""
     zero_edge: bool = False
     """Whether a column and a row of zeros lie behind the picture's last."""
+    signed: bool = False
+    """Whether the second half of the packs is the negative part of what the first half is the positive part of, so that
+    one of them is stored. All packs must then be in one texture."""
 
     def textures(self, name: str, value: str, type: TensorType) -> tuple[Texture, ...]:
         """The textures of a value, all but perhaps the last of them full; numbered where there are several."""
-        firsts = range(0, type.packs, self.packs_per_texture)
+        most = self.packs_per_texture * (1 + self.signed)
+        firsts = range(0, type.packs, most)
+        assert len(firsts) == 1 or not self.signed
         found = []
         for index, first in enumerate(firsts):
-            packs = min(self.packs_per_texture, type.packs - first)
-            columns, rows = grid(packs)
+            packs = min(most, type.packs - first)
+            columns, rows = grid(packs // (1 + self.signed))
             numbered = name if len(firsts) == 1 else f"{name}_{index}"
             planar = self.planar and packs > 1
             cells = (first, packs, columns, rows, planar)
-            found.append(Texture(numbered, value, type, *cells, self.texel_bytes, self.zero_edge))
+            found.append(Texture(numbered, value, type, *cells, self.texel_bytes, self.zero_edge, self.signed))
         return tuple(found)
 
 

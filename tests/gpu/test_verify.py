@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ import pytest
 from shadergen import compiler, hookfile, passes
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph, Node
-from shadergen.ir.ops import Clip, Conv, Relu, Rim, Sigmoid
+from shadergen.ir.ops import Affine, Clip, Concat, Conv, Relu, Resize, Rim, Sigmoid
 from shadergen.judge import verify
 from shadergen.judge.stimuli import SIZES as VERIFIED
 from shadergen.judge.stimuli import chroma_stimuli, stimuli, synthetic_picture
@@ -78,6 +79,30 @@ def test_layers_that_share_a_pass_equal_the_reference(graph: Graph, values: list
     report = verify.verify(graph, FUSED, sizes=SIZES, layers=True)
     assert report.status == "passed", explain(report)
     assert [tile.value for tile in compiler.plan(graph, FUSED).tiles()] == values
+
+
+@pytest.mark.parametrize("target", [COMPUTE, FUSED], ids=["stored", "fused"])
+def test_concatenated_rectifiers_and_their_enlargement_equal_the_reference(target: Target) -> None:
+    """max(x, 0) and max(-x, 0), stored once; and the same of what is enlarged, with the nearest pixel outside."""
+    nodes: list[Node] = []
+    value = "input"
+    for number, (channels, out) in enumerate([(1, 4), (8, 4), (8, 1)]):
+        weight, bias = random_conv(np.random.default_rng(number), channels, out, 3)
+        nodes.append(Node(f"conv{number}", Conv(weight, bias, (1, 1, 1, 1), "edge"), (value,)))
+        if number == 1:
+            nodes.append(Node("large", Resize((Fraction(2), Fraction(2)), "linear"), ("conv1",)))
+        value = nodes[-1].name
+        if number < 2:
+            ones = np.ones(4, np.float32)
+            nodes.append(Node(f"opposite{number}", Affine(-ones, 0 * ones), (value,)))
+            nodes.append(Node(f"both{number}", Concat(), (value, f"opposite{number}")))
+            nodes.append(Node(f"relu{number}", Relu(), (f"both{number}",)))
+            value = f"relu{number}"
+    graph = Graph("rectified", "luma", tuple(nodes), value)
+    planned = compiler.plan(graph, target)
+    assert {name for name, found in planned.textures.items() if found[0].signed} or planned.tiles()
+    report = verify.verify(graph, target, sizes=SIZES, layers=True)
+    assert report.status == "passed", explain(report)
 
 
 @needs_libplacebo
