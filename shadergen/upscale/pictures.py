@@ -143,12 +143,15 @@ def save_bands(path: Path, bands: Iterator[Codes], height: int, *, icc: bytes = 
     A PNG is written band by band; other formats are put together first.
     """
     first = next(bands)
+    shape, depth = (len(first), height, first.shape[2]), 8 * first.itemsize
+    is_whole = first.shape[1] == height
     whole = itertools.chain([first], bands)
-    if first.shape[1] == height or format_of(path) != "PNG":
+    del first  # a band may take 200 MB
+    if is_whole or format_of(path) != "PNG":
         save(path, np.concatenate(list(whole), axis=1), icc=icc, exif=exif)
         return
     with whole_file(path) as temporary, temporary.open("wb") as file:
-        for part in png.encoded(whole, (len(first), height, first.shape[2]), icc, exif):
+        for part in png.encoded(whole, shape, depth, icc, exif):
             file.write(part)
 
 
@@ -162,7 +165,7 @@ def format_of(path: Path) -> str:
 
 def _encoded(path: Path, format: str, codes: Codes, icc: bytes, exif: bytes) -> bytes:
     if codes.dtype == np.uint16 and format == "PNG":
-        return b"".join(png.encoded(iter([codes]), codes.shape, icc, exif))
+        return b"".join(png.encoded(iter([codes]), codes.shape, 16, icc, exif))
     if codes.dtype == np.uint16 and not (format == "TIFF" and len(codes) == 1):
         codes = (codes.astype(np.uint32) * 255 // 65535).astype(np.uint8)
     texels = codes[0] if len(codes) == 1 else np.moveaxis(codes, 0, -1)

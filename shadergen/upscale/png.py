@@ -7,7 +7,6 @@ PNG is left to Pillow. (Specification: https://www.w3.org/TR/png-3/)
 
 from __future__ import annotations
 
-import itertools
 import struct
 import zlib
 from collections.abc import Iterator
@@ -63,24 +62,24 @@ def read(data: bytes) -> Samples:
 def encoded(
     bands: Iterator[npt.NDArray[np.unsignedinteger[Any]]],
     shape: tuple[int, ...],
+    depth: int,
     icc: bytes = b"",
     exif: bytes = b"",
 ) -> Iterator[bytes]:
     """A file of a picture of `shape` (channels, height, width), in parts, with its colour profile and its EXIF data.
 
-    `bands` are its codes (channels, rows, width) from top to bottom, of 8 bits (uint8) or 16 (uint16).
+    `bands` are its codes (channels, rows, width) from top to bottom, of `depth` bits, 8 (uint8) or 16 (uint16).
     """
     channels, height, width = shape
     colour = next(type for type, count in _CHANNELS.items() if count == channels)
-    first = next(bands)
-    yield _SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8 * first.itemsize, colour, 0, 0, 0))
+    yield _SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
     if icc:
         yield _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc))
     if exif:
         yield _chunk(b"eXIf", exif.removeprefix(b"Exif\0\0"))
     stream = zlib.compressobj(6)
-    above = np.zeros((1, width, channels * first.itemsize), np.int16)
-    for band in itertools.chain([first], bands):
+    above = np.zeros((1, width, channels * depth // 8), np.int16)
+    for band in bands:
         for start in range(0, band.shape[1], _ROWS):
             texels = np.moveaxis(band[:, start : start + _ROWS], 0, -1)
             samples = np.ascontiguousarray(texels.astype(texels.dtype.newbyteorder(">"))).view(np.uint8)

@@ -36,7 +36,7 @@ Written = TypeVar("Written")
 GRID = 32
 """Where tiles begin and how they grow, in texels."""
 _OVERLAPS = (32, 64, 128, 256)
-_BUDGET = 1 << 29
+_BUDGET = 1 << 28
 """How many bytes of textures a frame may take: no driver says how many it has."""
 _STRIP = 8
 """How far beyond its own edge a tile is compared with its neighbour, in texels of the source."""
@@ -247,6 +247,7 @@ class Upscaler:
             band = self._band(_told(tiles, progress, number, len(rows), len(columns)), row, columns, above)
             above = self._cut(band, row.kept.stop - row.kept.start - _STRIP, 0, _STRIP, picture.shape[2]).copy()
             yield band
+            del band  # it is the reader's now, and may take 200 MB
 
     def _band(self, tiles: Iterator[Codes], row: Span, columns: list[Span], above: Codes | None) -> Codes:
         """A row of tiles, each compared with what is at its left and with the strip `above`."""

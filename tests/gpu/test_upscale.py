@@ -155,7 +155,7 @@ def test_profiles_exif_and_pixel_types(copying: Path, tmp_path: Path, mode: str,
 
 def test_16_bits_stay_16_bits(copying: Path, tmp_path: Path) -> None:
     codes = np.random.default_rng(0).integers(0, 65536, (3, 9, 7), np.uint16)
-    (tmp_path / "in.png").write_bytes(b"".join(png.encoded(iter([codes]), codes.shape)))
+    (tmp_path / "in.png").write_bytes(b"".join(png.encoded(iter([codes]), codes.shape, 16)))
     assert run("upscale", tmp_path / "in.png", "-o", tmp_path / "out.png", "--shader", copying).exit_code == 0
     luma = [0.2126, 0.7152, 0.0722]
     result = png.read((tmp_path / "out.png").read_bytes())
