@@ -159,5 +159,6 @@ if [ "$kind" = test ] && ! stamped extras; then
     fi
     # By themselves: not every distribution has them, and their few tests are the least that may skip.
     command -v spirv-cross >/dev/null || install spirv-cross || true
+    command -v spirv-opt >/dev/null || install spirv-tools || true
     have_browser || install chromium-headless-shell || true
 fi

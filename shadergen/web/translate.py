@@ -1,7 +1,8 @@
 """Passes of others for WebGL2, where the browser's GLSL ES is stricter than the GLSL that they are written in.
 
 GLSL ES 3.00 converts no integers to floats, among others. glslang makes SPIR-V of a pass, SPIRV-Cross writes that as
-GLSL ES: the uniforms keep their names, so the page's player (`templates/web/player.js`) takes it as its own.
+GLSL ES: the uniforms keep their names, so the page's player (`templates/web/player.js`) takes it as its own. Arrays of
+arrays, which GLSL ES 3.00 has not either, fall into single values once the loops over them are unrolled: by spirv-opt.
 """
 
 from __future__ import annotations
@@ -30,6 +31,15 @@ _ES = "\n".join(
 )
 _EXTENSION = re.compile(r"^[ \t]*#[ \t]*extension\b.*$", re.MULTILINE)
 _SCALE = re.compile(r"^uniform float (sg_mul\d+);$", re.MULTILINE)
+_FOR = re.compile(r"\bfor\s*\(")
+_UNROLL = "#extension GL_EXT_control_flow_attributes : enable"
+_OPTIMISATIONS = (
+    *("--inline-entry-points-exhaustive", "--merge-return", "--private-to-local", "--eliminate-local-single-block"),
+    *("--ssa-rewrite", "--ccp", "--loop-unroll", "--ccp", "--simplify-instructions", "--scalar-replacement=0"),
+    *("--ssa-rewrite", "--ccp", "--simplify-instructions", "--eliminate-dead-branches", "--merge-blocks"),
+    "--eliminate-dead-code-aggressive",
+)
+"""What makes single values of arrays: loops, whose counters then are constants, and arrays of any size."""
 _LIST = re.compile(r"=\s*\{")
 _ENTRY = "layout(location = 0) out vec4 sg_color;\nvoid main() { sg_color = hook(); }\n"
 
@@ -84,8 +94,17 @@ def _is_es(glslang: str, folder: Path, text: str) -> bool:
 
 def _translated(glslang: str, cross: str, folder: Path, text: str) -> str:
     """A fragment shader in GLSL ES 3.00; empty where one of the programs refuses it."""
+    to_es = [cross, "pass.spv", "--es", "--version", "300", "--output", "pass.es", "--flatten-multidimensional-arrays"]
+    done = _to_spirv(glslang, folder, text) and (
+        _run(folder, to_es) or (_unrolled(glslang, folder, text) and _run(folder, to_es))
+    )
+    return (folder / "pass.es").read_text("utf-8") if done else ""
+
+
+def _to_spirv(glslang: str, folder: Path, text: str) -> bool:
+    """Make pass.spv of a fragment shader."""
     (folder / "pass.frag").write_text(text, "utf-8")
-    to_spirv = [
+    command = [
         glslang,
         "-G",
         "--auto-map-locations",
@@ -96,10 +115,16 @@ def _translated(glslang: str, cross: str, folder: Path, text: str) -> str:
         "pass.spv",
         "pass.frag",
     ]
-    to_es = [cross, "pass.spv", "--es", "--version", "300", "--output", "pass.es"]
-    to_es += ["--flatten-multidimensional-arrays"]
-    done = _run(folder, to_spirv) and _run(folder, to_es)
-    return (folder / "pass.es").read_text("utf-8") if done else ""
+    return _run(folder, command)
+
+
+def _unrolled(glslang: str, folder: Path, text: str) -> bool:
+    """Make pass.spv without loops and arrays, if spirv-opt is installed."""
+    optimiser = shutil.which("spirv-opt")
+    head, _, rest = text.partition("\n")
+    marked = "\n".join([head, _UNROLL, _FOR.sub("[[unroll]] for (", rest)])
+    command = [optimiser or "", *_OPTIMISATIONS, "pass.spv", "-o", "pass.spv"]
+    return optimiser is not None and _to_spirv(glslang, folder, marked) and _run(folder, command)
 
 
 def _run(folder: Path, command: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import which
 
 import numpy as np
 import pytest
@@ -49,8 +50,25 @@ vec4 hook() {
     return mix(sum, EDGES_tex(EDGES_pos), 0.25) * gain;
 }
 """
+NESTED = """//!HOOK MAIN
+//!BIND HOOKED
+const float gains[6] = float[6](0.5, -0.25, 0.125, 0.25, -0.125, 0.5);
+vec4 hook() {
+    const vec4 r[3][2] = vec4[3][2](
+        vec4[2](HOOKED_texOff(vec2(-1, 0)), HOOKED_texOff(vec2(0, -1))),
+        vec4[2](HOOKED_texOff(vec2(1, 0)), HOOKED_texOff(vec2(0, 1))),
+        vec4[2](HOOKED_texOff(vec2(0, 0)), HOOKED_texOff(vec2(2, 2)))
+    );
+    vec4 sum = vec4(0.0);
+    for (int n = 0; n < 3; n++)
+        for (int i = 0; i < 2; i++) sum += gains[2 * n + i] * r[n][i];
+    return vec4(sum.rgb, 1.0);
+}
+"""
+"""Arrays of arrays, as ACNet and ARNet have them."""
 STRICT = "//!HOOK MAIN\n//!BIND HOOKED\nvec4 hook() { return 1.0 - HOOKED_tex(HOOKED_pos); }\n"
 
+needs_optimiser = pytest.mark.skipif(not which("spirv-opt"), reason="found no spirv-opt, expected it to unroll")
 needs_tools = pytest.mark.skipif(not tools(), reason="found no glslang with SPIRV-Cross, expected them to translate")
 
 
@@ -62,8 +80,11 @@ def test_only_what_needs_it_is_translated() -> None:
 
 
 @needs_tools
-def test_a_translated_file_plays_as_in_the_runner(player: Browser) -> None:
-    file = hookfile.parse(LOOSE)
+@pytest.mark.parametrize(
+    ("text", "problem"), [(LOOSE, "edges"), pytest.param(NESTED, "arrays of arrays", marks=needs_optimiser)]
+)
+def test_a_translated_file_plays_as_in_the_runner(text: str, problem: str, player: Browser) -> None:
+    file = hookfile.parse(text)
     random = np.random.default_rng(7).integers(0, 256, (4, 23, 37), np.uint8)
     random[3] = 255
     try:
@@ -73,10 +94,10 @@ def test_a_translated_file_plays_as_in_the_runner(player: Browser) -> None:
     with Runner(context, file) as runner:
         wanted = runner.run(Frame({"RGB": random[:3].astype(np.float32) / 255}), (37, 23)).planes["OUTPUT"][:3]
     context.release()
-    with pytest.raises(AssertionError, match="edges"):
-        play(player, LOOSE, output=(37, 23), planes={"picture": random}, floats=False)
+    with pytest.raises(AssertionError, match=problem):
+        play(player, text, output=(37, 23), planes={"picture": random}, floats=False)
     found = play(
-        player, LOOSE, output=(37, 23), planes={"picture": random}, floats=False, translations=(translate(file),)
+        player, text, output=(37, 23), planes={"picture": random}, floats=False, translations=(translate(file),)
     )
     assert found.stayed_off == set()
     assert np.abs(found.values[:3] - np.clip(wanted, 0, 1)).max() <= 2 / 255
