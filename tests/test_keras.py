@@ -73,6 +73,61 @@ def test_keras_2_calls_functions_of_tensorflow(tmp_path: Path) -> None:
     assert_computes(load(changed("chain", tmp_path, old)), "chain")
 
 
+def layers_model(tmp_path: Path, **changes: Any) -> Path:
+    """The chain as TensorFlow.js has it: two files of weights, a kernel in float16, a bias in 8 bits."""
+    with h5py.File(CASES / "chain.h5", "r") as file:
+        config = json.loads(file.attrs["model_config"])
+        groups = file["model_weights"]
+        weights = {path: np.asarray(group[path]) for group in groups.values() for path in group.attrs["weight_names"]}
+    entries, content = [], b""
+    for number, (name, array) in enumerate(weights.items()):
+        entry: dict[str, Any] = {"name": name, "shape": list(array.shape), "dtype": "float32"}
+        stored = array.astype("<f4")
+        if number == 0:
+            stored = array.astype("<f2")
+            entry["quantization"] = {"dtype": "float16", "original_dtype": "float32"}
+        if number == 1:
+            low, scale = float(array.min()), float(np.ptp(array)) / 255
+            stored = np.rint((array - low) / scale).astype("u1")
+            entry["quantization"] = {"dtype": "uint8", "min": low, "scale": scale, "original_dtype": "float32"}
+        entries.append(entry)
+        content += stored.tobytes()
+    (tmp_path / "one.bin").write_bytes(content[:100])
+    (tmp_path / "two.bin").write_bytes(content[100:])
+    group = {"paths": ["one.bin", "two.bin"], "weights": entries} | changes
+    text = {"modelTopology": {"model_config": config}, "weightsManifest": [group]}
+    (tmp_path / "model.json").write_text(json.dumps(text))
+    return tmp_path / "model.json"
+
+
+def test_a_layers_model_of_tensorflow_js(tmp_path: Path) -> None:
+    known = np.load(CASES / "chain.npz")
+    graph = load(layers_model(tmp_path))
+    found = reference.evaluate(graph, known["picture"][0].transpose(2, 0, 1))[graph.output]
+    wanted = known["expected"][0].transpose(2, 0, 1)
+    assert np.abs(found - wanted).max() < 0.002 * np.abs(wanted).max()  # 11 bits of a kernel, 8 of a bias
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"paths": ["../one.bin"]}, "found weights in '../one.bin', expected a file in the model's folder"),
+        ({"paths": ["none.bin"]}, r"none.bin: found no readable file"),
+        ({"paths": ["one.bin"]}, "found 100 bytes of weights, expected"),
+        ({"weights": 3}, "found no weights, expected that of a layers model"),
+    ],
+)
+def test_a_damaged_layers_model(changes: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=message):
+        load(layers_model(tmp_path, **changes))
+
+
+def test_a_graph_model_of_tensorflow_js(tmp_path: Path) -> None:
+    (tmp_path / "model.json").write_text(json.dumps({"format": "graph-model", "modelTopology": {"node": []}}))
+    with pytest.raises(ModelError, match=r"expected a layers model of TensorFlow\.js; a graph model becomes ONNX by"):
+        load(tmp_path / "model.json")
+
+
 def flat(arguments: Any) -> list[Any]:
     return [tensor for item in arguments for tensor in (item if isinstance(item, list) else [item])]
 

@@ -246,8 +246,23 @@ def activations() -> tuple[onnx.ModelProto, list[str]]:
     tanh_gelu = ["Mul", "Affine", "Mul", "Tanh", "Affine", "Mul"]
     hard_swish, mish, swish = ["Affine", "Clip", "Mul"], ["Softplus", "Tanh", "Mul"], ["Sigmoid", "Mul"]
     expected = ["Conv", *gelu, *tanh_gelu, *hard_swish, *mish, *swish, "Affine", "Clip"]
-    expected += ["Affine", "Relu", "Relu", "Add", "Conv", "Sub", "Relu", "Add", "Mul", "Mul", "Clip", "Clip", "Conv"]
+    expected += ["PRelu", "Conv", "Sub", "Relu", "Add", "Mul", "Mul", "Clip", "Clip", "Conv"]
     return net.model(net.conv(net.node("Clip", x, "", np.array(0.4, np.float32)), 1)), expected
+
+
+def prelu_of_tensorflow_1() -> tuple[onnx.ModelProto, list[str]]:
+    """relu(x) + alpha * (x - |x|) / 2, twice: once beside another reader of x, and once with a shift, which is none."""
+    net = Net(1)
+    slopes = [net.rng.uniform(-0.5, 0.5, (4, 1, 1)).astype(np.float32) for _ in range(2)]
+
+    def spelled(x: str, slope: Any) -> str:
+        below = net.node("Mul", net.node("Sub", x, net.node("Abs", x)), slope)
+        return net.node("Add", net.node("Relu", x), net.node("Mul", below, np.array(0.5, np.float32)))
+
+    x = net.conv("input", 4)
+    y = net.node("Add", spelled(x, slopes[0]), net.node("Sigmoid", x))
+    y = net.node("Add", spelled(net.conv(y, 4), slopes[1]), np.array(0.25, np.float32))
+    return net.model(net.conv(y, 1)), ["Conv", "PRelu", "Sigmoid", "Add", "Conv", "PRelu", "Affine", "Conv"]
 
 
 def squeeze_and_excite() -> tuple[onnx.ModelProto, list[str]]:
@@ -309,7 +324,7 @@ def flattened_and_back() -> tuple[onnx.ModelProto, list[str]]:
 IDIOMS: tuple[Idiom, ...] = (
     *(spelled_shuffle, spelled_unshuffle, slices_for_unshuffle, channel_shuffle, constants_everywhere),
     *(scales_and_shifts, resized_by_sizes, upsampled, automatic_padding, pools, crops, activations),
-    *(squeeze_and_excite, expanded, normalised, without_a_batch, flattened_and_back),
+    *(prelu_of_tensorflow_1, squeeze_and_excite, expanded, normalised, without_a_batch, flattened_and_back),
 )
 
 

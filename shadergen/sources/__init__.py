@@ -20,8 +20,8 @@ NCNN = (".param", ".bin")
 PYTORCH = (".pth", ".pt", ".safetensors")
 """Suffixes of state dicts."""
 
-KERAS = (".keras", ".h5", ".hdf5")
-"""Suffixes of Keras models."""
+KERAS = (".keras", ".h5", ".hdf5", ".json")
+"""Suffixes of Keras models, the last one of TensorFlow.js's layers models."""
 
 READ = (*SUFFIXES, *NCNN, *PYTORCH, *KERAS, *SHADERS)
 """Suffixes of all that `load` reads."""

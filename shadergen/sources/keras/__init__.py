@@ -1,7 +1,8 @@
-"""Keras models, as `model.save` writes them: `.keras` archives, and the older `.h5` and `.hdf5`.
+"""Keras models: `.keras` archives, the older `.h5` and `.hdf5`, and TensorFlow.js's layers models, `.json`.
 
-The file is read and checked (file.py): its description becomes layers with their weights. Layers become ONNX nodes
-(layers.py), which the importer of ONNX turns into a graph. Nothing in a file is called; a `Lambda` is refused.
+Weights are read (hdf5.py, tfjs.py), and with them the description becomes layers where they are called
+(description.py). Layers become ONNX nodes (layers.py), which the importer of ONNX turns into a graph. Nothing in a file
+is called; a `Lambda` is refused.
 """
 
 from __future__ import annotations

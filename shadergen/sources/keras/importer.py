@@ -8,7 +8,8 @@ from pathlib import Path
 from shadergen.errors import ModelError, one_line
 from shadergen.ir.graph import Graph, Plane
 from shadergen.sources.check import file_content
-from shadergen.sources.keras.file import MAX_BYTES, read
+from shadergen.sources.keras import hdf5, tfjs
+from shadergen.sources.keras.hdf5 import MAX_BYTES
 from shadergen.sources.keras.layers import HANDLERS, Conversion
 from shadergen.sources.onnx.importer import graph_of
 
@@ -20,7 +21,7 @@ def load(path: Path, plane: Plane | None = None) -> Graph:
     """
     content = file_content(path, MAX_BYTES, "a Keras model's")
     try:
-        model = read(path, content)
+        model = (tfjs if path.suffix.lower() == ".json" else hdf5).read(path, content)
     except ValueError as error:
         raise ModelError(path, one_line(error)) from None
     conversion = Conversion()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from shadergen.errors import quoted
-from shadergen.sources.keras.file import Array, Call
+from shadergen.sources.keras.description import Array, Call
 from shadergen.sources.onnx.assembly import Assembly
 from shadergen.sources.onnx.read import Constant
 

@@ -18,6 +18,7 @@ from shadergen.sources.onnx import metadata
 from shadergen.sources.onnx import pointwise as onnx_pointwise
 from shadergen.sources.onnx.build import Builder, MultipleError
 from shadergen.sources.onnx.fold import fold
+from shadergen.sources.onnx.kinks import unspelled
 from shadergen.sources.onnx.metadata import Metadata
 from shadergen.sources.onnx.picture import given, plane_of, result
 from shadergen.sources.onnx.read import File, read
@@ -68,7 +69,7 @@ def _graph(file: File, plane: Plane | None, ours: Metadata | None, multiple: int
     record = Record(sha256=file.sha256)
     graph = Graph(graph_name(file.path.stem), found, tuple(builder.nodes), output, name, record)
     if ours is None:
-        graph = fold(graph)
+        graph = fold(unspelled(graph))
     else:
         graph = fold(graph, spelled=True)
         graph = replace(graph, name=ours.name, plane=plane or ours.plane, record=ours.record(file.sha256))
