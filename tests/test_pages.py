@@ -59,7 +59,8 @@ def test_every_module_that_a_page_names_by_its_file_exists() -> None:
 
 
 def test_every_name_in_the_package_that_a_page_has_exists() -> None:
-    names = {name for page in PAGES for name in re.findall(r"`(shadergen(?:\.(?!lua|conf)\w+)+)", page.read_text("utf-8"))}
+    name = re.compile(r"`(shadergen(?:\.(?!lua|conf)\w+)+)")
+    names = {found for page in PAGES for found in name.findall(page.read_text("utf-8"))}
     assert len(names) >= 10
     for name in sorted(names):
         module, _, attribute = name.rpartition(".")
