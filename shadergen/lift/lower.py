@@ -132,7 +132,7 @@ class Lowering:
         return table.entries[y % height, x % width, component], x // width, y // height, self.rules[number]
 
     def _function(self, number: int) -> tuple[Entry, int, int, Border]:
-        """A function as a channel of the pixel in the middle of what it reads."""
+        """A function as a channel of the pixel that it reads, or of this one where it reads several."""
         dx, dy, border = self._anchor(number)
         atom = self.arena.atom(number)
         if dx or dy:
@@ -146,15 +146,24 @@ class Lowering:
         return self._activation(atom), dx, dy, border
 
     def _anchor(self, number: int) -> tuple[int, int, Border]:
-        columns, rows, border = set(), set(), set()
-        for atom in self.arena.texels(Form({number: 1.0})):
+        """The one pixel that a function reads, and what stands for it outside of the picture.
+
+        Of several pixels each has its own place outside, which that of the function is not. Neither is the function of
+        zeros outside unless it is zero.
+        """
+        places, border = set(), set()
+        form = Form({number: 1.0})
+        for atom in self.arena.texels(form):
             texture, _, x, y = texel_of(atom)
             width, height = self.cells.sources[texture]
-            columns.add(x // width)
-            rows.add(y // height)
+            places.add((x // width, y // height))
             border.add(self.rules[texture])
-        at = (min(columns) + max(columns)) // 2, (min(rows) + max(rows)) // 2
-        return *at, next(rule for rule in ("zero", "reflect", "edge") if rule in border)
+        if len(places) != 1 or len(border) != 1:
+            return 0, 0, "zero"
+        ((dx, dy),), (rule,) = places, border
+        if rule == "zero" and self.arena.rewritten(form, lambda texel: 0.0, {}) != 0.0:
+            return 0, 0, "zero"
+        return dx, dy, rule
 
     def _activation(self, atom: Atom) -> Entry:
         match atom.name:

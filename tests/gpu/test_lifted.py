@@ -45,6 +45,13 @@ NETWORKS = {
         "vec4 a = HOOKED_texOff(vec2(1, 0)) - HOOKED_texOff(vec2(-1, 0));\n"
         "    return 0.5 * max(a, 0.0) + 0.25 * max(-a, 0.0) + max(-HOOKED_texOff(0.0) + 0.5, 0.0);"
     ),
+    "a function of what is above": fragment(
+        "return max(HOOKED_texOff(vec2(0, -2)) - 0.5 * HOOKED_texOff(vec2(0, -1)) + 0.2, 0.0);"
+    ),
+    "a function that is not zero outside": fragment(
+        "ivec2 p = ivec2(HOOKED_pos * HOOKED_size) - 1; vec4 s = texelFetch(HOOKED_raw, max(p, 0), 0);\n"
+        "    s *= float(p.x >= 0 && p.y >= 0); return max(s + 0.5, 0.75) + 0.1 * HOOKED_texOff(0.0);"
+    ),
     "bytes": fragment("return 0.5 * unpackSnorm4x8(packSnorm4x8(HOOKED_texOff(1.0).xxxx)) + HOOKED_texOff(0.0);"),
     "products": fragment("float a = HOOKED_texOff(1.0).x, b = HOOKED_texOff(-1.0).x; return vec4(a * b + 0.5 * a);"),
     "colours": fragment("return vec4(mat3(0.5) * HOOKED_texOff(1.0).rgb + 0.1, 1.0);", hook="MAIN"),
