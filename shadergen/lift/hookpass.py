@@ -102,6 +102,7 @@ class Evaluation:
         inputs[BuiltIn.FRAG_COORD] = (x + 0.5, y + 0.5, 0.0, 1.0)
         invocation = Invocation(self._around, inputs, {}, {})
         invocation.run()
+        invocation.leave()
         texel: Texel = invocation.outputs["sg_color"].load()
         return texel
 
@@ -153,7 +154,11 @@ def _uniforms(module: Module, values: Mapping[str, Any], refused: Mapping[str, s
 
 
 class _Group:
-    """A workgroup: everyone comes to a barrier before anyone goes on, and after the last only who is asked for."""
+    """A workgroup: everyone comes to a barrier before anyone goes on, and after the last only who is asked for.
+
+    Most have one barrier, behind what everyone writes into shared memory. Who comes there is forgotten, and runs anew
+    where it is asked for: it writes the same again. With a second barrier that is not so, and all are kept.
+    """
 
     def __init__(
         self,
@@ -167,6 +172,7 @@ class _Group:
         self._around, self._at, self._groups, self._written = around, at, groups, written
         self._compute = item.compute
         self._waits = around.module.has_barriers
+        self._forgets, self._filled = True, False
         self._shared: dict[int, list[Any]] = {}
         self._invocations: dict[tuple[int, int], Invocation] = {}
         self._barriers: dict[tuple[int, int], int] = {}
@@ -187,17 +193,43 @@ class _Group:
         width, height = self._compute.threads
         return ((x, y) for y in range(height) for x in range(width))
 
+    def _started(self, thread: tuple[int, int]) -> Invocation:
+        (x, y), (width, height), (gx, gy) = thread, self._compute.threads, self._at
+        inputs: dict[int | str, Any] = {
+            BuiltIn.NUM_WORKGROUPS: (*self._groups, 1),
+            BuiltIn.WORKGROUP_ID: (gx, gy, 0),
+            BuiltIn.LOCAL_INVOCATION_ID: (x, y, 0),
+            BuiltIn.GLOBAL_INVOCATION_ID: (gx * width + x, gy * height + y, 0),
+            BuiltIn.LOCAL_INVOCATION_INDEX: y * width + x,
+        }
+        return Invocation(self._around, inputs, self._shared, self._written)
+
+    def _finish(self, thread: tuple[int, int]) -> None:
+        """Run an invocation to its end, with everyone else at least at the barriers that it passes."""
+        if self._forgets and not self._ends_after_one_barrier(thread):
+            self._forgets = False
+            self._shared.clear()
+        if not self._forgets:
+            self._finish_with_all(thread)
+
+    def _ends_after_one_barrier(self, thread: tuple[int, int]) -> bool:
+        """Run an invocation to its end, or to its second barrier."""
+        if self._waits and not self._filled:
+            for other in self._threads():
+                first = self._started(other)
+                first.run()
+                first.leave()
+            self._filled = True
+        invocation = self._started(thread)
+        invocation.run()
+        if not invocation.done:
+            invocation.run()
+        invocation.leave()
+        return invocation.done
+
     def _invocation(self, thread: tuple[int, int]) -> Invocation:
         if thread not in self._invocations:
-            (x, y), (width, height), (gx, gy) = thread, self._compute.threads, self._at
-            inputs: dict[int | str, Any] = {
-                BuiltIn.NUM_WORKGROUPS: (*self._groups, 1),
-                BuiltIn.WORKGROUP_ID: (gx, gy, 0),
-                BuiltIn.LOCAL_INVOCATION_ID: (x, y, 0),
-                BuiltIn.GLOBAL_INVOCATION_ID: (gx * width + x, gy * height + y, 0),
-                BuiltIn.LOCAL_INVOCATION_INDEX: y * width + x,
-            }
-            self._invocations[thread] = Invocation(self._around, inputs, self._shared, self._written)
+            self._invocations[thread] = self._started(thread)
             self._barriers[thread] = 0
         return self._invocations[thread]
 
@@ -206,8 +238,7 @@ class _Group:
         self._invocation(thread).run()
         self._barriers[thread] += 1
 
-    def _finish(self, thread: tuple[int, int]) -> None:
-        """Run an invocation to its end, with everyone else at least at the barriers that it passes."""
+    def _finish_with_all(self, thread: tuple[int, int]) -> None:
         invocation = self._invocation(thread)
         while not invocation.done:
             self._advance(thread)
