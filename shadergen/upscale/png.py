@@ -88,6 +88,7 @@ def encoded(
             body = stream.compress(_filter(rows).tobytes())
             if body:
                 yield _chunk(b"IDAT", body)
+        del band, texels  # which would be held while the next is made
     yield _chunk(b"IDAT", stream.flush()) + _chunk(b"IEND", b"")
 
 
