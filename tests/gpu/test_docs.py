@@ -30,6 +30,8 @@ ELSEWHERE = {
     "make shaders": "tests/test_shaders.py builds the same files",
     "make demo": "test_the_demo",
     "pip install 'shadergen[train]'": "needs a network; tests/test_wheel.py installs the package",
+    "pip install h5py": "the development tools have it",
+    "pip install tensorflow-cpu tf2onnx 'numpy<2'": "tests/test_tensorflow.py needs it",
     "make web": "tests/web/test_cli.py makes such pages",
     "sudo scripts/vulkan_root.sh /opt/vulkan": "it installs a whole system",
     "SHADERGEN_VULKAN_ROOT=/opt/vulkan shadergen cost --gpu rtx3080 --gpu a770 mine.glsl": "needs that system",
@@ -40,10 +42,10 @@ ELSEWHERE = {
 
 
 def lines() -> list[str]:
-    """The commands of the fenced shell blocks, without comments."""
+    """The commands of the fenced shell blocks, without comments, and without those that test_tensorflow.py runs."""
     blocks = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.S)]
     found = [line.partition("#")[0].strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    return [line for line in dict.fromkeys(found) if line]
+    return [line for line in dict.fromkeys(found) if line and not line.startswith("python -m tf2onnx")]
 
 
 def commands() -> list[str]:
@@ -85,7 +87,7 @@ def _stand_ins(folder: Path) -> None:
 
 
 def _models_of_others(folder: Path) -> None:
-    """Networks as ncnn and PyTorch keep them."""
+    """Networks as ncnn, PyTorch and Keras keep them, and what the recipe for TensorFlow writes."""
     state_dicts = {
         **dict.fromkeys(("2x_AnimeJaNai_Compact.pth", "2x_AnimeJaNai_HD_V3_Compact.pth"), compact),
         "rlfn_s_x2.pth": rlfn,
@@ -103,6 +105,8 @@ def _models_of_others(folder: Path) -> None:
     for name in ("up2x-conservative", "models-se/up4x-conservative", "realesr-animevideov3-x2"):
         _copied(param, folder / f"{name}.param")
     _copied(param, folder / "models-upconv_7_photo" / "scale2.0x_model.param")
+    shutil.copy(ROOT / "tests" / "cases" / "keras" / "chain.keras", folder / "model.keras")
+    shutil.copy(folder / "my-model.onnx", folder / "model.onnx")
 
 
 def _copied(param: Path, to: Path) -> None:
