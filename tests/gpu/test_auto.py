@@ -129,7 +129,13 @@ def playing(folder: Path, clips: Path, display: str, *options: str, api: mpv.Api
     pipe = folder / "ipc"
     command = ["mpv", f"--config-dir={folder}", f"--input-ipc-server={pipe}", "--idle", "--force-window", "--pause"]
     command += ["--no-audio", "--keep-open", "--loop-file=inf", "--hwdec=no", "--no-input-terminal", "--gpu-sw=yes"]
-    command += ["--gpu-shader-cache-dir=", f"--gpu-api={api}", f"--gpu-context={mpv.CONTEXTS[api]}", "--no-border"]
+    command += [
+        "--auto-window-resize=no",
+        "--gpu-shader-cache-dir=",
+        f"--gpu-api={api}",
+        f"--gpu-context={mpv.CONTEXTS[api]}",
+        "--no-border",
+    ]
     with (folder / "said").open("w", encoding="utf-8") as said:
         process = subprocess.Popen(
             [*command, *options], env=mpv.environment(display), stdin=subprocess.DEVNULL, stdout=said, stderr=said
