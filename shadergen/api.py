@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shadergen import compiler, hookfile, sources
+from shadergen.ir import repeat
 from shadergen.ir.graph import Graph, Plane
 from shadergen.sources.border import Border, bordered
 from shadergen.target import Target
@@ -40,14 +41,24 @@ def save(graph: Graph, path: FilePath) -> None:
     sources.save(graph, Path(path))
 
 
-def compile(model: Model, target: Target | None = None, *, observer: Callable[[str, Graph], None] | None = None) -> str:
+def compile(
+    model: Model,
+    target: Target | None = None,
+    *,
+    factor: int | None = None,
+    observer: Callable[[str, Graph], None] | None = None,
+) -> str:
     """The text of the mpv user shader that computes a model, written as `target` says (None: fragment passes).
 
     Text, because that is what players, `verify` and `lint` take; `parse` reads it as data. The same arguments give the
-    same text, byte by byte. `observer` is called after each compiler pass with its name and the graph that it gave.
+    same text, byte by byte. With `factor`, a power of the model's own, the file runs the model again on its own result
+    where the picture is shown that large. `observer` is called after each compiler pass with its name and the graph
+    that it gave.
     Raises ModelError for a file that holds no such model, and TargetError for one that the target cannot express.
     """
-    return hookfile.format(compiler.compile(_graph(model), target or Target(), observer=observer))
+    graph = _graph(model)
+    count = repeat.stages(graph, factor) if factor else 1
+    return hookfile.format(compiler.compile_stages(graph, target or Target(), count, observer=observer))
 
 
 def webgpu(model: Model) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from shadergen import forms, passes, wgsl
-from shadergen.emit import emit
+from shadergen.emit import emit, emit_stages
 from shadergen.errors import TargetError
 from shadergen.glsl.spelling import FP16_EXTENSION
 from shadergen.hookfile import HookFile
@@ -119,6 +120,16 @@ def compile(
     `templates` are folders with the templates of kernels from elsewhere.
     """
     return emit(plan(graph, target, kernels, observer=observer), templates)
+
+
+def compile_stages(graph: Graph, target: Target, count: int, *, observer: Observer | None = None) -> HookFile:
+    """The hook file that runs a network `count` times, each time on its own result, as `ir.repeat.repeated` means it.
+
+    Each stage is off where the picture is shown at little more than the size that those before it make. Raises
+    ModelError, TargetError.
+    """
+    names = [graph.name, *(f"{graph.name} stage{number}" for number in range(2, count + 1))]
+    return emit_stages([plan(replace(graph, name=name), target, observer=observer) for name in names])
 
 
 WEBGPU = Target("compute", weights="texture", max_packs_per_texture=256)

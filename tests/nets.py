@@ -238,3 +238,9 @@ def _net(name: str, *nodes: tuple[str, Op, str]) -> Graph:
     """A luma network of nodes, each a name, an operator and the names of its inputs; the last is the output."""
     listed = tuple(Node(node, op, tuple(inputs.split())) for node, op, inputs in nodes)
     return Graph(name, "luma", listed, listed[-1].name, record=RECORD)
+
+
+def enlarger(factor: int) -> Graph:
+    """A small network that makes a picture so many times as large."""
+    hidden = ("first", _conv(1, 8), "input"), ("relu", Relu(), "first"), ("last", _conv(8, factor**2), "relu")
+    return _net(f"Times{factor}", *hidden, ("shuffle", DepthToSpace(factor), "last"))

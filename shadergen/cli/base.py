@@ -286,6 +286,11 @@ def load_model(
         return added(bordered(prescaled(load(path, plane, scale), factor, filter), pad), residual)
 
 
+def named(graph: Graph, factor: int | None) -> Graph:
+    """The graph with its name as its file has it that enlarges by a factor of its own choice."""
+    return replace(graph, name=f"{graph.name}_{factor}x") if factor else graph
+
+
 def _lifted(path: Path, plane: Plane | None) -> Graph:
     """The network of a hook file, proven where there is OpenGL; raises ModelError, also for one that is not proven."""
     from shadergen.errors import ModelError, NoDeviceError

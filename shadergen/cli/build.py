@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shadergen.cli.base import Dimensions, Load, for_plane, load_options, model_argument, spinner, target_options
+from shadergen.cli.base import Dimensions, Load, for_plane, load_options, model_argument, named, spinner, target_options
 from shadergen.target import Target
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--tune", "tuned", is_flag=True, help="Time every way to write compute passes here; write the fastest.")
 @click.option("--tune-size", type=Dimensions(), help="Frame size for --tune (default as in bench).")
 @click.option("--print-passes", is_flag=True, help="Print the graph after each compiler pass (standard error).")
+@click.option("--factor", type=click.IntRange(2), metavar="N", help="Run the model again on its result: 4 for 2x.")
 @load_options
 @partial(target_options, compute_if="tuned")
 def build(
@@ -29,6 +30,7 @@ def build(
     tuned: bool,
     tune_size: tuple[int, int] | None,
     print_passes: bool,
+    factor: int | None,
     load: Load,
     target: Target,
 ) -> None:
@@ -39,16 +41,17 @@ def build(
     """
     from shadergen import api
     from shadergen.files import write_whole
+    from shadergen.ir.repeat import repeated, stages
 
-    graph = load(model)
+    graph = named(load(model), factor)
     target = for_plane(target, graph.plane)
-    _warn(graph)
+    _warn(repeated(graph, stages(graph, factor)) if factor else graph)
     if tuned:
         target = _tuned(graph, target, tune_size)
     path = _output_path(output, f"{graph.name}{target.suffix}.glsl")
     if path.exists() and path.resolve() == model.resolve():
         raise click.UsageError(f"-o: found {path}, which is the model, expected another file")
-    text = api.compile(graph, target, observer=_print_pass if print_passes else None)
+    text = api.compile(graph, target, factor=factor, observer=_print_pass if print_passes else None)
     _warn_of_code(graph, text)
     write_whole(path, text.encode())
     click.echo(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from shadergen.cli.base import (
     json_option,
     load_options,
     model_argument,
+    named,
     read_text,
     spinner,
     target_options,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--size", "sizes", type=Dimensions(), multiple=True, help="Frame size; may be repeated.")
 @click.option("--image", type=existing, help="A picture instead of the synthetic one.")
 @click.option("--layers", is_flag=True, help="Compare every texture and name the first that departs.")
+@click.option("--factor", type=click.IntRange(2), metavar="N", help="As in build: the model on its own result.")
 @json_option
 @load_options
 @target_options
@@ -45,17 +48,23 @@ def verify(
     sizes: tuple[tuple[int, int], ...],
     image: Path | None,
     layers: bool,
+    factor: int | None,
     as_json: bool,
     load: Load,
     target: Target,
 ) -> None:
     """Run MODEL's shader on the GPU and compare the picture with what the network means."""
+    from shadergen import api
+    from shadergen.ir.repeat import repeated, stages
     from shadergen.judge.stimuli import SIZES
     from shadergen.judge.verify import verify as judge
 
-    graph = load(model)
+    graph = named(load(model), factor)
     target = for_plane(target, graph.plane)
     text = read_text(shader) if shader else None
+    if factor:
+        text = text or api.compile(graph, replace(target, when=min(target.when, 1.2)), factor=factor)
+        graph = repeated(graph, stages(graph, factor))
     picture = _load_rgb(image) if image else None
     where = str(shader) if shader else f"{graph.name}{target.suffix}"
     if not as_json:

@@ -62,17 +62,17 @@ class Frame:
     """Passes that do not run, each with the reason."""
 
 
-def play(file: HookFile, size: Size) -> Frame:
-    """The passes of a frame of video of a size, shown at the first usual output size at which one runs."""
-    frames = []
-    for factor in _FACTORS:
-        output = (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
-        playback = _Playback(file, size, output)
-        playback.play()
-        frames.append(Frame(size, output, tuple(playback.runs), tuple(playback.skipped)))
-        if frames[-1].runs:
-            return frames[-1]
-    return frames[1]
+def play(file: HookFile, size: Size, factor: float | None = None) -> Frame:
+    """The passes of a frame of video of a size, shown so many times as large.
+
+    Without a factor it is the first usual one at which most of the passes run.
+    """
+    if factor is None:
+        return max((play(file, size, usual) for usual in _FACTORS), key=lambda frame: len(frame.runs))
+    output = (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
+    playback = _Playback(file, size, output)
+    playback.play()
+    return Frame(size, output, tuple(playback.runs), tuple(playback.skipped))
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shadergen.emit.templates import render
@@ -30,27 +31,34 @@ class HeaderView:
     macs: str
     buffers: bool
     """Whether the file has BUFFER blocks, which vo=gpu refuses."""
+    later: tuple[str, ...]
+    """Of each stage behind the first, how many times its size the picture must be shown for it to run."""
     tiles: tuple[tuple[str, str], ...]
     """Values in shared memory, each with its KiB."""
 
 
-def header(schedule: Schedule, buffers: bool) -> str:
-    """The header of a schedule's file, which may have BUFFER blocks."""
-    graph, target = schedule.graph, schedule.target
+def header(stages: Sequence[Schedule], buffers: bool) -> str:
+    """The header of a file of one schedule, or of several that run one after the other; it may have BUFFER blocks."""
+    graph, target = stages[0].graph, stages[0].target
+    scale = stages[0].types[graph.output].width.scale
+    # Each stage has as many pixels to work on as the one before it has made.
+    macs = sum(stage.cost().macs * scale ** (2 * number) for number, stage in enumerate(stages))
+    later = [f"{float(scale**number) * target.when:g}" for number in range(1, len(stages))]
     view = HeaderView(
         file=f"{graph.name}{target.suffix}.glsl",
         name=graph.name,
         plane=graph.plane,
-        scale=str(schedule.types[graph.output].width.scale),
+        scale=str(scale ** len(stages)),
         stage=target.stage,
         precision=target.precision,
-        starts_at_once=schedule.starts_at_once,
+        starts_at_once=any(stage.starts_at_once for stage in stages),
         licence=graph.record.licence or "not stated",
         sha256=graph.record.sha256 or "none (the graph was not read from a file)",
         version=__version__,
-        passes=len(schedule.passes),
-        macs=f"{float(schedule.cost().macs):.0f}",
+        passes=sum(len(stage.passes) for stage in stages),
+        macs=f"{float(macs):.0f}",
         buffers=buffers,
-        tiles=tuple((tile.value, f"{tile.bytes / 1024:.1f}") for tile in schedule.tiles()),
+        later=tuple(later),
+        tiles=tuple((tile.value, f"{tile.bytes / 1024:.1f}") for stage in stages for tile in stage.tiles()),
     )
     return render("header.txt.j2", view)

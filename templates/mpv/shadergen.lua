@@ -197,11 +197,12 @@ local function watch()
         settle()
     elseif too_slow() then
         if not steps[level] then return end
-        trials[key(steps[level])] = (trials[key(steps[level])] or 0) + 1
+        local slow = level
+        trials[key(steps[slow])] = (trials[key(steps[slow])] or 0) + 1
         mp.msg.verbose(string.format("%.1f s after it began", mp.get_time() - started_at))
-        level = level + 1
+        repeat level = level + 1 until not steps[level] or (trials[key(steps[level])] or 0) < TRIALS
         apply()
-        say(string.format("frames were dropped with %s, now %s", name(level - 1), name(level)))
+        say(string.format("frames were dropped with %s, now %s", name(slow), name(level)))
     elseif level > first() and mp.get_time() - last_drop > options.up_after then
         level = level - 1
         while (trials[key(steps[level])] or 0) >= TRIALS do level = level - 1 end
