@@ -37,6 +37,7 @@ PAGES = (
     "README.md",
     "docs/models.md",
     "docs/players.md",
+    "docs/speed.md",
     "docs/training.md",
     "docs/verification.md",
     "weights/README.md",
@@ -136,8 +137,36 @@ def models_table() -> list[str]:
     return [head, "|---|---|---|---|", *rows]
 
 
+KINDS = {
+    "Radeon RX 5000 and newer, GeForce RTX and GTX 16": ("_NEXT", ("rx7900xtx", "rtx3080")),
+    "Intel Arc, Iris Xe": ("_INTEL", ("a770",)),
+    "any other with Vulkan, Direct3D 11 or OpenGL 4.3": ("_CMP", ()),
+    "macOS, phones, OpenGL 3.3": ("", ()),
+}
+"""What the README calls GPUs, with the suffix of their files and the GPUs that the estimates are for."""
+
+
+def files_table() -> list[str]:
+    """README: which file for which GPU and content, and what a frame of it takes."""
+    rows = []
+    for kind, (suffix, names) in KINDS.items():
+        cells = [_file_cell(model, suffix, names) for model in ("C4F16", "C4F32", "C4F16_DS")]
+        colours = f" and `C4F16_Chroma{suffix}`"
+        rows.append(f"| {kind} | {cells[0]} | {cells[1]}{colours} | {cells[2]} |")
+    return ["| your GPU | film | anime | streams and small files |", "|---|---|---|---|", *rows]
+
+
+def _file_cell(model: str, suffix: str, gpus: Iterable[str]) -> str:
+    """A file that ships, with its estimates for 1080p."""
+    assert (ROOT / "shaders" / f"{model}{suffix}.glsl").exists()
+    known = json.loads(COSTS.read_text("utf-8"))["gpus"]
+    found = [known[gpu] for gpu in gpus if f"{model}{suffix}" in known[gpu]["files"]]
+    times = [f"{gpu['title']}: {rounded(gpu['files'][f'{model}{suffix}']['ms'], 1)} ms" for gpu in found]
+    return f"`{model}{suffix}`" + (f" ({', '.join(times)})" if times else "")
+
+
 def bench_table() -> list[str]:
-    """README: beside others' shaders. Times are those of bench/results; the rest of our rows is what ships now."""
+    """docs/speed.md: beside others' shaders. Times are those of bench/results, the rest of our rows what ships."""
     names = {
         "CuNNy_4x32_DS": "CuNNy 4x32",
         "CuNNy_4x16_DS": "CuNNy 4x16",
@@ -165,7 +194,7 @@ def bench_table() -> list[str]:
 
 
 def verification_table() -> list[str]:
-    """README: the worst of each model's rows in docs/verification.md."""
+    """docs/verification.md: the worst of each model's rows."""
     worst: dict[str, dict[str, list[tuple[float, float | None]]]] = {}
     for name, way, cells in _verified():
         model = re.sub(r"(_CMP)?(_INSTANT|_FP16)?$", "", name)
@@ -378,6 +407,7 @@ def gains_table() -> list[str]:
 
 TABLES: dict[str, Callable[[], list[str]]] = {
     "models": models_table,
+    "files": files_table,
     "bench": bench_table,
     "verification": verification_table,
     "bounds": bounds_table,

@@ -8,8 +8,8 @@ local mp = require "mp"
 local options = {
     steps = "",           -- what to play with, the best first: words such as C4F32+C4F16_Chroma, a file or more each
     steps_fast = "",      -- the same for high frame rates and large pictures
-    rate = "normal",      -- normal: steps, fast: steps_fast, off: no shader
-    source = "clean",     -- compressed: the files that remove compression, whose names have _DS
+    rate = "",            -- normal: steps, fast: steps_fast, off: no shader; empty until a profile has said it
+    source = "",          -- clean, or compressed: files that remove compression, whose names have _DS; empty as well
     suffix = "",          -- of the files for vo=gpu-next on Vulkan and Direct3D 11
     fallback = "",        -- of the files for everything else
     scale = 1.2,          -- nothing is done for a picture that is shown at no more than so many times its size
@@ -63,8 +63,9 @@ local function enlargement()
 end
 
 local function read_steps(ending)
-    local words = options.rate == "off" and "" or options.rate == "fast" and options.steps_fast or options.steps
     local found = {}
+    if options.source == "" then return found end
+    local words = options.rate == "normal" and options.steps or options.rate == "fast" and options.steps_fast or ""
     for word in words:gmatch("%S+") do
         local step = {name = word, files = {}}
         for model in word:gmatch("[^+]+") do

@@ -29,6 +29,7 @@ ELSEWHERE = {
     "make test-newest": "it runs tests in a system of its own",
     "make shaders": "tests/test_shaders.py builds the same files",
     "make demo": "test_the_demo",
+    "pip install .": "tests/test_wheel.py installs the package",
     "pip install 'shadergen[train]'": "needs a network; tests/test_wheel.py installs the package",
     "pip install h5py": "the development tools have it",
     "pip install tensorflow-cpu tf2onnx 'numpy<2'": "tests/test_tensorflow.py needs it",
