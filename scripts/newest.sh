@@ -17,7 +17,7 @@ fi
 
 packages="mpv ffmpeg mesa-vulkan-drivers libegl1 libgl1 libgles2 libgl1-mesa-dri glslang-tools xvfb
     python3-click python3-hypothesis python3-jinja2 python3-moderngl python3-numpy python3-onnx python3-onnxruntime
-    python3-pil python3-pytest python3-rich"
+    python3-pil python3-pytest python3-rich python3-safetensors"
 stamp=$root/stamp-newest
 if [ "$(cat "$stamp" 2>/dev/null)" != "$(cksum <<<"$packages")" ] || [ -n "$(find "$stamp" -mtime +7)" ]; then
     rm -rf --one-file-system "$root"
