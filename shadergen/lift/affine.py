@@ -18,6 +18,15 @@ CANCELLED = 5e-7
 have 24 bits."""
 
 
+MOST_TERMS = 10_000
+"""Atoms that a form may have: a sum over a neighbourhood of a few hundred pixels in all channels. A sum over a picture
+takes minutes."""
+
+
+DEEPEST = 100
+"""Functions of functions within a pass. A network's pass has an activation or two."""
+
+
 class LiftError(Exception):
     """What a network does not do; the message is the end of a sentence that begins with the pass."""
 
@@ -99,7 +108,9 @@ def shift(x: int, y: int) -> int:
 
 
 def number_or_form(terms: dict[int, float], constant: float) -> Scalar:
-    """A form, or the number that it is where it has no atoms."""
+    """A form, or the number that it is where it has no atoms. Raises LiftError for a form of very many."""
+    if len(terms) > MOST_TERMS:
+        raise LiftError(f"adds up more than {MOST_TERMS} numbers of the picture")
     return Form(terms, constant) if terms else constant
 
 
@@ -179,6 +190,7 @@ class Arena:
     def __init__(self) -> None:
         self.atoms: list[Atom] = []
         self._numbers: dict[Any, int] = {}
+        self._depths: list[int] = []
 
     def atom(self, number: int) -> Atom:
         """The function of a number below zero."""
@@ -189,9 +201,18 @@ class Arena:
         key = (name, parameters, *(form.key() if type(form) is Form else float(form) for form in operands))
         number = self._numbers.get(key)
         if number is None:
+            self._depths.append(self._depth(operands))
             self.atoms.append(Atom(name, parameters, operands))
             number = self._numbers[key] = -len(self.atoms)
         return Form({number: 1.0})
+
+    def _depth(self, operands: tuple[Scalar, ...]) -> int:
+        """How many functions are within one another, of a function of these."""
+        atoms = (atom for form in operands if type(form) is Form for atom in form.terms if atom < 0)
+        depth = 1 + max((self._depths[-1 - atom] for atom in atoms), default=0)
+        if depth > DEEPEST:
+            raise LiftError(f"computes functions of functions, more than {DEEPEST} deep")
+        return depth
 
     def only(self, form: Scalar, name: str) -> tuple[Atom, float] | None:
         """The function, and its weight, where a form is a function of that name times a number; else None."""

@@ -41,6 +41,8 @@ class Situation:
     output: tuple[float, float]
     values: Mapping[str, float]
     """Of every PARAM."""
+    budget: Budget
+    """What all passes of the file may take."""
 
 
 @dataclass
@@ -78,7 +80,7 @@ class Evaluation:
                         fine = Symbols(self.fine[name], situation.size, source.components)
                         self.sources.append(fine)
                         textures[f"sg_tex{unit}"] = Enlarged(source, fine)
-        self._around = Surroundings(module, self.arena, textures, blocks, Budget(), _REFUSED_CALLS)
+        self._around = Surroundings(module, self.arena, textures, blocks, situation.budget, _REFUSED_CALLS)
         self._known: dict[tuple[int, int], Texel] = {}
         self._groups: dict[tuple[int, int], _Group] = {}
 

@@ -32,6 +32,7 @@ from shadergen.lift.compiled import compiled
 from shadergen.lift.hookpass import Evaluation, Situation, Size
 from shadergen.lift.layers import graph
 from shadergen.lift.lower import table_of
+from shadergen.lift.machine import Budget
 from shadergen.lift.module import Module
 from shadergen.lift.periods import Cells, find
 from shadergen.lift.textures import Symbols
@@ -148,6 +149,7 @@ class _Walk:
 
     def __post_init__(self) -> None:
         self._plane, count = _PLANES[self.stage]
+        self._budget = Budget()
         self._channels = Channels()
         self._tables = Tables(self._channels)
         one = (Fraction(1), Fraction(1))
@@ -189,7 +191,9 @@ class _Walk:
             return
         size = result_size(item, scope)
         name = result_name(item, self.stage)
-        situation = Situation(self.file, self.stage, self._textures, size, scope.native, self._output, self.values)
+        situation = Situation(
+            self.file, self.stage, self._textures, size, scope.native, self._output, self.values, self._budget
+        )
         components = PLANE_COMPONENTS.get(self.stage, 3) if name == self.stage else 4
         images, cells, tables = self._tables_of(item, situation, components)
         symbols = Symbols(self._numbers(len(tables)), size, components, images)

@@ -6,6 +6,7 @@ are lists. A pointer is a variable with a path of indices into it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,10 @@ from shadergen.lift.textures import Texture
 from shadergen.spirv.opcodes import Op, Storage
 
 BUDGET = 100_000_000
-"""Instructions that the texels of a pass may take in all."""
+"""Instructions that a file may take in all. CuNNy-8x32 takes 3 million."""
+
+SECONDS = 600.0
+"""Seconds of the processor that a file may take in all, whatever its instructions are."""
 
 LONGEST = 4_000_000
 """Instructions that one invocation may take: a few seconds. The longest that was seen takes 1.3 million."""
@@ -56,15 +60,18 @@ def _replaced(whole: Any, path: tuple[int, ...], value: Any) -> Any:
 
 
 class Budget:
-    """How many instructions are left."""
+    """How many instructions are left, and how much of the processor's time."""
 
-    def __init__(self, left: int = BUDGET) -> None:
+    def __init__(self, left: int = BUDGET, seconds: float = SECONDS) -> None:
         self.left = left
+        self._end = time.process_time() + seconds
 
     def take(self, instructions: int) -> None:
         self.left -= instructions
         if self.left < 0:
             raise LiftError(f"takes more than {BUDGET} instructions for a few texels")
+        if time.process_time() > self._end:
+            raise LiftError(f"takes more than {SECONDS:g} seconds for a few texels")
 
 
 class Uniforms:

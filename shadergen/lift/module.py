@@ -14,6 +14,9 @@ from shadergen.spirv.opcodes import Decoration, Op
 
 Words = tuple[int, ...]
 
+LARGEST = 100_000
+"""Numbers that an array may have: more than shared memory holds."""
+
 _IGNORED = {Op.LOOP_MERGE, Op.SELECTION_MERGE, Op.LINE, Op.NO_LINE, Op.NAME, Op.MEMORY_BARRIER}
 
 
@@ -145,6 +148,21 @@ class Module:
         value = self._zeros[type]
         return copied(value) if isinstance(value, list) else value
 
+    def _size(self, type: int) -> int:
+        """How many scalars a type is of."""
+        known = self.types[type]
+        match known.kind:
+            case "array" | "vector" | "matrix":
+                return self._size(known.operands[0]) * known.operands[1]
+            case "struct":
+                return sum(map(self._size, known.operands))
+            case _:
+                return 1
+
+    def _check_size(self, type: int) -> None:
+        if self._size(type) > LARGEST:
+            raise LiftError(f"has an array of {self._size(type)} numbers, expected at most {LARGEST}")
+
     def _made_zero(self, type: int) -> Any:
         known = self.types[type]
         match known.kind:
@@ -157,6 +175,7 @@ class Module:
             case "vector" | "matrix":
                 return (self.zero(known.operands[0]),) * known.operands[1]
             case "array":
+                self._check_size(type)
                 return [self.zero(known.operands[0]) for _ in range(known.operands[1])]
             case "struct":
                 return [self.zero(member) for member in known.operands]

@@ -47,6 +47,8 @@ def _four(values: list[Scalar]) -> Texel:
 
 def _place(at: Coordinates, size: tuple[int, int], offset: tuple[int, int]) -> tuple[float, float]:
     """Normalised coordinates in texels, 0 at the centre of the first."""
+    if not all(map(math.isfinite, at)):
+        raise LiftError("reads a texture at a place that is no number")
     x, y = (_snapped(u * n - 0.5) for u, n in zip((*at, 0.5), size, strict=False))
     return x + offset[0], y + offset[1]
 

@@ -33,6 +33,29 @@ REFUSED = {
         compute("int n = 1; while (n > 0) { n = (n + 2) | 1; } imageStore(out_image, ivec2(0), vec4(n));", "8 8"),
         "a loop without an end",
     ),
+    "a sum over the picture": (
+        fragment(
+            "vec4 s = vec4(0.0); for (int y = 0; y < 128; y++) for (int x = 0; x < 256; x++)\n"
+            "    s += texelFetch(HOOKED_raw, ivec2(x, y), 0); return s;"
+        ),
+        "adds up more than 10000 numbers",
+    ),
+    "a huge array": (
+        fragment(f"{TEXEL} float a[100000000]; a[7] = c.x; return vec4(a[7]);"),
+        "has an array of 100000000 numbers",
+    ),
+    "a place that is none": (
+        fragment("return HOOKED_tex(HOOKED_pos * sqrt(vec2(-1.0 - HOOKED_pos.x)));"),
+        "computes sqrt of",
+    ),
+    "a division by zero": (
+        fragment("return HOOKED_tex(HOOKED_pos / (HOOKED_pos - HOOKED_pos));"),
+        "a place that is no number",
+    ),
+    "functions of functions": (
+        fragment(f"{TEXEL} for (int i = 0; i < 5000; i++) c = max(c * c - 0.5 * c, 0.25 * c.yxwz); return c;"),
+        "functions of functions, more than 100 deep",
+    ),
     "syntax": (fragment("return vec4(1.0"), "does not compile"),
     "writes nothing": (compute("", "8 8"), "writes nothing"),
     "constant": (fragment("return vec4(0.5);"), "reads no picture"),
