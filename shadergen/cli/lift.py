@@ -38,6 +38,7 @@ class Setting(click.ParamType):  # type: ignore[type-arg]
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the network here.")
 @click.option("--param", "params", type=Setting(), multiple=True, help="Set a PARAM; may be repeated.")
 @click.option("--factor", type=float, help="How much larger the picture is shown (default: where the passes run).")
+@click.option("--when-index", type=int, metavar="N", help="Only the passes with the file's Nth WHEN, from 1.")
 @click.option("--size", "sizes", type=Dimensions(), multiple=True, help="Frame size of the proof; may be repeated.")
 @click.option("--unproven", is_flag=True, help="Write the network although it is not proven.")
 @json_option
@@ -46,6 +47,7 @@ def lift(
     output: Path | None,
     params: tuple[tuple[str, float], ...],
     factor: float | None,
+    when_index: int | None,
     sizes: tuple[tuple[int, int], ...],
     unproven: bool,
     as_json: bool,
@@ -54,18 +56,22 @@ def lift(
     from shadergen.errors import NoDeviceError
     from shadergen.judge.lifted import SIZES, prove
     from shadergen.lift import lift as recover
+    from shadergen.lift import under_condition
     from shadergen.sources import SUFFIXES, save
 
     if output is not None and output.suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"found -o {str(output)!r}, expected a name that ends in {' or '.join(SUFFIXES)}")
     if factor is not None and not factor > 0:
         raise click.UsageError(f"found --factor {factor:g}, expected a number above 0")
-    text = read_text(shader).removeprefix("\ufeff")
+    whole = read_text(shader).removeprefix("\ufeff")
+    text = whole if when_index is None else under_condition(whole, str(shader), when_index)
     start = _processor_seconds()
     with spinner(f"lifting {shader}") as update:
-        lifted = recover(
-            text, str(shader), params=dict(params), factor=factor, progress=lambda report: update(str(report))
-        )
+
+        def tell(report: object) -> None:
+            update(str(report))
+
+        lifted = recover(text, str(shader), params=dict(params), factor=factor, progress=tell, original=whole)
     seconds = round(_processor_seconds() - start, 1)
     reason = ""
     proofs: tuple[Proof, ...] = ()

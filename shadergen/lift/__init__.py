@@ -8,6 +8,6 @@ such forms; a form has the weights as the text has them. In reading order: `affi
 which texel holds it), `lower` (forms to channels), `layers` (channels to a graph), `lift` (the file from end to end).
 """
 
-from shadergen.lift.lift import Lifted, PassReport, lift, load
+from shadergen.lift.lift import Lifted, PassReport, lift, load, under_condition
 
-__all__ = ["Lifted", "PassReport", "lift", "load"]
+__all__ = ["Lifted", "PassReport", "lift", "load", "under_condition"]

@@ -6,12 +6,12 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 from shadergen.errors import ModelError
-from shadergen.hookfile import HookFile, HookPass, parse
+from shadergen.hookfile import HookFile, HookPass, format, parse
 from shadergen.hookfile.stages import (
     PLANE_COMPONENTS,
     DisabledError,
@@ -93,10 +93,12 @@ def lift(
     params: Mapping[str, float] | None = None,
     factor: float | None = None,
     progress: Progress = lambda report: None,
+    original: str | None = None,
 ) -> Lifted:
     """The network of a hook file's text; errors begin with `where`, the file's name.
 
-    `params` overrides PARAMs, `factor` is how much larger the picture is shown. Raises HookFileError for text that is
+    `params` overrides PARAMs, `factor` is how much larger the picture is shown, `original` is the file's text where
+    `text` is part of it: the record has its hash. Raises HookFileError for text that is
     no hook file, ModelError for a file that is no network, NoDeviceError where glslang is not installed.
     """
     file = parse(text, where)
@@ -110,8 +112,24 @@ def lift(
         walk = _Walk(file, where, stage, values, tried, progress)
         walk.run()
         if walk.changed:
-            return Lifted(walk.graph(_record(file, text)), tried, stage, values, tuple(walk.reports))
+            return Lifted(walk.graph(_record(file, original or text)), tried, stage, values, tuple(walk.reports))
     raise ModelError(where, "found no pass that runs", "choose another --factor or --param")
+
+
+def under_condition(text: str, where: str, number: int) -> str:
+    """Of a file's text what one of its conditions chooses: the passes whose WHEN is the number-th, counted from 1 in
+    the file's order. No WHEN is a condition, too.
+
+    Raises HookFileError for text that is no hook file, ModelError for a number that no condition has.
+    """
+    file = parse(text, where)
+    conditions = list(dict.fromkeys(item.when for item in file.passes))
+    if not 1 <= number <= len(conditions):
+        found = ", ".join(f"{i} ({when or 'none'})" for i, when in enumerate(conditions, 1))
+        raise ModelError(where, f"found --when-index {number}, expected one of {found}")
+    chosen = conditions[number - 1]
+    blocks = (block for block in file.blocks if not isinstance(block, HookPass) or block.when == chosen)
+    return format(replace(file, blocks=tuple(blocks)))
 
 
 def load(path: Path) -> Lifted:

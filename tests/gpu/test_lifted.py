@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from click.testing import CliRunner, Result
 from shadergen import hookfile
 from shadergen.cli import main
 from shadergen.hookfile import Rpn
+from shadergen.ir.ops import Conv
 from shadergen.judge.lifted import SIZES, prove
 from shadergen.lift import lift
 from shadergen.lint.glslang import glslang_program
@@ -123,6 +126,23 @@ def test_lift_writes_a_model_that_builds_the_shader_anew(tmp_path: Path, gl: obj
     assert load(model).record.sha256
     assert run("verify", model, "--shader", shader).exit_code == 0
     assert run("build", shader, "--compute", "-o", tmp_path / "new.glsl").exit_code == 0, "a shader is a model"
+
+
+def test_one_of_several_networks_in_a_file(tmp_path: Path, gl: object) -> None:
+    """Both would run, one after the other; the record has the whole file's hash."""
+    shader, model = tmp_path / "two.glsl", tmp_path / "one.npz"
+    first = fragment("return 0.5 * HOOKED_texOff(1.0);", "WHEN OUTPUT.w LUMA.w 1.5 * >")
+    second = fragment("return 0.25 * HOOKED_texOff(-1.0);", "WHEN OUTPUT.h LUMA.h 1.5 * >")
+    shader.write_text(first + second)
+    assert run("lift", shader, "-o", model, "--when-index", 2).exit_code == 0
+    graph = load(model)
+    (weight,) = (node.op.weight.sum() for node in graph.nodes if isinstance(node.op, Conv))
+    assert weight == 0.25
+    record = json.loads(run("lift", shader, "--when-index", 1, "--json").output)["sha256"]
+    assert record == sha256(shader.read_bytes()).hexdigest()
+    result = run("lift", shader, "-o", model, "--when-index", 3)
+    assert result.exit_code == 1
+    assert "found --when-index 3, expected one of 1 (OUTPUT.w LUMA.w 1.5 * >), 2 (OUTPUT.h" in result.output
 
 
 def test_an_unproven_network_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gl: object) -> None:
