@@ -3,6 +3,7 @@
     python bench/lifted.py FOLDER --json FILE [--models FOLDER] [--match REGEX] [--all] [--timeout SECONDS]
     python bench/lifted.py FOLDER --json FILE --models FOLDER --frames
     python bench/lifted.py FOLDER --json FILE --models FOLDER --static
+    python bench/lifted.py FOLDER --json FILE --models FOLDER --elsewhere
 
 The first lifts every file whose name is that of a family of CNNs (--all: every file) by `shadergen lift` in a process
 of its own. The verdicts:
@@ -15,9 +16,11 @@ of its own. The verdicts:
 `seconds` are those that lifting and proving took of the processor, `lift_seconds` the part before the proof, `mib` the
 most memory. Files that differ in comments alone are judged once.
 
-The other two build proven networks anew (compute passes, weights in the code). --frames: the original and the new file
+The others build proven networks anew (compute passes, weights in the code). --frames: the original and the new file
 play a picture of 256x192 pixels at 4 times its size; the processor's time of a frame counts. For software OpenGL
-(llvmpipe) that is the work, however loaded the machine is. --static: `shadergen cost` for two GPUs.
+(llvmpipe) that is the work, however loaded the machine is. --static: `shadergen cost` for two GPUs, of the file whose
+layers share passes (`--fuse`). --elsewhere: how far onnxruntime is from the reference, and how far the new file is from
+the original in libplacebo, on a frame of 4:2:0 video.
 
 What is found is written to the JSON file at once, by the files' names below FOLDER, and is not found again: a run that
 was interrupted goes on.
@@ -35,7 +38,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -43,16 +46,23 @@ from typing import Any
 import numpy as np
 
 from shadergen import hookfile
+from shadergen.errors import ShadergenError
 from shadergen.files import write_whole
 from shadergen.hookfile.stages import hooked_stages
+from shadergen.ir import reference
+from shadergen.runtime import libplacebo
 from shadergen.runtime.context import open_context
 from shadergen.runtime.runner import Frame, Runner
+from shadergen.sources import load, save
 
 SUFFIXES = (".glsl", ".hook")
 SIZE = (256, 192)
 FRAMES = 5
 """The frame that is timed."""
 GPUS = ("rx7900xtx", "rx6900xt")
+
+_NAMED_AGAIN = re.compile(r"^//!SAVE (MAIN|LUMA)[ \t]*\r?\n", re.M)
+"""Anime4K's last pass saves what it hooks by its name: mpv replaces the picture, libplacebo 4 leaves it as it was."""
 
 FAMILIES: Mapping[str, str] = {
     "ArtCNN, AniSD, Ani4K": r"ArtCNN",
@@ -81,6 +91,7 @@ def main() -> int:
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--frames", action="store_true")
     parser.add_argument("--static", action="store_true")
+    parser.add_argument("--elsewhere", action="store_true")
     parser.add_argument("--timeout", type=float, default=300.0)
     parser.add_argument("--frame", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -95,12 +106,13 @@ def main() -> int:
         entry = known.get(name, {})
         model = options.models / f"{name}.npz"
         try:
-            if options.frames or options.static:
-                found = again(path, model, entry, options.static, known)
+            task = next((name for name in TASKS if getattr(options, name)), None)
+            if task:
+                found = again(path, model, entry, task, known)
             else:
                 found = judged(path, model, options.timeout, known) if not entry else {}
-        except subprocess.SubprocessError as error:
-            found = {"problem": str(error)[-200:]}
+        except (subprocess.SubprocessError, ShadergenError) as error:
+            found = {f"no {task}": str(error)[-200:]}
         if found:
             known[name] = entry | found
             print(name, json.dumps(found), flush=True)
@@ -182,23 +194,60 @@ def measured(command: list[str], timeout: float) -> tuple[subprocess.CompletedPr
 
 
 def again(
-    path: Path, model: Path, entry: dict[str, Any], static: bool, known: Mapping[str, dict[str, Any]]
+    path: Path, model: Path, entry: dict[str, Any], task: str, known: Mapping[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    """What a proven network costs when it is built anew; nothing for others, and for what is known already."""
-    key = "static" if static else "frame_ms"
-    if entry.get("verdict") != "proven" or key in entry or "problem" in entry:
+    """What a task finds for a proven network; nothing for others, and for what is known already."""
+    if entry.get("verdict") != "proven" or task in entry or f"no {task}" in entry:
         return {}
     if "as" in entry:
         twin = known[entry["as"]]
-        return {key: twin[key]} if key in twin else {}
+        return {task: twin[task]} if task in twin else {}
     with tempfile.TemporaryDirectory(prefix="shadergen-") as folder:
-        built = Path(folder, "built.glsl")
-        run("-m", "shadergen", "build", str(model), "--compute", "-o", str(built))
-        if static:
-            gpus = (word for gpu in GPUS for word in ("--gpu", gpu))
-            report = json.loads(run("-m", "shadergen", "cost", *gpus, "--json", str(path), str(built)))
-            return {key: {gpu["name"]: [round(file["ms"], 4) for file in gpu["files"]] for gpu in report["gpus"]}}
-        return {key: [round(float(run(__file__, "--frame", str(file))), 2) for file in (path, built)]}
+        return {task: TASKS[task](path, model, Path(folder, "built.glsl"))}
+
+
+def _frames(path: Path, model: Path, built: Path) -> list[float]:
+    """Milliseconds of a frame, of the original and of the new file."""
+    run("-m", "shadergen", "build", str(model), "--compute", "-o", str(built))
+    return [round(float(run(__file__, "--frame", str(file))), 2) for file in (path, built)]
+
+
+def _static(path: Path, model: Path, built: Path) -> dict[str, list[float]]:
+    """Estimated milliseconds of both for some GPUs."""
+    run("-m", "shadergen", "build", str(model), "--compute", "--fuse", "-o", str(built))
+    gpus = (word for gpu in GPUS for word in ("--gpu", gpu))
+    report = json.loads(run("-m", "shadergen", "cost", *gpus, "--json", str(path), str(built)))
+    return {gpu["name"]: [round(file["ms"], 4) for file in gpu["files"]] for gpu in report["gpus"]}
+
+
+def _elsewhere(path: Path, model: Path, built: Path) -> dict[str, float]:
+    """The largest differences in onnxruntime and in libplacebo."""
+    import onnxruntime
+
+    graph = load(model)
+    rng = np.random.default_rng(0)
+    image = rng.random((graph.input_type.channels, 23, 30), np.float32)
+    onnx = built.with_suffix(".onnx")
+    save(graph, onnx)
+    session = onnxruntime.InferenceSession(str(onnx))
+    computed = session.run(None, {session.get_inputs()[0].name: image[None]})[0][0]
+    expected = reference.evaluate(graph, image)[graph.output]
+    scale = expected.shape[1] // image.shape[1]
+    run("-m", "shadergen", "build", str(model), "--compute", "-o", str(built))
+    luma, chroma = rng.random((1, 36, 48), np.float32), rng.random((2, 18, 24), np.float32)
+    texts = (_NAMED_AGAIN.sub("", file.read_text("utf-8-sig")) for file in (path, built))
+    pictures = [libplacebo.run(text, luma, chroma, (48 * max(scale, 2), 36 * max(scale, 2))) for text in texts]
+    return {
+        "onnxruntime": float(np.abs(computed - expected).max()),
+        "libplacebo": float(np.abs(pictures[0] - pictures[1]).max()),
+    }
+
+
+TASKS: Mapping[str, Callable[[Path, Path, Path], Any]] = {
+    "frames": _frames,
+    "static": _static,
+    "elsewhere": _elsewhere,
+}
 
 
 def frame_milliseconds(path: Path) -> float:
