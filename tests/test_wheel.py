@@ -32,6 +32,7 @@ def test_the_wheel_builds_and_installs_a_shader(tmp_path: Path) -> None:
     for arguments in (
         ["build", str(ROOT / "weights" / "C4F16.npz"), "--compute"],
         ["install", "C4F16_CMP", "--mpv-dir", "mpv"],
+        ["install", "--auto", "--mpv-dir", "mpv"],
     ):
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments],

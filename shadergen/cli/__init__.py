@@ -19,6 +19,7 @@ from shadergen.cli.inspect import inspect
 from shadergen.cli.install import install
 from shadergen.cli.lift import lift
 from shadergen.cli.lint import lint
+from shadergen.cli.pack import pack
 from shadergen.cli.score import score
 from shadergen.cli.train import train
 from shadergen.cli.upscale import upscale
@@ -35,7 +36,7 @@ def main() -> None:
 
 
 _MAKE = (build, inspect, verify, convert, lift, faster, lint)
-_USE = (bench, cost, upscale, web, vapoursynth, install, doctor, score, train)
+_USE = (bench, cost, upscale, web, vapoursynth, install, pack, doctor, score, train)
 
 for command in _MAKE + _USE:
     main.add_command(command)

@@ -114,8 +114,9 @@ PROFILES = "shadergen.conf"
 """The file of mpv's folder with profiles, which mpv.conf includes."""
 
 _NOTE = b"# Chooses shaders; `shadergen install --uninstall` removes these two lines."
-_INCLUDE = b'include="~~/%s"' % PROFILES.encode()
-_BLOCK = re.compile(b"(%s\r?\n)?%s(\r?\n|$)" % (re.escape(_NOTE), re.escape(_INCLUDE)))
+INCLUDE = b'include="~~/%s"' % PROFILES.encode()
+"""The line of mpv.conf."""
+_BLOCK = re.compile(b"(%s\r?\n)?%s(\r?\n|$)" % (re.escape(_NOTE), re.escape(INCLUDE)))
 _MARK = b"\xef\xbb\xbf"
 """UTF-8's byte order mark, which mpv skips where a file begins with it."""
 
@@ -137,7 +138,7 @@ def include(folder: Path) -> None:
     if found is None:
         record = _read_record(folder)
         _write_record(folder, replace(record, made=(*record.made, path.name)))
-    _rewrite(path, mark + _NOTE + end + _INCLUDE + end + (found or b"").removeprefix(mark))
+    _rewrite(path, mark + _NOTE + end + INCLUDE + end + (found or b"").removeprefix(mark))
 
 
 def _rewrite(path: Path, data: bytes) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -130,7 +131,6 @@ def playing(folder: Path, clips: Path, display: str, *options: str, api: mpv.Api
     command = ["mpv", f"--config-dir={folder}", f"--input-ipc-server={pipe}", "--idle", "--force-window", "--pause"]
     command += ["--no-audio", "--keep-open", "--loop-file=inf", "--hwdec=no", "--no-input-terminal", "--gpu-sw=yes"]
     command += [
-        "--auto-window-resize=no",
         *("--scale=bilinear", "--cscale=bilinear", "--dscale=bilinear", "--dither-depth=no", "--deband=no"),
         *("--correct-downscaling=no", "--sigmoid-upscaling=no"),
         "--gpu-shader-cache-dir=",
@@ -145,6 +145,7 @@ def playing(folder: Path, clips: Path, display: str, *options: str, api: mpv.Api
         )
         try:
             with mpv.connected(process, pipe, 600) as player:
+                player.ask("set_property", "auto-window-resize", False)  # mpv 0.35 has no such option, and no need
                 yield Session(player, clips)
         finally:
             process.kill()
@@ -176,6 +177,17 @@ def test_what_is_played_decides(renderer: str, clips: Path, display: str, tmp_pa
         assert session.settled("C4F16_DS") == "C4F16_DS"
         # The file for anything is what plays on OpenGL.
         assert session.get("glsl-shaders") == ["~~/shaders/C4F16_DS_CMP.glsl"]
+
+
+def test_the_zip_file_for_mpv(clips: Path, display: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["pack", "mpv", "-o", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    shutil.unpack_archive(tmp_path / "shadergen-mpv.zip", tmp_path / "mpv")
+    for path in (tmp_path / "mpv" / "shaders").iterdir():
+        path.write_text(IDENTITY)
+    with playing(tmp_path / "mpv", clips, display, "--geometry=1300x730") as session:
+        session.open("Anime/480-24.avi")
+        assert session.settled(ANIME) == ANIME
 
 
 def test_vulkan_has_the_file_for_the_gpu(clips: Path, display: str, tmp_path: Path) -> None:
