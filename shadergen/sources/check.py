@@ -9,6 +9,10 @@ from pathlib import Path
 from shadergen.errors import ModelError
 from shadergen.ir.graph import Graph, NodeError, verify
 
+MAX_BYTES = 512 << 20
+"""Of a model's file, and of all its weights together, unpacked: 1000 times C4F32, 10 times an R16F96 in float32. A
+hostile file does not fill the memory."""
+
 
 def verified(graph: Graph, path: Path, origins: Mapping[str, str] | None = None) -> Graph:
     """The graph that was read from `path`, if it holds together. Raises ModelError that names the file and the node.

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 
 from shadergen.errors import ModelError, quoted
+from shadergen.sources.check import MAX_BYTES
 from shadergen.sources.keras.description import Array, Layers, Model, described, layers, model, name_of, text_of
 
-MAX_BYTES = 512 << 20
-"""Of the file, and of its weights together: 10 times an R16F96 in float32."""
 MAX_TEXT = 16 << 20
 """Bytes of a description."""
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from shadergen.errors import ModelError, one_line
 from shadergen.ir.graph import Graph, Plane
-from shadergen.sources.check import file_content
+from shadergen.sources.check import MAX_BYTES, file_content
 from shadergen.sources.keras import hdf5, tfjs
-from shadergen.sources.keras.hdf5 import MAX_BYTES
 from shadergen.sources.keras.layers import HANDLERS, Conversion
 from shadergen.sources.onnx.importer import graph_of
 

@@ -15,11 +15,9 @@ from typing import Any
 import numpy as np
 
 from shadergen.errors import ModelError, quoted
-from shadergen.sources.check import file_content
+from shadergen.sources.check import MAX_BYTES, file_content
 from shadergen.sources.keras.description import Array, Model, described, layers, model, name_of
 
-MAX_BYTES = 512 << 20
-"""Of all weights together."""
 _TYPES = {"float32": "<f4", "float16": "<f2", "int32": "<i4", "uint8": "u1", "uint16": "<u2"}
 
 

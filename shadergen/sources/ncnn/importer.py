@@ -8,12 +8,12 @@ from pathlib import Path
 from shadergen.errors import ModelError, one_line
 from shadergen.ir.graph import Graph, Plane
 from shadergen.sources import check
+from shadergen.sources.check import MAX_BYTES
 from shadergen.sources.ncnn import conv, layout, pointwise
 from shadergen.sources.ncnn.call import Conversion
 from shadergen.sources.ncnn.param import Layer, parse
 from shadergen.sources.ncnn.weights import Weights
 from shadergen.sources.onnx.importer import graph_of
-from shadergen.sources.onnx.read import MAX_BYTES
 
 MAX_TEXT = 16 << 20
 """Bytes of a .param: a thousand times that of an RRDB network."""

@@ -14,9 +14,7 @@ import numpy.typing as npt
 
 from shadergen.errors import ModelError, one_line, quoted
 from shadergen.ir.ops import Array
-
-MAX_BYTES = 512 << 20
-"""Of all arrays together, unpacked: 1000 times C4F32, and what keeps a hostile file from filling the memory."""
+from shadergen.sources.check import MAX_BYTES
 
 
 def read_arrays(path: Path, content: bytes) -> dict[str, npt.NDArray[Any]]:

@@ -21,12 +21,10 @@ from google.protobuf.message import DecodeError, EncodeError
 from onnx import external_data_helper, numpy_helper, shape_inference, version_converter
 
 from shadergen.errors import ModelError, one_line, quoted
-from shadergen.sources.check import file_content
+from shadergen.sources.check import MAX_BYTES, file_content
 
 Constant = npt.NDArray[Any]
 
-MAX_BYTES = 512 << 20
-"""Of the file, and of all weights together: 10 times an R16F96 in float32."""
 MIN_OPSET, MAX_OPSET = 7, 28
 """Those whose operators the importer knows the meaning of. Before 7, broadcasting was an attribute: onnx converts such
 models."""

@@ -17,10 +17,9 @@ import numpy.typing as npt
 import safetensors
 
 from shadergen.errors import ModelError, one_line, quoted
+from shadergen.sources.check import MAX_BYTES
 from shadergen.sources.pytorch.pickled import BFLOAT16, Storage, Tensor, unpickled
 
-MAX_BYTES = 512 << 20
-"""Of a file, and of all its tensors together."""
 MAX_PICKLE = 16 << 20
 MAX_DEPTH = 16
 """Of dictionaries within dictionaries."""

@@ -12,12 +12,12 @@ from shadergen.ir.graph import Graph, Node, Plane, Record
 from shadergen.ir.infer import infer
 from shadergen.ir.ops import Conv
 from shadergen.ir.types import TensorType
-from shadergen.sources.check import file_content, graph_name, verified
+from shadergen.sources.check import MAX_BYTES, file_content, graph_name, verified
 from shadergen.sources.onnx.fold import fold
 from shadergen.sources.onnx.picture import plane_of
 from shadergen.sources.pytorch.architecture import Architecture
 from shadergen.sources.pytorch.architectures import ARCHITECTURES
-from shadergen.sources.pytorch.archive import MAX_BYTES, read
+from shadergen.sources.pytorch.archive import read
 from shadergen.sources.pytorch.net import INPUT, Net
 from shadergen.sources.pytorch.state import State, state_of
 
