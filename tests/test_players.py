@@ -131,6 +131,15 @@ def test_what_was_edited_is_neither_replaced_nor_removed(tmp_path: Path) -> None
     }
 
 
+def test_a_line_that_was_written_by_hand_is_told(tmp_path: Path) -> None:
+    """A doubler of mpv.conf would run beside the one that is chosen."""
+    (tmp_path / "mpv.conf").write_text(
+        '# glsl-shader="~~/shaders/C4F16.glsl"\nglsl-shader="~~/shaders/C4F16_CMP.glsl"\n'
+    )
+    told = install(tmp_path, "--auto", "--for", "nvidia").stderr
+    assert told.count("warning: found 'glsl-shader=\"~~/shaders/C4F16_CMP.glsl\"'; take it out") == 1
+
+
 def test_what_an_older_version_installed_is_known(tmp_path: Path) -> None:
     """Its record has names of shaders and nothing else."""
     install(tmp_path, "C4F16_CMP")

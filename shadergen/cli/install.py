@@ -137,6 +137,9 @@ def _automatic(folder: Path, device: Device | None, word: str, dry_run: bool, fo
         if not dry_run:
             mpvfolder.include(folder)
         click.echo(f"{'would be ' if dry_run else ''}changed    {conf}: it includes {mpvfolder.PROFILES}", err=True)
+    by_hand = mpvfolder.lines_with(folder, re.compile(r"^\s*glsl-shaders?(-append)?\s*=.*\bC4F\d+"))
+    for line in by_hand:
+        click.echo(f"shadergen: {conf}: warning: found {line.strip()!r}; take it out, or it runs as well", err=True)
     click.echo(f"# {folder / 'input.conf'}: only to have other keys than these")
     click.echo("CTRL+0 script-binding shadergen/toggle")
     click.echo("CTRL+, script-binding shadergen/smaller")

@@ -126,6 +126,12 @@ def is_included(folder: Path) -> bool:
     return _BLOCK.search(_read(folder / "mpv.conf") or b"") is not None
 
 
+def lines_with(folder: Path, pattern: re.Pattern[str]) -> list[str]:
+    """The lines of mpv.conf in which a pattern is found."""
+    text = (_read(folder / "mpv.conf") or b"").decode("utf-8", "replace")
+    return [line for line in text.splitlines() if pattern.search(line)]
+
+
 def include(folder: Path) -> None:
     """Make mpv.conf include the profiles, in its first lines: later ones win, and may belong to a profile.
 
