@@ -21,7 +21,7 @@ RANKS: list[set[str]] = [
     {"wgsl"},
     {"compiler"},
     {"judge"},
-    {"api", "train", "vapoursynth"},
+    {"api", "magpie", "train", "vapoursynth"},
     {""},
     {"cli"},
     {"__main__"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--tune-size", type=Dimensions(), help="Frame size for --tune (default as in bench).")
 @click.option("--print-passes", is_flag=True, help="Print the graph after each compiler pass (standard error).")
 @click.option("--factor", type=click.IntRange(2), metavar="N", help="Run the model again on its result: 4 for 2x.")
+@click.option("--hlsl", is_flag=True, help="As an effect for Magpie instead, a luma model in fragment passes.")
 @load_options
 @partial(target_options, compute_if="tuned")
 def build(
@@ -31,6 +33,7 @@ def build(
     tune_size: tuple[int, int] | None,
     print_passes: bool,
     factor: int | None,
+    hlsl: bool,
     load: Load,
     target: Target,
 ) -> None:
@@ -48,13 +51,29 @@ def build(
     _warn(repeated(graph, stages(graph, factor)) if factor else graph)
     if tuned:
         target = _tuned(graph, target, tune_size)
-    path = _output_path(output, f"{graph.name}{target.suffix}.glsl")
+    if hlsl:
+        target = _for_magpie(target, factor)
+    path = _output_path(output, f"{graph.name}{target.suffix}{'.hlsl' if hlsl else '.glsl'}")
     if path.exists() and path.resolve() == model.resolve():
         raise click.UsageError(f"-o: found {path}, which is the model, expected another file")
     text = api.compile(graph, target, factor=factor, observer=_print_pass if print_passes else None)
     _warn_of_code(graph, text)
-    write_whole(path, text.encode())
+    write_whole(path, (_as_effect(text, graph.name) if hlsl else text).encode())
     click.echo(path)
+
+
+def _for_magpie(target: Target, factor: int | None) -> Target:
+    """Fragment passes without tables, which an effect cannot hold: the borders of composed layers would have some."""
+    if target.stage == "compute" or factor:
+        raise click.UsageError(f"found --hlsl with {'--factor' if factor else '--compute'}, expected --hlsl without it")
+    return replace(target, without=target.without | {"compose"})
+
+
+def _as_effect(text: str, name: str) -> str:
+    from shadergen import hookfile, magpie
+
+    with spinner("writing HLSL"):
+        return magpie.effect(hookfile.parse(text), name)
 
 
 def _print_pass(name: str, graph: Graph) -> None:
