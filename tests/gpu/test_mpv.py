@@ -17,7 +17,7 @@ import moderngl
 import numpy as np
 import pytest
 
-from shadergen import compiler, hookfile
+from shadergen import api, compiler, hookfile
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import parse
 from shadergen.runtime import mpv
@@ -166,6 +166,13 @@ def test_a_shader_of_the_repository(gl: moderngl.Context, clips: dict[str, Path]
     name = "C4F16_CMP_INSTANT.glsl"
     text = (ROOT / "shaders" / name).read_text("utf-8")
     assert_shown(gl, {name: text}, clips["8 bits, left"], display, renderer)
+
+
+@pytest.mark.parametrize("renderer", ["gpu", "gpu-next"])
+def test_a_model_on_its_own_result(gl: moderngl.Context, clips: dict[str, Path], display: str, renderer: str) -> None:
+    """Both stages of a file, in a window four times as large as the clip."""
+    text = api.compile(c_model("luma", filters=4), Target("compute"), factor=4)
+    assert_shown(gl, {"fourfold.glsl": text}, clips["10 bits, odd"], display, renderer, factor=4)
 
 
 def test_vulkan(gl: moderngl.Context, clips: dict[str, Path], display: str) -> None:
