@@ -33,6 +33,7 @@ import hashlib
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -119,6 +120,54 @@ def main() -> int:
             write_whole(options.json, json.dumps(known, indent=1, sort_keys=True).encode() + b"\n")
     print(dict(Counter(verdict["verdict"] for verdict in known.values())))
     return 0
+
+
+def family_rows(results: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+    """The lines of docs/lift.md's first table: every family's files."""
+    for name in FAMILIES:
+        mine = [entry for path, entry in results.items() if family(path) == name]
+        proven = [entry for entry in mine if entry["verdict"] == "proven"]
+        if not proven:
+            if mine:
+                yield f"| {name} | {len(mine)} | 0 | | | | | | |"
+            continue
+        worst, seconds, mib = (max(entry[key] for entry in proven) for key in ("worst", "lift_seconds", "mib"))
+        ratios = (_median(proven, ratio) for ratio in RATIOS.values())
+        yield f"| {name} | {len(mine)} | {len(proven)} | {worst:.0e} | {seconds:.0f} | {mib} | {' | '.join(ratios)} |"
+
+
+def file_rows(results: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+    """The lines of its second table: what networks that were built anew cost, over the original."""
+    for path, entry in sorted(results.items(), key=lambda item: (list(FAMILIES).index(family(item[0]) or ""), item[0])):
+        found = [ratio(entry) for ratio in RATIOS.values()]
+        if "as" not in entry and any(value is not None for value in found):
+            yield f"| {Path(path).stem} | {' | '.join('' if value is None else f'{value:.2f}' for value in found)} |"
+
+
+def _over(milliseconds: list[float]) -> float:
+    return milliseconds[1] / milliseconds[0]
+
+
+def _frame(entry: dict[str, Any]) -> float | None:
+    return _over(entry["frames"]) if "frames" in entry else None
+
+
+def _estimate(gpu: str) -> Callable[[dict[str, Any]], float | None]:
+    return lambda entry: _over(entry["static"][gpu]) if "static" in entry else None
+
+
+RATIOS: Mapping[str, Callable[[dict[str, Any]], float | None]] = {
+    "llvmpipe": _frame,
+    "RX 7900 XTX": _estimate(GPUS[0]),
+    "RX 6900 XT": _estimate(GPUS[1]),
+}
+"""What of an entry is over the original's, by column."""
+
+
+def _median(entries: list[dict[str, Any]], ratio: Callable[[dict[str, Any]], float | None]) -> str:
+    """The median of those that were measured, each shader once, and how many these are."""
+    found = [value for entry in entries if "as" not in entry and (value := ratio(entry)) is not None]
+    return f"{statistics.median(found):.2f} ({len(found)})" if found else ""
 
 
 def files(folder: Path) -> Iterator[Path]:

@@ -22,6 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench.lifted import RATIOS, family_rows, file_rows
 from bench.published import NETWORKS, Network
 from bench.systems import network_rows
 from shadergen import compiler, sources
@@ -35,6 +36,7 @@ from shadergen.target import Target
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (
     "README.md",
+    "docs/lift.md",
     "docs/models.md",
     "docs/players.md",
     "docs/speed.md",
@@ -308,6 +310,21 @@ def networks_table() -> list[str]:
     return ["| network | multiply-adds per pixel | TFLOPS |", "|---|---|---|", *network_rows()]
 
 
+LIFTED = ROOT / "bench" / "results" / "lifted.json"
+
+
+def families_table() -> list[str]:
+    """docs/lift.md: others' networks by family."""
+    head = f"| family | files judged | proven | worst | s | MiB | {' | '.join(RATIOS)} |"
+    return [head, "|---" * 9 + "|", *family_rows(json.loads(LIFTED.read_text("utf-8")))]
+
+
+def lifted_table() -> list[str]:
+    """docs/lift.md: others' networks, built anew."""
+    head = f"| file | {' | '.join(RATIOS)} |"
+    return [head, "|---" * 4 + "|", *file_rows(json.loads(LIFTED.read_text("utf-8")))]
+
+
 PUBLISHED = ROOT / "bench" / "results" / "networks.json"
 FIVE = {"rx7900xtx": "7900 XTX", "rx6900xt": "6900 XT", "rx9070xt": "9070 XT", "rtx3080": "RTX 3080", "a770": "A770"}
 """The GPUs of the table of published networks, and what it calls them."""
@@ -415,6 +432,8 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "costs": costs_table,
     "networks": networks_table,
     "published": published_table,
+    "families": families_table,
+    "lifted": lifted_table,
     "weights": weights_table,
     "scores": neutral_table,
     "compressed": compressed_table,
