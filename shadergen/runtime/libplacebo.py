@@ -50,6 +50,10 @@ _TRANSFERS: tuple[tuple[str, str], ...] = (("", ""), ("hwupload,", "hwdownload,"
 """What stands before and after the filter. It takes frames from memory since ffmpeg 6.1; before, only uploaded ones,
 which in turn come back with their planes mixed up from ffmpeg 7.1 on Mesa 25's lavapipe."""
 
+TIMEOUT = 300.0
+"""Seconds until a frame counts as never coming. Mesa 26.2 compiles one small file with shared fp16 weights for 70 s of
+CPU time, which a busy machine took more than 120 s for."""
+
 _TRIAL = """//!HOOK LUMA
 //!BIND HOOKED
 //!DESC trial
@@ -82,7 +86,7 @@ def run(
     *,
     full_range: bool = True,
     siting: Siting = "left",
-    timeout: float = 120.0,
+    timeout: float = TIMEOUT,
     where: str = "<shader>",
 ) -> Array:
     """The picture that `play` gives; raises ShaderRunError as well when not one pass of the file ran."""
@@ -110,7 +114,7 @@ def play(
     *,
     full_range: bool = True,
     siting: Siting = "left",
-    timeout: float = 120.0,
+    timeout: float = TIMEOUT,
     where: str = "<shader>",
     rgb: bool = False,
 ) -> Played:
