@@ -354,6 +354,8 @@ def amd_cycles(gpu: str, text: str, wave: int = 64) -> dict[str, float]:
         ("rx6900xt", "ds_read_b128 v[0:3], v4", "lds", 8),
         ("rx6900xt", "ds_write_b32 v0, v1", "lds", 2),
         ("rx7900xtx", "ds_load_2addr_b64 v[0:3], v4 offset1:1", "lds", 8),
+        ("rx7900xtx", "v_wmma_f32_16x16x16_f16 v[0:3], v[4:11], v[12:19], v[0:3]", "valu", 32),
+        ("rx9070xt", "v_wmma_f16_16x16x16_f16 v[0:1], v[4:5], v[6:7], v[0:1]", "valu", 16),
     ],
 )
 def test_amd_cycles_of_64_lanes(gpu: str, line: str, pipe: str, cycles: float) -> None:
@@ -400,6 +402,14 @@ block.u 2 L2 [1] -> {
                        exit                                          // delay=1
 } -> []
 """
+
+
+@pytest.mark.parametrize(("sums", "cycles"), [("f16", 16), ("f32", 32)])
+def test_nvidia_s_products_of_matrices(sums: str, cycles: int) -> None:
+    ampere = gpus.find("rtx3080")
+    assert ampere is not None
+    text = f"block 0 [] -> {{\n r0..4 = hmma.m16n8k16.{sums} r12..16 r78..80 r8..12 // delay=3\n}} -> []\n"
+    assert nvidia.work(nvidia.parse(text), [1], ampere, 32).valu == 2 * cycles
 
 
 def test_nvidia_cycles_of_two_warps() -> None:

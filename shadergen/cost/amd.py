@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from math import prod
 
+from shadergen.cost import matrices
 from shadergen.cost.code import Block, Code, Instruction, Work
 from shadergen.cost.gpus import Gpu
 
@@ -115,7 +117,7 @@ def _vector_cycles(instruction: Instruction, gpu: Gpu, wave: int) -> tuple[float
         quarter = _COMPLEX.match(op) or _QUARTER.match(op) or _CONVERT.match(op)
         return (16.0 if quarter else 64.0 if _DOUBLE.match(op) else 8.0 if _HALF.match(op) else 4.0), 0.0
     if _MATRIX.match(op):
-        return 32.0 * wave / 64, 0.0
+        return matrices.cycles(gpu.vendor, gpu.generation, _multiply_adds(op), half_sums="_f16_16" in op), 0.0
     passes = wave / 32
     if _COMPLEX.match(op):
         return passes, 4 * passes
@@ -125,6 +127,12 @@ def _vector_cycles(instruction: Instruction, gpu: Gpu, wave: int) -> tuple[float
     if wave == 64 and gpu.generation >= 11 and (_PAIRED.match(op) or _pairs_mixed(instruction)):
         return 1.0, 0.0
     return passes, 0.0
+
+
+def _multiply_adds(op: str) -> int:
+    """Of a product of matrices, in whatever number of lanes: `v_wmma_f32_16x16x16_f16` has 4096."""
+    shape = re.search(r"_(\d+)x(\d+)x(\d+)_", op)
+    return prod(map(int, shape.groups())) if shape else 0
 
 
 def _pairs_mixed(instruction: Instruction) -> bool:

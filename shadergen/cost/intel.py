@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from shadergen.cost import matrices
 from shadergen.cost.code import Block, Code, Instruction, Work
 from shadergen.cost.gpus import Gpu
 
@@ -116,8 +117,17 @@ def work(code: Code, frequency: Sequence[float], gpu: Gpu, wave: int) -> Work:
                 else:
                     total.lds += count * cycles
             else:
-                total.valu += count * _passes(instruction)
+                total.valu += count * (_product(instruction, gpu) or _passes(instruction))
     return total
+
+
+def _product(instruction: Instruction, gpu: Gpu) -> float:
+    """Cycles of a product of matrices: `dpas.8x8` of eight lanes has 8 rows, 8 columns, and 16 halves in each; or 0."""
+    shape = re.match(r"dpas\.(\d+)x(\d+)\s+\((\d+)", instruction.text)
+    if shape is None:
+        return 0.0
+    depth, rows, lanes = map(int, shape.groups())
+    return matrices.cycles(gpu.vendor, gpu.generation, 2 * depth * rows * lanes, half_sums=False)
 
 
 def _passes(instruction: Instruction) -> float:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from math import prod
 
+from shadergen.cost import matrices
 from shadergen.cost.code import Block, Code, Instruction, Work
 from shadergen.cost.gpus import Gpu
 
@@ -44,6 +46,7 @@ _HALF = frozenset({"hfma2", "hadd2", "hmul2", "hmnmx2"})
 _TEXTURE = frozenset({"tld", "tex", "tld4", "txd", "txq", "tmml", "sust", "suld", "suldga", "suatom"})
 _SHARED = frozenset({"ld", "st", "lds", "sts", "ldl", "stl", "atom", "atoms", "ldg", "stg"})
 _SLOW = frozenset({"mufu", "f2f", "f2i", "i2f", "frnd", "popc", "flo", "r2ur", "dadd", "dfma", "dmul"})
+_MATRIX = re.compile(r"hmma\.m(\d+)n(\d+)k(\d+)\.(f\d+)")
 _FREE = frozenset(
     {"nop", "bssy", "bsync", "bclear", "bmov", "bra", "exit", "bar", "membar", "depbar", "s2r", "warpsync"}
 )
@@ -52,7 +55,7 @@ _FREE = frozenset(
 def work(code: Code, frequency: Sequence[float], gpu: Gpu, wave: int) -> Work:
     """What 64 invocations, two warps, take when each block runs so many times a warp."""
     total = Work()
-    multiply, integer, slow = 0.0, 0.0, 0.0
+    multiply, integer, slow, matrix = 0.0, 0.0, 0.0, 0.0
     for block, often in zip(code.blocks, frequency, strict=True):
         count = 64 / wave * often
         for instruction in block.instructions if count else ():
@@ -69,12 +72,15 @@ def work(code: Code, frequency: Sequence[float], gpu: Gpu, wave: int) -> Work:
                 multiply += count * (1 if gpu.generation >= 86 else 2)
             elif op in _HALF or op == "imad":
                 multiply += count * 2
+            elif shape := _MATRIX.match(instruction.op):
+                size = prod(map(int, shape.groups()[:3]))
+                matrix += count * matrices.cycles(gpu.vendor, gpu.generation, size, half_sums=shape[4] == "f16")
             elif op in _SLOW:
                 slow += count * 8
             else:
                 integer += count * 2
     total.salu = total.instructions
-    total.valu = max(multiply, integer, slow, total.instructions)
+    total.valu = max(multiply, integer, slow, matrix, total.instructions)
     return total
 
 
