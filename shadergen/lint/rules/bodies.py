@@ -138,6 +138,20 @@ def _extension_directive(shader: Shader) -> Iterator[Finding]:
         yield Finding(line, f"found #extension {name}{times} in a body, which gpu-api=opengl refuses on Mesa")
 
 
+@rule("cooperative-matrix", "warning", "VK_KHR_cooperative_matrix")
+def _cooperative_matrix(shader: Shader) -> Iterator[Finding]:
+    """Matrices of a subgroup need tensor cores, and a GPU says to no shader whether it has them, and of which shape.
+
+    glslang defines GL_KHR_cooperative_matrix always; Mesa's RADV ends the process on an AMD GPU without WMMA.
+    """
+    for block, code in shader.passes:
+        match = re.search(r"^[ \t]*#[ \t]*extension[ \t]+GL_KHR_cooperative_matrix\b", code, re.M)
+        if match is not None:
+            message = "found GL_KHR_cooperative_matrix, with which players end or fail on GPUs without tensor cores"
+            yield Finding(line_in_body(block, code, match.start()), message)
+            return
+
+
 @rule("version-directive", "error", "DP:306-308")
 def _version_directive(shader: Shader) -> Iterator[Finding]:
     """#version stands first in a program; the player has written it before the body comes."""
