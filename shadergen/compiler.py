@@ -102,6 +102,7 @@ def _limits(target: Target, weights: Weights, heuristics: Heuristics) -> Limits:
         blocks=((1, 1),) if "block" in target.without else form.blocks(heuristics),
         buffers=target.max_binds if target.kernel or target.buffers else 0,
         extensions=None if target.kernel else fp16,
+        kernel=target.kernel,
         can_store=form.can_store,
         heuristics=heuristics,
     )

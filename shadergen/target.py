@@ -23,6 +23,10 @@ OPTIMISATIONS: dict[str, str] = {
 """What can be switched off, and what it does. None of them changes the picture."""
 
 
+TENSOR_KERNEL = "tensor"
+"""The kernel whose files are for few GPUs, and have a name of their own."""
+
+
 @dataclass(frozen=True)
 class Target:
     """One way to write a model as a hook file."""
@@ -76,6 +80,8 @@ class Target:
         if self.fuse and self.weights == "texture":
             # An invocation has eight pixels then, and the tile of 64 of them fits into no GPU's shared memory.
             raise TargetError("--fuse", "found it with --weights texture, expected --weights code")
+        if self.kernel == TENSOR_KERNEL and self.stage == "fragment":
+            raise TargetError("--kernel", "found tensor with --fragment, expected --compute", "add --compute")
         unknown = sorted(self.without - set(OPTIMISATIONS))
         if unknown:
             raise TargetError("--no-opt", f"found {unknown[0]!r}, expected one of {', '.join(OPTIMISATIONS)}")
@@ -85,6 +91,8 @@ class Target:
     @property
     def suffix(self) -> str:
         """What the file name gets after the model's name."""
+        if self.kernel == TENSOR_KERNEL:
+            return "_TENSOR"
         if self.buffers:
             return "_INTEL" if self.device == "intel" else "_NEXT"
         stage = {"fragment": "", "compute": "_CMP"}[self.stage]
@@ -99,6 +107,8 @@ NEXT = Target("compute", "fp16", device="amd-rdna3", buffers=True)
 """For gpu-next on GPUs of AMD and NVIDIA: the file is the same for all of their classes of devices."""
 INTEL = Target("compute", device="intel", buffers=True)
 """For gpu-next on Intel's."""
+TENSOR = replace(NEXT, kernel=TENSOR_KERNEL)
+"""For gpu-next on GPUs with tensor cores, see docs/tensor.md. No model is written so unless it is asked for."""
 SHIPPED = (*VARIANTS, NEXT, INTEL)
 """The ways a model is written as a file; see `variants` for which of them each model has."""
 DEVICES: dict[Device, Target] = {

@@ -14,7 +14,18 @@ import click
 from click.core import ParameterSource
 
 from shadergen.errors import ShadergenError, TargetError
-from shadergen.target import DEVICES, OPTIMISATIONS, Device, Precision, Stage, Target, Weights, suited
+from shadergen.target import (
+    DEVICES,
+    OPTIMISATIONS,
+    TENSOR,
+    TENSOR_KERNEL,
+    Device,
+    Precision,
+    Stage,
+    Target,
+    Weights,
+    suited,
+)
 
 if TYPE_CHECKING:
     from shadergen.ir.graph import Graph, Plane
@@ -122,7 +133,8 @@ def target_options(command: Command, compute_if: str = "") -> Command:
         **options: Any,
     ) -> Any:
         try:
-            base = replace(DEVICES[device] if device else Target(), when=when)
+            usual = TENSOR if kernel == TENSOR_KERNEL else Target()
+            base = replace(DEVICES[device] if device else usual, when=when)
             stage = stage or ("compute" if options.get(compute_if) or buffers else base.stage)
             if stage == "fragment":
                 base = Target(when=when, device=base.device)

@@ -43,6 +43,8 @@ def doctor(bench: bool | None) -> None:
         _line("Vulkan", names or "no device; install your graphics card's driver, or mesa-vulkan-drivers")
     suffix = recommended(vulkan, device.renderer if device else None)
     _line("for this GPU", f"C4F16{suffix.suffix} or C4F32{suffix.suffix}: {suffix.reason}")
+    if (gpu := gpus.preferred(vulkan or ())) and gpus.has_cooperative_matrices(gpu):
+        _line("tensor cores", "found; `build MODEL --kernel tensor` writes a file for them (docs/tensor.md)")
     mpv, ffmpeg = players.find_program("mpv"), players.find_program("ffmpeg")
     folder = mpvfolder.mpv_folder(os.environ, Path.home())
     built = f", libplacebo {mpv.libplacebo}" if mpv and mpv.libplacebo else ""

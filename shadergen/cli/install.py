@@ -199,7 +199,7 @@ def _may_replace(path: Path) -> bool:
 def _explain(names: list[str], folder: Path) -> None:
     """The lines for the two files; the standard output has nothing else."""
     click.echo(f"# {folder / 'mpv.conf'}: one of these")
-    if any(name.endswith(("_NEXT.glsl", "_INTEL.glsl")) for name in names):
+    if any(name.endswith(("_NEXT.glsl", "_INTEL.glsl", "_TENSOR.glsl")) for name in names):
         click.echo("vo=gpu-next")
     for name in names:
         click.echo(f'glsl-shader="~~/shaders/{name}"')

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from shadergen.emit import plane
 from shadergen.emit.header import header
 from shadergen.emit.hookpass import write_pass
-from shadergen.hookfile import Block, HookFile, UserBuffer
+from shadergen.hookfile import Block, HookFile, HookPass, Rpn, UserBuffer
 from shadergen.schedule.hookpass import Schedule
 
 
@@ -22,18 +23,30 @@ def emit_stages(schedules: Sequence[Schedule], templates: tuple[Path, ...] = ())
 
     Each has its own name, which its textures begin with, and its own WHEN, in which HOOKED is the result before it.
     """
-    blocks = [block for schedule in schedules for block in _blocks(schedule, templates)]
+    defined: dict[str, Block] = {}
+    blocks = [block for schedule in schedules for block in _blocks(schedule, defined, templates)]
     buffers = any(isinstance(block, UserBuffer) for block in blocks)
     return HookFile(header(schedules, buffers), tuple(blocks))
 
 
-def _blocks(schedule: Schedule, templates: tuple[Path, ...]) -> Iterator[Block]:
+def _blocks(schedule: Schedule, defined: dict[str, Block], templates: tuple[Path, ...]) -> Iterator[Block]:
+    """Those of a schedule that are not `defined` before."""
     yield from plane.passes_in_front(schedule)
-    defined: dict[str, Block] = {}
     for scheduled in schedule.passes:
-        tables, hook_pass = write_pass(schedule, scheduled, templates)
-        for table in tables:
-            if table.name not in defined:  # two passes may compute the same convolution
-                yield table
-            assert defined.setdefault(table.name, table) == table, f"two blocks have the name {table.name}"
-        yield hook_pass
+        for either in (scheduled, scheduled.otherwise):
+            needed, hook_pass = write_pass(schedule, either, templates) if either else ((), None)
+            for block in needed:
+                if block.name not in defined:  # two passes may compute the same convolution
+                    yield block
+                assert defined.setdefault(block.name, block) == block, f"two blocks have the name {block.name}"
+            if hook_pass:
+                yield _switched(hook_pass, scheduled.switch, off=either is scheduled.otherwise)
+
+
+def _switched(hook_pass: HookPass, switch: str, off: bool) -> HookPass:
+    """The pass, run only where a PARAM is not 0, or where it is. Players compile no pass that does not run."""
+    if not switch:
+        return hook_pass
+    always = [str(hook_pass.when)] if hook_pass.when else []
+    words = [*always, switch, *(["!"] if off else []), *(["*"] if always else [])]
+    return replace(hook_pass, when=Rpn.parse(" ".join(words)))

@@ -33,6 +33,8 @@ class HeaderView:
     """Whether the file has BUFFER blocks, which vo=gpu refuses."""
     later: tuple[str, ...]
     """Of each stage behind the first, how many times its size the picture must be shown for it to run."""
+    switches: tuple[str, ...]
+    """PARAMs that switch passes to plain ones."""
     tiles: tuple[tuple[str, str], ...]
     """Values in shared memory, each with its KiB."""
 
@@ -59,6 +61,7 @@ def header(stages: Sequence[Schedule], buffers: bool) -> str:
         macs=f"{float(macs):.0f}",
         buffers=buffers,
         later=tuple(later),
+        switches=tuple(sorted({item.switch for stage in stages for item in stage.passes if item.switch})),
         tiles=tuple((tile.value, f"{tile.bytes / 1024:.1f}") for stage in stages for tile in stage.tiles()),
     )
     return render("header.txt.j2", view)

@@ -16,9 +16,9 @@ from shadergen.glsl.addressing import Names
 from shadergen.glsl.names import file_names
 from shadergen.glsl.sizes import Sizes
 from shadergen.glsl.spelling import FP32
-from shadergen.hookfile import HookPass, UserBuffer, UserTexture
+from shadergen.hookfile import HookPass, Param
 from shadergen.ir.graph import Plane
-from shadergen.kernels.kernel import Function, SharedArray
+from shadergen.kernels.kernel import Definition, Function, SharedArray
 from shadergen.schedule.hookpass import Schedule, ScheduledPass
 from shadergen.schedule.steps import ConvStep
 from shadergen.storage.layout import PACK
@@ -42,8 +42,11 @@ class FunctionsView:
 
 def write_pass(
     schedule: Schedule, scheduled: ScheduledPass, templates: tuple[Path, ...] = ()
-) -> tuple[tuple[UserTexture | UserBuffer, ...], HookPass]:
-    """A hook pass, and the blocks that it binds. `templates` are folders of kernels from elsewhere."""
+) -> tuple[tuple[Definition, ...], HookPass]:
+    """A hook pass, and the blocks that it needs, of which it binds all but PARAMs.
+
+    `templates` are folders of kernels from elsewhere.
+    """
     form, writes, tile = scheduled.form, scheduled.writes, scheduled.tile
     textures = bound(schedule, scheduled)
     sizes = Sizes(schedule.types, schedule.graph.input_type, "HOOKED" in textures, scheduled.binds)
@@ -70,11 +73,11 @@ def write_pass(
         anchor=scheduled.binds[0].name if scheduled.binds else "HOOKED",
         filling=filling_of(schedule, scheduled, hook.at, filler.at, texts(filled)) if filler else None,
     )
-    binds = (*textures, *(block.name for block in blocks))
+    binds = (*textures, *(block.name for block in blocks if not isinstance(block, Param)))
     return blocks, hook_pass(schedule, scheduled, binds, render(f"forms/{form.template}", form.view(body)))
 
 
-def _blocks(steps: Sequence[Written]) -> tuple[UserTexture | UserBuffer, ...]:
+def _blocks(steps: Sequence[Written]) -> tuple[Definition, ...]:
     """What the steps read that the file defines, each once: weights, parameters of channels, rims."""
     order = ("kernels/", "steps/registers", "steps/rim")
     found = sorted(steps, key=lambda step: [step.template.startswith(start) for start in order], reverse=True)

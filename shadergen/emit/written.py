@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shadergen.hookfile import UserBuffer, UserTexture
-from shadergen.kernels.kernel import Function, Needs, SharedArray, View
+from shadergen.kernels.kernel import Definition, Function, Needs, SharedArray, View
 
 NOTHING = Needs()
 """What most steps need."""
@@ -22,7 +21,7 @@ class Written:
     needs: Needs = NOTHING
     functions: tuple[Function, ...] = ()
     shared: tuple[SharedArray, ...] = ()
-    blocks: tuple[UserTexture | UserBuffer, ...] = ()
+    blocks: tuple[Definition, ...] = ()
     """What it reads that the file defines."""
 
 

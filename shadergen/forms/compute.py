@@ -161,8 +161,12 @@ def _cells(body: Body, result: Result) -> Iterator[tuple[tuple[Index, Index], st
     elif body.at.any_pack:
         columns = body.writes.columns
         for number, texel in enumerate(result.texels):
-            pack = Index.of(RESULT).plus(number).factor
-            yield (Index.of(f"{pack} % {columns}"), Index.of(f"{pack} / {columns}")), texel
+            if body.dispatch.parts > 1 and body.dispatch.packs % columns == 0:  # a part fills whole rows of cells
+                first = Index.of(f"{RESULT} / {columns}")
+                yield (Index.number(number % columns), first.plus(number // columns)), texel
+            else:
+                pack = Index.of(RESULT).plus(number).factor
+                yield (Index.of(f"{pack} % {columns}"), Index.of(f"{pack} / {columns}")), texel
     else:
         for number, texel in enumerate(result.texels):
             column, row = body.writes.cell(body.writes.first + number)

@@ -7,8 +7,9 @@ from shadergen.kernels.kernel import Kernel
 from shadergen.kernels.looped import Looped
 from shadergen.kernels.rows import Rows
 from shadergen.kernels.staged import Staged
+from shadergen.kernels.tensor import Tensor
 from shadergen.kernels.unrolled import Unrolled
 from shadergen.kernels.winograd import Winograd
 
-KERNELS: tuple[Kernel, ...] = (Divided(), Rows(), Winograd(), Unrolled(), Staged(), Looped())
+KERNELS: tuple[Kernel, ...] = (Divided(), Rows(), Winograd(), Unrolled(), Staged(), Looped(), Tensor())
 """Every kernel; where two are equally cheap, the first is taken."""

@@ -17,10 +17,9 @@ from shadergen.glsl import tables
 from shadergen.glsl.addressing import Addressing, EveryPack, Names, OnePack, Packs
 from shadergen.glsl.index import Index
 from shadergen.glsl.spelling import FP16_EXTENSION, FP32, Statement, Types
-from shadergen.hookfile import UserBuffer, UserTexture
 from shadergen.ir.ops import Conv
 from shadergen.kernels.axis import Axis, combination, direct
-from shadergen.kernels.kernel import Dispatch, Function, Needs, Pair, Resources, SharedArray, Task, Work
+from shadergen.kernels.kernel import Definition, Dispatch, Function, Needs, Pair, Resources, SharedArray, Task, Work
 from shadergen.kernels.window import Cell, Window
 from shadergen.storage.layout import LANES, PACK, Layout, channels_of, packs_of
 
@@ -90,7 +89,7 @@ class Blocked:
         reads_input = self.task.source.layout is None and not self.task.half_input
         return frozenset({FP16_EXTENSION} if self.task.precision == "fp16" and not reads_input else ())
 
-    def blocks(self) -> tuple[UserTexture | UserBuffer, ...]:
+    def blocks(self) -> tuple[Definition, ...]:
         return ()
 
     def functions(self, at: Addressing) -> tuple[Function, ...]:

@@ -18,7 +18,7 @@ from shadergen.glsl.addressing import Addressing
 from shadergen.glsl.pixels import MAX_PIXELS
 from shadergen.glsl.spelling import Statement
 from shadergen.glsl.tables import Table
-from shadergen.hookfile import UserBuffer, UserTexture
+from shadergen.hookfile import Param, UserBuffer, UserTexture
 from shadergen.ir.ops import Conv
 from shadergen.ir.types import TensorType
 from shadergen.kernels.heuristics import Heuristics
@@ -27,6 +27,8 @@ from shadergen.target import Precision, TableFormat, Weights
 
 Pair = tuple[int, int]
 """Width and height, in invocations or pixels."""
+Definition = UserTexture | UserBuffer | Param
+"""What a plan may define in the file: numbers that its pass binds, and constants that the user may set."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Limits:
     """BUFFER blocks that a pass may bind: none where vo=gpu is to read the file, which refuses it."""
     extensions: frozenset[str] | None = frozenset()
     """GLSL extensions that a pass may require; None is any."""
+    kernel: str = ""
+    """The kernel that the user named: one that does not run everywhere has no plans unless it is that."""
     can_store: Callable[[Layout], bool] = lambda layout: True
     """Whether a pass can store its result in a layout that a plan asks for."""
     heuristics: Heuristics = field(default_factory=Heuristics)
@@ -148,6 +152,8 @@ class Resources:
     shared_bytes: int = 0
     extensions: frozenset[str] = frozenset()
     """GLSL extensions that the pass then requires."""
+    switch: str = ""
+    """The PARAM among its blocks that is 0 where the pass is to do without this kernel; empty where none is."""
 
 
 @dataclass(frozen=True)
@@ -256,7 +262,7 @@ class Plan(Protocol):
         How the graph's input is stored is the player's choice, whatever is wanted here.
         """
 
-    def blocks(self) -> tuple[UserTexture | UserBuffer, ...]:
+    def blocks(self) -> tuple[Definition, ...]:
         """What it defines in the file, by names that start with the task's label; equal ones are defined once."""
 
     def functions(self, at: Addressing) -> tuple[Function, ...]:

@@ -31,7 +31,14 @@ class Gpu:
         """Whether drivers give its shaders no 16-bit floats: NVIDIA's up to Pascal, AMD's up to Polaris with some."""
         return re.search(_WITHOUT_FP16, self.name, re.IGNORECASE) is not None
 
+    @property
+    def has_tensor_cores(self) -> bool:
+        """Whether it is known by its name to have matrix units that `--kernel tensor` is for."""
+        return re.search(_TENSOR, self.name, re.IGNORECASE) is not None
 
+
+_TENSOR = r"\brtx\b|\brx ?[79]\d{3}|radeon (7[468]0|8[468]0|890)m|\barc.* b\d{3}"
+"""GeForce RTX, Radeon RX 7000 and 9000 and what is like them within processors, Arc B. (Arc A is slower with it.)"""
 _WITHOUT_FP16 = "|".join(
     (
         r"gtx ?(titan|[4-9]\d\d|10\d\d)|geforce (gt |mx ?1|\d)|quadro [kmp]\d|nvidia titan x|tesla [kmp]\d",
@@ -71,6 +78,25 @@ def vulkan_gpus() -> list[Gpu] | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return parse_summary(done.stdout)
+
+
+def has_cooperative_matrices(gpu: Gpu) -> bool:
+    """Whether the GPU is known to have tensor cores, and its driver says that shaders may use them."""
+    path = shutil.which("vulkaninfo")
+    if path is None or not gpu.has_tensor_cores:
+        return False
+    try:
+        done = subprocess.run([path], capture_output=True, text=True, check=False, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return gpu.name in devices_with("VK_KHR_cooperative_matrix", done.stdout)
+
+
+def devices_with(extension: str, text: str) -> set[str]:
+    """The devices whose part of what `vulkaninfo` prints lists an extension."""
+    parts = re.split(r"^GPU\d+:\s*$", text, flags=re.MULTILINE)[1:]
+    names = (re.search(r"^\s*deviceName\s*=\s*(.+?)\s*$", part, re.MULTILINE) for part in parts)
+    return {name[1] for name, part in zip(names, parts, strict=True) if name and re.search(rf"\b{extension}\b", part)}
 
 
 def parse_summary(text: str) -> list[Gpu]:

@@ -52,7 +52,7 @@ def _fused(planned: Schedule, source: ScheduledPass, reader: ScheduledPass, limi
     in_registers = all(
         isinstance(step, ConvStep | RimStep | SampleStep | PointwiseStep | LaneStep) for step in source.steps
     )
-    if reader.tile or not plans or not in_registers or source.shuffle > 1 or source.part != (0, 1):
+    if reader.tile or reader.switch or not plans or not in_registers or source.shuffle > 1 or source.part != (0, 1):
         return None
     if source.any_pack or source.dispatch.workgroup:
         return None  # invocations that fill the tile are neither one of several packs nor of another workgroup

@@ -76,11 +76,19 @@ class ScheduledPass:
     cost: Cost
     tile: Tile | None = None
     """A value that the pass computes for itself, see `fusion`."""
+    otherwise: ScheduledPass | None = None
+    """The pass that gives the same texture where the user has switched this one off, see `switch`."""
 
     @property
     def pixels(self) -> Pair:
         """Width and height of the invocation's pixels, in front of the shuffle."""
         return self.dispatch.pixels
+
+    @property
+    def switch(self) -> str:
+        """The PARAM that is 0 where this pass is off; empty where it cannot be switched off."""
+        plans = [step.plan for step in self.every_step() if isinstance(step, ConvStep)]
+        return next((plan.resources.switch for plan in plans if plan.resources.switch), "")
 
     def every_step(self) -> tuple[Step, ...]:
         """The steps, those that fill the tile included."""

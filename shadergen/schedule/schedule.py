@@ -90,6 +90,20 @@ def _passes(setting: Setting, root: str) -> Iterator[ScheduledPass]:
 
 
 def _pass(setting: Setting, root: str, writes: Texture | None, part: tuple[int, int]) -> ScheduledPass:
+    found = _with(setting, root, writes, part)
+    return replace(found, otherwise=_with(_without(setting, found), root, writes, part)) if found.switch else found
+
+
+def _without(setting: Setting, found: ScheduledPass) -> Setting:
+    """The setting for what runs where a pass is switched off: without that kernel, and with all layouts as they are."""
+    steps = [step for step in found.every_step() if isinstance(step, ConvStep)]
+    off = {step.plan.kernel for step in steps if step.plan.resources.switch}
+    usual = setting.form.layout(setting.target)
+    layouts = {value: setting.layouts.get(value, usual) for value in setting.textures}
+    return replace(setting, kernels=tuple(k for k in setting.kernels if k.name not in off), layouts=layouts)
+
+
+def _with(setting: Setting, root: str, writes: Texture | None, part: tuple[int, int]) -> ScheduledPass:
     section = _section(setting, root, writes)
     plans, any_pack = assigned(section)
     steps, block_steps = sequence(section, plans)
