@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,9 +111,9 @@ def test_libplacebo_shows_what_the_network_means() -> None:
         if re.search("PARAM|GL_KHR_cooperative_matrix|[Cc]ooperativeMatrix", error.problem):
             pytest.skip(f"no matrices here: {error.problem}")
         raise
-    error = np.abs(shown - reference.evaluate(GRAPH, image)[GRAPH.output])
-    assert error.max() < 4e-3
-    assert error.mean() < 5e-4
+    off = np.abs(shown - reference.evaluate(GRAPH, image)[GRAPH.output])
+    assert off.max() < 4e-3
+    assert off.mean() < 5e-4
 
 
 def wide(channels: int, out: int, kernel: int = 3) -> Task:
@@ -175,10 +176,10 @@ def test_the_command_line_makes_all_of_it_of_one_word(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     shapes = ((1, 16, 3), (16, 16, 3), (16, 16, 3), (16, 16, 3), (16, 4, 3))
     layers = [random_conv(rng, *shape) for shape in shapes]
-    np.savez(
-        model,
-        **{f"conv{n}.{k}": a for n, layer in enumerate(layers) for k, a in zip(("weight", "bias"), layer, strict=True)},
-    )
+    named: dict[str, Any] = {}
+    for number, (weight, bias) in enumerate(layers):
+        named |= {f"conv{number}.weight": weight, f"conv{number}.bias": bias}
+    np.savez(model, **named)
     done = CliRunner().invoke(main, ["build", str(model), "--kernel", "tensor", "-o", f"{tmp_path}/"])
     assert done.exit_code == 0, done.output
     assert re.search("coopMatMulAdd", (tmp_path / "n_TENSOR.glsl").read_text("utf-8"))
