@@ -113,8 +113,8 @@ def judged(written: Written, gpu: gpus.Gpu) -> list[PassCost] | None:
 
 
 def _counts(block: Block, written: Written) -> bool:
-    """Whether a block is kept: a pass that counts, the first one, which those read, and all that is no pass."""
-    return not isinstance(block, HookPass) or written.layer in block.desc or block is written.file.passes[0]
+    """Whether a block is kept: a pass that counts, those of the layer before it, and all that is no pass."""
+    return not isinstance(block, HookPass) or written.layer in block.desc or " a " in block.desc
 
 
 def _for(gpu: gpus.Gpu, block: Block) -> Block:
