@@ -161,7 +161,7 @@ def _cells(body: Body, result: Result) -> Iterator[tuple[tuple[Index, Index], st
     elif body.at.any_pack:
         columns = body.writes.columns
         for number, texel in enumerate(result.texels):
-            if body.dispatch.parts > 1 and body.dispatch.packs % columns == 0:  # a part fills whole rows of cells
+            if body.dispatch.parts > 1 and _fills_rows(body.dispatch.packs, columns):
                 first = Index.of(f"{RESULT} / {columns}")
                 yield (Index.number(number % columns), first.plus(number // columns)), texel
             else:
@@ -171,6 +171,11 @@ def _cells(body: Body, result: Result) -> Iterator[tuple[tuple[Index, Index], st
         for number, texel in enumerate(result.texels):
             column, row = body.writes.cell(body.writes.first + number)
             yield (Index.number(column), Index.number(row)), texel
+
+
+def _fills_rows(packs: int, columns: int) -> bool:
+    """Whether the packs of a part are several whole rows of cells: then the cells' columns are known."""
+    return packs > columns and packs % columns == 0
 
 
 def _place(number: int, block: int) -> Pair:
