@@ -37,7 +37,8 @@ ELSEWHERE = {
     "make web": "tests/web/test_cli.py makes such pages",
     "sudo scripts/vulkan_root.sh /opt/vulkan": "it installs a whole system",
     "SHADERGEN_VULKAN_ROOT=/opt/vulkan shadergen cost --gpu rtx3080 --gpu a770 mine.glsl": "needs that system",
-    "python bench/lifted.py FOLDER --frames --json lifted.json --table": "needs a folder of others' shaders",
+    "python bench/lifted.py FOLDER --json bench/results/lifted.json --models MODELS": "needs others' shaders",
+    "python bench/lifted.py FOLDER --json bench/results/lifted.json --models MODELS --static": "needs others' shaders",
     "python bench/verification.py weights": "takes an hour; tests/gpu/test_verify.py does the same to small models",
 }
 """Commands that are not of `shadergen`, and what runs them instead."""
