@@ -89,8 +89,8 @@ def draw(gl: Any, text: str, textures: dict[str, Any], target: Any) -> None:
         textures[name[1]].use(unit)
         program[sampler].value = unit
     framebuffer = gl.framebuffer([target])
-    framebuffer.use()
-    gl.vertex_array(program, []).render(vertices=3)
+    with gl.scope(framebuffer):  # what is bound when it is released is bound again by the next one, which is an error
+        gl.vertex_array(program, []).render(vertices=3)
     framebuffer.release()
 
 
