@@ -23,9 +23,9 @@ MARGINS = {"registers": (8, 0.05), "spills": (8, 0.05), "KiB": (0.5, 0.05)}
 """By how much each may differ: a number, or a part of it. Registers are given out in eights."""
 
 
-QUICK = re.compile(r"C4F16_CMP|.*_(INSTANT|NEXT|INTEL)")
-"""Shaders of which every run compiles the passes, by name. With literal weights that takes long, and one stands for
-all; SHADERGEN_ALL_SEEDS=1 compiles every one."""
+QUICK = re.compile(r"C4F16_CMP|C4F16_(.*_)?(INSTANT|NEXT|INTEL)|C4F32_NEXT")
+"""Shaders of which every run compiles the passes, by name. With literal weights that takes long, as with 32 channels,
+and one stands for all; SHADERGEN_ALL_SEEDS=1 compiles every one."""
 
 
 def test_shaders_need_what_the_table_says(request: pytest.FixtureRequest) -> None:
