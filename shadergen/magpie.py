@@ -17,7 +17,7 @@ from pathlib import Path
 from shadergen.errors import NoDeviceError, TargetError, one_line
 from shadergen.hookfile import HookFile, HookPass
 from shadergen.hookfile.dialects import OpenGL
-from shadergen.hookfile.preamble import preamble
+from shadergen.hookfile.preamble import for_spirv, preamble
 from shadergen.hookfile.stages import bindings, initial_values
 
 TIME_LIMIT = 120.0
@@ -167,10 +167,7 @@ def _pass(item: HookPass, number: int, code: str, *, last: bool) -> str:
 
 def _hlsl(file: HookFile, item: HookPass, glslang: str, cross: str, name: str) -> str:
     """The functions of a pass, whose textures are sg_tex0, sg_tex1, ..., and its places sg_pos0, ..."""
-    before = preamble(file, item, "LUMA", initial_values(file), OpenGL(450))
-    before = re.sub(r"^uniform float (sg_mul\d+);$", r"const float \1 = 1.0;", before, flags=re.MULTILINE)
-    # SPIR-V has no uniforms of booleans.
-    before = before.replace("uniform bool sg_video;", "uniform int sg_video;").replace("sg_video ?", "sg_video != 0 ?")
+    before = for_spirv(preamble(file, item, "LUMA", initial_values(file), OpenGL(450)))
     end = "layout(location = 0) out vec4 sg_color;\nvoid main() { sg_color = hook(); }\n"
     with tempfile.TemporaryDirectory(prefix="shadergen-") as folder:
         path = Path(folder) / "pass"

@@ -11,6 +11,7 @@ in `bindings`: its texture is `sg_tex<n>`, its buffer `sg_block<n>`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -169,6 +170,9 @@ vec4 sg_delinearize(vec4 c) {
 }"""
 
 
+_SCALE = re.compile(r"^uniform float (sg_mul\d+);$", re.MULTILINE)
+
+
 def preamble(
     file: HookFile,
     item: HookPass,
@@ -182,6 +186,15 @@ def preamble(
     `values` has the value of every PARAM, `storage` is the format of the result, as out_image declares it.
     """
     return dialect.spell(tuple(_declarations(file, item, stage, values, dialect, storage)))
+
+
+def for_spirv(text: str) -> str:
+    """An OpenGL preamble for a program that becomes SPIR-V to be written in another language.
+
+    SPIR-V has no uniforms of booleans, and textures of who plays it need no factor.
+    """
+    text = _SCALE.sub(r"const float \1 = 1.0;", text)
+    return text.replace("uniform bool sg_video;", "uniform int sg_video;").replace("sg_video ?", "sg_video != 0 ?")
 
 
 def storage_slots(file: HookFile) -> dict[str, int]:

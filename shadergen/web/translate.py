@@ -17,7 +17,7 @@ from pathlib import Path
 from shadergen.files import shipped
 from shadergen.hookfile import HookFile, HookPass
 from shadergen.hookfile.dialects import OpenGL
-from shadergen.hookfile.preamble import preamble
+from shadergen.hookfile.preamble import for_spirv, preamble
 from shadergen.hookfile.stages import canonical, initial_values
 
 TIME_LIMIT = 120.0
@@ -30,7 +30,6 @@ _ES = "\n".join(
     ["#version 300 es", *(f"precision highp {type};" for type in ("float", "int", "sampler2D", "sampler3D"))]
 )
 _EXTENSION = re.compile(r"^[ \t]*#[ \t]*extension\b.*$", re.MULTILINE)
-_SCALE = re.compile(r"^uniform float (sg_mul\d+);$", re.MULTILINE)
 _FOR = re.compile(r"\bfor\s*\(")
 _UNROLL = "#extension GL_EXT_control_flow_attributes : enable"
 _OPTIMISATIONS = (
@@ -77,10 +76,7 @@ def translate(file: HookFile) -> Translation:
 def _program(file: HookFile, item: HookPass, stage: str, head: str) -> str:
     """The fragment shader of a pass, with the page's functions for what GLSL ES 3.00 lacks."""
     shims = [path.read_text("utf-8") for path in sorted((shipped("templates") / "web" / "shims").glob("*.glsl"))]
-    before = preamble(file, item, stage, initial_values(file), OpenGL(300 if head == _ES else 450))
-    before = _SCALE.sub(r"const float \1 = 1.0;", before)
-    # SPIR-V has no uniforms of booleans.
-    before = before.replace("uniform bool sg_video;", "uniform int sg_video;").replace("sg_video ?", "sg_video != 0 ?")
+    before = for_spirv(preamble(file, item, stage, initial_values(file), OpenGL(300 if head == _ES else 450)))
     return "\n".join([head, *shims, before, _EXTENSION.sub("", item.body), _ENTRY])
 
 
