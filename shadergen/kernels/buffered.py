@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
@@ -79,9 +79,7 @@ class Buffered(ABC):
 
     @property
     def layout(self) -> Layout:
-        """That of the source, with the padding's zeros in it."""
-        assert self.task.source.layout
-        return replace(self.task.source.layout, zero_edge=True)
+        return self.task.padded_layout
 
     @property
     def parts(self) -> int:

@@ -10,7 +10,7 @@ all convolutions of a pass together, plans that agree on their `Dispatch`. The p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, ClassVar, Protocol
 
@@ -65,6 +65,12 @@ class Task:
     """The format of numbers that are read from a TEXTURE."""
     half_input: bool = False
     """Whether the graph's input is fp16, too, where the precision is."""
+
+    @property
+    def padded_layout(self) -> Layout:
+        """The source's layout, with the padding's zeros in it."""
+        assert self.source.layout
+        return replace(self.source.layout, zero_edge=True)
 
     def written(self, dispatch: Dispatch) -> int:
         """Packs that the code has registers for."""

@@ -16,7 +16,7 @@ Mesa's RADV ends the player on a GPU that lacks such cores; who builds a file of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import prod
@@ -193,9 +193,7 @@ class TensorPlan:
 
     @property
     def layout(self) -> Layout:
-        """That of the source, with the padding's zeros in it."""
-        assert self.task.source.layout
-        return replace(self.task.source.layout, zero_edge=True)
+        return self.task.padded_layout
 
     @property
     def parts(self) -> int:
