@@ -186,4 +186,8 @@ def _hlsl(file: HookFile, item: HookPass, glslang: str, cross: str, name: str) -
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        problem = f"found {Path(command[0]).name} still busy after {TIME_LIMIT:g} s, expected a pass by then"
+        raise TargetError("HLSL", problem, "is the network a small one?") from None

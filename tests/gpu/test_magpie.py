@@ -100,6 +100,12 @@ def test_a_mistake_is_seen(cross: str) -> None:
         magpie.compiled(first)
 
 
+def test_a_program_that_takes_too_long_is_one_line(cross: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(magpie, "TIME_LIMIT", 1e-4)
+    with pytest.raises(TargetError, match="still busy after"):
+        effect(c_model(filters=4))
+
+
 def test_what_an_effect_cannot_be(cross: str, tmp_path: Path) -> None:
     for graph, target in ((c_model("rgb"), Target()), (c_model(), Target("compute"))):
         with pytest.raises(TargetError, match="expected"):
