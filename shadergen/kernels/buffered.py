@@ -16,6 +16,7 @@ from typing import TypeVar
 from shadergen.glsl import tables
 from shadergen.glsl.addressing import Addressing, EveryPack
 from shadergen.glsl.index import Index
+from shadergen.glsl.names import table_name
 from shadergen.glsl.spelling import FP16, FP16_EXTENSION, FP32, Types
 from shadergen.hookfile import UserBuffer
 from shadergen.kernels import halves
@@ -95,10 +96,15 @@ class Buffered(ABC):
             extensions=frozenset({FP16_EXTENSION} if self.types is FP16 else ()),
         )
 
+    @property
+    def name(self) -> str:
+        """What the names of its buffers start with."""
+        return table_name(self.task.label, self.task.packs, self.task.type.packs)[:-1]
+
     @cached_property
     def bias(self) -> Uniforms:
         """A record for each pack of the result."""
-        return Uniforms(f"{self.task.label}_0b", tables.packs(self.task.op.bias)[list(self.task.packs), None], FP32)
+        return Uniforms(f"{self.name}b", tables.packs(self.task.op.bias)[list(self.task.packs), None], FP32)
 
     def blocks(self) -> tuple[UserBuffer, ...]:
         """Raises PrecisionError for weights that the precision cannot hold."""

@@ -127,7 +127,7 @@ class DividedPlan(Buffered):
         results, sources = matrices.shape[:2]
         grouped = matrices.reshape(results // self.at_once, self.at_once, sources, POSITIONS**2, PACK, PACK)
         records = grouped.transpose(0, 2, 3, 1, 4, 5).reshape(results // self.at_once * sources, -1, PACK)
-        return Uniforms(f"{self.task.label}_0w", records, self.types, self.heuristics.looked_up)
+        return Uniforms(f"{self.name}w", records, self.types, self.heuristics.looked_up)
 
     def shared(self, at: Addressing) -> tuple[SharedArray, ...]:
         comment = "Transformed tiles: pack after pack, position after position, invocation after invocation"

@@ -142,7 +142,7 @@ class RowsPlan(Buffered):
         matrices = matrices[list(self.task.packs)]
         grouped = matrices.reshape(self.parts, self.at_once, *matrices.shape[1:])  # part, pack, source, ky, k, lane, 4
         records = grouped.transpose(0, 2, 3, 4, 1, 5, 6).reshape(-1, self.x.sums * self.at_once * PACK, PACK)
-        return Uniforms(f"{self.task.label}_0w", records, self.types, self.heuristics.looked_up)
+        return Uniforms(f"{self.name}w", records, self.types, self.heuristics.looked_up)
 
     def shared(self, at: Addressing) -> tuple[SharedArray, ...]:
         comment = "Transformed texels: pack after pack, row after row, factor after factor, invocation after invocation"
