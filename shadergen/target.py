@@ -92,7 +92,7 @@ class Target:
     def suffix(self) -> str:
         """What the file name gets after the model's name."""
         if self.kernel == TENSOR_KERNEL:
-            return "_TENSOR"
+            return "_TENSOR" + {"code": "", "texture": "_INSTANT"}[self.weights]
         if self.buffers:
             return "_INTEL" if self.device == "intel" else "_NEXT"
         stage = {"fragment": "", "compute": "_CMP"}[self.stage]
@@ -109,6 +109,8 @@ INTEL = Target("compute", device="intel", buffers=True)
 """For gpu-next on Intel's."""
 TENSOR = replace(NEXT, kernel=TENSOR_KERNEL)
 """For gpu-next on GPUs with tensor cores, see docs/tensor.md. No model is written so unless it is asked for."""
+TENSOR_TABLES = replace(TENSOR, buffers=False, weights="texture")
+"""The same for vo=gpu."""
 SHIPPED = (*VARIANTS, NEXT, INTEL)
 """The ways a model is written as a file; see `variants` for which of them each model has."""
 DEVICES: dict[Device, Target] = {

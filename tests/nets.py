@@ -74,6 +74,25 @@ def packs_of_two_passes() -> Graph:
     return Graph("packs", "luma", listed, "sum", record=RECORD)
 
 
+def wide_network(
+    channels: int, out: int, kernel: tuple[int, int] = (3, 3), pads: tuple[int, int, int, int] = (1, 1, 1, 1)
+) -> Graph:
+    """Two convolutions of 3x3 with a wide one between them."""
+    rng = np.random.default_rng(0)
+    weight, bias = random_conv(rng, channels, out, 5)
+    wide = weight[:, :, : kernel[0], : kernel[1]] * np.float32(5 / np.sqrt(np.prod(kernel)))
+    first, last = random_conv(rng, 1, channels, 3), random_conv(rng, out, 4, 3)
+    nodes = (
+        Node("a", Conv(*first, (1, 1, 1, 1)), ("input",)),
+        Node("b", Relu(), ("a",)),
+        Node("c", Conv(wide, bias, pads), ("b",)),
+        Node("d", Relu(), ("c",)),
+        Node("e", Conv(last[0] * np.float32(0.2), last[1], (1, 1, 1, 1)), ("d",)),
+        Node("f", DepthToSpace(2), ("e",)),
+    )
+    return Graph("wide", "luma", nodes, "f")
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Networks whose hook files did not compile once
 

@@ -15,19 +15,19 @@ from click.testing import CliRunner
 from shadergen import compiler, hookfile
 from shadergen.cli import main
 from shadergen.errors import ShaderRunError
-from shadergen.hookfile import HookFile, HookPass, Rpn
+from shadergen.hookfile import HookFile, HookPass, Rpn, UserBuffer
 from shadergen.ir import reference
 from shadergen.ir.ops import Conv
 from shadergen.ir.types import TensorType
 from shadergen.kernels.kernel import Limits, Source, Task
-from shadergen.kernels.tensor import Tensor
+from shadergen.kernels.tensor import Tensor, TensorTables
 from shadergen.lint import glslang_compiler, lint_text
 from shadergen.runtime import libplacebo
 from shadergen.runtime.gpus import Gpu, devices_with
 from shadergen.schedule.evaluate import evaluate
 from shadergen.storage.layout import Layout
-from shadergen.target import NEXT, TENSOR
-from tests.nets import c_model, random_conv
+from shadergen.target import NEXT, TENSOR, TENSOR_TABLES
+from tests.nets import c_model, random_conv, wide_network
 
 GRAPH = c_model(filters=16)
 GOLDEN = Path(__file__).parent / "golden" / "tensor_pass.txt"
@@ -76,6 +76,15 @@ def test_the_file_says_what_it_needs() -> None:
         "TENSOR_K": 16,
         "TENSOR_HALF_SUMS": 0,
     }
+
+
+def test_the_file_for_vo_gpu_has_what_that_reads() -> None:
+    file = compiler.compile(GRAPH, TENSOR_TABLES)
+    assert file.header.startswith("// C2F16_TENSOR_INSTANT.glsl\n")
+    assert "CAUTION: only for GPUs with tensor cores" in file.header
+    assert not file.params
+    assert not [block for block in file.blocks if isinstance(block, UserBuffer)]
+    assert any("coopMatMulAdd" in item.body and "#define TENSOR_M 16" in item.body for item in file.passes)
 
 
 def test_lint_warns_of_it() -> None:
@@ -134,6 +143,29 @@ def test_shared_memory_is_what_every_driver_has(channels: int, kernel: int) -> N
 def test_narrow_layers_are_left_to_others() -> None:
     for channels, out in ((12, 16), (16, 12), (4, 64)):
         assert not list(Tensor().plan(wide(channels, out), Limits(buffers=12, kernel="tensor")))
+
+
+@pytest.mark.parametrize("channels", [16, 32, 48, 64])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_weights_in_a_texture_leave_room_for_what_is_copied(channels: int, kernel: int) -> None:
+    plans = list(TensorTables().plan(wide(channels, channels, kernel), Limits(kernel="tensor")))
+    assert plans
+    assert all(plan.resources.shared_bytes <= 32 * 1024 and not plan.resources.buffers for plan in plans)
+
+
+def test_a_table_has_the_numbers_of_the_buffer_and_the_bias() -> None:
+    (plan,) = TensorTables().plan(wide(32, 32, 5), Limits(kernel="tensor"))
+    *weights, bias = plan.table.texels
+    np.testing.assert_array_equal(np.array(weights).ravel(), plan.numbers().ravel())
+    np.testing.assert_array_equal(bias[:8].ravel(), plan.task.op.bias)
+
+
+def test_results_of_several_textures_have_numbers_of_their_own() -> None:
+    """128 channels are stored by two passes."""
+    graph = wide_network(16, 128)
+    for target in (NEXT, TENSOR, TENSOR_TABLES):
+        names = [block.name for block in compiler.compile(graph, target).blocks if isinstance(block, UserBuffer)]
+        assert len(set(names)) == len(names)
 
 
 def test_numbers_are_in_the_order_in_which_they_are_read() -> None:

@@ -19,6 +19,7 @@ from shadergen.target import (
     OPTIMISATIONS,
     TENSOR,
     TENSOR_KERNEL,
+    TENSOR_TABLES,
     Device,
     Precision,
     Stage,
@@ -133,7 +134,8 @@ def target_options(command: Command, compute_if: str = "") -> Command:
         **options: Any,
     ) -> Any:
         try:
-            usual = TENSOR if kernel == TENSOR_KERNEL else Target()
+            tensor = TENSOR_TABLES if weights == "texture" else TENSOR
+            usual = tensor if kernel == TENSOR_KERNEL else Target()
             base = replace(DEVICES[device] if device else usual, when=when)
             stage = stage or ("compute" if options.get(compute_if) or buffers else base.stage)
             if stage == "fragment":
@@ -173,7 +175,7 @@ def _weights(kernel: str, weights: Weights) -> Weights:
     """Where a kernel has its weights, if the command line does not say. Raises TargetError for an unknown name."""
     from shadergen.kernels import KERNELS
 
-    places = {known.name: known.weights for known in KERNELS}
+    places = {known.name: known.weights for known in reversed(KERNELS)}
     if kernel not in places:
         raise TargetError("--kernel", f"found {kernel!r}, expected one of {', '.join(sorted(places))}")
     return _given("weights", weights, places[kernel])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shadergen.emit.templates import render
 from shadergen.ir.graph import Plane
 from shadergen.schedule.hookpass import Schedule
-from shadergen.target import Precision, Stage
+from shadergen.target import TENSOR_KERNEL, Precision, Stage
 from shadergen.version import __version__
 
 
@@ -33,6 +33,8 @@ class HeaderView:
     """Whether the file has BUFFER blocks, which vo=gpu refuses."""
     later: tuple[str, ...]
     """Of each stage behind the first, how many times its size the picture must be shown for it to run."""
+    tensor_cores: bool
+    """Whether passes need them."""
     switches: tuple[str, ...]
     """PARAMs that switch passes to plain ones."""
     tiles: tuple[tuple[str, str], ...]
@@ -61,6 +63,7 @@ def header(stages: Sequence[Schedule], buffers: bool) -> str:
         macs=f"{float(macs):.0f}",
         buffers=buffers,
         later=tuple(later),
+        tensor_cores=target.kernel == TENSOR_KERNEL,
         switches=tuple(sorted({item.switch for stage in stages for item in stage.passes if item.switch})),
         tiles=tuple((tile.value, f"{tile.bytes / 1024:.1f}") for stage in stages for tile in stage.tiles()),
     )

@@ -7,9 +7,10 @@ from shadergen.kernels.kernel import Kernel
 from shadergen.kernels.looped import Looped
 from shadergen.kernels.rows import Rows
 from shadergen.kernels.staged import Staged
-from shadergen.kernels.tensor import Tensor
+from shadergen.kernels.tensor import Tensor, TensorTables
 from shadergen.kernels.unrolled import Unrolled
 from shadergen.kernels.winograd import Winograd
 
-KERNELS: tuple[Kernel, ...] = (Divided(), Rows(), Winograd(), Unrolled(), Staged(), Looped(), Tensor())
-"""Every kernel; where two are equally cheap, the first is taken."""
+KERNELS: tuple[Kernel, ...] = (Divided(), Rows(), Winograd(), Unrolled(), Staged(), Looped(), Tensor(), TensorTables())
+"""Every kernel; where two are equally cheap, the first is taken. Of two with one name, whose weights are in different
+places, the first is the usual one."""

@@ -10,6 +10,10 @@ the texels are transformed on their way into shared memory.
 GPUs have matrices of different shapes, so these are constants that the user may set. So is whether the sums are halves,
 with which GeForce cards are twice as fast. How many lanes a subgroup has makes no difference.
 
+Matrices are loaded from buffers or from shared memory. For mpv's vo=gpu, which has neither BUFFER nor PARAM, a
+workgroup copies the weights from a texture into shared memory, those of 16 channels and a row of taps at a time, and
+the constants are lines of each pass.
+
 Mesa's RADV ends the player on a GPU that lacks such cores; who builds a file of this kernel asks for it.
 """
 
@@ -29,6 +33,7 @@ from shadergen.glsl.addressing import Addressing, EveryPack, Names, Place, divid
 from shadergen.glsl.index import Index
 from shadergen.glsl.names import table_name
 from shadergen.glsl.spelling import FP16, FP16_EXTENSION, FP32, Statement
+from shadergen.glsl.tables import Table
 from shadergen.hookfile import BufferVar, Param, UserBuffer
 from shadergen.kernels import halves
 from shadergen.kernels.axis import F23, Axis, combination, direct, statements, transformed
@@ -58,6 +63,8 @@ PIXELS = (1, 2)
 """Of an invocation. A workgroup then has eight columns of 16 pixels."""
 MAX_TEXELS = 10 * 1024
 """Bytes of texels at most that are in shared memory at a time, for each part of a workgroup."""
+TEXEL = 4
+"""Numbers in a texel of a table."""
 EXTENSIONS = frozenset(
     {
         "GL_EXT_control_flow_attributes",
@@ -102,6 +109,10 @@ LOCALS = (
     "p",
     "m",
     "block",
+    "part",
+    "turn",
+    "j",
+    "channel",
 )
 """What the template calls things within its block."""
 
@@ -111,12 +122,21 @@ class TensorView:
     """What `tensor.glsl.j2` lays out."""
 
     title: str
+    constants: tuple[tuple[str, str], ...]
+    """What the user may set, where the file has no PARAM for it."""
     edge: str
     corner: str
     tile: str
     """The array in shared memory: of texels, then of results."""
     weights: str
+    """The array that matrices of weights are loaded from."""
+    weights_begin: int
+    """Where they begin in it."""
     weights_mask: int
+    copied: str
+    """Where weights come from a table: the words `n` of a part, which all threads copy together."""
+    copied_words: int
+    """Words of a part: of 16 channels of the source and a row of taps."""
     threads: int
     packs: int
     """Of the source, filled up."""
@@ -183,6 +203,8 @@ class TensorPlan:
     x: Axis
     together: int
     """Packs of the source between two barriers."""
+    copies: bool = False
+    """Whether the weights are in a TEXTURE and copied to shared memory, as vo=gpu wants it; else in a BUFFER."""
     kernel: ClassVar[str] = "tensor"
     template: ClassVar[str] = "tensor.glsl.j2"
     reads_tiles: ClassVar[bool] = False
@@ -227,10 +249,11 @@ class TensorPlan:
     def resources(self) -> Resources:
         return Resources(
             sums=self.at_once * prod(PIXELS),
-            buffers=1 + self.bias.buffers,
+            tables=int(self.copies),
+            buffers=0 if self.copies else 1 + self.bias.buffers,
             shared_bytes=self.length * 2 * WORD,
             extensions=EXTENSIONS,
-            switch=SWITCH,
+            switch="" if self.copies else SWITCH,
         )
 
     @property
@@ -285,9 +308,18 @@ class TensorPlan:
         return _odd(self.area[0] * self.result_words)
 
     @property
+    def copied_words(self) -> int:
+        """Of the weights that are copied at a time: those of 16 channels of the source, for a row of taps."""
+        return len(self.x.products) * self.channels * BLOCK // WORD if self.copies else 0
+
+    @property
+    def texel_words(self) -> int:
+        return self.height * self.pitch
+
+    @property
     def length(self) -> int:
-        """Words of the tile: texels, then results are in it."""
-        return max(self.height * self.pitch, self.area[1] * self.result_pitch)
+        """Words of the tile: texels and weights, then results are in it."""
+        return max(self.texel_words + self.copied_words, self.area[1] * self.result_pitch)
 
     # What it defines
 
@@ -302,10 +334,21 @@ class TensorPlan:
 
     def blocks(self) -> tuple[Definition, ...]:
         """Raises PrecisionError for weights that the precision cannot hold."""
+        if self.copies:
+            return (self.table.block(),)
         blocks = self.numbers()
         variable = BufferVar("uvec4", self._weights, blocks.size // WORD)
         weights = UserBuffer(f"{self._weights}_buffer", (variable,), blocks.astype("<f2").tobytes(), storage=True)
         return (*PARAMS, weights, *self.bias.blocks())
+
+    @cached_property
+    def table(self) -> Table:
+        """A row of weights for each part that is copied, and one with the bias of all packs."""
+        steps = filled(self.task.source.type.channels) // BLOCK * self.taps
+        weights = self.numbers().reshape(steps, -1, TEXEL)
+        bias = np.zeros((1, *weights.shape[1:]), np.float32)
+        bias[0, : len(self.task.packs)] = tables.packs(self.task.op.bias)[list(self.task.packs)]
+        return Table(self._weights, np.concatenate([weights, bias]), "rgba32f")
 
     def numbers(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         """The weights in the order in which they are read: packs between two barriers, rows of taps, blocks of source
@@ -367,11 +410,15 @@ class TensorPlan:
         products = self.area[0] // self.x.outputs
         return TensorView(
             title=self.title(),
+            constants=tuple((param.name, f"{param.initial:g}") for param in PARAMS[1:]) if self.copies else (),
             edge=at.sizes.of(self.task.source.value),
             corner=f"{corner} - ivec2({left}, {top})" if left or top else corner,
             tile=self._tile(at),
-            weights=self._weights,
-            weights_mask=_mask(self.numbers().size // WORD),
+            weights=self._tile(at) if self.copies else self._weights,
+            weights_begin=self.texel_words if self.copies else 0,
+            weights_mask=_mask(self.length if self.copies else self.numbers().size // WORD),
+            copied=self._copied() if self.copies else "",
+            copied_words=self.copied_words,
             threads=self.threads,
             packs=filled(self.task.source.type.channels) // PACK,
             together=self.together,
@@ -410,6 +457,12 @@ class TensorPlan:
         out, in_, kh, kw = self.task.op.weight.shape
         how = "" if self.x.is_direct else f", by Winograd's F({self.x.outputs},{kw}) along x"
         return f"{self.task.node}: {kw}x{kh} kernel, {in_} to {out} channels, as products of matrices{how}"
+
+    def _copied(self) -> str:
+        """Eight weights of the table's row `part`."""
+        columns = ("2 * n", "2 * n + 1")
+        halved = (halves.written(f"f16vec4({self.table.fetch(column, 'part')})") for column in columns)
+        return f"uvec4({', '.join(halved)})"
 
     @property
     def _read(self) -> int:
@@ -482,8 +535,12 @@ class TensorPlan:
             for number, place in enumerate(places):
                 word = first.plus(Index.of("result / 2")).plus(number // 2)
                 value = halves.read(f"{self._tile(at)}[{word}].{('xy', 'zw')[number % 2]}")
-                bias = self.bias.element(str(place.number), 0)
-                yield at.register(self.task.node, place.pack, pixel), f"vec4({value}) + {bias}"
+                yield at.register(self.task.node, place.pack, pixel), f"vec4({value}) + {self._bias(place)}"
+
+    def _bias(self, place: Place) -> str:
+        if self.copies:
+            return self.table.fetch(str(place.number), str(len(self.table.texels) - 1))
+        return self.bias.element(str(place.number), 0)
 
 
 def filled(channels: int) -> int:
@@ -509,25 +566,31 @@ class Tensor:
 
     def plan(self, task: Task, limits: Limits) -> Iterator[TensorPlan]:
         """A plan for each axis, with the most packs between two barriers that shared memory is to hold."""
-        if not _suits(task, limits):
+        if not _suits(task, limits) or not (limits.buffers or self.weights == "texture"):
             return
         taps = int(task.op.weight.shape[3])
         for axis in (F23, direct(1, taps)) if taps == F23.taps else (direct(1, taps),):
             blocks = filled(task.source.type.channels) // BLOCK
-            plans = [
-                TensorPlan(task, axis, count * BLOCK // PACK) for count in range(1, blocks + 1) if blocks % count == 0
-            ]
+            counts = (count for count in range(1, blocks + 1) if blocks % count == 0)
+            plans = [TensorPlan(task, axis, count * BLOCK // PACK, self.weights == "texture") for count in counts]
             fitting = [
                 plan
                 for plan in plans
-                if plan.height * plan.pitch * 2 * WORD <= MAX_TEXELS * plan.parts or plan is plans[0]
+                if (plan.texel_words * 2 * WORD <= MAX_TEXELS * plan.parts or plan is plans[0])
+                and plan.resources.shared_bytes <= limits.shared_bytes
             ]
-            yield from (plan for plan in fitting[-1:] if plan.resources.shared_bytes <= limits.shared_bytes)
+            yield from fitting[-1:]
+
+
+class TensorTables(Tensor):
+    """The same with weights in TEXTURE blocks, for vo=gpu."""
+
+    weights: ClassVar[Weights] = "texture"
 
 
 def _suits(task: Task, limits: Limits) -> bool:
     op, source = task.op, task.source
-    if limits.kernel != Tensor.name or not limits.buffers or not task.any_pack:
+    if limits.kernel != Tensor.name or not task.any_pack:
         return False
     layout = source.layout
     if layout is None or layout.planar or source.type.packs % layout.packs_per_texture == 1:

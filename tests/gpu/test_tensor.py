@@ -12,16 +12,17 @@ from dataclasses import replace
 
 import moderngl
 import numpy as np
+import pytest
 
 from shadergen import compiler, hookfile
 from shadergen.ir import reference
-from shadergen.ir.graph import Graph, Node
-from shadergen.ir.ops import Conv, DepthToSpace, Relu
+from shadergen.ir.graph import Graph
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.target import Target
-from tests.nets import random_conv
+from tests.nets import wide_network
 
 TENSOR = Target("compute", kernel="tensor")
+TABLES = replace(TENSOR, weights="texture")
 """In fp32, since Mesa's OpenGL has no 16-bit floats; the matrices are of halves all the same."""
 
 EMULATED = """
@@ -86,28 +87,16 @@ def emulated(body: str, lanes: int) -> str:
     return EMULATED.replace("LANES", str(lanes)) + body
 
 
-def network(
-    channels: int, out: int, kernel: tuple[int, int] = (3, 3), pads: tuple[int, int, int, int] = (1, 1, 1, 1)
-) -> Graph:
-    """Two convolutions of 3x3 with a wide one between them."""
-    rng = np.random.default_rng(0)
-    weight, bias = random_conv(rng, channels, out, 5)
-    wide = weight[:, :, : kernel[0], : kernel[1]] * np.float32(5 / np.sqrt(np.prod(kernel)))
-    first, last = random_conv(rng, 1, channels, 3), random_conv(rng, out, 4, 3)
-    nodes = (
-        Node("a", Conv(*first, (1, 1, 1, 1)), ("input",)),
-        Node("b", Relu(), ("a",)),
-        Node("c", Conv(wide, bias, pads), ("b",)),
-        Node("d", Relu(), ("c",)),
-        Node("e", Conv(last[0] * np.float32(0.2), last[1], (1, 1, 1, 1)), ("d",)),
-        Node("f", DepthToSpace(2), ("e",)),
-    )
-    return Graph("wide", "luma", nodes, "f")
-
-
-def shown(gl: moderngl.Context, graph: Graph, size: tuple[int, int], lanes: int, params: Mapping[str, float]) -> float:
+def shown(
+    gl: moderngl.Context,
+    graph: Graph,
+    size: tuple[int, int],
+    lanes: int,
+    params: Mapping[str, float],
+    target: Target = TENSOR,
+) -> float:
     """How far the picture of the file, its matrices emulated, is from the reference at most."""
-    file = compiler.compile(graph, TENSOR)
+    file = compiler.compile(graph, target)
     blocks: list[hookfile.Block] = [MATRICES]
     for block in file.blocks:
         if isinstance(block, hookfile.HookPass):
@@ -130,17 +119,23 @@ BOUND = 4e-3
 
 def test_winograd_s_products_for_few_subgroups(gl: moderngl.Context) -> None:
     """Three blocks of channels for one subgroup, and more pixels than whole workgroups have."""
-    assert shown(gl, network(16, 48), (9, 7), lanes=64, params={}) < BOUND
+    assert shown(gl, wide_network(16, 48), (9, 7), lanes=64, params={}) < BOUND
 
 
 def test_small_matrices_and_texels_in_two_parts(gl: moderngl.Context) -> None:
     params = {"TENSOR_M": 8.0, "TENSOR_N": 8.0, "TENSOR_K": 8.0}
-    assert shown(gl, network(32, 16), (9, 7), lanes=16, params=params) < BOUND
+    assert shown(gl, wide_network(32, 16), (9, 7), lanes=16, params=params) < BOUND
 
 
 def test_any_kernel_with_channels_that_are_filled_up(gl: moderngl.Context) -> None:
-    assert shown(gl, network(20, 24, (2, 5), (1, 2, 0, 2)), (9, 7), lanes=32, params={}) < BOUND
+    assert shown(gl, wide_network(20, 24, (2, 5), (1, 2, 0, 2)), (9, 7), lanes=32, params={}) < BOUND
+
+
+@pytest.mark.parametrize(("channels", "out"), [(16, 48), (32, 16)])
+def test_weights_in_a_texture(gl: moderngl.Context, channels: int, out: int) -> None:
+    """Copied to shared memory, in one part for each row of taps and in two."""
+    assert shown(gl, wide_network(channels, out), (9, 7), lanes=32, params={}, target=TABLES) < BOUND
 
 
 def test_switched_off_plain_passes_run(gl: moderngl.Context) -> None:
-    assert shown(gl, network(16, 16), (9, 7), lanes=32, params={"TENSOR": 0.0}) < BOUND
+    assert shown(gl, wide_network(16, 16), (9, 7), lanes=32, params={"TENSOR": 0.0}) < BOUND
