@@ -1,21 +1,29 @@
-"""What a layer costs on tensor cores and without, by the GPUs' compilers: the tables of docs/tensor.md.
+"""What layers and models cost on tensor cores and without, by the GPUs' compilers: the tables of docs/tensor.md.
 
-    python bench/tensor.py [--gpu NAME]... [--channels N]... [MODEL...]
+    python bench/tensor.py [--gpu NAME]... [--channels N]...
+    python bench/tensor.py [--gpu NAME]... MODEL@WIDTHxHEIGHT...
     python bench/tensor.py --dot8
 
 A layer is a convolution of 3x3 between N and N channels at 1920x1080, in the plain kernel that is fastest by the same
-estimate, and in `--kernel tensor`; a MODEL is all of its passes, in the file for gpu-next and in the one for tensor
-cores. docs/cost.md says how to get the drivers; glslang must be of version 13 or newer.
+estimate, and in `--kernel tensor`; a MODEL is all of its passes for a picture of that size, in the file for gpu-next
+and in the one for tensor cores. What is found goes to bench/results/tensor.json and is not found again: a run that was
+interrupted goes on. At the end all that is known is printed; the page's table of models is `scripts/figures.py`'s. docs/cost.md says how to get the drivers;
+glslang must be of version 13 or newer.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
@@ -23,14 +31,17 @@ from shadergen import compiler, hookfile
 from shadergen.cost import gpus
 from shadergen.cost.drivers import ROOT_VARIABLE
 from shadergen.cost.estimate import PassCost
+from shadergen.cost.frame import Size
 from shadergen.cost.report import Entry, on_gpu, prepare
 from shadergen.errors import TargetError
+from shadergen.files import write_whole
 from shadergen.hookfile import Block, HookFile, HookPass, Param
 from shadergen.ir.graph import Graph, Node
 from shadergen.ir.ops import Array, Conv, DepthToSpace, Relu
 from shadergen.sources import load
 from shadergen.target import INTEL, NEXT, TENSOR, Target
 
+RESULTS = Path(__file__).parent / "results" / "tensor.json"
 SIZE = (1920, 1080)
 THREE = ("rx7900xtx", "rx9070xt", "rtx3080")
 HALF_SUMS = "rtx3080"
@@ -49,30 +60,42 @@ class Written:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Judge and print; 1 where a GPU has no driver."""
+    """Judge and keep; 1 where a GPU has no driver."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", type=Path, metavar="MODEL")
+    parser.add_argument("models", nargs="*", metavar="MODEL@WIDTHxHEIGHT")
     parser.add_argument("--gpu", action="append", metavar="NAME")
     parser.add_argument("--channels", action="append", type=int, metavar="N")
     parser.add_argument("--dot8", action="store_true", help="what products of bytes could give at most")
     options = parser.parse_args(arguments)
     if options.dot8:
         return dot8()
-    print("| GPU | network | ms plain | ms tensor | ratio | bound by | registers | spills | KiB of code | KiB shared |")
-    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    models = [re.fullmatch(r"(.+)@(\d+)x(\d+)", word) for word in options.models]
+    if not all(models):
+        parser.error("MODEL: expected its file and the size of a picture, as in model.onnx@1280x720")
+    layers = options.channels or ([] if models else [32, 64, 96])
+    tasks = [("layers", f"{channels} to {channels}", channels, SIZE) for channels in layers]
+    tasks += [("models", Path(m[1]).stem, Path(m[1]), (int(m[2]), int(m[3]))) for m in models if m]
     missing = 0
-    for name in options.gpu or THREE:
-        gpu = gpus.find(name)
-        if gpu is None:
-            parser.error(f"--gpu: found {name!r}, expected one of {', '.join(gpu.name for gpu in gpus.GPUS)}")
-        channels = options.channels or ([] if options.models else [32, 64, 96])
-        for what, plain, tensor in [*map(layer, channels), *map(network, options.models)]:
-            costs = [cost for written in plain if (cost := judged(written, gpu))]
-            own = judged(tensor, gpu)
+    for kind, what, source, size in tasks:
+        for name in options.gpu or THREE:
+            gpu = gpus.find(name)
+            if gpu is None:
+                parser.error(f"--gpu: found {name!r}, expected one of {', '.join(gpu.name for gpu in gpus.GPUS)}")
+            known: dict[str, Any] = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+            if name in known.get(kind, {}).get(what, {}):
+                continue
+            plain, tensor = layer(source) if isinstance(source, int) else network(source)
+            costs = [cost for written in plain if (cost := judged(written, gpu, size))]
+            own = judged(tensor, gpu, size)
             if not costs or not own:
                 missing += 1
                 continue
-            print(row(gpu, what, min(costs, key=milliseconds), own), flush=True)
+            found = numbers(min(costs, key=milliseconds), own, size)
+            known.setdefault(kind, {}).setdefault(what, {})[name] = found
+            print(what, name, found, flush=True)
+            write_whole(RESULTS, json.dumps(known, indent=1, sort_keys=True).encode() + b"\n")
+    known = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    print("\n".join([*layer_rows(known), *model_rows(known)]))
     return 1 if missing else 0
 
 
@@ -81,28 +104,55 @@ def milliseconds(costs: Sequence[PassCost]) -> float:
     return sum(cost.milliseconds for cost in costs)
 
 
-def row(gpu: gpus.Gpu, what: str, plain: Sequence[PassCost], own: Sequence[PassCost]) -> str:
-    """A line of the table."""
-    longest = max(own, key=lambda cost: cost.milliseconds)
-    numbers = (
-        f"{milliseconds(plain):.3f}",
-        f"{milliseconds(own):.3f}",
-        f"{milliseconds(own) / milliseconds(plain):.2f}",
-        longest.bound,
-        str(max(cost.registers for cost in own)),
-        str(sum(cost.spills for cost in own)),
-        f"{max(cost.code_bytes for cost in own) / 1024:.1f}",
-        f"{max(cost.shared_bytes for cost in own) / 1024:.1f}",
-    )
-    return f"| {gpu.title} | {what} | {' | '.join(numbers)} |"
+def numbers(plain: Sequence[PassCost], own: Sequence[PassCost], size: Size) -> dict[str, Any]:
+    """What is kept: of the tensor file but for `plain`."""
+    matrices = [cost for cost in own if cost.shared_bytes]
+    longest = max(matrices, key=lambda cost: cost.milliseconds)
+    return {
+        "size": list(size),
+        "plain": round(milliseconds(plain), 4),
+        "tensor": round(milliseconds(own), 4),
+        "bound": longest.bound,
+        "registers": max(cost.registers for cost in matrices),
+        "spills": sum(cost.spills for cost in matrices),
+        "code": max(cost.code_bytes for cost in matrices),
+        "shared": max(cost.shared_bytes for cost in matrices),
+    }
 
 
-def judged(written: Written, gpu: gpus.Gpu) -> list[PassCost] | None:
+def layer_rows(results: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of docs/tensor.md's table of layers."""
+    for name in THREE:
+        for what, found in sorted(results.get("layers", {}).items()):
+            if entry := found.get(name):
+                facts = f"{entry['bound']} | {entry['registers']} | {entry['spills']} | {entry['code'] / 1024:.1f}"
+                times = f"{entry['plain']:.3f} | {entry['tensor']:.3f} | {entry['tensor'] / entry['plain']:.2f}"
+                yield f"| {title(name)} | {what} | {times} | {facts} | {entry['shared'] / 1024:.1f} |"
+
+
+def model_rows(results: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of its table of models: plain and tensor files, side by side on each GPU."""
+    for what, found in sorted(results.get("models", {}).items(), key=lambda item: item[0].lower()):
+        width, height = next(iter(found.values()))["size"]
+        cells = (
+            f"{found[name]['plain']:.1f} | {found[name]['tensor']:.1f}" if name in found else "|" for name in THREE
+        )
+        yield f"| {what} | {width}x{height} | {' | '.join(cells)} |"
+
+
+def title(name: str) -> str:
+    """A GPU's name in the tables."""
+    gpu = gpus.find(name)
+    assert gpu
+    return gpu.title
+
+
+def judged(written: Written, gpu: gpus.Gpu, size: Size) -> list[PassCost] | None:
     """The costs of the passes that count; None, with a line, where there are none."""
     blocks = [_for(gpu, block) for block in written.file.blocks if _counts(block, written)]
     text = hookfile.format(HookFile(written.file.header, tuple(blocks)))
     roots = [Path(folder) for folder in os.environ.get(ROOT_VARIABLE, "").split(os.pathsep) if folder]
-    report = on_gpu(prepare([Entry(written.name, text)], SIZE, lambda said: None), gpu, roots, lambda said: None)
+    report = on_gpu(prepare([Entry(written.name, text)], size, once=True), gpu, roots)
     passes = [item for file in report.files for item in file.passes if written.layer in item.desc]
     costs = [item.cost for item in passes if item.cost]
     if report.problem or not costs or len(costs) < len(passes):
@@ -136,8 +186,8 @@ def dot8() -> int:
     for name, lanes in DOT_LANES.items():
         gpu = gpus.find(name)
         assert gpu
-        plain = layer(32, (INTEL,) if gpu.vendor == "intel" else PLAIN)[1]
-        costs = [cost for written in plain if (cost := judged(written, gpu))]
+        plain = layer(32, (INTEL,) if gpu.vendor == "intel" else PLAIN)[0]
+        costs = [cost for written in plain if (cost := judged(written, gpu, SIZE))]
         missing += not costs
         if costs:
             best = min(map(milliseconds, costs))
@@ -147,7 +197,7 @@ def dot8() -> int:
     return 1 if missing else 0
 
 
-def layer(channels: int, targets: Sequence[Target] = PLAIN) -> tuple[str, list[Written], Written]:
+def layer(channels: int, targets: Sequence[Target] = PLAIN) -> tuple[list[Written], Written]:
     """A layer between others, in every plain kernel, and on tensor cores."""
     rng = np.random.default_rng(0)
 
@@ -165,14 +215,14 @@ def layer(channels: int, targets: Sequence[Target] = PLAIN) -> tuple[str, list[W
     )
     graph = Graph("layer", "luma", nodes, "f")
     plain = [Written(name, file, " c ") for name, file in built(graph, targets)]
-    return f"{channels} to {channels}", plain, Written("tensor", compiler.compile(graph, TENSOR), " c ")
+    return plain, Written("tensor", compiler.compile(graph, TENSOR), " c ")
 
 
-def network(model: Path) -> tuple[str, list[Written], Written]:
+def network(model: Path) -> tuple[list[Written], Written]:
     """A model in the file for gpu-next, and in the one for tensor cores."""
     graph = load(model)
-    plain = [Written(name, file, "") for name, file in built(graph, PLAIN)]
-    return graph.name, plain, Written("tensor", compiler.compile(graph, TENSOR), "")
+    plain, tensor = (Written(target.suffix, compiler.compile(graph, target), "") for target in (NEXT, TENSOR))
+    return [plain], tensor
 
 
 def built(graph: Graph, targets: Sequence[Target]) -> Iterator[tuple[str, HookFile]]:

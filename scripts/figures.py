@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.lifted import RATIOS, family_rows, file_rows
 from bench.published import NETWORKS, Network
 from bench.systems import network_rows
+from bench.tensor import THREE, model_rows, title
 from shadergen import compiler, sources
 from shadergen.ir.graph import Graph
 from shadergen.judge.rounding import FACTOR
@@ -40,6 +41,7 @@ PAGES = (
     "docs/models.md",
     "docs/players.md",
     "docs/speed.md",
+    "docs/tensor.md",
     "docs/training.md",
     "docs/verification.md",
     "weights/README.md",
@@ -356,6 +358,17 @@ def _published(network: Network, found: Mapping[str, Any], gpus: Iterable[str]) 
     return f"| {' | '.join(cells)} |"
 
 
+TENSOR = ROOT / "bench" / "results" / "tensor.json"
+"""What bench/tensor.py found."""
+
+
+def tensor_models_table() -> list[str]:
+    """docs/tensor.md: whole models with tensor cores and without."""
+    columns = [f"{title(gpu)}: {kind}" for gpu in THREE for kind in ("plain", "tensor")]
+    head = f"| model | picture | {' | '.join(columns)} |"
+    return [head, "|---" * (2 + len(columns)) + "|", *model_rows(json.loads(TENSOR.read_text("utf-8")))]
+
+
 def weights_table() -> list[str]:
     """weights/README.md: where the weights come from."""
     rows = []
@@ -434,6 +447,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "published": published_table,
     "families": families_table,
     "lifted": lifted_table,
+    "tensor_models": tensor_models_table,
     "weights": weights_table,
     "scores": neutral_table,
     "compressed": compressed_table,

@@ -7,6 +7,7 @@ below one of the window's. Most cases play tiny networks, as each mpv compiles a
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +24,7 @@ from shadergen.hookfile import parse
 from shadergen.runtime import mpv
 from shadergen.runtime.colour import rgb_to_ycbcr
 from shadergen.runtime.runner import Runner
-from shadergen.target import Target
+from shadergen.target import TENSOR, TENSOR_TABLES, Target
 from shadergen.upscale import video
 from shadergen.upscale.clip import probe
 from tests.conftest import missing
@@ -177,6 +178,29 @@ def test_a_model_on_its_own_result(gl: moderngl.Context, clips: dict[str, Path],
 
 def test_vulkan(gl: moderngl.Context, clips: dict[str, Path], display: str) -> None:
     assert_shown(gl, LUMA, clips["8 bits, left"], display, "gpu-next", "vulkan")
+
+
+@pytest.mark.skipif(
+    os.environ.get("SHADERGEN_ALL_PLAYS") != "1", reason="a CPU compiles matrices for minutes: see `make test-newest`"
+)
+@pytest.mark.parametrize(("renderer", "target"), [("gpu-next", TENSOR), ("gpu", TENSOR_TABLES)])
+def test_tensor_cores(
+    gl: moderngl.Context, clips: dict[str, Path], display: str, renderer: mpv.Renderer, target: Target
+) -> None:
+    """A file for tensor cores shows what the plain file of the same network does."""
+    network, clip = c_model("luma", filters=16), clips["4:4:4, full"]
+    wanted = expected(gl, {"plain.glsl": hookfile.format(compiler.compile(network, Target("compute")))}, clip, renderer)
+    text = hookfile.format(compiler.compile(network, target))
+    assert "coopMatMulAdd" in text
+    size = (wanted.shape[2], wanted.shape[1])
+    shown = mpv.show(
+        {"tensor.glsl": text}, clip, size, display=display, renderer=renderer, api="vulkan", timeout=3600.0
+    )
+    assert shown.complaints == ()
+    distance = np.abs(rgb_to_ycbcr(shown.picture) - rgb_to_ycbcr(wanted)).max(axis=0)
+    # Half a step of the window, chroma's weights, and 4e-3 for 16-bit products.
+    assert distance.max() < 4 / 255
+    assert distance.mean() < 0.8 / 255
 
 
 @pytest.mark.parametrize("version", ["3.0", "3.2"])
