@@ -7,8 +7,8 @@
 A layer is a convolution of 3x3 between N and N channels at 1920x1080, in the plain kernel that is fastest by the same
 estimate, and in `--kernel tensor`; a MODEL is all of its passes for a picture of that size, in the file for gpu-next
 and in the one for tensor cores. What is found goes to bench/results/tensor.json and is not found again: a run that was
-interrupted goes on. At the end all that is known is printed; the page's table of models is `scripts/figures.py`'s. docs/cost.md says how to get the drivers;
-glslang must be of version 13 or newer.
+interrupted goes on. At the end all that is known is printed; the page's table of models is `scripts/figures.py`'s.
+docs/cost.md says how to get the drivers; glslang must be of version 13 or newer.
 """
 
 from __future__ import annotations
