@@ -10,7 +10,8 @@ unpacked wheel). Compute passes are verified on this machine's OpenGL with weigh
 at a small size with both storage formats. What is found goes to bench/results/networks.json, of which
 `scripts/figures.py` makes the table of docs/models.md; a network that is there already is left out.
 Exit code 1 when one failed. The cost is that of the files for each class of GPUs (`build --for`), once for networks
-that differ in weights alone; docs/cost.md tells how to get the compilers, SHADERGEN_VULKAN_ROOT names where they are.
+that differ in weights alone, and of their layers of one shape the first stands for all; docs/cost.md tells how to get
+the compilers, SHADERGEN_VULKAN_ROOT names where they are.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def judged(network: Network, folder: Path, known: dict[str, dict[str, float]]) -
             gpu = gpus.find(name)
             assert gpu is not None, f"{name} is one of the GPUs that `shadergen cost --gpu list` prints"
             text = api.compile(graph, DEVICES[device])
-            report = on_gpu(prepare([Entry(graph.name, text)], FRAME), gpu, roots)
+            report = on_gpu(prepare([Entry(graph.name, text)], FRAME, once=True), gpu, roots)
             if report.files and report.files[0].milliseconds is not None:
                 known[shape][name] = round(report.files[0].milliseconds, 3)
     return known[shape]

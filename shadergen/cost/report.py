@@ -18,7 +18,7 @@ from shadergen.cost.frame import Frame, Run, Size, play
 from shadergen.cost.gpus import Gpu
 from shadergen.cost.module import Module
 from shadergen.cost.situation import situation
-from shadergen.cost.trace import NotCountedError, trace
+from shadergen.cost.trace import NotCountedError, Situation, trace
 from shadergen.errors import HookFileError, NoDeviceError, ShaderRunError
 from shadergen.hookfile import HookFile, parse
 from shadergen.lint.glslang import build_program, compile_pass, compile_source, glslang_program
@@ -91,12 +91,18 @@ class GpuReport:
     problem: str = ""
 
 
+_Loops = tuple[tuple[Source, ...], str]
+"""A shader's loops and branches, or why they are not counted."""
+
+
 @dataclass(frozen=True)
 class _Spirv:
     """A pass as SPIR-V."""
 
     pipeline: Pipeline
     module: Module
+    followed: list[tuple[Situation, _Loops]] = field(default_factory=list)
+    """What was found when it was followed, by what its workgroup finds around it."""
 
 
 @dataclass(frozen=True)
@@ -275,13 +281,21 @@ def _pass_report(item: Prepared, program: _Program, answer: Answer, gpu: Gpu) ->
     return PassReport(desc, run.size, kind, cost, note=note)
 
 
-def _loops(item: Prepared, program: _Program, wave: int) -> tuple[tuple[Source, ...], str]:
-    """The shader's loops and branches, or why they are not counted."""
+def _loops(item: Prepared, program: _Program, wave: int) -> _Loops:
+    """The shader's loops and branches, or why they are not counted; passes that share a program are followed once."""
+    found = situation(item.file, item.frame, program.run, wave)
+    for known, loops in program.spirv.followed:
+        if known == found:
+            return loops
+    program.spirv.followed.append((found, _followed(program.module, found)))
+    return program.spirv.followed[-1][1]
+
+
+def _followed(module: Module, found: Situation) -> _Loops:
     try:
-        counts = trace(program.module, situation(item.file, item.frame, program.run, wave))
+        return sources(module, trace(module, found)), ""
     except NotCountedError as error:
         return (), str(error)
-    return sources(program.module, counts), ""
 
 
 def _with_ratio(file: FileReport, first: float | None) -> FileReport:
