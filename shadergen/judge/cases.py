@@ -1,12 +1,15 @@
 """Pictures made small under a condition: what a model gets, and what it should make of it.
 
 Luma is in floats from the 8-bit picture, an odd last row or column left out, halved by a box or by Pillow's bicubic and
-rounded to 8 bits. Chroma is subsampled to 4:2:0 at a siting, rounded to 8 bits and brought back. A codec (`h264-23`,
-see codec.py) gets luma halved by a box, in limited range.
+rounded to 8 bits; in between it may be blurred and made a JPEG (`box+blur-0.5+jpeg-60`). Chroma is subsampled to 4:2:0
+at a siting, rounded to 8 bits and brought back. A codec (`h264-23`, see codec.py) gets luma halved by a box, in limited
+range.
 """
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,11 +88,48 @@ def _case(path: Path, rgb: Real, plane: Plane, condition: str) -> Case:
         truth = luma(rgb)[np.newaxis] if plane == "luma" else rgb
         source = _levels(halve(truth, condition))
         return Case(*names, source, truth.astype(np.float32), source)
+    if plane == "luma" and "+" in condition:
+        truth = luma(rgb)[np.newaxis]
+        source = _worn(truth[0], condition)[np.newaxis]
+        return Case(*names, source, truth.astype(np.float32), source)
     if plane == "luma" and "-" in condition:
         source = _encoded(rgb, codec.Setting.parse(condition))
         return Case(*names, source, luma(rgb)[np.newaxis].astype(np.float32), source, (16 / 255, 235 / 255))
     expected = ", ".join(CONDITIONS[plane]) + (", or a codec such as h264-23" if plane == "luma" else "")
     raise ShadergenError("--condition", f"found {condition!r} for {plane} models, expected {expected}")
+
+
+def _worn(truth: Real, condition: str) -> Array:
+    """Luma (h, w) halved, then blurred by a Gaussian of so many pixels and stored as a grey JPEG of that quality."""
+    downscaler, *steps = condition.split("+")
+    matches = [re.fullmatch(r"blur-(\d*\.?\d+)|jpeg-(\d{1,3})", step) for step in steps]
+    if downscaler not in CONDITIONS["luma"] or not all(matches):
+        problem = f"found {condition!r}, expected box or bicubic, then +blur-SIGMA or +jpeg-QUALITY"
+        raise ShadergenError("--condition", problem)
+    small = np.clip(halve(truth[np.newaxis], downscaler)[0], 0, 1)
+    for match in matches:
+        assert match is not None
+        small = blurred(small, float(match[1])) if match[1] else _jpeg(small, int(match[2]))
+    return _levels(small)
+
+
+def blurred(picture: Real, sigma: float) -> npt.NDArray[np.float64]:
+    """(h, w) with a Gaussian of `sigma` pixels, cut off at three of them; edges are repeated."""
+    reach = max(1, int(np.ceil(3 * sigma)))
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-6)) ** 2)
+    result = picture.astype(np.float64)
+    for axis in (0, 1):
+        pads = [(reach, reach) if axis == other else (0, 0) for other in (0, 1)]
+        windows = np.lib.stride_tricks.sliding_window_view(np.pad(result, pads, mode="edge"), len(taps), axis)
+        result = windows @ (taps / taps.sum())
+    return np.asarray(result)
+
+
+def _jpeg(picture: Real, quality: int) -> npt.NDArray[np.float64]:
+    """(h, w) in 0..1 after libjpeg, as a grey picture."""
+    stream = io.BytesIO()
+    PIL.Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(stream, "JPEG", quality=quality)
+    return np.asarray(PIL.Image.open(stream), np.float64) / 255
 
 
 def _encoded(rgb: Real, setting: codec.Setting) -> Array:
