@@ -312,6 +312,37 @@ def test_a_folder_without_pictures_is_one_line(content: bytes | None, message: s
     assert result.output.count("\n") == 1
 
 
+@pytest.mark.parametrize("plane", ["luma", "chroma", "rgb"])
+def test_fields_are_what_should_come_out(plane: Any) -> None:
+    """A box brings what is expected back to the input, but for its rounding; a chroma network keeps flat colours."""
+    from shadergen.train.fields import SIDE, Fields
+
+    image, expected, counts = Fields(plane, 1).batch(3, 40, 0)
+    assert torch.equal(image, Fields(plane, 1).batch(3, 40, 0)[0])
+    assert float(image.min()) == 0
+    assert float(image.max()) == 1
+    if plane == "chroma":
+        assert torch.equal(image[:, 1:], expected)
+    else:
+        assert (counts.mean((1, 2, 3)) < 1).any(), "only a bar itself counts, not what is beside it"
+        halved = torch.nn.functional.avg_pool2d(expected, 2)
+        assert halved.shape == image.shape == (40, {"luma": 1, "rgb": 3}[plane], SIDE, SIDE)
+        assert float((halved - image).abs().max()) <= 0.5 / 255 + 1e-6
+
+
+def test_fields_make_a_network_flat(pictures: data.Pictures) -> None:
+    """What comes out of flat fields is nearer to what went in than after as many steps without."""
+    from shadergen.judge import flats
+
+    options = replace(TINY, steps=150, rate=2e-2, average=0.9)
+    found = {}
+    for weight in (0.0, 1.0):
+        run = trainer(pictures, replace(options, flats=weight))
+        run.run()
+        found[weight] = flats.measure(run.graph, codes=range(0, 256, 51)).mean
+    assert found[1.0] < found[0.0] / 2
+
+
 def test_soft_copies_are_blurred_and_drawn_by_their_weight(pictures: data.Pictures) -> None:
     both = data.with_soft_copies(pictures, {"[01].*": 0.5})
     assert both.names[6:] == ("0.png softened 0.5", "1.png softened 0.5")

@@ -67,6 +67,7 @@ def _option(name: str, help: str, **attributes: Any) -> Callable[[Command], Comm
 @_option("weight_decay", "Decoupled weight decay.")
 @_option("loss", "What is made small.", type=click.Choice(get_args(Loss)))
 @_option("frequency", "Weight of the spectra's distance beside it.")
+@_option("flats", "Weight of flat fields, ramps and black bars beside it.")
 @_option("rim", "What pixels count that see a patch's border.")
 @_option("detail", "Of how many random patches to take the most detailed.")
 @_option("soften", "How often blurred copies of pictures are drawn, by pattern of path.", type=Shares())

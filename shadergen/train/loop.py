@@ -21,6 +21,7 @@ from shadergen.train import feed as feeds
 from shadergen.train import optimiser as optimisers
 from shadergen.train.checkpoint import Checkpoint, History
 from shadergen.train.data import Pictures, hold_out
+from shadergen.train.fields import Fields
 from shadergen.train.loss import Criterion
 from shadergen.train.network import Network
 from shadergen.train.options import Options
@@ -60,6 +61,7 @@ class Trainer:
         train, held = hold_out(pictures, options.holdout)
         self.validation = feeds.validation(held, options)
         self.feed = feeds.feed(train, options, self.device, on_prepare)
+        self.fields = Fields(options.plane, options.seed)
         self.data_sha256 = pictures.sha256
         self.network = Network(graph).to(self.device)
         self.start_sha256 = _digest(self.weights)
@@ -131,6 +133,8 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             found = self.network(image, clip=False)
         loss = self.criterion(found.float(), expected)
+        if self.options.flats:
+            loss = loss + self.options.flats * self._fields_loss(count)
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         if self.world > 1:
@@ -139,6 +143,11 @@ class Trainer:
         self._update_average()
         self.step += 1
         return float(loss.detach())
+
+    def _fields_loss(self, count: int) -> Tensor:
+        """In 32 bits throughout: bfloat16 has no tenth of a code."""
+        image, expected, counts = (part.to(self.device) for part in self.fields.batch(self.step, count, self.rank))
+        return self.criterion.fields(self.network(image, clip=False), expected, counts)
 
     def _any(self, here: bool) -> bool:
         """Whether it is so in any process: all must stop after the same step."""

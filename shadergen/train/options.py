@@ -50,6 +50,8 @@ class Options:
     loss: Loss = "l1"
     frequency: float = 0.0
     """Weight of the mean absolute difference of the patches' spectra, beside the loss."""
+    flats: float = 0.0
+    """Weight of flat fields, ramps and black bars beside the loss (see fields.py); as many as patches in each step."""
     rim: float = 0.2
     """What a pixel counts that sees a patch's border (see loss.py)."""
     detail: int = 1
@@ -86,6 +88,7 @@ class Options:
             ("rim", 1.0),
             ("clean", 1.0),
             ("sharpen", 4.0),
+            ("flats", 10.0),
         ):
             if not 0 <= getattr(self, name) <= high:
                 raise ShadergenError(f"--{name}", f"found {getattr(self, name)}, expected 0 to {high:g}")
