@@ -13,13 +13,13 @@ from click.testing import CliRunner
 from shadergen import sources
 from shadergen.cli import main
 from shadergen.ir.graph import Graph, Node
-from shadergen.ir.ops import Clip, Conv, DepthToSpace
+from shadergen.ir.ops import Clip, Conv, DepthToSpace, PadMode
 from shadergen.judge import flats
 
 
-def filter_of(*taps: float, bias: float = 0.0, pad_mode: str = "edge") -> Graph:
+def filter_of(*taps: float, bias: float = 0.0, pad_mode: PadMode = "edge") -> Graph:
     """A vertical filter, every pixel of which is enlarged to four."""
-    weight = np.tile(np.float32(taps)[:, None], (4, 1, 1, 1))
+    weight = np.tile(np.array(taps, np.float32)[:, None], (4, 1, 1, 1))
     pad = len(taps) // 2
     conv = Conv(weight, np.full(4, bias, np.float32), (pad, 0, pad, 0), pad_mode)
     nodes = (Node("filter", conv, ("input",)), Node("shuffle", DepthToSpace(2), ("filter",)))

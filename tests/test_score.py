@@ -18,6 +18,7 @@ from shadergen.errors import ShadergenError
 from shadergen.ir.graph import Graph, Node
 from shadergen.ir.ops import Clip, Conv, DepthToSpace
 from shadergen.judge import score as scoring
+from shadergen.judge.cases import blurred
 from shadergen.judge.similarity import psnr, ssim
 from tests.nets import c_model
 
@@ -102,6 +103,25 @@ def test_a_codec_costs_more_the_higher_its_crf(tmp_path: Path) -> None:
     assert poor < lossless - 2
 
 
+def test_blur_and_jpeg_cost_more_the_stronger_they_are(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png", (130, 66))
+    conditions = ["box", "box+blur-0.01", "box+blur-0.5", "box+jpeg-95", "box+jpeg-30", "box+blur-0.5+jpeg-30"]
+    report = scoring.score({"nearest": nearest()}, [tmp_path], conditions)
+    found = {score.condition: score.psnr for score in report.scores if score.method == "bicubic"}
+    assert found["box+blur-0.01"] == pytest.approx(found["box"])
+    assert found["box"] > found["box+blur-0.5"] > found["box+blur-0.5+jpeg-30"]
+    assert found["box"] > found["box+jpeg-95"] > found["box+jpeg-30"]
+
+
+def test_blurring_is_a_gaussian() -> None:
+    """Of one bright pixel: the variance is that of the Gaussian, and nothing is lost."""
+    spot = np.zeros((41, 41))
+    spot[20, 20] = 1
+    result = blurred(spot, 2.0)
+    assert result.sum() == pytest.approx(1)
+    assert (result.sum(1) * (np.arange(41) - 20) ** 2).sum() == pytest.approx(4, rel=0.03)
+
+
 def test_the_command_prints_tables_and_writes_a_sheet(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -129,6 +149,10 @@ def test_the_command_prints_tables_and_writes_a_sheet(tmp_path: Path) -> None:
         (["--data", "."], ".: found no pictures, expected PNG, JPEG, BMP, ..."),
         (["--data", "tiny"], "found 9x9 pixels, expected at least 10 a side"),
         (["--data", "good", "--condition", "left"], "found 'left' for luma models, expected box, bicubic, or a codec"),
+        (
+            ["--data", "good", "--condition", "box+sepia"],
+            "'box+sepia', expected box or bicubic, then +blur-",
+        ),
         (["--data", "good", "--condition", "mpeg9-3"], "mpeg9-3: found no codec and CRF, expected h264, h265"),
     ],
 )
