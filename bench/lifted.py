@@ -14,7 +14,7 @@ of its own. The verdicts:
 - failed: the process ended otherwise, or took too long.
 
 `seconds` are those that lifting and proving took of the processor, `lift_seconds` the part before the proof, `mib` the
-most memory. Files that differ in comments alone are judged once.
+most memory, `version` the last commit that changed the lifter. Files that differ in comments alone are judged once.
 
 The others build proven networks anew (compute passes, weights in the code). --frames: the original and the new file
 play a picture of 256x192 pixels at 4 times its size; the processor's time of a frame counts. For software OpenGL
@@ -40,6 +40,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ from shadergen.runtime.context import open_context
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.sources import load, save
 
+ROOT = Path(__file__).parents[1]
 SUFFIXES = (".glsl", ".hook")
 SIZE = (256, 192)
 FRAMES = 5
@@ -195,6 +197,14 @@ def digest(path: Path) -> str:
     return hashlib.sha256("\n".join(x for x in code if x and not x.startswith("//!DESC")).encode()).hexdigest()[:16]
 
 
+@cache
+def version() -> str:
+    """The last commit that changed the lifter or its proof."""
+    sources = ("shadergen/lift", "shadergen/judge/lifted.py")
+    command = ["git", "log", "-1", "--format=%h", "--", *sources]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def judged(path: Path, model: Path, timeout: float, known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """What became of one file."""
     same = digest(path)
@@ -204,7 +214,7 @@ def judged(path: Path, model: Path, timeout: float, known: Mapping[str, dict[str
     model.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "shadergen", "lift", str(path), "-o", str(model), "--json"]
     result, used = measured(command, timeout)
-    found: dict[str, Any] = {"digest": same, **used}
+    found: dict[str, Any] = {"digest": same, "version": version(), **used}
     if result is None:
         return found | {"verdict": "failed", "line": "takes too long"}
     report = json.loads(result.stdout) if result.stdout.startswith("{") else {}
