@@ -14,6 +14,7 @@ import numpy as np
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph, Plane, verify
 from shadergen.ir.ops import Array
+from shadergen.ir.smallest import check_size
 
 SIDE = 24
 """Pixels of a field's sides: more than twice the reach of eight 3x3 layers, so that its middle sees no edge."""
@@ -64,8 +65,10 @@ Enlarge = Callable[[Array], Array]
 
 
 def measure(graph: Graph, codes: Sequence[int] = CODES) -> Flats:
-    """Run `graph` on every flat field of `codes`, and on ramps and letterboxes."""
-    verify(graph)
+    """Run `graph` on every flat field of `codes`, and on ramps and letterboxes. Raises ShadergenError where it does not
+    take pictures that small.
+    """
+    check_size(graph.name, verify(graph), (SIDE, SIDE))
 
     def enlarge(picture: Array) -> Array:
         return np.asarray(reference.evaluate(graph, picture / np.float32(255))[graph.output] * 255, np.float32)
