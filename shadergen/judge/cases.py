@@ -8,7 +8,6 @@ range.
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -109,7 +108,10 @@ def _worn(truth: Real, condition: str) -> Array:
     small = np.clip(halve(truth[np.newaxis], downscaler)[0], 0, 1)
     for match in matches:
         assert match is not None
-        small = blurred(small, float(match[1])) if match[1] else _jpeg(small, int(match[2]))
+        if match[1]:
+            small = blurred(small, float(match[1]))
+        else:
+            small = codec.jpeg(np.rint(small * 255).astype(np.uint8), int(match[2])) / 255
     return _levels(small)
 
 
@@ -123,13 +125,6 @@ def blurred(picture: Real, sigma: float) -> npt.NDArray[np.float64]:
         windows = np.lib.stride_tricks.sliding_window_view(np.pad(result, pads, mode="edge"), len(taps), axis)
         result = windows @ (taps / taps.sum())
     return np.asarray(result)
-
-
-def _jpeg(picture: Real, quality: int) -> npt.NDArray[np.float64]:
-    """(h, w) in 0..1 after libjpeg, as a grey picture."""
-    stream = io.BytesIO()
-    PIL.Image.fromarray(np.rint(picture * 255).astype(np.uint8)).save(stream, "JPEG", quality=quality)
-    return np.asarray(PIL.Image.open(stream), np.float64) / 255
 
 
 def _encoded(rgb: Real, setting: codec.Setting) -> Array:

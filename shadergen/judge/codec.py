@@ -1,4 +1,4 @@
-"""Pictures as they come out of a video: real encoders, run through ffmpeg. NumPy only.
+"""Pictures as they come out of a video: real encoders, run through ffmpeg, and libjpeg.
 
 A still encoded alone is a key frame, which codecs treat better than the frames between. So each picture is encoded as
 a short pan, and its last frame is what counts.
@@ -6,6 +6,7 @@ a short pan, and its last frame is what counts.
 
 from __future__ import annotations
 
+import io
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 
 from shadergen.errors import ShadergenError
 
@@ -95,6 +97,13 @@ def record(pictures: Sequence[Sequence[Levels]], setting: Setting, seed: int = 0
         ]
         for frame in last
     ]
+
+
+def jpeg(plane: Levels, quality: int) -> npt.NDArray[np.uint8]:
+    """A plane (h, w) of 8-bit levels after libjpeg, as a grey picture."""
+    stream = io.BytesIO()
+    PIL.Image.fromarray(plane.astype(np.uint8)).save(stream, "JPEG", quality=quality)
+    return np.asarray(PIL.Image.open(stream))
 
 
 def _shifted(plane: Levels, move: npt.NDArray[np.integer[Any]]) -> Levels:

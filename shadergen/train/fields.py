@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from shadergen.ir.graph import Plane
+from shadergen.judge.cases import halve
 
 SIDE = 24
 """Of a field in pixels of the network's input. Small, so that the frame's edge, which is hardest, counts for much."""
@@ -42,7 +43,8 @@ class Fields:
 def _field(rng: np.random.Generator, plane: Plane) -> tuple[Pattern, Pattern, Pattern]:
     """One field, in 0..1. A chroma network gets a pattern of luma under flat colours, which it is to keep."""
     pattern, counts = _pattern(rng, str(rng.choice(_KINDS, p=_SHARES)))
-    low = np.rint(_halved(pattern) * 255) / 255 if rng.random() < 0.7 else _halved(pattern)
+    low = halve(pattern[None], "box")[0]
+    low = np.rint(low * 255) / 255 if rng.random() < 0.7 else low
     if plane == "chroma":
         colours = rng.integers(0, 256, 2)[:, None, None] / 255
         flat = np.broadcast_to(colours, (2, SIDE, SIDE))
@@ -98,8 +100,3 @@ def _beside(rng: np.random.Generator) -> Pattern:
         stripes = np.arange(2 * SIDE) // int(rng.integers(1, 9)) % 2
         return np.broadcast_to(np.where(stripes, _level(rng), _level(rng)), shape).copy()
     return np.asarray(np.repeat(np.repeat(rng.random((SIDE, SIDE)), 2, 0), 2, 1))
-
-
-def _halved(picture: Pattern) -> Pattern:
-    """By a box."""
-    return np.asarray(picture.reshape(SIDE, 2, SIDE, 2).mean((1, 3)))

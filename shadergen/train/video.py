@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import PIL.Image
 import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Tensor
 
-from shadergen.judge.codec import Levels, Setting, record
+from shadergen.judge.codec import Levels, Setting, jpeg, record
 from shadergen.runtime.colour import SITINGS, chroma_420
 from shadergen.train import degrade
 from shadergen.train.data import Pictures
@@ -69,7 +67,7 @@ def recordings(
     rng = np.random.default_rng([options.seed, len(SETTINGS)])
     for i in range(len(pictures.names)):
         scene = _scene(pictures, i, canvas, options, rng, 8)
-        found.append(scene.recording(_jpeg(scene.planes[0], int(rng.integers(50, 95))), 8))
+        found.append(scene.recording(jpeg(scene.planes[0], int(rng.integers(50, 95))), 8))
     on_progress(total, total)
     return found
 
@@ -120,12 +118,6 @@ def _imperfect(low: Tensor, rng: np.random.Generator) -> Tensor:
         noise = rng.normal(0, rng.uniform(0.5, 2.5) / 255, low.shape[2:]).astype(np.float32)
         return low + torch.from_numpy(noise)
     return low
-
-
-def _jpeg(plane: Levels, quality: int) -> Levels:
-    stream = io.BytesIO()
-    PIL.Image.fromarray(plane.astype(np.uint8)).save(stream, "JPEG", quality=quality)
-    return np.asarray(PIL.Image.open(stream))
 
 
 class RecordedPatches:
