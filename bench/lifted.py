@@ -313,10 +313,15 @@ def frame_milliseconds(path: Path) -> float:
     """What a frame takes of the processor, as software OpenGL computes it: the least of a few."""
     text = path.read_text("utf-8-sig")
     file = hookfile.parse(text, str(path))
-    luma = "LUMA" in hooked_stages(file)
-    stage, output = "LUMA" if luma else "MAIN", (4 * SIZE[0], 4 * SIZE[1])
-    picture = np.random.default_rng(0).random((1 if luma else 3, SIZE[1], SIZE[0])).astype(np.float32)
-    frame = Frame({"LUMA" if luma else "RGB": picture})
+    stage = next((stage for stage in ("LUMA", "NATIVE") if stage in hooked_stages(file)), "MAIN")
+    output, (width, height) = (4 * SIZE[0], 4 * SIZE[1]), SIZE
+    rng = np.random.default_rng(0)
+    planes = {"RGB": rng.random((3, height, width), np.float32)}
+    if stage != "MAIN":
+        planes = {"LUMA": rng.random((1, height, width), np.float32)}
+    if stage == "NATIVE":
+        planes["CHROMA"] = rng.random((2, height // 2, width // 2), np.float32)
+    frame = Frame(planes)
     times = []
     with open_context() as context, Runner(context, file, where=str(path)) as runner:
         for _ in range(FRAMES + 1):

@@ -11,7 +11,7 @@ from shadergen.emit import emit, emit_stages
 from shadergen.errors import TargetError
 from shadergen.glsl.spelling import FP16_EXTENSION
 from shadergen.hookfile import HookFile
-from shadergen.ir.graph import Graph
+from shadergen.ir.graph import Graph, require_plane
 from shadergen.ir.ops import Conv, ConvTranspose
 from shadergen.kernels import KERNELS
 from shadergen.kernels.heuristics import Heuristics, heuristics_for
@@ -139,4 +139,5 @@ WEBGPU = Target("compute", weights="texture", max_packs_per_texture=256)
 
 def webgpu(graph: Graph) -> wgsl.Program:
     """The compute passes of `graph` for WebGPU. Raises ModelError, TargetError."""
+    require_plane(graph, "luma", "chroma", "rgb")
     return wgsl.write(plan(graph, WEBGPU, (Looped(),)))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from shadergen.emit.templates import environment
 from shadergen.errors import ModelError
-from shadergen.ir.graph import Graph, Plane
+from shadergen.ir.graph import Graph, Plane, require_plane
 from shadergen.ir.reach import reach
 
 Backend = Literal["ort", "ov"]
@@ -32,8 +32,9 @@ def script(graph: Graph, model: str, backend: Backend = "ort", fp16: bool = Fals
     """The script for a network whose ONNX file `model` lies beside it.
 
     With `fp16` the plugin computes in 16-bit floats; the clip is given and taken in 32 all the same. Raises ModelError
-    for a network whose result lacks a border.
+    for a network whose result lacks a border, and for one of Y, Cb and Cr.
     """
+    require_plane(graph, "luma", "chroma", "rgb")
     try:
         radius = reach(graph)
     except ValueError as error:

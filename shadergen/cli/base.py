@@ -186,8 +186,8 @@ def load_options(command: Command) -> Command:
 
     @click.option(
         "--plane",
-        type=click.Choice(["luma", "rgb", "chroma"]),
-        help="What a model is for that does not say it (luma for 1 channel, rgb for 3, chroma for 3 to 2).",
+        type=click.Choice(["luma", "rgb", "chroma", "ycbcr"]),
+        help="What a model is for that does not say it (luma for 1 channel, rgb for 3, chroma for 3 to 2; ycbcr is 3).",
     )
     @click.option(
         "--prescale",

@@ -116,10 +116,11 @@ def _comment(header: str) -> str:
 def _from_model(graph: Graph, factor: float | None) -> PageShader:
     """A model with its weights in textures, which starts at once, in the code, and for WebGPU: one may be faster."""
     from shadergen import api
-    from shadergen.ir.graph import verify
+    from shadergen.ir.graph import require_plane, verify
     from shadergen.passes.compose import macs
     from shadergen.web.page import PageShader
 
+    require_plane(graph, "luma", "chroma", "rgb")
     scale = 2.0 if graph.plane == "chroma" else float(verify(graph)[graph.output].width.scale)
     forms = dict.fromkeys(
         api.compile(graph, Target(weights=weights, tables="rgba32f")) for weights in ("texture", "code")

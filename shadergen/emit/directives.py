@@ -87,4 +87,4 @@ def _needs_hooked(schedule: Schedule, scheduled: ScheduledPass) -> bool:
 
 def passes_alpha(schedule: Schedule, scheduled: ScheduledPass) -> bool:
     """Whether the pass writes the plane itself and there is alpha to pass on."""
-    return schedule.graph.plane == "rgb" and scheduled.writes is None
+    return plane.PLANES[schedule.graph.plane].rest == "alpha" and scheduled.writes is None

@@ -31,6 +31,7 @@ PLANES: dict[Plane, PlaneFacts] = {
     "luma": PlaneFacts("LUMA", 1, "x", "0.0, 0.0, 1.0"),
     "chroma": PlaneFacts("CHROMA", 2, "xy", "0.0, 1.0"),
     "rgb": PlaneFacts("MAIN", None, "xyz", "alpha"),
+    "ycbcr": PlaneFacts("NATIVE", None, "xyz", "alpha"),
 }
 
 CHROMA_GUARD = "HOOKED.w 1.2 * LUMA.w < HOOKED.h 1.2 * LUMA.h < *"
@@ -51,10 +52,16 @@ def when(schedule: Schedule) -> Rpn | None:
     """The condition of every pass; None where they always run."""
     if schedule.graph.plane == "chroma":
         return Rpn.parse(f"{_flag(schedule)}.w 1 >")
+    enlarged = _enlarged(schedule, "HOOKED")
+    return Rpn.parse(enlarged) if enlarged else None
+
+
+def _enlarged(schedule: Schedule, picture: str) -> str:
+    """True where the picture of that name is shown as large as the target asks for; empty where that does not count."""
     if schedule.types[schedule.graph.output].width.scale == 1:
-        return None
+        return ""
     factor = f"{schedule.target.when:g}"
-    return Rpn.parse(f"OUTPUT.w HOOKED.w {factor} * > OUTPUT.h HOOKED.h {factor} * > *")
+    return f"OUTPUT.w {picture}.w {factor} * > OUTPUT.h {picture}.h {factor} * > *"
 
 
 def _flag(schedule: Schedule) -> str:
@@ -62,14 +69,21 @@ def _flag(schedule: Schedule) -> str:
 
 
 def passes_in_front(schedule: Schedule) -> tuple[HookPass, ...]:
-    """What runs before the schedule's own passes: for chroma two, for others none.
+    """What runs before the schedule's own passes: for chroma two, for Y, Cb and Cr one, for others none.
 
-    They remember whether to run, and bring chroma to luma's siting and size. The second overwrites CHROMA, so the ratio
-    that the first looked at is gone afterwards; a texture of one or two texels carries the decision, since a size is
-    all that WHEN can see. It overwrites because vo=gpu moves HOOKED_pos only in passes that do (mpv video.c,
+    Chroma's remember whether to run, and bring chroma to luma's siting and size. The second overwrites CHROMA, so the
+    ratio that the first looked at is gone afterwards; a texture of one or two texels carries the decision, since a size
+    is all that WHEN can see. It overwrites because vo=gpu moves HOOKED_pos only in passes that do (mpv video.c,
     pass_hook). The model's last pass says ALIGN once more, which changes nothing in newer players; libplacebo 4.208
     otherwise forgets that the plane was aligned when it is overwritten again.
+
+    At NATIVE the player has put the planes together, with a filter that the user may choose. Chroma that is as large as
+    luma by then is taken as it is, so one pass in front does for it what is done for a chroma model, where the others
+    run: NATIVE has luma's size.
     """
+    if schedule.graph.plane == "ycbcr":
+        enlarged = _enlarged(schedule, "LUMA")
+        return (_interpolate(schedule, Rpn.parse(f"{CHROMA_GUARD} {enlarged} *" if enlarged else CHROMA_GUARD)),)
     if schedule.graph.plane != "chroma":
         return ()
     remember = HookPass(
@@ -82,15 +96,19 @@ def passes_in_front(schedule: Schedule) -> tuple[HookPass, ...]:
         components=4,
         body=environment().get_template("flag.glsl.j2").render(),
     )
-    interpolate = HookPass(
+    return (remember, _interpolate(schedule, when(schedule)))
+
+
+def _interpolate(schedule: Schedule, condition: Rpn | None) -> HookPass:
+    """The pass that brings chroma to luma's size and siting."""
+    return HookPass(
         hooks=("CHROMA",),
         desc=f"{schedule.graph.name} bilinear at luma's siting",
         binds=("HOOKED",),
         width=Rpn.parse(_TWICE.format("w")),
         height=Rpn.parse(_TWICE.format("h")),
-        when=when(schedule),
+        when=condition,
         offset="ALIGN",
         components=2,
         body=environment().get_template("siting.glsl.j2").render(),
     )
-    return (remember, interpolate)

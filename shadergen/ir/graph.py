@@ -16,7 +16,7 @@ from shadergen.ir.infer import infer
 from shadergen.ir.ops import Op
 from shadergen.ir.types import TensorType
 
-Plane = Literal["luma", "chroma", "rgb"]
+Plane = Literal["luma", "chroma", "rgb", "ycbcr"]
 """What of a picture a network is for, as players have it; Graph says what goes in and comes out."""
 
 
@@ -52,7 +52,8 @@ class Graph:
     """A network from one image to one image.
 
     plane `luma`: 1 channel to 1. plane `rgb`: 3 channels to 3. plane `chroma`: 3 channels (Y, Cb, Cr, all at luma's
-    resolution, chroma interpolated bilinearly at its siting) to 2 (Cb, Cr) of the same size.
+    resolution, chroma interpolated bilinearly at its siting) to 2 (Cb, Cr) of the same size. plane `ycbcr`: the same 3
+    channels to 3 (Y, Cb, Cr).
 
     Players stretch whatever size comes out to the picture's frame: one that is not the input's times a factor, such as
     that of a valid convolution, is shown a little too large.
@@ -77,7 +78,7 @@ class Graph:
     @property
     def output_channels(self) -> int:
         """How many channels the plane has in the player."""
-        return {"luma": 1, "chroma": 2, "rgb": 3}[self.plane]
+        return {"luma": 1, "chroma": 2, "rgb": 3, "ycbcr": 3}[self.plane]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,6 +88,12 @@ class Graph:
     def node(self, name: str) -> Node:
         """The node that gives the value `name`, which must be there."""
         return next(node for node in self.nodes if node.name == name)
+
+
+def require_plane(graph: Graph, *planes: Plane) -> None:
+    """Raises ModelError for a graph that is for none of these planes."""
+    if graph.plane not in planes:
+        raise ModelError(graph.name, f"found a {graph.plane} model, expected one for {' or '.join(planes)}")
 
 
 class NodeError(ModelError):

@@ -10,10 +10,10 @@ import numpy as np
 
 from shadergen import compiler, hookfile
 from shadergen.errors import ShaderRunError
-from shadergen.hookfile import HookFile, HookPass, Rpn
+from shadergen.hookfile import Block, HookFile, HookPass, Rpn
 from shadergen.hookfile.stages import EXPRESSION_NAMES, STAGE_ORDER, canonical, passes_at, result_name
 from shadergen.judge.lifted import BOUND, SIZES
-from shadergen.judge.stimuli import Size, stimuli
+from shadergen.judge.stimuli import Size, siting_of, stimuli
 from shadergen.lift import Lifted
 from shadergen.measure.bench import Entry, Options, measure
 from shadergen.runtime.context import open_context
@@ -88,18 +88,28 @@ def _ways(target: Target) -> tuple[Target, ...]:
 
 
 def dressed(file: HookFile, original: HookFile, lifted: Lifted) -> HookFile:
-    """A file that hooks what the original hooks, when it does, below the original's header."""
-    stage = lifted.stage
-    passes = [item for _, item in passes_at(original, stage) if result_name(item, stage) == stage]
-    last = passes[-1]
-    condition = last.when if last.when is not None and _is_plain(last.when) else None
+    """A file that hooks what the original hooks, when it does, below the original's header.
 
-    def dress(item: HookPass) -> HookPass:
-        return replace(item, hooks=last.hooks, when=item.when if condition is None and last.when else condition)
-
-    blocks = tuple(dress(block) if isinstance(block, HookPass) else block for block in file.blocks)
+    A pass at a stage at which the original has none, such as that in front of a network of Y, Cb and Cr, is left out.
+    """
+    network = file.passes[-1].hooks
+    blocks: list[Block] = []
+    for block in file.blocks:
+        if isinstance(block, HookPass):
+            stage = lifted.stage if block.hooks == network else canonical(block.hooks[0])
+            replaced = [item for _, item in passes_at(original, stage) if result_name(item, stage) == stage]
+            blocks += [_dressed(block, replaced[-1])] if replaced else []
+        else:
+            blocks.append(block)
     above = original.header.rstrip()
-    return replace(file, header=f"{above}\n\n{file.header}" if above else file.header, blocks=blocks)
+    header = f"{above}\n\n{file.header}" if above else file.header
+    return replace(file, header=header, blocks=tuple(blocks))
+
+
+def _dressed(item: HookPass, original: HookPass) -> HookPass:
+    """A pass that hooks what another hooks, when it does."""
+    condition = original.when if original.when is not None and _is_plain(original.when) else None
+    return replace(item, hooks=original.hooks, when=item.when if condition is None and original.when else condition)
 
 
 def _is_plain(condition: Rpn) -> bool:
@@ -120,7 +130,7 @@ def _difference(lifted: Lifted, old: str, new: str, where: str) -> float:
                 with Runner(
                     context, hookfile.parse(text, where), storage="rgba32f", params=params, where=where
                 ) as runner:
-                    shown = Frame(frame.planes, full_range=True)
+                    shown = Frame(frame.planes, siting=siting_of(frame), full_range=True)
                     result = runner.run(shown, (output[0], output[1]), stop_after=lifted.stage, only=(lifted.stage,))
                     planes.append(result.planes[lifted.stage])
             if planes[0].shape != planes[1].shape:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shadergen.ir import reference
-from shadergen.ir.graph import Graph, Plane, verify
+from shadergen.ir.graph import Graph, Plane, require_plane, verify
 from shadergen.ir.ops import Array
 from shadergen.ir.smallest import check_size
 
@@ -66,8 +66,9 @@ Enlarge = Callable[[Array], Array]
 
 def measure(graph: Graph, codes: Sequence[int] = CODES) -> Flats:
     """Run `graph` on every flat field of `codes`, and on ramps and letterboxes. Raises ShadergenError where it does not
-    take pictures that small.
+    take pictures that small, or is of Y, Cb and Cr.
     """
+    require_plane(graph, "luma", "chroma", "rgb")
     check_size(graph.name, verify(graph), (SIDE, SIDE))
 
     def enlarge(picture: Array) -> Array:

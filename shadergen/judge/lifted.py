@@ -13,7 +13,7 @@ from shadergen import hookfile
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph, Node, verify
 from shadergen.ir.ops import Affine, Round
-from shadergen.judge.stimuli import Size, Stimulus, stimuli
+from shadergen.judge.stimuli import Size, Stimulus, siting_of, stimuli
 from shadergen.lift import Lifted
 from shadergen.runtime.compare import Comparison, compare
 from shadergen.runtime.context import open_context
@@ -85,7 +85,8 @@ def prove(
 def _proof(lifted: Lifted, runner: Runner, frame: Stimulus) -> Proof:
     width, height = frame.size
     output = (round(width * lifted.factor), round(height * lifted.factor))
-    result = runner.run(Frame(frame.planes, full_range=True), output, stop_after=lifted.stage, only=(lifted.stage,))
+    shown = Frame(frame.planes, siting=siting_of(frame), full_range=True)
+    result = runner.run(shown, output, stop_after=lifted.stage, only=(lifted.stage,))
     if not any(run.ran for run in result.passes):
         return Proof(frame.size, None, "no pass of the shader runs at this size")
     expected = reference.evaluate(lifted.graph, frame.image)[lifted.graph.output]

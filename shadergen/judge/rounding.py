@@ -163,17 +163,18 @@ def step(values: Array) -> float:
 
 
 def _input(plane: Plane, frame: Stimulus, rounding: Rounding, libplacebo: bool) -> Array:
-    """The graph's input as the passes read it: RGB, and chroma on luma's pixels, are stored before; luma is not."""
+    """The graph's input as the passes read it: what was put together, and chroma on luma's pixels, is stored before."""
     match plane:
         case "luma":
             return frame.image
         case "rgb":
             return rounding(_as_planes(frame.image, rounding) if libplacebo else frame.image)
-        case "chroma":
+        case "chroma" | "ycbcr":
             assert frame.siting, "chroma has samples somewhere"
             samples = rounding(frame.planes["CHROMA"]) if libplacebo else frame.planes["CHROMA"]
             size = (frame.image.shape[2], frame.image.shape[1])
-            return np.concatenate([frame.image[:1], rounding(upsample_chroma(samples, SITINGS[frame.siting], size))])
+            luma = rounding(frame.image[:1]) if plane == "ycbcr" else frame.image[:1]
+            return np.concatenate([luma, rounding(upsample_chroma(samples, SITINGS[frame.siting], size))])
 
 
 def shown(plane: Plane, picture: Array, frame: Stimulus, rounding: Rounding) -> Array:
@@ -188,12 +189,14 @@ def shown(plane: Plane, picture: Array, frame: Stimulus, rounding: Rounding) -> 
     if plane == "luma":
         neutral = rounding(np.full((2, height, width), 32768 / 65535, np.float32))
         whole = np.concatenate([picture, neutral])
-    else:
+    elif plane == "chroma":
         whole = np.concatenate([frame.image[:1, :height, :width], picture])
+    else:
+        whole = rounding(np.nextafter(picture, np.float32(0)))
     decode, offset = ycbcr_decoding("bt709", True, 16)
     rgb = rounding(_fp32(decode, whole, decode @ offset))
     back = np.tensordot(np.linalg.inv(decode), rgb.astype(np.float64), axes=1) - offset[:, None, None]
-    return np.asarray(back[:1] if plane == "luma" else back[1:], np.float32)
+    return np.asarray({"luma": back[:1], "chroma": back[1:]}.get(plane, back), np.float32)
 
 
 def _as_planes(rgb: Array, rounding: Rounding) -> Array:

@@ -18,7 +18,7 @@ import numpy as np
 
 from shadergen.errors import ShadergenError
 from shadergen.ir import reference
-from shadergen.ir.graph import Graph, Plane, verify
+from shadergen.ir.graph import Graph, Plane, require_plane, verify
 from shadergen.ir.smallest import check_size
 from shadergen.judge.cases import BORDER, CONDITIONS, Array, Case, cases, luma, picture_files, resized
 from shadergen.judge.similarity import psnr, ssim
@@ -112,6 +112,7 @@ def _common_plane(models: Mapping[str, Graph]) -> Plane:
         raise ShadergenError("score", f"found models for {' and '.join(sorted(planes))}, expected one plane")
     plane = planes.pop()
     for name, graph in models.items():
+        require_plane(graph, *BASELINES)
         if name in BASELINES[plane]:
             raise ShadergenError(graph.name, "found that name, which is the filter's, expected another", "rename it")
         factor = verify(graph)[graph.output].height.scale

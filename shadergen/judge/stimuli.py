@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from shadergen.ir.graph import Plane
 from shadergen.ir.ops import Array
-from shadergen.runtime.colour import SITINGS, SitingName, rgb_to_ycbcr, upsample_chroma
+from shadergen.runtime.colour import SITINGS, Siting, SitingName, rgb_to_ycbcr, upsample_chroma
 
 Size = tuple[int, int]
 
@@ -27,11 +27,16 @@ class Stimulus:
     size: Size
     """Of luma or RGB, (width, height)."""
     siting: SitingName | None
-    """Where the chroma samples lie; None but for chroma models."""
+    """Where the chroma samples lie; None for luma and RGB."""
     planes: dict[str, Array]
     """The planes as a player delivers them: LUMA (1, h, w), CHROMA (2, ceil(h/2), ceil(w/2)), or RGB (3, h, w)."""
     image: Array
     """The graph's input, (channels, height, width)."""
+
+
+def siting_of(frame: Stimulus) -> Siting:
+    """Where a frame's chroma samples lie, as a distance from luma's; in the middle where it has none."""
+    return SITINGS[frame.siting] if frame.siting else (0.0, 0.0)
 
 
 def synthetic_picture(width: int, height: int) -> Array:
@@ -52,7 +57,10 @@ def synthetic_picture(width: int, height: int) -> Array:
 
 
 def stimuli(plane: Plane, sizes: Sequence[Size], picture: Array | None = None) -> Iterator[Stimulus]:
-    """A stimulus for each size and, for chroma, each siting; `picture`, RGB of shape (3, height, width), instead."""
+    """A stimulus for each size and, where there is chroma, each siting.
+
+    `picture`, RGB of shape (3, height, width), takes the place of the sizes.
+    """
     pictures = [synthetic_picture(*size) for size in sizes] if picture is None else [picture[:3]]
     for rgb in pictures:
         size = rgb.shape[2], rgb.shape[1]
@@ -64,6 +72,9 @@ def stimuli(plane: Plane, sizes: Sequence[Size], picture: Array | None = None) -
                 yield Stimulus(size, None, {"RGB": rgb}, rgb)
             case "chroma":
                 yield from chroma_stimuli(rgb)
+            case "ycbcr":
+                for frame in chroma_stimuli(rgb):
+                    yield replace(frame, image=frame.image[:, : size[1], : size[0]])
 
 
 def chroma_stimuli(rgb: Array) -> Iterator[Stimulus]:

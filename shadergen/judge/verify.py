@@ -23,10 +23,10 @@ from shadergen.ir.graph import Graph
 from shadergen.ir.ops import Array
 from shadergen.ir.smallest import check_size
 from shadergen.judge.rounding import Bounds, Rounding, bounds, probe, rounding_of
-from shadergen.judge.stimuli import SIZES, Size, Stimulus, stimuli
+from shadergen.judge.stimuli import SIZES, Size, Stimulus, siting_of, stimuli
 from shadergen.judge.verification import Check, Layer, RunnerName, Verification
 from shadergen.runtime import libplacebo
-from shadergen.runtime.colour import SITINGS, rgb_to_ycbcr
+from shadergen.runtime.colour import rgb_to_ycbcr
 from shadergen.runtime.compare import RGBA32F, compare
 from shadergen.runtime.context import describe, open_context
 from shadergen.runtime.runner import Frame, Result, Runner, Storage
@@ -136,12 +136,11 @@ def _check_gl(schedule: Schedule, gl: Runner, rounding: Rounding | None, frame: 
     """The picture of one frame; `rounding` is how the device stores 16-bit floats, None for 32-bit storage."""
     graph = schedule.graph
     plane = PLANES[graph.plane].hook
-    siting = SITINGS[frame.siting] if frame.siting else (0.0, 0.0)
     textures = [texture for group in schedule.textures.values() for texture in group] if layers else []
     values = reference.evaluate(graph, frame.image)
     expected = values[graph.output]
     result = gl.run(
-        Frame(frame.planes, siting=siting, full_range=True),
+        Frame(frame.planes, siting=siting_of(frame), full_range=True),
         (64 * frame.size[0], 64 * frame.size[1]),  # so that any WHEN is met; nothing is scaled before `plane`
         stop_after=plane,
         keep=[texture.name for texture in textures],
@@ -192,6 +191,10 @@ def _in_libplacebo(
     return "libplacebo through ffmpeg", ""
 
 
+_WANTED = {"luma": slice(0, 1), "chroma": slice(1, 3), "rgb": slice(0, 3), "ycbcr": slice(0, 3)}
+"""Which of Y, Cb and Cr are compared, by plane."""
+
+
 def _check_libplacebo(schedule: Schedule, text: str, where: str, frame: Stimulus, rounding: Rounding) -> Check:
     graph = schedule.graph
     width, height = frame.size
@@ -203,13 +206,11 @@ def _check_libplacebo(schedule: Schedule, text: str, where: str, frame: Stimulus
         ycbcr = rgb_to_ycbcr(frame.image, depth=16)
         luma, chroma = ycbcr[:1], ycbcr[1:]
         expected = np.clip(rgb_to_ycbcr(expected, depth=16), 0, 1)  # what the 16-bit planes that come back can hold
-        wanted = slice(0, 3)
     else:
         luma = frame.planes["LUMA"]
         chroma = frame.planes.get("CHROMA", np.full((2, height, width), 0.5, np.float32))
-        wanted = slice(1, 3) if graph.plane == "chroma" else slice(0, 1)
         expected = expected[:, : size[1], : size[0]]
-    actual = libplacebo.run(text, luma, chroma, size, siting=frame.siting or "left", where=where)[wanted]
+    actual = libplacebo.run(text, luma, chroma, size, siting=frame.siting or "left", where=where)[_WANTED[graph.plane]]
     return Check(frame.size, "libplacebo", "rgba16f", frame.siting, bound, compare(actual, expected))
 
 

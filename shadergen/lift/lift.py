@@ -28,6 +28,7 @@ from shadergen.hookfile.stages import (
 from shadergen.ir.graph import Graph, Plane, Record
 from shadergen.lift.affine import LiftError
 from shadergen.lift.channels import Channel, Channels, Table, Tables
+from shadergen.lift.chroma import enlarges_chroma
 from shadergen.lift.compiled import compiled
 from shadergen.lift.hookpass import Evaluation, Situation, Size
 from shadergen.lift.layers import graph
@@ -43,7 +44,12 @@ BASE: Size = (256, 128)
 FACTORS = (2.0, 3.0, 4.0, 1.0)
 """Factors at which a file's passes are tried, in turn, where none is asked for."""
 
-_PLANES: Mapping[str, tuple[Plane, int]] = {"LUMA": ("luma", 1), "MAINPRESUB": ("rgb", 3), "RGB": ("rgb", 3)}
+_PLANES: Mapping[str, tuple[Plane, int]] = {
+    "LUMA": ("luma", 1),
+    "MAINPRESUB": ("rgb", 3),
+    "RGB": ("rgb", 3),
+    "NATIVE": ("ycbcr", 3),
+}
 """The plane of a graph for each stage, and how many channels the picture has there."""
 
 
@@ -145,6 +151,8 @@ def load(path: Path) -> Lifted:
 
 def _stage(file: HookFile, where: str) -> str:
     stages = list(dict.fromkeys(canonical(hook) for item in file.passes for hook in item.hooks))
+    if "NATIVE" in stages and "CHROMA" in stages:
+        stages.remove("CHROMA")  # see enlarges_chroma
     if len(stages) != 1 or stages[0] not in _PLANES:
         found = ", ".join(stages) or "none"
         raise ModelError(where, f"found passes that hook {found}, expected one of {', '.join(_PLANES)}")
@@ -180,9 +188,14 @@ class _Walk:
 
     def run(self) -> None:
         """Lift every pass that runs."""
-        for index, item in passes_at(self.file, self.stage):
+        if self.stage == "NATIVE":
+            self._each("CHROMA", self._chroma)
+        self._each(self.stage, self._pass)
+
+    def _each(self, stage: str, lift_pass: Callable[[int, HookPass], None]) -> None:
+        for index, item in passes_at(self.file, stage):
             try:
-                self._pass(index, item)
+                lift_pass(index, item)
             except DisabledError as error:
                 raise self._error(index, item, str(error)) from None
             except LiftError as error:
@@ -226,6 +239,12 @@ class _Walk:
         )
         self.reports.append(PassReport(index, name, size, cells[0].period, images, kinds))
         self.progress(self.reports[-1])
+
+    def _chroma(self, index: int, item: HookPass) -> None:
+        """A pass that only enlarges chroma, as the player does otherwise. Raises LiftError for another."""
+        if enlarges_chroma(self.file, item, BASE, self._output, self.values, self._budget):
+            self.reports.append(PassReport(index, "CHROMA", BASE, (1, 1), (1, 1), {"interpolated": 2}))
+            self.progress(self.reports[-1])
 
     def _numbers(self, count: int) -> int:
         """The first of some numbers of textures that no other has."""

@@ -16,7 +16,7 @@ Loss = Literal["l1", "l2", "psnr"]
 Optimiser = Literal["adamw", "muon", "soap"]
 TrainingPrecision = Literal["fp32", "bf16"]
 
-PLANES = ("luma", "chroma", "rgb")
+PLANES: tuple[Plane, ...] = ("luma", "chroma", "rgb")
 DOWNSCALERS = ("box", "bicubic", "lanczos", "linear")
 RANGES = ("full8", "limited8", "limited10")
 _DOWNSCALE = {"box": 0.85, "bicubic": 0.05, "lanczos": 0.05, "linear": 0.05}

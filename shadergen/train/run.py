@@ -17,7 +17,7 @@ import torch.distributed as dist
 from shadergen import sources
 from shadergen.errors import ModelError, ShadergenError
 from shadergen.ir import reference
-from shadergen.ir.graph import Graph, Record
+from shadergen.ir.graph import Graph, Record, require_plane
 from shadergen.ir.ops import Array
 from shadergen.judge.score import score
 from shadergen.train import arch, data, feed, plot
@@ -25,7 +25,7 @@ from shadergen.train import checkpoint as checkpoints
 from shadergen.train.data import Pictures
 from shadergen.train.loop import StepReport, Trainer
 from shadergen.train.network import Network
-from shadergen.train.options import Options
+from shadergen.train.options import PLANES, Options
 from shadergen.version import __version__
 
 
@@ -67,6 +67,7 @@ def start(options: Options, name: str) -> Graph:
     if not path.suffix:
         return arch.build(options.arch, options.plane, name, options.seed)
     graph = sources.load(path)
+    require_plane(graph, *PLANES)
     if graph.plane != options.plane:
         raise ModelError(path, f"found a {graph.plane} model, expected {options.plane}", f"use --plane {graph.plane}")
     return replace(graph, name=name)

@@ -20,12 +20,23 @@ from shadergen.lift import lift
 from shadergen.lint.glslang import glslang_program
 from shadergen.sources import load
 from shadergen.target import Target
-from tests.lift.shaders import built, compute, fragment
+from tests.lift.shaders import built, compute, fragment, native
 from tests.nets import c_model
 
 pytestmark = pytest.mark.skipif(glslang_program() is None, reason="glslang is not installed")
 
 TAPS = "vec4 s = vec4(0.0);"
+PLANES = (
+    "//!HOOK NATIVE\n//!BIND NATIVE\n//!SAVE first\nvec4 hook() {\n"
+    "    return max(mat4(0.5) * NATIVE_texOff(vec2(1, 0)) - mat4(0.25) * NATIVE_texOff(vec2(0, -2)).zxyw, 0.0); }\n",
+    "//!HOOK NATIVE\n//!BIND NATIVE\n//!BIND first\n//!WIDTH NATIVE.w 2 *\n//!HEIGHT NATIVE.h 2 *\n"
+    "//!WHEN OUTPUT.w NATIVE.w 1.5 * >\nvec4 hook() {\n"
+    "    vec2 f = fract(first_pos * first_size); int i = int(f.y * 2.0) * 2 + int(f.x * 2.0);\n"
+    "    vec2 p = first_pos + (0.5 - f) * first_pt; vec4 c = first_tex(p);\n"
+    "    return vec4(c[i % 3], c[(i + 1) % 3], 0.5 * c.y, 1.0) + 0.125 * float(i) * NATIVE_tex(p).yzxw; }\n",
+)
+"""Passes at NATIVE that enlarge Y, Cb and Cr to twice their size."""
+
 NETWORKS = {
     "offsets": fragment("return vec4(HOOKED_texOff(vec2(-1, 2)) * 0.5 + max(HOOKED_texOff(1.0), 0.25));"),
     "bilinear, enlarged": fragment("return HOOKED_tex(HOOKED_pos);", "WIDTH HOOKED.w 2 *", "HEIGHT HOOKED.h 2 *"),
@@ -58,6 +69,8 @@ NETWORKS = {
     "bytes": fragment("return 0.5 * unpackSnorm4x8(packSnorm4x8(HOOKED_texOff(1.0).xxxx)) + HOOKED_texOff(0.0);"),
     "products": fragment("float a = HOOKED_texOff(1.0).x, b = HOOKED_texOff(-1.0).x; return vec4(a * b + 0.5 * a);"),
     "colours": fragment("return vec4(mat3(0.5) * HOOKED_texOff(1.0).rgb + 0.1, 1.0);", hook="MAIN"),
+    "planes": native(*PLANES),
+    "planes as the player puts them together": "".join(PLANES),
     "shared memory": compute(
         "    ivec2 p = ivec2(gl_LocalInvocationID.xy), corner = ivec2(gl_WorkGroupID.xy) * 8 - 1;\n"
         "    for (int y = p.y; y < 10; y += 8) for (int x = p.x; x < 10; x += 8)\n"
@@ -100,6 +113,13 @@ def test_a_wrong_network_is_not_proven(gl: object) -> None:
     assert not any(proof.holds for proof in proofs)
 
 
+def test_chroma_that_is_not_brought_to_luma_is_not_proven(gl: object) -> None:
+    """Without ALIGN it lies half a pixel beside luma where its samples are at the left."""
+    text = native(*PLANES, align=False)
+    proofs = prove(lift(text, "x.glsl"), text, "x.glsl")
+    assert [proof.holds for proof in proofs] == [False, True] * 3, "left and center"
+
+
 @pytest.mark.parametrize(("weight", "same"), [("0.5", True), ("0.501", False)])
 def test_what_is_half_way_may_be_rounded_to_either_side(weight: str, same: bool, gl: object) -> None:
     """Two ways of adding differ in the last bits; a wrong weight shows wherever those do not count."""
@@ -126,6 +146,17 @@ def test_lift_writes_a_model_that_builds_the_shader_anew(tmp_path: Path, gl: obj
     assert load(model).record.sha256
     assert run("verify", model, "--shader", shader).exit_code == 0
     assert run("build", shader, "--compute", "-o", tmp_path / "new.glsl").exit_code == 0, "a shader is a model"
+
+
+def test_a_network_of_planes_is_built_anew_and_verified(tmp_path: Path, gl: object) -> None:
+    shader, model = tmp_path / "planes.glsl", tmp_path / "planes.npz"
+    shader.write_text(native(*PLANES))
+    assert run("lift", shader, "-o", model).exit_code == 0
+    for stage in ("--fragment", "--compute"):
+        assert run("build", model, stage, "-o", tmp_path / "new.glsl").exit_code == 0
+        result = run("verify", model, stage, "--shader", tmp_path / "new.glsl", "--size", "17x13", "--layers")
+        assert result.exit_code == 0, result.output
+        assert result.output.count("ok ") == 4, "left and center, stored in 32 bits and in 16"
 
 
 def test_one_of_several_networks_in_a_file(tmp_path: Path, gl: object) -> None:

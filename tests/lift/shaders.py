@@ -27,3 +27,10 @@ def compute(body: str, block: str, *directives: str, before: str = "", hook: str
 def built(graph: Graph, target: Target) -> str:
     """The text that our own back end writes."""
     return hookfile.format(compiler.compile(graph, target))
+
+
+def native(*passes: str, doubling: str = "return CHROMA_texOff(0.0);", align: bool = True) -> str:
+    """A file whose passes hook NATIVE, below one that enlarges chroma to luma's size."""
+    offset = "//!OFFSET ALIGN\n" if align else ""
+    above = f"//!HOOK CHROMA\n//!BIND CHROMA\n//!WIDTH CHROMA.w 2 *\n//!HEIGHT CHROMA.h 2 *\n{offset}"
+    return "".join([f"{above}//!WHEN CHROMA.w LUMA.w <\nvec4 hook() {{\n{doubling}\n}}\n", *passes])
