@@ -28,6 +28,7 @@ class OpenGL:
 
     version: int
     """Of the language: 330, 430, 450, ..."""
+    exact: bool = False
 
     @property
     def has_1d(self) -> bool:
@@ -65,6 +66,10 @@ class Vulkan:
 
     Binding numbers count up, as libplacebo gives them out.
     """
+
+    @property
+    def exact(self) -> bool:
+        return False
 
     @property
     def has_1d(self) -> bool:

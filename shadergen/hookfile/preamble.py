@@ -146,6 +146,15 @@ class Dialect(Protocol):
         """Whether textureGather takes a component."""
         ...
 
+    @property
+    def exact(self) -> bool:
+        """Whether NAME_tex at the centre of a texel reads that texel and nothing of its neighbours.
+
+        GPUs do: they count coordinates in 256ths of a texel (8 bits in Direct3D 11 and in most of Vulkan's drivers). A
+        driver that interpolates in floats adds up to 1e-5 of the neighbours, as coordinates are rounded.
+        """
+        ...
+
     def spell(self, declarations: Iterable[Declaration]) -> str:
         """The declarations as lines of a program; they keep their order as far as the dialect allows."""
         ...
@@ -169,6 +178,16 @@ vec4 sg_delinearize(vec4 c) {
     return vec4(sg_video ? pow(v / sg_gain, vec3(1.0 / 2.4)) - sg_lift : srgb, c.a);
 }"""
 
+
+_READ = """\
+vec4 sg_read(sampler2D image, vec2 pos) {
+    ivec2 last = textureSize(image, 0) - 1;
+    vec2 place = pos * vec2(last + 1) - 0.5, centre = floor(place + 0.5);
+    vec2 beside = abs(place - centre);
+    if (max(beside.x, beside.y) < 1.0 / 512.0) return texelFetch(image, clamp(ivec2(centre), ivec2(0), last), 0);
+    return textureLod(image, pos, 0.0);
+}"""
+"""Reads the nearest texel where coordinates in 256ths of a texel are its centre's."""
 
 _SCALE = re.compile(r"^uniform float (sg_mul\d+);$", re.MULTILINE)
 
@@ -209,6 +228,8 @@ def _declarations(
     # Functions come before any macro of the file: a PARAM may well be called `a` or `low`.
     yield Uniform("bool", "sg_video")
     yield Code(_CURVES)
+    if dialect.exact:
+        yield Code(_READ)
     yield Uniform("vec2", "sg_out_size")
     if item.compute is not None:
         yield Workgroup(*item.compute.threads)
@@ -254,6 +275,10 @@ def _texture_macros(unit: int, compute: bool, dialect: Dialect) -> dict[str, str
     sampler, mul, pt = f"sg_tex{unit}", f"sg_mul{unit}", f"sg_pt{unit}"
     corner = f"sg_rect{unit}.xy + sg_rect{unit}.zw"
     pos = f"({corner} * (gl_FragCoord.xy / sg_out_size))" if compute else f"sg_pos{unit}"
+
+    def read(place: str) -> str:
+        return f"sg_read({sampler}, {place})" if dialect.exact else f"textureLod({sampler}, {place}, 0.0)"
+
     macros = {
         "raw": sampler,
         "pos": pos,
@@ -262,8 +287,8 @@ def _texture_macros(unit: int, compute: bool, dialect: Dialect) -> dict[str, str
         "off": f"sg_off{unit}",
         "mul": mul,
         "rot": "mat2(1.0, 0.0, 0.0, 1.0)",
-        "tex(pos)": f"({mul} * textureLod({sampler}, pos, 0.0))",
-        "texOff(off)": f"({mul} * textureLod({sampler}, {pos} + {pt} * vec2(off), 0.0))",
+        "tex(pos)": f"({mul} * {read('pos')})",
+        "texOff(off)": f"({mul} * {read(f'{pos} + {pt} * vec2(off)')})",
     }
     if compute:
         macros["map(id)"] = f"({corner} * ((vec2(id) + 0.5) / sg_out_size))"

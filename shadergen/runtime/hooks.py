@@ -60,11 +60,13 @@ class LoadedFile:
     Raises ShaderRunError for a TEXTURE or BUFFER that this device or this runner cannot do.
     """
 
-    def __init__(self, context: moderngl.Context, file: HookFile, storage: Storage, where: str) -> None:
+    def __init__(
+        self, context: moderngl.Context, file: HookFile, storage: Storage, where: str, exact: bool = False
+    ) -> None:
         self.file = file
         self.storage: Storage = storage
         self.resources = Resources(context, file, where)
-        self.programs = Programs(context, file, storage, where)
+        self.programs = Programs(context, file, storage, where, exact)
         self.pass_numbers = itertools.count(1)
         """What the bodies know as `frame`: libplacebo counts passes, too."""
         self.random = random.Random(1)

@@ -66,11 +66,12 @@ def glsl(
     version: int = 450,
     extensions: Collection[str] = (),
     values: Mapping[str, float] | None = None,
+    exact: bool = False,
 ) -> str:
     """The complete program of one pass hooked at `stage`: a fragment shader, or a compute shader if it has COMPUTE.
 
     `#line` gives the body the hook file's line numbers; all other lines count from a million.
-    `extensions` are the device's, `values` the PARAM values (the file's own when None).
+    `extensions` are the device's, `values` the PARAM values (the file's own when None), `exact` is the dialect's.
     """
     body = _without_intrinsics(item.body)
     extension_lines = list(_extension_lines(body))
@@ -78,7 +79,7 @@ def glsl(
         extension_lines += [f"#extension GL_KHR_shader_subgroup_{name} : enable" for name in SUBGROUPS]
     head = [f"#version {version}", f"#line {_GLUE_LINES}", *dict.fromkeys(extension_lines)]
     values = initial_values(file) if values is None else values
-    before = preamble(file, item, stage, values, OpenGL(version), storage)
+    before = preamble(file, item, stage, values, OpenGL(version, exact), storage)
     body = _EXTENSION.sub("", body)
     entry = "void main() { hook(); }" if item.compute else "out vec4 sg_color;\nvoid main() { sg_color = hook(); }"
     parts = [*head, before, f"#line {item.body_line or 1}", body, f"#line {_GLUE_LINES}", entry]
@@ -162,8 +163,11 @@ class CompileError(ShaderRunError):
 class Programs:
     """A hook file's programs on one context, each compiled when first asked for."""
 
-    def __init__(self, context: moderngl.Context, file: HookFile, storage: Storage, where: str) -> None:
+    def __init__(
+        self, context: moderngl.Context, file: HookFile, storage: Storage, where: str, exact: bool = False
+    ) -> None:
         self._context = context
+        self._exact = exact
         self._file = file
         self._storage = storage
         self._where = where
@@ -182,6 +186,7 @@ class Programs:
             version=self._version,
             extensions=self._context.extensions,
             values=values,
+            exact=self._exact,
         )
         known = source in self._known
         try:

@@ -58,7 +58,8 @@ class Runner:
     """A hook file on a context, ready to run frame after frame; programs are compiled when first needed.
 
     `params` overrides PARAM values by name. Errors begin with `where`, the file's name. `after` are files that come
-    later in the player's list, by name: at every stage they get what this one made of it.
+    later in the player's list, by name: at every stage they get what this one made of it. With `exact`, a read at the
+    centre of a texel is of that texel alone on every driver, as it is on GPUs.
     Raises ShaderRunError for a block this device or this runner cannot do.
     """
 
@@ -71,6 +72,7 @@ class Runner:
         params: Mapping[str, float] | None = None,
         where: str = "<shader>",
         after: Mapping[str, HookFile] | None = None,
+        exact: bool = False,
     ) -> None:
         self.context = context
         self.file = file
@@ -79,7 +81,7 @@ class Runner:
         self._overrides = dict(params or {})
         param_values(file, self._overrides, where)  # before any work, so that a wrong name is found at once
         files = {where: file} | dict(after or {})
-        self._loaded = [LoadedFile(context, file, storage, name) for name, file in files.items()]
+        self._loaded = [LoadedFile(context, file, storage, name, exact) for name, file in files.items()]
 
     def run(
         self,

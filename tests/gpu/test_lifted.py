@@ -132,6 +132,15 @@ def test_what_is_half_way_may_be_rounded_to_either_side(weight: str, same: bool,
     assert all(proof.holds == same for proof in proofs)
 
 
+def test_values_are_the_same_before_they_are_rounded(gl: object) -> None:
+    """Steep sums, in which a hundred thousandth of a neighbour's texel would be a five hundredth of a step."""
+    text = fragment(
+        "vec4 x = 5.0 * (HOOKED_texOff(1.0) - HOOKED_texOff(-1.0)).xxxx * vec4(0.7, 0.8, 0.9, 1.0);\n"
+        "    return vec4(dot(unpackSnorm4x8(packSnorm4x8(x)), vec4(0.25, 0.5, 0.125, 1.0)));"
+    )
+    assert all(proof.holds for proof in prove(lift(text, "x.glsl"), text, "x.glsl"))
+
+
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 

@@ -90,6 +90,21 @@ def test_texoff_clamps_to_the_edge(gl: moderngl.Context) -> None:
     assert np.allclose(luma(gl, "HOOKED_texOff(vec2(-1, 0))", frame), source[:, np.r_[0, :16]], atol=1e-5)
 
 
+@pytest.mark.parametrize("x", [0, -1])
+def test_exact_reads_at_the_centre_of_a_texel_are_of_that_texel(gl: moderngl.Context, x: int) -> None:
+    frame = luma_frame(61, 47)
+    source = frame.planes["LUMA"][0]
+    text = luma_pass(f"HOOKED_texOff(vec2({x}, 0)).x, HOOKED_texOff(vec2({x}.5, 0)).x, HOOKED_tex(HOOKED_pos).xx")
+    with Runner(gl, parse(text.replace("LUMA", "MAIN")), storage="rgba32f", exact=True) as runner:
+        result = runner.run(Frame({"RGB": source[None].repeat(3, 0)}), (61, 47), stop_after="MAIN").planes["MAIN"]
+    here = source[:, np.arange(61).clip(-x) + x]
+    beside = here[:, np.arange(1, 62).clip(max=60)] if x == 0 else here[:, np.arange(-1, 60).clip(0)]
+    np.testing.assert_array_equal(result[0], here)
+    np.testing.assert_array_equal(result[2], source)
+    inner = np.s_[:, 2:-2]
+    np.testing.assert_allclose(result[1][inner], ((here + beside) / 2)[inner], rtol=0, atol=1e-4)
+
+
 def test_gather_order(gl: moderngl.Context) -> None:
     # w z / x y: x is the lower left in GL's words, which is the next array row.
     frame = luma_frame()
