@@ -16,13 +16,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-WIDTH, HEIGHT, SCALE = 320, 240, 4
+from shadergen.judge.pen import INK, SCALE, Colour, Pen, Point, arc, bezier, reduced
+
+WIDTH, HEIGHT = 320, 240
 HORIZON = 150
 SUN = (86, 112)
 LAMP = (272, 64)
-INK = (38, 30, 58)
-Point = tuple[float, float]
-Colour = tuple[int, int, int]
 
 
 def main() -> None:
@@ -44,7 +43,7 @@ def draw(zoom: int = 1) -> Image.Image:
     boat(pen)
     gulls(pen)
     sign(pen)
-    return canvas.resize((zoom * WIDTH, zoom * HEIGHT), Image.Resampling.BOX)
+    return reduced(canvas, zoom * WIDTH, zoom * HEIGHT)
 
 
 def sky() -> npt.NDArray[np.uint8]:
@@ -61,45 +60,6 @@ def sky() -> npt.NDArray[np.uint8]:
         colour += light[..., None] * (np.array(tint) - colour)
     rounded: npt.NDArray[np.uint8] = np.rint(colour).astype(np.uint8)
     return rounded
-
-
-class Pen:
-    """ImageDraw in final-picture coordinates, with round joints and caps."""
-
-    def __init__(self, canvas: ImageDraw.ImageDraw) -> None:
-        self.canvas = canvas
-
-    def fill(self, points: list[Point], colour: Colour) -> None:
-        self.canvas.polygon([(x * SCALE, y * SCALE) for x, y in points], fill=colour)
-
-    def line(self, points: list[Point], width: float = 1.2, colour: Colour = INK) -> None:
-        scaled = [(x * SCALE, y * SCALE) for x, y in points]
-        self.canvas.line(scaled, fill=colour, width=round(width * SCALE), joint="curve")
-        for x, y in (scaled[0], scaled[-1]):
-            r = width * SCALE / 2
-            self.canvas.ellipse((x - r, y - r, x + r, y + r), fill=colour)
-
-    def shape(self, points: list[Point], colour: Colour, width: float = 1.2) -> None:
-        self.fill(points, colour)
-        self.line([*points, points[0]], width)
-
-    def disc(self, x: float, y: float, radius: float, colour: Colour) -> None:
-        self.fill(arc(x, y, radius, 0, 1), colour)
-
-
-def arc(x: float, y: float, radius: float, start: float, end: float, squash: float = 1.0) -> list[Point]:
-    """Points of an arc; angles in turns, clockwise from three o'clock."""
-    angles = np.linspace(start * tau, end * tau, 96)
-    return [(x + radius * cos(a), y + radius * squash * sin(a)) for a in angles]
-
-
-def bezier(*points: Point) -> list[Point]:
-    """A cubic curve through its first and last point."""
-    a, b, c, d = (np.array(point, float) for point in points)
-    curve = [
-        (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t**2 * c + t**3 * d for t in np.linspace(0, 1, 48)
-    ]
-    return [(float(x), float(y)) for x, y in curve]
 
 
 def mix(a: Colour, b: Colour, t: float) -> Colour:
