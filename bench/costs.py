@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from shadergen.cost import gpus
-from shadergen.cost.drivers import ROOT_VARIABLE
+from shadergen.cost.drivers import roots_of_environment
 from shadergen.cost.report import Entry, FileReport, on_gpu, prepare
 from shadergen.files import write_whole
 
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     ours = [path for name in options.only or ["*"] for path in sorted((ROOT / "shaders").glob(f"{name}.glsl"))]
     files = [*options.others, *ours]
     prepared = prepare([Entry(path.stem, path.read_text("utf-8")) for path in files], SIZE, told)
-    roots = [Path(folder) for folder in os.environ.get(ROOT_VARIABLE, "").split(os.pathsep) if folder]
+    roots = roots_of_environment()
     known: dict[str, Any] = json.loads(RESULT.read_text("utf-8"))["gpus"] if RESULT.exists() else {}
     missing = 0
     for name in options.gpu or FIVE:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -30,7 +29,7 @@ from bench.published import NETWORKS, Network
 from shadergen import api
 from shadergen.cli.base import load_model
 from shadergen.cost import gpus
-from shadergen.cost.drivers import ROOT_VARIABLE
+from shadergen.cost.drivers import roots_of_environment
 from shadergen.cost.report import Entry, on_gpu, prepare
 from shadergen.errors import ShadergenError
 from shadergen.files import write_whole
@@ -92,7 +91,7 @@ def judged(network: Network, folder: Path, known: dict[str, dict[str, float]]) -
     """Static milliseconds by GPU; `known` has those of networks by what is equal but for the weights."""
     graph = load_model(network.path(folder), **network.load_options())
     shape = structure(graph)
-    roots = [Path(name) for name in os.environ.get(ROOT_VARIABLE, "").split(os.pathsep) if name]
+    roots = roots_of_environment()
     if shape not in known:
         known[shape] = {}
         for name, device in GPUS.items():

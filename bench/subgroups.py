@@ -10,14 +10,13 @@ judges both; docs/cost.md tells how to get the compilers, and $SHADERGEN_VULKAN_
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from shadergen.cost import gpus
-from shadergen.cost.drivers import ROOT_VARIABLE
+from shadergen.cost.drivers import roots_of_environment
 from shadergen.cost.report import Entry, on_gpu, prepare
 
 WIDTH, HEIGHT = 2, 2
@@ -89,7 +88,7 @@ def file(shuffled: bool) -> str:
 
 def main() -> None:
     """Print a line for each GPU that can be judged here."""
-    roots = [Path(name) for name in os.environ.get(ROOT_VARIABLE, "").split(os.pathsep) if name]
+    roots = roots_of_environment()
     entries = [Entry(name, file(shuffled)) for name, shuffled in (("texture", False), ("lanes", True))]
     for name in GPUS:
         gpu = gpus.find(name)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +28,7 @@ import numpy as np
 
 from shadergen import compiler, hookfile
 from shadergen.cost import gpus
-from shadergen.cost.drivers import ROOT_VARIABLE
+from shadergen.cost.drivers import roots_of_environment
 from shadergen.cost.estimate import PassCost
 from shadergen.cost.frame import Size
 from shadergen.cost.report import Entry, on_gpu, prepare
@@ -151,7 +150,7 @@ def judged(written: Written, gpu: gpus.Gpu, size: Size) -> list[PassCost] | None
     """The costs of the passes that count; None, with a line, where there are none."""
     blocks = [_for(gpu, block) for block in written.file.blocks if _counts(block, written)]
     text = hookfile.format(HookFile(written.file.header, tuple(blocks)))
-    roots = [Path(folder) for folder in os.environ.get(ROOT_VARIABLE, "").split(os.pathsep) if folder]
+    roots = roots_of_environment()
     report = on_gpu(prepare([Entry(written.name, text)], size, once=True), gpu, roots)
     passes = [item for file in report.files for item in file.passes if written.layer in item.desc]
     costs = [item.cost for item in passes if item.cost]

@@ -29,6 +29,7 @@ from shadergen.target import (
 )
 
 if TYPE_CHECKING:
+    from shadergen.cost.gpus import Gpu
     from shadergen.ir.graph import Graph, Plane
     from shadergen.sources.border import Border
     from shadergen.sources.prescale import PrescaleFilter
@@ -53,6 +54,29 @@ class Dimensions(click.ParamType):  # type: ignore[type-arg]  # older click take
         if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
             self.fail(f"found {value!r}, expected two numbers above 0 such as 640x360", param, ctx)
         return int(width), int(height)
+
+
+class ChartFile(click.Path):
+    """The type of options that name a chart to write: a .png or .svg file."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if Path(str(value)).suffix.lower() not in (".png", ".svg"):
+            self.fail(f"found {str(value)!r}, expected a .png or .svg file", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def gpu_of(name: str, also: str = "") -> Gpu:
+    """The GPU that `--gpu` names; raises UsageError for one that is not known. `also` is what else is expected."""
+    from shadergen.cost import gpus
+
+    found = gpus.find(name)
+    if found is None:
+        known = ", ".join(gpu.name for gpu in gpus.GPUS)
+        raise click.UsageError(f"--gpu: found {name!r}, expected {also}one of {known}")
+    return found
 
 
 def target_options(command: Command, compute_if: str = "") -> Command:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shadergen.cli.base import (
+    ChartFile,
     Dimensions,
     Load,
     existing,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("--runs", type=click.IntRange(1), default=9, show_default=True, help="Timed frames of each file.")
 @click.option("--cold-runs", type=click.IntRange(1), default=1, show_default=True, help="Times to compile anew.")
 @click.option("--passes", "show_passes", is_flag=True, help="A line for every pass.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Also draw a bar chart: a .png or .svg file.")
+@click.option("--plot", type=ChartFile(), help="Also draw a bar chart: a .png or .svg file.")
 @json_option
 @load_options
 @target_options
@@ -56,8 +57,6 @@ def bench(
     Any mpv shader will do; a model is built first. Ratios are to the first file. Exit code 1 when one
     cannot run.
     """
-    if plot and plot.suffix.lower() not in (".png", ".svg"):
-        raise click.UsageError(f"found --plot {plot}, expected a .png or .svg file")
     from shadergen.measure import bench as timing
     from shadergen.measure.table import format_report
 

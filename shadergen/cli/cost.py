@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from shadergen.cli.base import (
     existing,
     fail,
     for_plane,
+    gpu_of,
     is_shader,
     json_option,
     load_options,
@@ -29,7 +29,6 @@ from shadergen.errors import ShadergenError
 from shadergen.target import Target
 
 if TYPE_CHECKING:
-    from shadergen.cost.gpus import Gpu
     from shadergen.cost.report import Entry, GpuReport
 
 
@@ -72,15 +71,15 @@ def cost(
     say. Nothing is timed: compare ratios, which are to the first file. Exit code 1 when one cannot be judged.
     """
     from shadergen.cost import gpus, report, table
-    from shadergen.cost.drivers import ROOT_VARIABLE
+    from shadergen.cost.drivers import roots_of_environment
 
     if "list" in names:
         click.echo(table.format_gpus(), nl=False)
         return
     if not files:
         raise click.UsageError("Missing argument 'FILE_OR_MODEL...'.")
-    wanted = [_gpu(name) for name in names or (gpus.DEFAULT,)]
-    roots = roots or tuple(Path(folder) for folder in os.environ.get(ROOT_VARIABLE, "").split(os.pathsep) if folder)
+    wanted = [gpu_of(name, "list or ") for name in names or (gpus.DEFAULT,)]
+    roots = roots or roots_of_environment()
     chosen = _says_how_to_build()
     entries = [entry for file in files for entry in _entries(file, load, target, chosen)]
     with spinner("compiling") as progress:
@@ -101,16 +100,6 @@ def cost(
         click.echo(json.dumps(report.as_dict(reports, size), indent=1))
     failed = any(item.problem or any(file.milliseconds is None for file in item.files) for item in reports)
     sys.exit(1 if failed else 0)
-
-
-def _gpu(name: str) -> Gpu:
-    from shadergen.cost import gpus
-
-    found = gpus.find(name)
-    if found is None:
-        known = ", ".join(gpu.name for gpu in gpus.GPUS)
-        raise click.UsageError(f"--gpu: found {name!r}, expected list or one of {known}")
-    return found
 
 
 def _entries(file: Path, load: Load, target: Target, chosen: bool) -> Iterator[Entry]:

@@ -50,6 +50,11 @@ class Start:
     """The interpreter: this one, or that of the other root."""
 
 
+def roots_of_environment() -> tuple[Path, ...]:
+    """The root folders of other systems that ROOT_VARIABLE names."""
+    return tuple(Path(folder) for folder in os.environ.get(ROOT_VARIABLE, "").split(os.pathsep) if folder)
+
+
 def starts(gpu: Gpu, roots: Sequence[Path]) -> tuple[Start, ...]:
     """Ways to start the driver for a GPU, to be tried in turn: in the root folders of other systems if any are named.
 
