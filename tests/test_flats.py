@@ -62,3 +62,12 @@ def test_the_command_says_which_one_does_not_hold(tmp_path: Path) -> None:
     found = json.loads(CliRunner().invoke(main, ["score", "--flats", "--json", *both]).stdout)
     assert [found[name]["holds"] for name in ("nearest", "grey")] == [True, False]
     assert CliRunner().invoke(main, ["score", *good]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "option", [["--condition", "box"], ["--sheet", "x.png"], ["--means"], ["--markdown"], ["--data", "."], ["--cases"]]
+)
+def test_what_needs_pictures_is_wrong_usage_with_flats(option: list[str]) -> None:
+    result = CliRunner().invoke(main, ["score", "any.npz", "--flats", *option])
+    assert result.exit_code == 2
+    assert f"found {option[0]} with --flats, which only goes with --json" in result.output

@@ -18,7 +18,7 @@ from shadergen.errors import ShadergenError
 from shadergen.ir.graph import Graph, Node
 from shadergen.ir.ops import Clip, Conv, DepthToSpace
 from shadergen.judge import score as scoring
-from shadergen.judge.cases import blurred
+from shadergen.judge.cases import blurred, pictures_of
 from shadergen.judge.similarity import psnr, ssim
 from tests.nets import c_model
 
@@ -46,7 +46,7 @@ def test_a_picture_that_is_too_small_for_a_network_says_the_smallest(tmp_path: P
     nodes = (Node("conv", conv, ("input",)), Node("output", DepthToSpace(2), ("conv",)))
     message = "^wide at 12x10: found a frame that is too small for a kernel, expected 14x7 or more$"
     with pytest.raises(ShadergenError, match=message):
-        scoring.score({"wide": Graph("wide", "luma", nodes, "output")}, [tmp_path], ["box"])
+        scoring.score({"wide": Graph("wide", "luma", nodes, "output")}, pictures_of([tmp_path]), ["box"])
 
 
 def test_ssim_is_scikit_images() -> None:
@@ -67,7 +67,7 @@ def test_psnr_of_one_step_of_8_bits() -> None:
 
 def test_nearest_is_measured_as_by_hand(tmp_path: Path) -> None:
     path = picture(tmp_path / "a.png", (61, 45))
-    report = scoring.score({"nearest": nearest()}, [tmp_path], ["box"])
+    report = scoring.score({"nearest": nearest()}, pictures_of([tmp_path]), ["box"])
     rgb = np.asarray(PIL.Image.open(path), np.float64)[:44, :60] / 255
     luma = rgb @ [0.2126, 0.7152, 0.0722]
     low = np.rint(luma.reshape(22, 2, 30, 2).mean((1, 3)) * 255) / 255
@@ -89,7 +89,10 @@ def test_a_chroma_model_of_zeros_is_the_bilinear_filter(condition: str, tmp_path
         for node in graph.nodes
     )
     zeros = Graph("zeros", "chroma", nodes, graph.output)
-    found = {score.method: score.psnr for score in scoring.score({"zeros": zeros}, [tmp_path], [condition]).scores}
+    found = {
+        score.method: score.psnr
+        for score in scoring.score({"zeros": zeros}, pictures_of([tmp_path]), [condition]).scores
+    }
     assert found["zeros"] == pytest.approx(found["bilinear"])
     assert found["lanczos"] > found["bilinear"] + 0.5, "a wrong siting costs Lanczos its lead"
 
@@ -97,7 +100,7 @@ def test_a_chroma_model_of_zeros_is_the_bilinear_filter(condition: str, tmp_path
 @pytest.mark.skipif(not shutil.which("ffmpeg"), reason="encoding needs ffmpeg")
 def test_a_codec_costs_more_the_higher_its_crf(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", (130, 66))
-    report = scoring.score({"nearest": nearest()}, [tmp_path], ["box", "h264-0", "h264-40"])
+    report = scoring.score({"nearest": nearest()}, pictures_of([tmp_path]), ["box", "h264-0", "h264-40"])
     box, lossless, poor = (score.psnr for score in report.scores if score.method == "bicubic")
     assert lossless == pytest.approx(box, abs=0.3), "limited range and lossless: the same picture"
     assert poor < lossless - 2
@@ -106,7 +109,7 @@ def test_a_codec_costs_more_the_higher_its_crf(tmp_path: Path) -> None:
 def test_blur_and_jpeg_cost_more_the_stronger_they_are(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", (130, 66))
     conditions = ["box", "box+blur-0.01", "box+blur-0.5", "box+jpeg-95", "box+jpeg-30", "box+blur-0.5+jpeg-30"]
-    report = scoring.score({"nearest": nearest()}, [tmp_path], conditions)
+    report = scoring.score({"nearest": nearest()}, pictures_of([tmp_path]), conditions)
     found = {score.condition: score.psnr for score in report.scores if score.method == "bicubic"}
     assert found["box+blur-0.01"] == pytest.approx(found["box"])
     assert found["box"] > found["box+blur-0.5"] > found["box+blur-0.5+jpeg-30"]

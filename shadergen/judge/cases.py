@@ -9,8 +9,8 @@ range.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,18 @@ _FILTERS = {"bicubic": PIL.Image.Resampling.BICUBIC, "lanczos": PIL.Image.Resamp
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture to bring back."""
+
+    folder: str
+    name: str
+    rgb: Real
+    """(3, height, width) in 0..1, of 8 bits."""
+    spot: tuple[int, int] | None = None
+    """Left and top of what there is to look at, if it is known."""
+
+
+@dataclass(frozen=True)
 class Case:
     """A picture under a condition."""
 
@@ -52,6 +64,8 @@ class Case:
     """What the file holds of it: the source, or the subsampled chroma (2, h, w)."""
     levels: tuple[float, float] = (0.0, 1.0)
     """Black and white among the source's values."""
+    spot: tuple[int, int] | None = None
+    """The picture's."""
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -65,18 +79,27 @@ def picture_files(folder: Path) -> list[Path]:
     return files
 
 
-def cases(path: Path, plane: Plane, conditions: Sequence[str]) -> list[Case]:
-    """The picture under each condition. Raises ImageError, and ShadergenError for a condition that is none."""
-    pixels = pictures.load(path).pixels.astype(np.float64)
-    rgb = np.repeat(pixels, 3, 0) if len(pixels) == 1 else pixels[:3]
-    height, width = (extent // 2 * 2 for extent in rgb.shape[1:])
-    if min(height, width) < 2 * BORDER + 2:
-        raise ImageError(path, f"found {rgb.shape[2]}x{rgb.shape[1]} pixels, expected at least {2 * BORDER + 2} a side")
-    return [_case(path, rgb[:, :height, :width], plane, condition) for condition in conditions]
+def pictures_of(folders: Sequence[Path]) -> Iterator[Picture]:
+    """All pictures of the folders, read one by one. Raises ShadergenError for a folder without, and ImageError."""
+    for folder in folders:
+        for path in picture_files(folder):
+            pixels = pictures.load(path).pixels.astype(np.float64)
+            rgb = np.repeat(pixels, 3, 0) if len(pixels) == 1 else pixels[:3]
+            if min(rgb.shape[1:]) < 2 * BORDER + 2:
+                expected = f"expected at least {2 * BORDER + 2} a side"
+                raise ImageError(path, f"found {rgb.shape[2]}x{rgb.shape[1]} pixels, {expected}")
+            yield Picture(path.parent.name, path.name, rgb)
 
 
-def _case(path: Path, rgb: Real, plane: Plane, condition: str) -> Case:
-    names = (path.parent.name, path.name, condition)
+def cases(picture: Picture, plane: Plane, conditions: Sequence[str]) -> list[Case]:
+    """The picture under each condition. Raises ShadergenError for a condition that is none."""
+    height, width = (extent // 2 * 2 for extent in picture.rgb.shape[1:])
+    even = replace(picture, rgb=picture.rgb[:, :height, :width])
+    return [replace(_case(even, plane, condition), spot=picture.spot) for condition in conditions]
+
+
+def _case(picture: Picture, plane: Plane, condition: str) -> Case:
+    names, rgb = (picture.folder, picture.name, condition), picture.rgb
     if plane == "chroma" and condition in CONDITIONS["chroma"]:
         ycbcr = colour.rgb_to_ycbcr(rgb)
         siting = colour.SITINGS["left" if condition == "left" else "center"]

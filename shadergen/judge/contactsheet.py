@@ -1,4 +1,8 @@
-"""Pictures to look at: what each method made of the spot where bicubic is worst, and how far it is from the truth."""
+"""Pictures to look at: what each method made of a spot, and how far it is from the truth.
+
+The spot is the picture's own, at four times its size; of a picture that has none it is where bicubic is worst, at twice
+its size.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,9 @@ from shadergen.files import write_whole
 from shadergen.judge.cases import BORDER, Array, Case
 from shadergen.runtime.colour import ycbcr_to_rgb
 
-_SIDE, _ZOOM, _GAP, _LABEL = 96, 2, 6, 18
+_WORST_SIDE, _NAMED_SIDE, _TILE = 96, 48, 192
+"""Pixels of a spot's side, found or named, and of what is shown of it."""
+_GAP, _LABEL = 6, 18
 _GAIN = 8
 """Of the difference maps around middle grey: 16 of 255 levels too bright is white."""
 
@@ -27,8 +33,8 @@ class ContactSheet:
     rows: list[tuple[str, list[tuple[str, npt.NDArray[np.uint8]]]]] = field(default_factory=list)
 
     def add(self, case: Case, results: Mapping[str, Array]) -> None:
-        """Add two rows that show the spot where the first method is worst."""
-        spot = worst_spot(next(iter(results.values())), case.truth)
+        """Add two rows that show the case's spot, or the one where the first method is worst."""
+        spot = _window(case.spot, _NAMED_SIDE) if case.spot else worst_spot(next(iter(results.values())), case.truth)
         pictures = [(method, _picture(case, result)[spot]) for method, result in results.items()]
         truth = _picture(case, case.truth)[spot]
         differences = [
@@ -40,7 +46,7 @@ class ContactSheet:
 
     def save(self, path: Path) -> None:
         """Write a PNG. Raises ShadergenError where it cannot be written."""
-        tile = _SIDE * _ZOOM
+        tile = _TILE
         columns = max((len(tiles) for _, tiles in self.rows), default=1)
         height = tile + _LABEL + _GAP
         sheet = Image.new("RGB", (columns * (tile + _GAP) + _GAP, max(1, len(self.rows)) * height + _GAP), "#ffffff")
@@ -64,11 +70,16 @@ def worst_spot(found: Array, truth: Array) -> tuple[slice, slice]:
     height, width = error.shape
 
     def starts(extent: int) -> range:
-        return range(BORDER, max(BORDER + 1, extent - _SIDE - BORDER), _SIDE // 2)
+        return range(BORDER, max(BORDER + 1, extent - _WORST_SIDE - BORDER), _WORST_SIDE // 2)
 
-    corners = [(y, x) for y in starts(height) for x in starts(width)]
-    y, x = max(corners, key=lambda corner: float(error[corner[0] :, corner[1] :][:_SIDE, :_SIDE].sum()))
-    return slice(y, y + _SIDE), slice(x, x + _SIDE)
+    windows = [_window((x, y), _WORST_SIDE) for y in starts(height) for x in starts(width)]
+    return max(windows, key=lambda window: float(error[window].sum()))
+
+
+def _window(corner: tuple[int, int], side: int) -> tuple[slice, slice]:
+    """The square of a picture (h, w) whose left and top are given."""
+    left, top = corner
+    return slice(top, top + side), slice(left, left + side)
 
 
 def _picture(case: Case, values: Array) -> npt.NDArray[np.uint8]:

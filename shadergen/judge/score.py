@@ -9,9 +9,8 @@ limited range, enlarged as a player does it in that range, and brought to full r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from shadergen.errors import ShadergenError
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph, Plane, require_plane, verify
 from shadergen.ir.smallest import check_size
-from shadergen.judge.cases import BORDER, CONDITIONS, Array, Case, cases, luma, picture_files, resized
+from shadergen.judge.cases import BORDER, CONDITIONS, Array, Case, Picture, cases, luma, resized
 from shadergen.judge.similarity import psnr, ssim
 from shadergen.runtime import colour
 
@@ -72,29 +71,28 @@ class Scores:
 
 def score(
     models: Mapping[str, Graph],
-    folders: Sequence[Path],
+    pictures: Iterable[Picture],
     conditions: Sequence[str] = (),
     on_case: Callable[[Case, Mapping[str, Array]], None] = lambda case, results: None,
     on_progress: Callable[[str], None] = lambda text: None,
 ) -> Scores:
-    """Score models of one plane, by name, on every picture of the folders, the usual filters first.
+    """Score models of one plane, by name, on every picture, the usual filters first.
 
     `conditions` are those of the plane, or settings of codecs (luma only); by default, all of the plane.
-    `on_case` gets the pictures that each method made. Raises ShadergenError for folders without pictures and for models
-    that cannot be compared.
+    `on_case` gets the pictures that each method made. Raises ShadergenError for models that cannot be compared,
+    and what reading the pictures raises.
     """
-    plane = _common_plane(models)
+    plane = common_plane(models)
     found: list[Score] = []
-    for folder in folders:
-        for path in picture_files(folder):
-            for case in cases(path, plane, conditions or CONDITIONS[plane]):
-                results: dict[str, Array] = {}
-                for method in (*BASELINES[plane], *models):
-                    on_progress(f"{case.image}, {case.condition}: {method}")
-                    graph = models.get(method)
-                    results[method] = enlarge(graph, case) if graph else baseline(method, case, plane)
-                    found.append(_score(method, case, results[method], plane))
-                on_case(case, results)
+    for picture in pictures:
+        for case in cases(picture, plane, conditions or CONDITIONS[plane]):
+            results: dict[str, Array] = {}
+            for method in (*BASELINES[plane], *models):
+                on_progress(f"{case.image}, {case.condition}: {method}")
+                graph = models.get(method)
+                results[method] = enlarge(graph, case) if graph else baseline(method, case, plane)
+                found.append(_score(method, case, results[method], plane))
+            on_case(case, results)
     return Scores(tuple(found))
 
 
@@ -106,7 +104,8 @@ def _score(method: str, case: Case, result: Array, plane: Plane) -> Score:
     return Score(case.folder, case.image, case.condition, method, psnr(found, truth), similar)
 
 
-def _common_plane(models: Mapping[str, Graph]) -> Plane:
+def common_plane(models: Mapping[str, Graph]) -> Plane:
+    """What all models are for. Raises ShadergenError where that differs, or one cannot be scored."""
     planes = {graph.plane for graph in models.values()}
     if len(planes) != 1:
         raise ShadergenError("score", f"found models for {' and '.join(sorted(planes))}, expected one plane")

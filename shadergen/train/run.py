@@ -19,6 +19,7 @@ from shadergen.errors import ModelError, ShadergenError
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph, Record, require_plane
 from shadergen.ir.ops import Array
+from shadergen.judge.cases import pictures_of
 from shadergen.judge.score import score
 from shadergen.train import arch, data, feed, plot
 from shadergen.train import checkpoint as checkpoints
@@ -124,7 +125,7 @@ def _scored(graph: Graph, folders: Sequence[Path]) -> Graph:
     """With the means of `shadergen score` beside the scores that it has."""
     if not folders:
         return graph
-    means = [mean for mean in score({"model": graph}, folders).means() if mean.method == "model"]
+    means = [mean for mean in score({"model": graph}, pictures_of(folders)).means() if mean.method == "model"]
     scores = {f"{mean.folder}, {mean.condition}, dB": round(mean.psnr, 3) for mean in means}
     return replace(graph, record=replace(graph.record, scores={**graph.record.scores, **scores}))
 
