@@ -154,8 +154,9 @@ def _stage(file: HookFile, where: str) -> str:
     if "NATIVE" in stages and "CHROMA" in stages:
         stages.remove("CHROMA")  # see enlarges_chroma
     if len(stages) != 1 or stages[0] not in _PLANES:
-        found = ", ".join(stages) or "none"
-        raise ModelError(where, f"found passes that hook {found}, expected one of {', '.join(_PLANES)}")
+        problem = f"found passes that hook {', '.join(stages) or 'none'}, expected one of {', '.join(_PLANES)}"
+        several = len({item.when for item in file.passes}) > 1
+        raise ModelError(where, problem, "lift what one WHEN chooses with --when-index" if several else "")
     return stages[0]
 
 

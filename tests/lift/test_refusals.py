@@ -75,6 +75,12 @@ def test_one_line_says_why(name: str) -> None:
     assert "\n" not in message
 
 
+def test_of_several_networks_one_can_be_chosen() -> None:
+    text = fragment(f"{TEXEL} return c;", hook="PREKERNEL") + fragment("return 0.5 * c;", "WHEN OUTPUT.w LUMA.w >")
+    with pytest.raises(ModelError, match="passes that hook PREKERNEL, LUMA, .* with --when-index"):
+        lift(text, "x.glsl")
+
+
 def test_an_unknown_param_is_named() -> None:
     with pytest.raises(ModelError, match="found parameter 'strength', expected one of none"):
         lift(fragment(f"{TEXEL} return 0.5 * c;"), "x.glsl", params={"strength": 1.0})
