@@ -77,7 +77,7 @@ def test_one_line_says_why(name: str) -> None:
 
 def test_of_several_networks_one_can_be_chosen() -> None:
     text = fragment(f"{TEXEL} return c;", hook="PREKERNEL") + fragment("return 0.5 * c;", "WHEN OUTPUT.w LUMA.w >")
-    with pytest.raises(ModelError, match="passes that hook PREKERNEL, LUMA, .* with --when-index"):
+    with pytest.raises(ModelError, match=r"hook PREKERNEL, LUMA, .* with --when-index"):
         lift(text, "x.glsl")
 
 
