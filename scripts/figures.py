@@ -1,11 +1,12 @@
-"""Writes the tables of figures in the pages, each between `<!-- figures: NAME -->` and `<!-- end of figures -->`.
+"""Writes the tables of figures in the pages, each between `<!-- figures: NAME -->` and `<!-- end of figures -->`, and
+the charts docs/front_*.svg.
 
     python scripts/figures.py [--check]
 
 Nothing here measures: multiply-adds, passes and video memory are what the compiler plans for weights/, sizes those of
 shaders/, scores and steps those in the weights' records, times and differences those that other commands measured and
-bench/results and docs/verification.md keep. With --check nothing is written, and the exit code is 1 where a table is
-not what it should be.
+bench/results and docs/verification.md keep. With --check nothing is written, and the exit code is 1 where a table or
+chart is not what it should be.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench import front
 from bench.lifted import RATIOS, family_rows, file_rows
 from bench.published import NETWORKS, Network
 from bench.systems import network_rows
@@ -435,6 +437,28 @@ def gains_table() -> list[str]:
     return ["| | Set5 | line art | photographs | mean |", "|---|---|---|---|---|", *rows]
 
 
+def cases_table() -> list[str]:
+    """docs/training.md: the named cases, a row for each model."""
+    known: dict[str, dict[str, float]] = json.loads((ROOT / "bench" / "results" / "cases.json").read_text("utf-8"))
+    names = list(next(iter(known.values())))
+    rows = [
+        f"| {spelled(method)} | {' | '.join(f'{levels[name]:.2f}' for name in names)} |"
+        for method, levels in known.items()
+    ]
+    return [
+        f"| dB, box | {' | '.join(name.replace('-', ' ') for name in names)} |",
+        "|---" * (len(names) + 1) + "|",
+        *rows,
+    ]
+
+
+def front_table() -> list[str]:
+    """docs/training.md: what models are worth, and what they cost."""
+    known = json.loads(COSTS.read_text("utf-8"))["gpus"]
+    head = " | ".join([*(f"{name}, dB" for name in SETS), *(f"{known[gpu]['title']}, ms" for gpu in front.GPUS)])
+    return [f"| box | {head} |", "|---" * (1 + len(SETS) + len(front.GPUS)) + "|", *front.rows(scores(), SETS)]
+
+
 TABLES: dict[str, Callable[[], list[str]]] = {
     "models": models_table,
     "files": files_table,
@@ -453,7 +477,15 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "compressed": compressed_table,
     "chroma": chroma_table,
     "gains": gains_table,
+    "front": front_table,
+    "cases": cases_table,
 }
+
+
+def charts() -> dict[str, bytes]:
+    """The drawings within docs/ and what they should be."""
+    return {f"docs/front_{gpu}.svg": front.chart(gpu, scores(), SETS) for gpu in front.GPUS}
+
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Pages
@@ -481,6 +513,12 @@ def main(arguments: list[str]) -> int:
             stale.append(name)
             if "--check" not in arguments:
                 path.write_text(filled(text), "utf-8")
+    for name, data in charts().items():
+        path = ROOT / name
+        if not path.exists() or path.read_bytes() != data:
+            stale.append(name)
+            if "--check" not in arguments:
+                path.write_bytes(data)
     for name in stale:
         print(name)
     return 1 if stale and "--check" in arguments else 0

@@ -100,6 +100,11 @@ def test_the_tables_are_what_the_script_writes(name: str) -> None:
     assert figures.filled(page(name)) == page(name), "run `python scripts/figures.py`"
 
 
+@pytest.mark.parametrize("name", figures.charts())
+def test_charts_are_drawn_from_their_data(name: str) -> None:
+    assert (figures.ROOT / name).read_bytes() == figures.charts()[name], "run `python scripts/figures.py`"
+
+
 def test_every_table_is_in_a_page() -> None:
     marked = [name for path in PAGES for name in re.findall(r"<!-- figures: (\w+) -->", path.read_text("utf-8"))]
     assert sorted(marked) == sorted(figures.TABLES)

@@ -138,7 +138,7 @@ _CASES: dict[str, tuple[Callable[[], Real], tuple[int, int]]] = {
     "subtitles": (_subtitles, (96, 120)),
     "credits": (_credits, (24, 138)),
     "film-grain": (_film_grain, (100, 84)),
-    "dark-gradients": (_dark_gradients, (140, 96)),
+    "dark-gradients": (_dark_gradients, (140, 136)),
     "screen-tone": (_screen_tone, (70, 44)),
     "pixel-art": (_pixel_art, (104, 36)),
     "red-text": (_red_text, (60, 30)),

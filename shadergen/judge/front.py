@@ -101,11 +101,17 @@ _PLACES: tuple[tuple[float, float, Anchor], ...] = (
 
 def save_chart(path: Path, found: Sequence[Panel], title: str) -> None:
     """Write the chart as .svg or .png, by the path's suffix. Raises ShadergenError where it cannot be written."""
+    shapes, size = chart(found, title)
+    save(path, shapes, *size)
+
+
+def chart(found: Sequence[Panel], title: str) -> tuple[list[Shape], tuple[int, int]]:
+    """The panels, one above the other, as shapes and the picture's width and height."""
     shapes: list[Shape] = [Label(24, 22, cut(title, 110), 14, INK)]
     times = [point.milliseconds for panel in found for point in panel.points]
     for number, panel in enumerate(found):
         shapes += _panel(panel, times, _HEAD + number * _HEIGHT)
-    save(path, shapes, _WIDTH, _HEAD + len(found) * _HEIGHT)
+    return shapes, (_WIDTH, _HEAD + len(found) * _HEIGHT)
 
 
 @dataclass(frozen=True)
@@ -133,15 +139,24 @@ def _panel(panel: Panel, times: Sequence[float], top: float) -> Iterator[Shape]:
     margin = 0.08 * (max(levels) - min(levels)) or 0.5
     axes = _Axes(_span(times), (min(levels) - margin, max(levels) + margin), top)
     yield from _grid(axes)
-    front = [axes.place(point.milliseconds, point.psnr) for point in panel.front]
-    if len(front) > 1:
-        corners = [(x, y) for (_, y), (x, _) in pairwise(front)]
-        steps = [place for pair in zip(front, corners, strict=False) for place in pair]
-        yield Line((*steps, front[-1]), BLUE, 1.5)
+    steps = _steps([axes.place(point.milliseconds, point.psnr) for point in panel.front])
+    if len(steps) > 1:
+        yield Line(steps, BLUE, 1.5)
     dots = {point: axes.place(point.milliseconds, point.psnr) for point in panel.points}
     for point, (x, y) in dots.items():
         yield Dot(x, y, _DOT, BLUE if point in panel.front else GREY)
-    yield from _names(panel, dots)
+    taken = [(x - _DOT, y - _DOT, x + _DOT, y + _DOT) for x, y in dots.values()]
+    taken += [
+        (min(x, to_x) - 1, min(y, to_y) - 1, max(x, to_x) + 1, max(y, to_y) + 1)
+        for (x, y), (to_x, to_y) in pairwise(steps)
+    ]
+    yield from _names(panel, dots, taken)
+
+
+def _steps(front: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """The front's places with the corners between them: what is had in a time is what the best so far gives."""
+    corners = [(x, y) for (_, y), (x, _) in pairwise(front)]
+    return (*(place for pair in zip(front, corners, strict=False) for place in pair), *front[-1:])
 
 
 def _grid(axes: _Axes) -> Iterator[Shape]:
@@ -180,9 +195,8 @@ _Area = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
 
-def _names(panel: Panel, dots: Mapping[Point, tuple[float, float]]) -> Iterator[Label]:
+def _names(panel: Panel, dots: Mapping[Point, tuple[float, float]], taken: list[_Area]) -> Iterator[Label]:
     """Each point's name where it covers least of what is there already, those of the front first."""
-    taken = [(x - _DOT, y - _DOT, x + _DOT, y + _DOT) for x, y in dots.values()]
     for point in (*panel.front, *(point for point in panel.points if point not in panel.front)):
         x, y = dots[point]
         colour = INK if point in panel.front else FAINT

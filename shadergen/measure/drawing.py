@@ -71,7 +71,7 @@ Shape = Box | Line | Dot | Label
 
 def save(path: Path, shapes: Sequence[Shape], width: int, height: int) -> None:
     """Write the shapes on white as .svg or .png, by the path's suffix. Raises ShadergenError where that is refused."""
-    draw = _svg if path.suffix.lower() == ".svg" else _png
+    draw = svg if path.suffix.lower() == ".svg" else _png
     write_whole(path, draw(shapes, width, height))
 
 
@@ -80,7 +80,8 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 2] + ".."
 
 
-def _svg(shapes: Sequence[Shape], width: int, height: int) -> bytes:
+def svg(shapes: Sequence[Shape], width: int, height: int) -> bytes:
+    """The shapes on white, as the text of an SVG."""
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
         ' font-family="system-ui, sans-serif">',
