@@ -8,7 +8,7 @@ FOLDER has the files of `NETWORKS`, which are not part of the project: a folder 
 for `/`, and in it the file where the source has it (`git clone https://github.com/OWNER/NAME OWNER+NAME`, or an
 unpacked wheel). Compute passes are verified on this machine's OpenGL with weights in textures, which compile soonest,
 at a small size with both storage formats. What is found goes to bench/results/networks.json, of which
-`scripts/figures.py` makes the table of docs/models.md; a network that is there already is left out.
+`scripts/figures.py` makes the table of docs/models.md; a network that is there already is left out, with --cost a GPU.
 Exit code 1 when one failed. The cost is that of the files for each class of GPUs (`build --for`), once for networks
 that differ in weights alone, and of their layers of one shape the first stands for all; docs/cost.md tells how to get
 the compilers, SHADERGEN_VULKAN_ROOT names where they are.
@@ -30,7 +30,7 @@ from shadergen import api
 from shadergen.cli.base import load_model
 from shadergen.cost import gpus
 from shadergen.cost.drivers import roots_of_environment
-from shadergen.cost.report import Entry, on_gpu, prepare
+from shadergen.cost.report import Entry, FileReport, on_gpu, prepare
 from shadergen.errors import ShadergenError
 from shadergen.files import write_whole
 from shadergen.ir.graph import Graph
@@ -52,6 +52,8 @@ GPUS: dict[str, Device] = {
     "a770": "intel",
 }
 """One of each class of GPUs that the compiler tells apart, and what it is called there."""
+Judged = dict[str, float | str]
+"""Static milliseconds by GPU, or why there are none."""
 
 
 def main() -> None:
@@ -65,18 +67,18 @@ def main() -> None:
     field = "milliseconds" if arguments.cost else "macs" if arguments.read else "status"
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     failed = False
-    known: dict[str, dict[str, float]] = {}
+    known: dict[str, Judged] = {}
     for network in NETWORKS:
         found = results.get(network.name, {})
         named = not arguments.names or any(name in network.name for name in arguments.names)
-        if not named or field in found:
+        if not named or (set(GPUS) <= set(found.get(field, {})) if arguments.cost else field in found):
             continue
         if arguments.read:
             graph = load_model(network.path(arguments.folder), **network.load_options())
             found |= {"plane": graph.plane, "macs": float(macs(graph))}
         elif arguments.cost:
-            found |= {"milliseconds": judged(network, arguments.folder, known)}
-            print(f"{network.name}: {found['milliseconds']}", flush=True)
+            found |= {field: judged(network, arguments.folder, known, found.get(field, {}))}
+            print(f"{network.name}: {found[field]}", flush=True)
         else:
             found |= verified(network, arguments.folder)
             print(f"{found['status']:<8} {network.name}: {found.get('reason') or found['checks']}", flush=True)
@@ -87,21 +89,25 @@ def main() -> None:
     sys.exit(failed)
 
 
-def judged(network: Network, folder: Path, known: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Static milliseconds by GPU; `known` has those of networks by what is equal but for the weights."""
+def judged(network: Network, folder: Path, known: dict[str, Judged], before: Judged) -> Judged:
+    """By GPU, what `before` has and the rest; `known` has those of networks by what is equal but for the weights."""
     graph = load_model(network.path(folder), **network.load_options())
-    shape = structure(graph)
-    roots = roots_of_environment()
-    if shape not in known:
-        known[shape] = {}
-        for name, device in GPUS.items():
-            gpu = gpus.find(name)
-            assert gpu is not None, f"{name} is one of the GPUs that `shadergen cost --gpu list` prints"
-            text = api.compile(graph, DEVICES[device])
-            report = on_gpu(prepare([Entry(graph.name, text)], FRAME, once=True), gpu, roots)
-            if report.files and report.files[0].milliseconds is not None:
-                known[shape][name] = round(report.files[0].milliseconds, 3)
-    return known[shape]
+    costs = known.setdefault(structure(graph), {})
+    for name, device in GPUS.items():
+        if name not in costs:
+            costs[name] = before[name] if name in before else cost(graph, name, device)
+    return costs
+
+
+def cost(graph: Graph, name: str, device: Device) -> float | str:
+    """Static milliseconds, or why there are none."""
+    gpu = gpus.find(name)
+    assert gpu is not None, f"{name} is one of the GPUs that `shadergen cost --gpu list` prints"
+    report = on_gpu(prepare([Entry(graph.name, api.compile(graph, DEVICES[device]))], FRAME, once=True), gpu, roots_of_environment())
+    file = report.files[0] if report.files else FileReport(graph.name, problem=report.problem)
+    if file.milliseconds is not None:
+        return round(file.milliseconds, 3)
+    return file.problem or next(f"{item.desc}: {item.problem}" for item in file.passes if item.cost is None)
 
 
 def structure(graph: Graph) -> str:

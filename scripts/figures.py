@@ -347,7 +347,7 @@ def published_table() -> list[str]:
 def _published(network: Network, found: Mapping[str, Any], gpus: Iterable[str]) -> str:
     assert found.get("status", "passed") == "passed", f"{network.name} did not pass, which the page says of all"
     wide, half = (found.get("checks", {}).get(storage) for storage in ("rgba32f", "rgba16f"))
-    costs = [rounded(ms, 1) if (ms := found.get("milliseconds", {}).get(gpu)) else "" for gpu in gpus]
+    costs = [_cost(found.get("milliseconds", {}).get(gpu)) for gpu in gpus]
     cells = [
         network.name,
         f"{network.source}, {Path(network.file).suffix}",
@@ -358,6 +358,11 @@ def _published(network: Network, found: Mapping[str, Any], gpus: Iterable[str]) 
         *costs,
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _cost(found: float | str | None) -> str:
+    """Milliseconds; a dash for a GPU whose compiler gives none, and nothing for one that was not asked."""
+    return ("—" if isinstance(found, str) else rounded(found, 1)) if found is not None else ""
 
 
 TENSOR = ROOT / "bench" / "results" / "tensor.json"
