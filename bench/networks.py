@@ -30,7 +30,7 @@ from shadergen import api
 from shadergen.cli.base import load_model
 from shadergen.cost import gpus
 from shadergen.cost.drivers import roots_of_environment
-from shadergen.cost.report import Entry, FileReport, on_gpu, prepare
+from shadergen.cost.report import Entry, FileReport, Prepared, on_gpu, prepare
 from shadergen.errors import ShadergenError
 from shadergen.files import write_whole
 from shadergen.ir.graph import Graph
@@ -93,18 +93,24 @@ def judged(network: Network, folder: Path, known: dict[str, Judged], before: Jud
     """By GPU, what `before` has and the rest; `known` has those of networks by what is equal but for the weights."""
     graph = load_model(network.path(folder), **network.load_options())
     costs = known.setdefault(structure(graph), {})
+    files: dict[str, tuple[Prepared, ...]] = {}
     for name, device in GPUS.items():
+        if name in before:
+            costs.setdefault(name, before[name])
         if name not in costs:
-            costs[name] = before[name] if name in before else cost(graph, name, device)
+            text = api.compile(graph, DEVICES[device])
+            if text not in files:  # most GPUs have the same
+                files[text] = prepare([Entry(graph.name, text)], FRAME, once=True)
+            costs[name] = cost(name, files[text])
     return costs
 
 
-def cost(graph: Graph, name: str, device: Device) -> float | str:
+def cost(name: str, files: tuple[Prepared, ...]) -> float | str:
     """Static milliseconds, or why there are none."""
     gpu = gpus.find(name)
     assert gpu is not None, f"{name} is one of the GPUs that `shadergen cost --gpu list` prints"
-    report = on_gpu(prepare([Entry(graph.name, api.compile(graph, DEVICES[device]))], FRAME, once=True), gpu, roots_of_environment())
-    file = report.files[0] if report.files else FileReport(graph.name, problem=report.problem)
+    report = on_gpu(files, gpu, roots_of_environment())
+    file = report.files[0] if report.files else FileReport(name, problem=report.problem)
     if file.milliseconds is not None:
         return round(file.milliseconds, 3)
     return file.problem or next(f"{item.desc}: {item.problem}" for item in file.passes if item.cost is None)
