@@ -495,6 +495,46 @@ def test_weights_are_dequantized(axis: int | None, tmp_path: Path) -> None:
     assert np.abs(result(graph, x[0]) - wanted[0]).max() < 1e-5
 
 
+def qdq(source: str, to: str, scale: str, zero: str) -> tuple[onnx.NodeProto, onnx.NodeProto]:
+    """A value as integers, and floats again."""
+    return (
+        helper.make_node("QuantizeLinear", [source, scale, *[zero] * bool(zero)], [f"{to}_steps"]),
+        helper.make_node("DequantizeLinear", [f"{to}_steps", scale, *[zero] * bool(zero)], [to]),
+    )
+
+
+@pytest.mark.parametrize("zero", [np.uint8(0), np.uint8(9), np.int8(-100), None])
+def test_activations_are_quantised(zero: Any, tmp_path: Path) -> None:
+    """Rounded, and cut off where the integers end; the zeros around the picture stay zeros."""
+    name = "zero" if zero is not None else ""
+    conv = helper.make_node("Conv", ["x_q", "w"], ["a"], pads=[1, 1, 1, 1])
+    shuffle = helper.make_node("DepthToSpace", ["a_q"], ["y"], blocksize=2, mode="CRD")
+    nodes = (*qdq("x", "x_q", "fine", name), conv, *qdq("a", "a_q", "coarse", name), shuffle)
+    numbers = {"fine": np.float32(1 / 255), "coarse": np.float32(0.004)} | ({"zero": zero} if name else {})
+    model = small_net(*nodes, opset=17, ir=8, w=2 * WEIGHT, **numbers)
+    graph = imported(model, tmp_path)
+    assert ops(graph) == ["Affine", "Round", "Clip", "Conv", "Round", "Clip", "Affine", "DepthToSpace"]
+    options = onnxruntime.SessionOptions()
+    # Else it makes bytes of the weights as well, and on processors without VNNI their sums overflow: off by 0.46.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    image = np.random.default_rng(1).random((1, 8, 8), np.float32)
+    wanted = onnxruntime.InferenceSession(model.SerializeToString(), options).run(None, {"x": image[None]})[0][0]
+    assert np.abs(result(graph, image) - wanted).max() < 1e-6
+
+
+def test_activations_that_are_quantised_otherwise_are_refused(tmp_path: Path) -> None:
+    """A scale per channel, and one that is none."""
+    shuffle = helper.make_node("DepthToSpace", ["a_q"], ["y"], blocksize=2, mode="CRD")
+    for scale, zero, words in (
+        (np.full(4, 0.1, np.float32), np.zeros(4, np.uint8), "found 4 scales of a picture, expected one"),
+        (np.float32(0), np.uint8(0), "found a scale of 0, expected one above 0"),
+    ):
+        nodes = (CONV, *qdq("a", "a_q", "scale", "zero"), shuffle)
+        onnx.save(small_net(*nodes, opset=17, ir=8, w=WEIGHT, scale=scale, zero=zero), tmp_path / "q.onnx")
+        with pytest.raises(ModelError, match=words):
+            load(tmp_path / "q.onnx")
+
+
 def test_data_that_is_linked_to_as_the_model_is(tmp_path: Path) -> None:
     """Caches of downloads have both as links into one folder; a link to elsewhere stays refused."""
     blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "1"

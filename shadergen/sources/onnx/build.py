@@ -18,7 +18,7 @@ from shadergen.ir.extent import Extent, fixed
 from shadergen.ir.graph import Node
 from shadergen.ir.infer import infer
 from shadergen.ir.names import Namer, word
-from shadergen.ir.ops import Array, Fit, Op, Pad, PadMode
+from shadergen.ir.ops import Affine, Array, Fit, Op, Pad, PadMode
 from shadergen.ir.types import TensorType
 from shadergen.sources.onnx.read import Constant, File, to_array
 from shadergen.sources.onnx.view import (
@@ -241,6 +241,12 @@ class Call:
         """
         name = self.node.name or self.node.output[0]
         return self.builder.add(op, values, f"{name}_{tag}" if tag else name)
+
+    def scaled(self, view: TensorView, scale: float, shift: float, tag: str = "") -> TensorView:
+        """Emits `scale * x + shift`, the same for every channel."""
+        channels = self.type(view).channels
+        op = Affine(np.full(channels, scale, np.float32), np.full(channels, shift, np.float32))
+        return view.of(self.emit(op, view.value, tag=tag))
 
     def around(
         self, view: TensorView, sides: tuple[Dim, Dim, Dim, Dim], mode: PadMode, value: float = 0.0

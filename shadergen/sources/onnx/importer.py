@@ -16,6 +16,7 @@ from shadergen.sources.onnx import conv as onnx_conv
 from shadergen.sources.onnx import layout as onnx_layout
 from shadergen.sources.onnx import metadata
 from shadergen.sources.onnx import pointwise as onnx_pointwise
+from shadergen.sources.onnx import quantised as onnx_quantised
 from shadergen.sources.onnx.build import Builder, MultipleError
 from shadergen.sources.onnx.fold import fold
 from shadergen.sources.onnx.kinks import unspelled
@@ -28,7 +29,7 @@ from shadergen.sources.onnx.view import simple_view
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 3, 5, 6, 7, 10, 12)
 """What the size of the picture is continued to a multiple of, in the order they are tried."""
 
-_HANDLERS = onnx_conv.HANDLERS | onnx_pointwise.HANDLERS | onnx_layout.HANDLERS
+_HANDLERS = onnx_conv.HANDLERS | onnx_pointwise.HANDLERS | onnx_quantised.HANDLERS | onnx_layout.HANDLERS
 
 
 def load(path: Path, plane: Plane | None = None) -> Graph:

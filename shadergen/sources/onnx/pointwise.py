@@ -67,7 +67,7 @@ HANDLERS |= {
     "Erf": _unary(lambda call: Erf()),
     "Sqrt": _unary(lambda call: Sqrt()),
     "Round": _unary(lambda call: Round()),
-    "Neg": lambda call: _scaled(call, call.view(), -1.0, 0.0),
+    "Neg": lambda call: call.scaled(call.view(), -1.0, 0.0),
     "Identity": lambda call: call.tensor(0),
     "Dropout": lambda call: [call.tensor(0)],
     "Cast": lambda call: _cast(call),
@@ -80,13 +80,6 @@ def _cast(call: Call) -> Tensor:
     if to not in ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16"):
         raise ValueError(f"found a picture cast to {to}, expected a floating-point type")
     return call.view()
-
-
-def _scaled(call: Call, view: TensorView, scale: float, shift: float, tag: str = "") -> TensorView:
-    """Emits `scale * x + shift`, the same for every channel."""
-    channels = call.type(view).channels
-    op = Affine(np.full(channels, scale, np.float32), np.full(channels, shift, np.float32))
-    return view.of(call.emit(op, view.value, tag=tag))
 
 
 @handles("Clip")
@@ -108,13 +101,13 @@ def _gelu(call: Call) -> Tensor:
     """Gelu is x / 2 * (1 + erf(x / sqrt(2))), or with tanh(sqrt(2 / pi) * (x + 0.044715 x^3)) for erf."""
     x = call.view()
     if call.expect("approximate", "none", "tanh") == "none":
-        inner = call.emit(Erf(), _scaled(call, x, math.sqrt(0.5), 0, "scaled").value, tag="erf")
+        inner = call.emit(Erf(), call.scaled(x, math.sqrt(0.5), 0, "scaled").value, tag="erf")
     else:
         root = math.sqrt(2 / math.pi)
         square = x.of(call.emit(Mul(), x.value, x.value, tag="square"))
-        factor = _scaled(call, square, root * 0.044715, root, "factor")
+        factor = call.scaled(square, root * 0.044715, root, "factor")
         inner = call.emit(Tanh(), call.emit(Mul(), x.value, factor.value, tag="inner"), tag="tanh")
-    half = _scaled(call, x.of(inner), 0.5, 0.5, "half")
+    half = call.scaled(x.of(inner), 0.5, 0.5, "half")
     return x.of(call.emit(Mul(), x.value, half.value))
 
 
@@ -124,8 +117,8 @@ def _celu(call: Call) -> Tensor:
     alpha = call.attribute("alpha", 1.0)
     if alpha == 1:
         return call.view().of(call.emit(Elu(), call.view().value))
-    inner = _scaled(call, call.view(), 1 / alpha, 0, "scaled")
-    return _scaled(call, inner.of(call.emit(Elu(), inner.value, tag="elu")), alpha, 0)
+    inner = call.scaled(call.view(), 1 / alpha, 0, "scaled")
+    return call.scaled(inner.of(call.emit(Elu(), inner.value, tag="elu")), alpha, 0)
 
 
 @handles("HardSigmoid", "HardSwish")
@@ -133,7 +126,7 @@ def _hard_sigmoid(call: Call) -> Tensor:
     swish = call.node.op_type == "HardSwish"
     alpha, beta = (1 / 6, 0.5) if swish else (call.attribute("alpha", 0.2), call.attribute("beta", 0.5))
     x = call.view()
-    line = _scaled(call, x, alpha, beta, "line")
+    line = call.scaled(x, alpha, beta, "line")
     gate = call.emit(Clip(0.0, 1.0), line.value, tag="gate" if swish else "")
     return x.of(call.emit(Mul(), x.value, gate) if swish else gate)
 
@@ -148,14 +141,14 @@ def _mish(call: Call) -> Tensor:
 @handles("Swish")
 def _swish(call: Call) -> Tensor:
     x, alpha = call.view(), call.attribute("alpha", 1.0)
-    inner = x if alpha == 1 else _scaled(call, x, alpha, 0, "scaled")
+    inner = x if alpha == 1 else call.scaled(x, alpha, 0, "scaled")
     return x.of(call.emit(Mul(), x.value, call.emit(Sigmoid(), inner.value, tag="sigmoid")))
 
 
 @handles("Abs")
 def _abs(call: Call) -> Tensor:
     x = call.view()
-    negative = call.emit(Relu(), _scaled(call, x, -1, 0, "negated").value, tag="negative")
+    negative = call.emit(Relu(), call.scaled(x, -1, 0, "negated").value, tag="negative")
     return x.of(call.emit(Add(), call.emit(Relu(), x.value, tag="positive"), negative))
 
 
@@ -175,7 +168,7 @@ def _normalization(call: Call) -> Tensor:
     centred = call.emit(Sub(), value, call.emit(GlobalAveragePool(), value, tag="mean"), tag="centred")
     square = call.emit(Mul(), centred, centred, tag="square")
     variance_view = call.nchw(call.emit(GlobalAveragePool(), square, tag="variance"))
-    deviation = call.emit(Sqrt(), _scaled(call, variance_view, 1, epsilon, "epsilon").value, tag="deviation")
+    deviation = call.emit(Sqrt(), call.scaled(variance_view, 1, epsilon, "epsilon").value, tag="deviation")
     normal = call.emit(Div(), centred, deviation, tag="normal")
     return view.of(call.emit(Affine(scale, shift), normal))
 
