@@ -15,7 +15,7 @@ if [ "$(id -u)" != 0 ]; then
     exec sudo --preserve-env=SHADERGEN_NEWEST_ROOT,DEBIAN_MIRROR "$0" "$@"
 fi
 
-packages="mpv ffmpeg mesa-vulkan-drivers libegl1 libgl1 libgles2 libgl1-mesa-dri glslang-tools xvfb
+packages="mpv ffmpeg mesa-vulkan-drivers vulkan-validationlayers libegl1 libgl1 libgles2 libgl1-mesa-dri glslang-tools xvfb
     python3-click python3-hypothesis python3-jinja2 python3-moderngl python3-numpy python3-onnx python3-onnxruntime
     python3-pil python3-pytest python3-rich python3-safetensors"
 stamp=$root/stamp-newest

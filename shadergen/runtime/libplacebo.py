@@ -30,6 +30,7 @@ import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -49,6 +50,9 @@ _FILTER = (
 _TRANSFERS: tuple[tuple[str, str], ...] = (("", ""), ("hwupload,", "hwdownload,"))
 """What stands before and after the filter. It takes frames from memory since ffmpeg 6.1; before, only uploaded ones,
 which in turn come back with their planes mixed up from ffmpeg 7.1 on Mesa 25's lavapipe."""
+
+PICTURE = "picture.raw"
+"""What ffmpeg writes."""
 
 TIMEOUT = 300.0
 """Seconds until a frame counts as never coming. Mesa 26.2 compiles one small file with shared fp16 weights for 70 s of
@@ -117,19 +121,22 @@ def play(
     timeout: float = TIMEOUT,
     where: str = "<shader>",
     rgb: bool = False,
+    validate: bool = False,
 ) -> Played:
     """Run the file over one frame and scale to `output_size` (width, height).
 
     `luma` is (1, h, w); `chroma` is (2, h, w) for 4:4:4, or (2, ceil(h/2), ceil(w/2)) for 4:2:0. With `rgb` the picture
-    is RGB, and hooks of OUTPUT see it so, as they do in players. Raises ShaderRunError with libplacebo's own words when
-    the file does not parse, compile or run, or takes longer than `timeout` seconds, and NoDeviceError where there is no
-    libplacebo.
+    is RGB, and hooks of OUTPUT see it so, as they do in players. With `validate` Vulkan's validation layer reads along
+    (ffmpeg 7.1 or newer), and what it reports as an error is one.
+
+    Raises ShaderRunError with libplacebo's own words when the file does not parse, compile or run, or takes longer than
+    `timeout` seconds, and NoDeviceError where there is no libplacebo, or no such layer.
     """
     reason = unavailable()
     if reason is not None:
         raise NoDeviceError("libplacebo", reason)
     transfer = next(transfer for transfer in _TRANSFERS if _trial(transfer) is None)
-    return _play(shader_text, luma, chroma, output_size, full_range, siting, timeout, where, transfer, rgb)
+    return _play(shader_text, luma, chroma, output_size, full_range, siting, timeout, where, transfer, rgb, validate)
 
 
 @functools.cache
@@ -175,17 +182,21 @@ def _play(
     where: str,
     transfer: tuple[str, str],
     rgb: bool = False,
+    validate: bool = False,
 ) -> Played:
-    command = _command(luma.shape, chroma.shape, output_size, full_range, siting, transfer, rgb)
-    # The file has a plain name in a folder of its own: paths in a filter string would need two levels of escaping.
+    command = _command(luma.shape, chroma.shape, output_size, full_range, siting, transfer, rgb, validate)
+    # The files have plain names in a folder of their own: paths in a filter string would need two levels of escaping.
+    # The picture comes as a file, since the validation layer writes to standard output.
     with tempfile.TemporaryDirectory(prefix="shadergen-") as folder:
-        with open(os.path.join(folder, "shader.glsl"), "w", encoding="utf-8") as file:
-            file.write(shader_text)
-        stdout, stderr, code = _execute(command, _codes(luma) + _codes(chroma), folder, timeout, where)
+        Path(folder, "shader.glsl").write_text(shader_text, "utf-8")
+        stderr, code = _execute(command, _codes(luma) + _codes(chroma), folder, timeout, where)
+        written = Path(folder, PICTURE)
+        codes = np.frombuffer(written.read_bytes() if written.exists() else b"", "<u2")
     log = _Log.read(stderr.decode("utf-8", "replace"))
+    if validate and not log.validated:
+        raise NoDeviceError("libplacebo", "found no validation layer, expected one; install vulkan-validationlayers")
     if log.fault is not None:
         raise ShaderRunError(where, log.fault)
-    codes = np.frombuffer(stdout, "<u2")
     width, height = output_size
     expected = (4 if rgb else 3) * width * height
     if codes.size != expected:
@@ -205,12 +216,13 @@ def _command(
     siting: Siting,
     transfer: tuple[str, str],
     rgb: bool,
+    validate: bool,
 ) -> list[str]:
     """The call of ffmpeg for planes of these shapes, which come by standard input as codes of 16 bits."""
     height, width = luma[1:]
     pixel_format = _pixel_format(luma, chroma)
     command = ["ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "level+trace"]
-    command += ["-init_hw_device", "vulkan=vk:0", "-filter_hw_device", "vk"]
+    command += ["-init_hw_device", "vulkan=vk:0" + ",debug=validate" * validate, "-filter_hw_device", "vk"]
     command += ["-f", "rawvideo", "-pix_fmt", pixel_format, "-s", f"{width}x{height}"]
     if siting != "unspecified":
         command += ["-chroma_sample_location", siting]
@@ -225,7 +237,7 @@ def _command(
         upload=upload,
         download=download,
     )
-    return [*command, "-i", "-", "-vf", filters, "-frames:v", "1", "-f", "rawvideo", "-"]
+    return [*command, "-i", "-", "-vf", filters, "-frames:v", "1", "-f", "rawvideo", PICTURE]
 
 
 def _pixel_format(luma: tuple[int, ...], chroma: tuple[int, ...]) -> str:
@@ -243,18 +255,19 @@ def _codes(plane: npt.NDArray[np.floating]) -> bytes:
     return codes.tobytes()
 
 
-def _execute(command: list[str], stdin: bytes, folder: str, timeout: float, where: str) -> tuple[bytes, bytes, int]:
+def _execute(command: list[str], stdin: bytes, folder: str, timeout: float, where: str) -> tuple[bytes, int]:
+    """What the command says on standard error, and its exit code."""
     # Mesa can spend minutes in its compiler and does not heed SIGTERM meanwhile; SIGKILL to the whole group it is.
     process = subprocess.Popen(
         command,
         cwd=folder,
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
     try:
-        stdout, stderr = process.communicate(stdin, timeout=timeout)
+        _, stderr = process.communicate(stdin, timeout=timeout)
     except subprocess.TimeoutExpired:
         problem = f"found libplacebo still busy after {timeout:g} s, expected a picture by then"
         raise ShaderRunError(where, problem, "the driver may need minutes to compile it; try a smaller size") from None
@@ -262,7 +275,11 @@ def _execute(command: list[str], stdin: bytes, folder: str, timeout: float, wher
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-    return stdout, stderr, process.returncode
+    return stderr, process.returncode
+
+
+_HARMLESS = re.compile("slow!|validation is adjusting settings")
+"""Warnings that are no reason for an error."""
 
 
 @dataclass(frozen=True)
@@ -273,19 +290,21 @@ class _Log:
     ran: tuple[str, ...]
     skipped: tuple[str, ...]
     device: str
+    validated: bool
+    """Whether the validation layer read along."""
 
     @classmethod
     def read(cls, text: str) -> _Log:
         ran: list[str] = []
         skipped: list[str] = []
         complaints: list[str] = []
-        failed = False
+        failed = validated = False
         device = ""
         for level, message in re.findall(r"^(?:\[[^\]]* @ \w+\] )?\[(\w+)\] (.*)$", text, re.MULTILINE):
             if level in ("error", "fatal", "panic"):
                 failed = True
             # A warning just before the error is often the reason: "Variable 'X' not found in RPN expression!".
-            if level in ("warning", "error", "fatal", "panic") and "slow!" not in message:
+            if level in ("warning", "error", "fatal", "panic") and not _HARMLESS.search(message):
                 complaints.append(message)
             if match := re.match(r"Executing hook pass \d+ on stage '\w+': (.*)", message):
                 ran.append(match[1].strip())
@@ -293,8 +312,9 @@ class _Log:
                 skipped.append(ran.pop())
             elif match := re.match(r"\s+Device Name: (.*)", message):
                 device = match[1].strip()
+            validated |= message == "Standard validation layer VK_LAYER_KHRONOS_validation is enabled"
         fault = _telling(complaints) if failed else None
-        return cls(fault, tuple(ran), tuple(skipped), device)
+        return cls(fault, tuple(ran), tuple(skipped), device, validated)
 
 
 def _telling(complaints: list[str]) -> str:

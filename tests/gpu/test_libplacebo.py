@@ -11,12 +11,21 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from shadergen import compiler, hookfile
 from shadergen.errors import ShaderRunError
+from shadergen.ir import reference
+from shadergen.judge.stimuli import stimuli
 from shadergen.runtime import libplacebo
+from shadergen.sources import load
+from shadergen.target import TENSOR
+from tests.matrices import compiles_matrices, for_lavapipe
+from tests.nets import wide_network
 
 pytestmark = pytest.mark.usefixtures("real_libplacebo")
 
 Array = npt.NDArray[np.float64]
+
+WEIGHTS = Path(__file__).parents[2] / "weights"
 
 NOISE = 70 / 65535
 """Two truncations to fp16 below 1, and a few 16-bit codes for the matrices."""
@@ -157,6 +166,33 @@ def test_the_log_tells_what_ran() -> None:
     assert played.ran == ("double",)
     assert played.skipped == ("never",)
     assert played.device
+
+
+@compiles_matrices
+@pytest.mark.parametrize("name", ["C4F16", "C4F32"])
+def test_whole_networks_on_tensor_cores(name: str) -> None:
+    """Vulkan's validation layer has nothing to say, and the picture is the reference's."""
+    network = load(WEIGHTS / f"{name}.npz")
+    text = for_lavapipe(hookfile.format(compiler.compile(network, TENSOR)))
+    for stimulus in stimuli("luma", [(17, 13), (119, 77), (250, 187), (1, 1)]):
+        width, height = stimulus.size
+        neutral = np.full((2, height, width), 0.5, np.float32)
+        played = libplacebo.play(
+            text, stimulus.image, neutral, (2 * width, 2 * height), timeout=3600.0, validate=True, where=name
+        )
+        assert len(played.skipped) == 3  # the plain passes that stand beside the wide layers
+        distance = np.abs(played.picture[:1] - reference.evaluate(network, stimulus.image)[network.output])
+        assert distance.max() < 4e-3, stimulus.size
+        assert distance.mean() < 5e-4, stimulus.size
+
+
+@compiles_matrices
+def test_what_the_validation_layer_reports_is_an_error() -> None:
+    """lavapipe has no matrices of 16x16."""
+    luma, chroma = planes(17, 13, subsampled=False)
+    text = hookfile.format(compiler.compile(wide_network(16, 16), TENSOR))
+    with pytest.raises(ShaderRunError, match="vkCreateComputePipelines"):
+        libplacebo.play(text, luma, chroma, (34, 26), timeout=3600.0, validate=True)
 
 
 @pytest.mark.parametrize(
