@@ -230,6 +230,13 @@ def test_recordings_show_the_picture_at_its_place(pictures: data.Pictures) -> No
     for beside in (halved.roll(1, -1), halved.roll(1, -2)):
         assert here < 0.6 * (image - beside).abs().mean()
 
+    sharper = replace(options, clean_downscale={"bicubic": 1})
+    mixed, _ = feed.feed(pictures, sharper, torch.device("cpu"), lambda done, total: None).batch(0, 8, 0)
+    bicubic = replace(options, downscale={"bicubic": 1})
+    alone, _ = feed.Degraded(pictures, bicubic, torch.device("cpu")).batch(0, 4, 0)
+    assert torch.equal(mixed[:4], alone)
+    assert torch.equal(mixed[4:], image[4:])
+
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The command

@@ -78,6 +78,7 @@ def _option(name: str, help: str, **attributes: Any) -> Callable[[Command], Comm
 )
 @click.option("--exclude", multiple=True, help="Pattern of paths within the folder to leave out; repeatable.")
 @_option("clean", "ds: share of patches without a codec.")
+@_option("clean_downscale", "ds: as --downscale, for these patches (default: the same).", type=Shares())
 @_option("sharpen", "ds: how much what is to be found is sharpened.")
 @_option("holdout", "Pictures kept aside for the PSNR shown.")
 @_option(

@@ -66,11 +66,12 @@ class Mixed:
 
 def feed(pictures: Pictures, options: Options, device: torch.device, on_progress: Callable[[int, int], None]) -> Feed:
     """The batches to train on. Raises ShadergenError."""
-    clean = Degraded(pictures, options, device)
     if options.degradation == "neutral":
-        return clean
+        return Degraded(pictures, options, device)
     if options.plane != "luma":
         raise ShadergenError("--degradation", f"found ds for {options.plane}, expected --plane luma")
+    downscale = options.clean_downscale or options.downscale
+    clean = Degraded(pictures, replace(options, downscale=downscale), device)
     found = _recorded(pictures, options, options.patch, on_progress)
     areas = dict(zip(pictures.names, chances(pictures, options), strict=True))
     chance = np.array([areas[recording.name] for recording in found])

@@ -65,6 +65,9 @@ class Options:
     """Shares of RANGES: how the input is quantised."""
     clean: float = 0.25
     """ds: the share of patches that went through no codec, so that a clean source is not harmed."""
+    clean_downscale: Mapping[str, float] = field(default_factory=dict)
+    """ds: as `downscale`, for the patches that went through no codec; empty for the same. Their sources are often made
+    small more sharply than video is."""
     sharpen: float = 0.0
     """ds: how much the picture to be found is sharpened: times what a blur of one pixel takes away."""
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -92,11 +95,13 @@ class Options:
         ):
             if not 0 <= getattr(self, name) <= high:
                 raise ShadergenError(f"--{name}", f"found {getattr(self, name)}, expected 0 to {high:g}")
-        for name, known in (("downscale", DOWNSCALERS), ("range", RANGES)):
-            shares = getattr(self, name)
+        for field_, known in (("downscale", DOWNSCALERS), ("clean_downscale", DOWNSCALERS), ("range", RANGES)):
+            shares, name = getattr(self, field_), field_.replace("_", "-")
             unknown = sorted(set(shares) - set(known))
             if unknown:
                 raise ShadergenError(f"--{name}", f"found {unknown[0]!r}, expected {', '.join(known)}")
+            if field_ == "clean_downscale" and not shares:
+                continue
             if not shares or min(shares.values()) < 0 or sum(shares.values()) <= 0:
                 raise ShadergenError(f"--{name}", f"found {dict(shares)}, expected shares with a sum above 0")
 
