@@ -43,8 +43,8 @@ from shadergen.target import INTEL, NEXT, TENSOR, Target
 RESULTS = Path(__file__).parent / "results" / "tensor.json"
 SIZE = (1920, 1080)
 THREE = ("rx7900xtx", "rx9070xt", "rtx3080")
-HALF_SUMS = "rtx3080"
-"""GPUs whose user is told to set TENSOR_HALF_SUMS."""
+SETTINGS = {"rtx3080": {"TENSOR_HALF_SUMS": 1.0}, "a770": {"TENSOR_M": 8.0, "TENSOR_N": 8.0}}
+"""What the users of a GPU are told to set."""
 PLAIN = (NEXT, replace(NEXT, kernel="divided"), replace(NEXT, kernel="rows"))
 
 
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
             known: dict[str, Any] = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
             if name in known.get(kind, {}).get(what, {}):
                 continue
-            plain, tensor = layer(source) if isinstance(source, int) else network(source)
+            plain, tensor = layer(source, plain_targets(gpu)) if isinstance(source, int) else network(source)
             costs = [cost for written in plain if (cost := judged(written, gpu, size))]
             own = judged(tensor, gpu, size)
             if not costs or not own:
@@ -168,8 +168,13 @@ def _counts(block: Block, written: Written) -> bool:
 
 def _for(gpu: gpus.Gpu, block: Block) -> Block:
     """A block with the PARAMs that the GPU's user is told to set."""
-    half = isinstance(block, Param) and block.name == "TENSOR_HALF_SUMS" and gpu.name in HALF_SUMS
-    return replace(block, initial=1.0) if isinstance(block, Param) and half else block
+    own = SETTINGS.get(gpu.name, {})
+    return replace(block, initial=own[block.name]) if isinstance(block, Param) and block.name in own else block
+
+
+def plain_targets(gpu: gpus.Gpu) -> Sequence[Target]:
+    """What is written for a GPU without tensor cores."""
+    return (INTEL,) if gpu.vendor == "intel" else PLAIN
 
 
 DOT_LANES = {"rx7900xtx": 32, "rx6900xt": 32, "rx9070xt": 32, "rtx3080": 16, "a770": 8}
@@ -185,7 +190,7 @@ def dot8() -> int:
     for name, lanes in DOT_LANES.items():
         gpu = gpus.find(name)
         assert gpu
-        plain = layer(32, (INTEL,) if gpu.vendor == "intel" else PLAIN)[0]
+        plain = layer(32, plain_targets(gpu))[0]
         costs = [cost for written in plain if (cost := judged(written, gpu, SIZE))]
         missing += not costs
         if costs:
@@ -196,7 +201,7 @@ def dot8() -> int:
     return 1 if missing else 0
 
 
-def layer(channels: int, targets: Sequence[Target] = PLAIN) -> tuple[list[Written], Written]:
+def layer(channels: int, targets: Sequence[Target]) -> tuple[list[Written], Written]:
     """A layer between others, in every plain kernel, and on tensor cores."""
     rng = np.random.default_rng(0)
 
