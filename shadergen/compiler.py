@@ -45,6 +45,9 @@ def plan(
             if optimised.output == optimised.input:
                 raise TargetError(graph.name, "found no operator between input and output, expected one")
             planned = scheduled(optimised, target, weights, kernels, heuristics)
+            if planned.most_products > heuristics.max_pass_products and not target.kernel:
+                weights = "texture"  # what the limits below are for
+                planned = scheduled(optimised, target, weights, kernels, heuristics)
         except TargetError as error:
             problem = problem or error
         else:

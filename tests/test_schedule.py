@@ -41,7 +41,7 @@ from shadergen.schedule.steps import (
     SpaceToDepthStep,
 )
 from shadergen.storage.layout import lanes
-from shadergen.target import VARIANTS, Target
+from shadergen.target import INTEL, NEXT, VARIANTS, Target
 from tests.nets import PLANES, c_model, random_conv
 from tests.random_graphs import random_graph
 
@@ -328,6 +328,13 @@ def test_no_kernel_is_too_large() -> None:
     graph = net(a=(conv(1, 4), "input"), b=(conv(4, 1, 41), "a"))
     for target, expected in ((FRAGMENT, (1, 1)), (COMPUTE, (1, 1)), (INSTANT, (4, 2))):
         assert schedule(graph, target).passes[1].pixels == expected
+
+
+def test_intel_s_compiler_gets_no_pass_that_it_would_not_end_with() -> None:
+    """A wide layer at the end has its weights in code; on Intel's GPUs they are all in tables then."""
+    graph = net(a=(conv(1, 48), "input"), r=(Relu(), "a"), b=(conv(48, 64), "r"), c=(DepthToSpace(8), "b"))
+    assert compiler.plan(graph, NEXT).most_products >= 16 * 48 * 9
+    assert compiler.plan(graph, INTEL).most_products == 0
 
 
 def test_sums_of_all_of_a_pass_s_convolutions_count() -> None:

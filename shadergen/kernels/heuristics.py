@@ -51,6 +51,12 @@ class Heuristics:
     max_code_weights: int = 65536
     """Weights of one convolution that may be literals. 64 to 64 channels of 3x3 are 36 864, half a megabyte of code and
     several seconds to compile."""
+    max_pass_products: int = 1 << 20
+    """Products of a vec4 with a scalar that the code of a pass may have at all: of a network that has more anywhere,
+    all weights are in tables. Intel's compiler (Mesa 25) found no end within ten minutes for 48 to 48 channels at a
+    network's end (5184 products); with a table it takes half of one, and the layer 10 ms on an Arc A770. A SPAN of 48
+    channels (3456 products) takes 148 ms there, and 346 without. AMD's and NVIDIA's compilers manage: that end takes
+    1.8 ms on a RX 7900 XTX, and 6.4 with a table."""
     texel_price: Fraction = Fraction(4)
     """What reading a texel costs, in products of a vec4 with a matrix; only which of two plans is cheaper matters."""
 
@@ -114,6 +120,7 @@ BUFFERED: dict[Device, Heuristics] = {
         packs_at_once=0,
         rows_area=(4, 8),
         rows_together=8,
+        max_pass_products=3000,
         scalar_weights="always",
         looked_up=True,
     ),

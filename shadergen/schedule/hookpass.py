@@ -172,8 +172,15 @@ class Schedule:
     def starts_at_once(self) -> bool:
         """Whether every convolution has its weights elsewhere than in the code, which therefore is short."""
         steps = [step for scheduled in self.passes for step in scheduled.every_step()]
-        plans = [step.plan for step in steps if isinstance(step, ConvStep)]
-        return bool(plans) and all(plan.resources.products == 0 for plan in plans)
+        return any(isinstance(step, ConvStep) for step in steps) and self.most_products == 0
+
+    @property
+    def most_products(self) -> int:
+        """Of a vec4 with a scalar, in the code of the pass that has the most."""
+        return max(
+            sum(step.plan.resources.products for step in scheduled.every_step() if isinstance(step, ConvStep))
+            for scheduled in self.passes
+        )
 
     def cost(self) -> Cost:
         """The sum over all passes."""
