@@ -1,15 +1,18 @@
 """A layer of bytes as a hook pass, for the GPUs' compilers to judge and not to be played: see bench/tensor.py --dot8.
 
-32 to 32 channels of 3x3 by `dotPacked4x8EXT`, with all that such a layer needs: texels are scaled and rounded to bytes
-on their way into shared memory, each invocation sums up one pixel in integers, and scales, adds the bias, cuts off and
-stores. The weights are numbers in the code, or in a buffer that all invocations read alike. All bytes have signs: a
-Radeon of RDNA2 has no product of some with and some without.
+    python bench/dot8.py code|buffer
+
+Prints the file. 32 to 32 channels of 3x3 by `dotPacked4x8EXT`, with all that such a layer needs: texels are scaled and
+rounded to bytes on their way into shared memory, each invocation sums up one pixel in integers, and scales, adds the
+bias, cuts off and stores. The weights are numbers in the code, or in a buffer that all invocations read alike. All bytes
+have signs: a Radeon of RDNA2 has no product of some with and some without.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 
@@ -106,3 +109,9 @@ def _body(numbers: np.ndarray[tuple[int], np.dtype[np.uint32]], weights: str) ->
 
 def _hex(number: np.uint32) -> str:
     return f"0x{int(number):08x}u"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in WHERE:
+        sys.exit(f"dot8.py: found {' '.join(sys.argv[1:])!r}, expected {' or '.join(WHERE)}")
+    print(text(cast("Where", sys.argv[1])))
