@@ -4,15 +4,15 @@
 
 Prints the file. 32 to 32 channels of 3x3 by `dotPacked4x8EXT`, with all that such a layer needs: texels are scaled and
 rounded to bytes on their way into shared memory, each invocation sums up one pixel in integers, and scales, adds the
-bias, cuts off and stores. The weights are numbers in the code, or in a buffer that all invocations read alike. All bytes
-have signs: a Radeon of RDNA2 has no product of some with and some without.
+bias, cuts off and stores. The weights are numbers in the code, or in a buffer that all invocations read alike. All
+bytes have signs: a Radeon of RDNA2 has no product of some with and some without.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -114,4 +114,4 @@ def _hex(number: np.uint32) -> str:
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in WHERE:
         sys.exit(f"dot8.py: found {' '.join(sys.argv[1:])!r}, expected {' or '.join(WHERE)}")
-    print(text(cast("Where", sys.argv[1])))
+    print(text(sys.argv[1]))
