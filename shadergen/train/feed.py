@@ -70,8 +70,7 @@ def feed(pictures: Pictures, options: Options, device: torch.device, on_progress
         return Degraded(pictures, options, device)
     if options.plane != "luma":
         raise ShadergenError("--degradation", f"found ds for {options.plane}, expected --plane luma")
-    downscale = options.clean_downscale or options.downscale
-    clean = Degraded(pictures, replace(options, downscale=downscale), device)
+    clean = Degraded(pictures, replace(options, downscale=options.downscale_of_clean), device)
     found = _recorded(pictures, options, options.patch, on_progress)
     areas = dict(zip(pictures.names, chances(pictures, options), strict=True))
     chance = np.array([areas[recording.name] for recording in found])

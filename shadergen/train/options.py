@@ -95,18 +95,24 @@ class Options:
         ):
             if not 0 <= getattr(self, name) <= high:
                 raise ShadergenError(f"--{name}", f"found {getattr(self, name)}, expected 0 to {high:g}")
-        for field_, known in (("downscale", DOWNSCALERS), ("clean_downscale", DOWNSCALERS), ("range", RANGES)):
-            shares, name = getattr(self, field_), field_.replace("_", "-")
+        for name, shares, known in (
+            ("downscale", self.downscale, DOWNSCALERS),
+            ("clean-downscale", self.downscale_of_clean, DOWNSCALERS),
+            ("range", self.range, RANGES),
+        ):
             unknown = sorted(set(shares) - set(known))
             if unknown:
                 raise ShadergenError(f"--{name}", f"found {unknown[0]!r}, expected {', '.join(known)}")
-            if field_ == "clean_downscale" and not shares:
-                continue
             if not shares or min(shares.values()) < 0 or sum(shares.values()) <= 0:
                 raise ShadergenError(f"--{name}", f"found {dict(shares)}, expected shares with a sum above 0")
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    @property
+    def downscale_of_clean(self) -> Mapping[str, float]:
+        """How patches that went through no codec were made small."""
+        return self.clean_downscale or self.downscale
 
     @property
     def decay_start(self) -> float:
