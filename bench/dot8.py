@@ -85,7 +85,7 @@ def text(weights: Where) -> str:
     return block + BEFORE + head + "\n".join(_body(numbers, weights)) + "\n}\n"
 
 
-def _body(numbers: np.ndarray[tuple[int], np.dtype[np.uint32]], weights: str) -> Iterator[str]:
+def _body(numbers: np.ndarray[tuple[int], np.dtype[np.uint32]], weights: Where) -> Iterator[str]:
     for pack in range(PACKS):
         yield f"    ivec4 sum_{pack} = ivec4(0);"
     for tap in range(TAPS):

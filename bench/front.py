@@ -18,15 +18,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from shadergen.cost import gpus, saved
 from shadergen.files import write_whole
 from shadergen.judge import front
-from shadergen.judge.cases import BORDER, cases, pictures_of
+from shadergen.judge.cases import pictures_of
 from shadergen.judge.front import Panel, Point
-from shadergen.judge.score import enlarge
-from shadergen.judge.similarity import psnr
+from shadergen.judge.score import score
 from shadergen.measure.drawing import svg
 from shadergen.sources import load
 
@@ -68,13 +65,10 @@ def _keep(known: Mapping[str, Any]) -> None:
 
 def _mean(model: Path, folder: Path) -> float:
     """The mean over a folder's pictures, as `shadergen score --condition box` has it."""
-    graph, found = load(model), []
-    inner = (slice(None), slice(BORDER, -BORDER), slice(BORDER, -BORDER))
-    for picture in pictures_of([folder]):
-        (case,) = cases(picture, graph.plane, ["box"])
-        found.append(psnr(enlarge(graph, case)[inner], case.truth[inner]))
-    print(f"{model.stem}, {folder.name}: {np.mean(found):.3f}", flush=True)
-    return round(float(np.mean(found)), 3)
+    report = score({model.stem: load(model)}, pictures_of([folder]), ["box"])
+    (mean,) = (mean.psnr for mean in report.means() if mean.method == model.stem)
+    print(f"{model.stem}, {folder.name}: {mean:.3f}", flush=True)
+    return round(mean, 3)
 
 
 def panels(gpu: str, scores: Mapping[str, Mapping[str, float]], sets: Mapping[str, str]) -> list[Panel]:
