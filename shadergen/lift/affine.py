@@ -7,7 +7,7 @@ forms, which an `Arena` knows by its number. A form without atoms is a plain num
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -311,8 +311,17 @@ class Arena:
             case _:
                 return self.of(atom.name, operands, atom.parameters)
 
-    def rewritten(self, form: Scalar, texel: Callable[[int], Scalar], known: dict[int, Scalar]) -> Scalar:
-        """The form with something else for every texel; `known` holds what atoms became, for the next form."""
+    def rewritten(
+        self,
+        form: Scalar,
+        texel: Callable[[int], Scalar],
+        known: dict[int, Scalar],
+        function: Callable[[int], Scalar | None] = lambda number: None,
+    ) -> Scalar:
+        """The form with something else for every texel; `known` holds what atoms became, for the next form.
+
+        A function is that of the rewritten operands, unless `function` knows something else for its number.
+        """
         if type(form) is not Form:
             return form
         terms: dict[int, float] = {}
@@ -320,7 +329,8 @@ class Arena:
         for atom, weight in form.terms.items():
             new = known.get(atom)
             if new is None:
-                new = known[atom] = texel(atom) if atom >= 0 else self._rewritten_atom(atom, texel, known)
+                new = texel(atom) if atom >= 0 else self._rewritten_atom(atom, texel, known, function)
+                known[atom] = new
             if type(new) is Form:
                 for other, inner in new.terms.items():
                     terms[other] = terms.get(other, 0.0) + weight * inner
@@ -329,22 +339,39 @@ class Arena:
                 constant += weight * new
         return number_or_form(terms, constant)
 
-    def _rewritten_atom(self, number: int, texel: Callable[[int], Scalar], known: dict[int, Scalar]) -> Scalar:
+    def _rewritten_atom(
+        self,
+        number: int,
+        texel: Callable[[int], Scalar],
+        known: dict[int, Scalar],
+        function: Callable[[int], Scalar | None],
+    ) -> Scalar:
+        other = function(number)
+        if other is not None:
+            return other
         atom = self.atom(number)
-        return self.apply(atom, tuple(self.rewritten(form, texel, known) for form in atom.operands))
+        return self.apply(atom, tuple(self.rewritten(form, texel, known, function) for form in atom.operands))
 
     def texels(self, form: Scalar) -> Iterator[int]:
         """The texels that a form is of, inside of functions as well; some may come more than once."""
+        return (atom for atom in self._atoms((form,)) if atom >= 0)
+
+    def functions(self, forms: Iterable[Scalar]) -> Iterator[int]:
+        """The functions that forms are of, inside of others as well, each once."""
+        return (atom for atom in self._atoms(forms) if atom < 0)
+
+    def _atoms(self, forms: Iterable[Scalar]) -> Iterator[int]:
         seen: set[int] = set()
-        stack = [form]
+        stack = list(forms)
         while stack:
             item = stack.pop()
             if type(item) is not Form:
                 continue
             for atom in item.terms:
-                if atom >= 0:
-                    yield atom
-                elif atom not in seen:
+                if atom in seen:
+                    continue
+                yield atom
+                if atom < 0:
                     seen.add(atom)
                     stack.extend(self.atom(atom).operands)
 

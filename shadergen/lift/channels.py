@@ -57,6 +57,21 @@ class Channels:
     def __getitem__(self, number: int) -> Channel:
         return self.all[number]
 
+    def find(self, channel: Channel) -> int | None:
+        """The number of a channel, or None where there is none like it."""
+        return self._numbers.get(channel)
+
+    def needed(self, outputs: Iterable[int]) -> list[int]:
+        """The channels that some are computed from, and these, sources first."""
+        needed: set[int] = set()
+        stack = list(outputs)
+        while stack:
+            number = stack.pop()
+            if number not in needed:
+                needed.add(number)
+                stack.extend(self.all[number].sources)
+        return sorted(needed)
+
     def number(self, channel: Channel) -> int:
         """The number of a channel, which is added where there is none like it."""
         if channel not in self._numbers:

@@ -35,6 +35,7 @@ from shadergen.ir.ops import (
 )
 from shadergen.lift.affine import INF, LiftError
 from shadergen.lift.channels import Channel, Channels, Tap
+from shadergen.lift.slopes import joined
 
 Place = tuple[str, int]
 """Where a channel is: a value of the graph, and its number in there."""
@@ -51,7 +52,8 @@ def graph(
     record: Record,
 ) -> Graph:
     """The graph from `inputs`, the picture's channels, to `outputs`, which are those of a DepthToSpace of `block`."""
-    layers = _Layers(channels, inputs, outputs)
+    layers = _Layers(*joined(channels, inputs, outputs))
+    outputs = layers.outputs
     layers.build()
     value = layers.value(outputs)
     if block > 1:
@@ -93,20 +95,9 @@ class _Layers:
 
     # Which channels go together --------------------------------------------------------------------------------------
 
-    def _live(self) -> list[int]:
-        """What the outputs need, sources first."""
-        live: set[int] = set()
-        stack = list(self.outputs)
-        while stack:
-            number = stack.pop()
-            if number not in live:
-                live.add(number)
-                stack.extend(self.channels[number].sources)
-        return sorted(live)
-
     def _layers(self) -> list[list[int]]:
         """Channels of one kind with the same sources and readers, in the order in which to compute them."""
-        live = [number for number in self._live() if number not in set(self.inputs)]
+        live = [number for number in self.channels.needed(self.outputs) if number not in set(self.inputs)]
         layer_of = self._grouped(live, {})
         layer_of = self._grouped(live, self._readers(live, layer_of))
         while (finer := self._grouped(live, self._readers(live, layer_of))) != layer_of:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shadergen.lift.affine import INF, Arena, Atom, Form, LiftError, Scalar, negative, shift, texel_of, texture_of
+from shadergen.lift.affine import INF, Arena, Atom, Form, LiftError, Scalar, negative, texel_of, texture_of
 from shadergen.lift.borders import Border, Forms, borders
 from shadergen.lift.channels import Channels, Entry, Grid, Table, Tables, Tap
 from shadergen.lift.hookpass import Evaluation
+from shadergen.lift.inner import Inner
 from shadergen.lift.periods import Cells
 from shadergen.lift.rims import Correction, Corrections, rims
 
@@ -20,16 +22,20 @@ _FUNCTIONS = ("tanh", "sqrt", "round")
 def table_of(run: Evaluation, cells: Cells, components: int, channels: Channels, tables: Tables) -> Table:
     """What a region of a pass's result holds. Raises LiftError."""
     forms = relative_forms(run, cells, components)
-    corrections: Corrections = {}
-    try:
-        rules = borders(run, cells, forms)
-    except LiftError:
-        corrections = rims(run, cells, forms)
-        rules = dict.fromkeys(cells.sources, "zero")
+    rules, inner, corrections = _border(run, cells, forms)
     grid = _grid(cells, tables)
-    lowering = Lowering(run.arena, cells, rules, grid, channels, tables)
+    lowering = Lowering(run.arena, cells, rules, grid, channels, tables, inner)
     entries = {place: lowering.corrected(form, corrections.get(place, [])) for place, form in forms.items()}
     return Table(cells.period, grid, entries)
+
+
+def _border(run: Evaluation, cells: Cells, forms: Forms) -> tuple[Mapping[int, Border], Inner | None, Corrections]:
+    """What is read outside, the layers within the pass that are read so as well, and what is added near the border."""
+    inner = Inner(run.arena, cells)
+    for layers in (None, inner) if inner.any_around(forms) else (None,):
+        with contextlib.suppress(LiftError):
+            return borders(run, cells, forms, layers), layers, {}
+    return dict.fromkeys(cells.sources, "zero"), None, rims(run, cells, forms)
 
 
 def relative_forms(run: Evaluation, cells: Cells, components: int) -> Forms:
@@ -70,6 +76,8 @@ class Lowering:
     grid: Grid
     channels: Channels
     tables: Tables
+    inner: Inner | None = None
+    """The layers within the pass, where functions of several pixels are such."""
 
     def entry(self, form: Scalar) -> Entry:
         """The channel that a form is, or the number. Raises LiftError for what no operator of a graph computes."""
@@ -136,21 +144,19 @@ class Lowering:
         dx, dy, border = self._anchor(number)
         atom = self.arena.atom(number)
         if dx or dy:
-            moves = {key: shift(-dx * width, -dy * height) for key, (width, height) in self.cells.sources.items()}
-            known: dict[int, Scalar] = {}
-            form = self.arena.rewritten(
-                Form({number: 1.0}), lambda texel: Form({texel + moves[texture_of(texel)]: 1.0}), known
-            )
-            ((moved, _),) = form.terms.items()
-            atom = self.arena.atom(moved)
+            atom = self.arena.atom(Inner(self.arena, self.cells).moved(number, (-dx, -dy)))
         return self._activation(atom), dx, dy, border
 
     def _anchor(self, number: int) -> tuple[int, int, Border]:
         """The one pixel that a function reads, and what stands for it outside of the picture.
 
-        Of several pixels each has its own place outside, which that of the function is not. Neither is the function of
-        zeros outside unless it is zero.
+        Of several pixels each has its own place outside, which that of the function is not, unless it is a layer within
+        the pass. Neither is the function of zeros outside unless it is zero.
         """
+        if self.inner is not None:
+            place = self.inner.place(number)
+            rules = {self.rules[texture] for texture in self.inner.textures(number)}
+            return (*place, rules.pop()) if place is not None and len(rules) == 1 else (0, 0, "zero")
         places, border = set(), set()
         form = Form({number: 1.0})
         for atom in self.arena.texels(form):

@@ -22,7 +22,7 @@ from shadergen.lift.affine import (
     texel_of,
     texture_of,
 )
-from shadergen.lift.borders import Border, Forms, placed
+from shadergen.lift.borders import Border, Forms, Placement
 from shadergen.lift.compare import TOLERANCE
 from shadergen.lift.hookpass import Evaluation, Size
 from shadergen.lift.periods import Cells
@@ -160,7 +160,7 @@ class _Finder:
         return self._run.arena.rewritten(inside, lambda atom: Form({atom + back[texture_of(atom)]: 1.0}), {})
 
     def _outside_is_zero(self, form: Scalar, cell: Size) -> Scalar:
-        return self._run.arena.rewritten(form, placed(self._cells, self._rules, cell), {})
+        return Placement(self._cells, self._rules, cell).form(self._run.arena, form)
 
 
 def _beyond(arena: Arena, actual: Scalar, expected: Scalar) -> Scalar:
