@@ -131,6 +131,8 @@ def _extension_directive(shader: Shader) -> Iterator[Finding]:
     found: dict[str, tuple[int, int]] = {}
     for block, code in shader.passes:
         for match in re.finditer(r"^[ \t]*#[ \t]*extension[ \t]+(\w+)", code, re.M):
+            if re.search(rf"#[ \t]*ifdef[ \t]+{match[1]}[ \t]*\n\Z", code[: match.start()]):
+                continue  # Mesa's OpenGL does not read what it leaves out
             line, count = found.get(match[1], (line_in_body(block, code, match.start()), 0))
             found[match[1]] = (line, count + 1)
     for name, (line, count) in found.items():
@@ -148,6 +150,17 @@ def _cooperative_matrix(shader: Shader) -> Iterator[Finding]:
         match = re.search(r"^[ \t]*#[ \t]*extension[ \t]+GL_KHR_cooperative_matrix\b", code, re.M)
         if match is not None:
             message = "found GL_KHR_cooperative_matrix, with which players end or fail on GPUs without tensor cores"
+            yield Finding(line_in_body(block, code, match.start()), message)
+            return
+
+
+@rule("integer-dot-product", "warning", "VUID-VkShaderModuleCreateInfo-pCode-08740")
+def _integer_dot_product(shader: Shader) -> Iterator[Finding]:
+    """Products of four bytes are a feature that no player switches on; drivers compile them all the same."""
+    for block, code in shader.passes:
+        match = re.search(r"^[ \t]*#[ \t]*extension[ \t]+GL_EXT_integer_dot_product\b", code, re.M)
+        if match is not None:
+            message = "found GL_EXT_integer_dot_product, for which players do not switch on shaderIntegerDotProduct"
             yield Finding(line_in_body(block, code, match.start()), message)
             return
 
