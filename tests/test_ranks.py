@@ -21,7 +21,7 @@ RANKS: list[set[str]] = [
     {"wgsl"},
     {"compiler"},
     {"judge"},
-    {"api", "magpie", "train", "vapoursynth"},
+    {"api", "magpie", "quantise", "train", "vapoursynth"},
     {""},
     {"cli"},
     {"__main__"},

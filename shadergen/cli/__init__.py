@@ -20,6 +20,7 @@ from shadergen.cli.install import install
 from shadergen.cli.lift import lift
 from shadergen.cli.lint import lint
 from shadergen.cli.pack import pack
+from shadergen.cli.quantise import quantise
 from shadergen.cli.score import score
 from shadergen.cli.train import train
 from shadergen.cli.upscale import upscale
@@ -35,7 +36,7 @@ def main() -> None:
     """Compile trained CNN upscalers into mpv shaders, and check them on the GPU."""
 
 
-_MAKE = (build, inspect, verify, convert, lift, faster, lint)
+_MAKE = (build, inspect, verify, convert, quantise, lift, faster, lint)
 _USE = (bench, cost, upscale, web, vapoursynth, install, pack, doctor, score, train)
 
 for command in _MAKE + _USE:

@@ -68,12 +68,12 @@ class Case:
     """The picture's."""
 
 
-def picture_files(folder: Path) -> list[Path]:
-    """The folder's pictures, by name. Raises ShadergenError where there is none."""
+def picture_files(folder: Path, below: bool = False) -> list[Path]:
+    """The folder's pictures, by name; also those of folders `below`. Raises ShadergenError where there is none."""
     suffixes = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".ppm"}
     if not folder.is_dir():
         raise ShadergenError(folder, "found no folder, expected one with pictures")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    files = sorted(path for path in folder.glob("**/*" if below else "*") if path.suffix.lower() in suffixes)
     if not files:
         raise ShadergenError(folder, "found no pictures, expected PNG, JPEG, BMP, ...")
     return files
@@ -82,13 +82,17 @@ def picture_files(folder: Path) -> list[Path]:
 def pictures_of(folders: Sequence[Path]) -> Iterator[Picture]:
     """All pictures of the folders, read one by one. Raises ShadergenError for a folder without, and ImageError."""
     for folder in folders:
-        for path in picture_files(folder):
-            pixels = pictures.load(path).pixels.astype(np.float64)
-            rgb = np.repeat(pixels, 3, 0) if len(pixels) == 1 else pixels[:3]
-            if min(rgb.shape[1:]) < 2 * BORDER + 2:
-                expected = f"expected at least {2 * BORDER + 2} a side"
-                raise ImageError(path, f"found {rgb.shape[2]}x{rgb.shape[1]} pixels, {expected}")
-            yield Picture(path.parent.name, path.name, rgb)
+        yield from map(picture_of, picture_files(folder))
+
+
+def picture_of(path: Path) -> Picture:
+    """One picture. Raises ImageError for a file that is none, or one that is too small."""
+    pixels = pictures.load(path).pixels.astype(np.float64)
+    rgb = np.repeat(pixels, 3, 0) if len(pixels) == 1 else pixels[:3]
+    if min(rgb.shape[1:]) < 2 * BORDER + 2:
+        expected = f"expected at least {2 * BORDER + 2} a side"
+        raise ImageError(path, f"found {rgb.shape[2]}x{rgb.shape[1]} pixels, {expected}")
+    return Picture(path.parent.name, path.name, rgb)
 
 
 def cases(picture: Picture, plane: Plane, conditions: Sequence[str]) -> list[Case]:

@@ -10,7 +10,7 @@ limited range, enlarged as a player does it in that range, and brought to full r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,13 @@ def score(
                 found.append(_score(method, case, results[method], plane))
             on_case(case, results)
     return Scores(tuple(found))
+
+
+def scored(graph: Graph, pictures: Iterable[Picture]) -> Graph:
+    """The graph whose record has its means on these pictures beside the scores that it has."""
+    means = [mean for mean in score({"model": graph}, pictures).means() if mean.method == "model"]
+    scores = {f"{mean.folder}, {mean.condition}, dB": round(mean.psnr, 3) for mean in means}
+    return replace(graph, record=replace(graph.record, scores={**graph.record.scores, **scores}))
 
 
 def _score(method: str, case: Case, result: Array, plane: Plane) -> Score:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from shadergen.ir import reference
 from shadergen.ir.graph import Graph, Record, require_plane
 from shadergen.ir.ops import Array
 from shadergen.judge.cases import pictures_of
-from shadergen.judge.score import score
+from shadergen.judge.score import scored
 from shadergen.train import arch, data, feed, plot
 from shadergen.train import checkpoint as checkpoints
 from shadergen.train.data import Pictures
@@ -115,19 +115,11 @@ def train(
             plot.save(trainer.history, job.output.stem, job.plot)
 
     trainer.run(on_step, stop, save, job.save_seconds, on_trouble)
-    trained = _scored(_with_record(job, begun, trainer, pictures), job.score_folders)
+    trained = _with_record(job, begun, trainer, pictures)
+    trained = scored(trained, pictures_of(job.score_folders)) if job.score_folders else trained
     if trainer.rank == 0 and job.score_folders:
         sources.save(trained, job.output)
     return Outcome(trained, trainer.step == job.options.steps, departure(trained))
-
-
-def _scored(graph: Graph, folders: Sequence[Path]) -> Graph:
-    """With the means of `shadergen score` beside the scores that it has."""
-    if not folders:
-        return graph
-    means = [mean for mean in score({"model": graph}, pictures_of(folders)).means() if mean.method == "model"]
-    scores = {f"{mean.folder}, {mean.condition}, dB": round(mean.psnr, 3) for mean in means}
-    return replace(graph, record=replace(graph.record, scores={**graph.record.scores, **scores}))
 
 
 def departure(graph: Graph) -> float:
