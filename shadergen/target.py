@@ -23,8 +23,8 @@ OPTIMISATIONS: dict[str, str] = {
 """What can be switched off, and what it does. None of them changes the picture."""
 
 
-TENSOR_KERNEL = "tensor"
-"""The kernel whose files are for few GPUs, and have a name of their own."""
+TENSOR_KERNEL, DOT8_KERNEL = "tensor", "dot8"
+"""Kernels whose files are for few GPUs, and have names of their own."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class Target:
         if self.fuse and self.weights == "texture":
             # An invocation has eight pixels then, and the tile of 64 of them fits into no GPU's shared memory.
             raise TargetError("--fuse", "found it with --weights texture, expected --weights code")
-        if self.kernel == TENSOR_KERNEL and self.stage == "fragment":
-            raise TargetError("--kernel", "found tensor with --fragment, expected --compute", "add --compute")
+        if self.kernel in (TENSOR_KERNEL, DOT8_KERNEL) and self.stage == "fragment":
+            raise TargetError("--kernel", f"found {self.kernel} with --fragment, expected --compute", "add --compute")
         unknown = sorted(self.without - set(OPTIMISATIONS))
         if unknown:
             raise TargetError("--no-opt", f"found {unknown[0]!r}, expected one of {', '.join(OPTIMISATIONS)}")
@@ -93,6 +93,8 @@ class Target:
         """What the file name gets after the model's name."""
         if self.kernel == TENSOR_KERNEL:
             return "_TENSOR" + {"code": "", "texture": "_INSTANT"}[self.weights]
+        if self.kernel == DOT8_KERNEL:
+            return "_DOT8"
         if self.buffers:
             return "_INTEL" if self.device == "intel" else "_NEXT"
         stage = {"fragment": "", "compute": "_CMP"}[self.stage]
@@ -111,6 +113,8 @@ TENSOR = replace(NEXT, kernel=TENSOR_KERNEL)
 """For gpu-next on GPUs with tensor cores, see docs/tensor.md. No model is written so unless it is asked for."""
 TENSOR_TABLES = replace(TENSOR, buffers=False, weights="texture")
 """The same for vo=gpu."""
+DOT8 = replace(INTEL, kernel=DOT8_KERNEL)
+"""For gpu-next on Arc A, of networks that multiply bytes (docs/tensor.md). No model is written so unless asked for."""
 SHIPPED = (*VARIANTS, NEXT, INTEL)
 """The ways a model is written as a file; see `variants` for which of them each model has."""
 DEVICES: dict[Device, Target] = {

@@ -39,12 +39,20 @@ def kernel_views() -> dict[str, type[Any]]:
     weight, bias = random_conv(np.random.default_rng(0), 8, 8, 3)
     source = Source("x", TensorType(8), Layout(16), settled=False)
     task = Task("a", "net_a", Conv(weight, bias), source, (0, 1), TensorType(8), any_pack=False, precision="fp32")
-    limits = Limits(blocks=Heuristics.blocks, buffers=12, kernel="tensor", heuristics=Heuristics(shares_weights=True))
+    limits = Limits(blocks=Heuristics.blocks, buffers=12, heuristics=Heuristics(shares_weights=True))
     wide = replace(task, op=Conv(*random_conv(np.random.default_rng(0), 16, 16, 3)), type=TensorType(16))
     wide = replace(wide, source=replace(source, type=TensorType(16)), packs=(0, 1, 2, 3))
-    tasks = {"tensor": wide}
+    bytes_ = replace(wide, op=replace(wide.op, weight=np.rint(wide.op.weight)))
+    bytes_ = replace(bytes_, source=replace(wide.source, whole=(0, 255)))
+    tasks = {"tensor": wide, "dot8": bytes_}
     plans = [
-        next(iter(kernel.plan(replace(tasks.get(kernel.name, task), any_pack=kernel.any_pack), limits)))
+        next(
+            iter(
+                kernel.plan(
+                    replace(tasks.get(kernel.name, task), any_pack=kernel.any_pack), replace(limits, kernel=kernel.name)
+                )
+            )
+        )
         for kernel in KERNELS
     ]
     return {f"kernels/{plan.template}": get_type_hints(type(plan).view)["return"] for plan in plans}

@@ -16,6 +16,8 @@ from click.core import ParameterSource
 from shadergen.errors import ShadergenError, TargetError
 from shadergen.target import (
     DEVICES,
+    DOT8,
+    DOT8_KERNEL,
     OPTIMISATIONS,
     TENSOR,
     TENSOR_KERNEL,
@@ -159,7 +161,7 @@ def target_options(command: Command, compute_if: str = "") -> Command:
     ) -> Any:
         try:
             tensor = TENSOR_TABLES if weights == "texture" else TENSOR
-            usual = tensor if kernel == TENSOR_KERNEL else Target()
+            usual = {TENSOR_KERNEL: tensor, DOT8_KERNEL: DOT8}.get(kernel, Target())
             base = replace(DEVICES[device] if device else usual, when=when)
             stage = stage or ("compute" if options.get(compute_if) or buffers else base.stage)
             if stage == "fragment":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shadergen.emit.templates import render
 from shadergen.ir.graph import Plane
 from shadergen.schedule.hookpass import Schedule
-from shadergen.target import TENSOR_KERNEL, Precision, Stage
+from shadergen.target import DOT8_KERNEL, TENSOR_KERNEL, Precision, Stage
 from shadergen.version import __version__
 
 
@@ -35,6 +35,8 @@ class HeaderView:
     """Of each stage behind the first, how many times its size the picture must be shown for it to run."""
     tensor_cores: bool
     """Whether passes need them."""
+    bytes: bool
+    """Whether passes multiply bytes."""
     switches: tuple[str, ...]
     """PARAMs that switch passes to plain ones."""
     tiles: tuple[tuple[str, str], ...]
@@ -64,6 +66,7 @@ def header(stages: Sequence[Schedule], buffers: bool) -> str:
         buffers=buffers,
         later=tuple(later),
         tensor_cores=target.kernel == TENSOR_KERNEL,
+        bytes=target.kernel == DOT8_KERNEL,
         switches=tuple(sorted({item.switch for stage in stages for item in stage.passes if item.switch})),
         tiles=tuple((tile.value, f"{tile.bytes / 1024:.1f}") for stage in stages for tile in stage.tiles()),
     )

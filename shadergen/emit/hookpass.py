@@ -38,6 +38,7 @@ class FunctionsView:
     functions: tuple[Function, ...]
     is_at: bool
     number: bool
+    dot8: bool
 
 
 def write_pass(
@@ -98,6 +99,7 @@ def _functions(schedule: Schedule, scheduled: ScheduledPass, steps: Sequence[Wri
         functions=tuple(dict.fromkeys(function for step in steps for function in step.functions)),
         is_at=needs.is_at,
         number=needs.number,
+        dot8=needs.dot8,
     )
     return render("functions.glsl.j2", view)
 

@@ -41,6 +41,8 @@ class Source:
     """How it lies in textures; None for the graph's input, which the player has stored."""
     settled: bool
     """Whether that can no longer change; otherwise a plan may ask for another layout."""
+    whole: Pair | None = None
+    """The least and the largest of its numbers, where it is known to have whole ones alone."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,7 @@ class Needs:
     erf: bool = False
     is_at: bool = False
     number: bool = False
+    dot8: bool = False
 
     def __or__(self, other: Needs) -> Needs:
         return Needs(
@@ -192,6 +195,7 @@ class Needs:
             self.erf or other.erf,
             self.is_at or other.is_at,
             self.number or other.number,
+            self.dot8 or other.dot8,
         )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shadergen.errors import TargetError
-from shadergen.ir.graph import Node
-from shadergen.ir.ops import Conv, Pointwise, Rim
+from shadergen.ir.graph import Graph, Node
+from shadergen.ir.ops import Clip, Conv, Pointwise, Rim, Round
 from shadergen.kernels.choose import choose, preferring, total
 from shadergen.kernels.kernel import Plan, Source, Task
 from shadergen.schedule.hookpass import prefix
@@ -45,12 +45,23 @@ def _task(section: Section, node: Node, any_pack: bool) -> Task:
     value = node.inputs[0]
     given = value == setting.graph.input
     layout = None if given else setting.layouts.get(value, setting.form.layout(setting.target))
-    source = Source(value, setting.types[value], layout, given or value in setting.layouts)
+    settled = given or value in setting.layouts
+    source = Source(value, setting.types[value], layout, settled, _whole(setting.graph, value))
     label = f"{prefix(setting.graph, setting.target)}_{node.name}"
     type_, precision = setting.types[node.name], setting.target.precision
     tables = setting.target.tables or setting.form.tables
     half_input = setting.limits.heuristics.half_input and section.writes is not None
     return Task(node.name, label, node.op, source, packs, type_, any_pack, precision, tables, half_input)
+
+
+def _whole(graph: Graph, value: str) -> tuple[int, int] | None:
+    """Between which whole numbers a value is that was rounded and then cut off, as a quantised network's are."""
+    ops = {node.name: node.op for node in graph.nodes}
+    clip = ops.get(value)
+    if not isinstance(clip, Clip) or not isinstance(ops.get(graph.node(value).inputs[0]), Round):
+        return None
+    limits = (clip.minimum, clip.maximum)
+    return (int(limits[0]), int(limits[1])) if all(map(float.is_integer, map(float, limits))) else None
 
 
 def _is_uniform(section: Section) -> bool:
