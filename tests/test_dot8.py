@@ -112,6 +112,23 @@ def test_ranges_are_measured_and_the_record_says_so(tmp_path: Path) -> None:
     assert multiplies_bytes(read)
 
 
+WEIGHTS = Path(__file__).parents[1] / "weights"
+
+
+def test_the_shipped_model_is_within_0_15_db_of_that_of_floats() -> None:
+    """By the scores in the records of both."""
+    floats, made = sources.load(WEIGHTS / "C4F32.npz"), sources.load(WEIGHTS / "quantised" / "C4F32_INT8.npz")
+    for folder in ("Set5", "eval_lineart", "eval_natural"):
+        score = f"{folder}, box, dB"
+        assert made.record.scores[score] > floats.record.scores[score] - 0.15
+    layers = made.record.training["layers"].split()
+    assert layers == list(quantise.wide_layers(floats)) == ["conv2", "conv3", "conv4"]
+    for name in layers:
+        op = made.node(f"{name}_sums").op
+        assert isinstance(op, Conv)
+        assert set(whole(op.weight).scale) == {1}  # type: ignore[union-attr]
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Weights as whole numbers
 
@@ -164,6 +181,18 @@ def test_what_is_no_whole_number_stays_plain() -> None:
     graph = of_bytes()
     nodes = [replace(node, op=Clip(-1, 255)) if node.name == "b_bytes" else node for node in graph.nodes]
     assert not multiplies_bytes(replace(graph, nodes=tuple(nodes)))
+
+
+def test_layers_whose_code_would_be_too_long_stay_plain() -> None:
+    """64 to 64 channels of 3x3 are 4608 sums of four products for two pixels."""
+    assert not multiplies_bytes(of_bytes(64, 64))
+
+
+def test_a_file_without_bytes_does_not_speak_of_them(tmp_path: Path) -> None:
+    sources.save(wide_network(16, 16), tmp_path / "wide.npz")
+    result = CliRunner().invoke(main, ["build", f"{tmp_path}/wide.npz", "--kernel", "dot8", "-o", f"{tmp_path}/a.glsl"])
+    assert "warning: found no layer of bytes for --kernel dot8" in result.output
+    assert "Multiplies bytes" not in (tmp_path / "a.glsl").read_text("utf-8")
 
 
 def test_who_does_not_ask_for_it_gets_the_plain_file() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shadergen.cli.base import Dimensions, Load, for_plane, load_options, model_argument, named, spinner, target_options
-from shadergen.target import Target
+from shadergen.target import DOT8_KERNEL, Target
 
 if TYPE_CHECKING:
     from shadergen.ir.graph import Graph
@@ -58,6 +58,9 @@ def build(
         raise click.UsageError(f"-o: found {path}, which is the model, expected another file")
     text = api.compile(graph, target, factor=factor, observer=_print_pass if print_passes else None)
     _warn_of_code(graph, text)
+    if target.kernel == DOT8_KERNEL and "dotPacked4x8EXT" not in text:
+        problem = "found no layer of bytes for --kernel dot8: the file is a plain one"
+        click.echo(f"shadergen: {graph.name}: warning: {problem}; `shadergen quantise` makes such a model", err=True)
     write_whole(path, (_as_effect(text, graph.name) if hlsl else text).encode())
     click.echo(path)
 

@@ -66,7 +66,7 @@ def header(stages: Sequence[Schedule], buffers: bool) -> str:
         buffers=buffers,
         later=tuple(later),
         tensor_cores=target.kernel == TENSOR_KERNEL,
-        bytes=target.kernel == DOT8_KERNEL,
+        bytes=any(DOT8_KERNEL in item.kernels for stage in stages for item in stage.passes),
         switches=tuple(sorted({item.switch for stage in stages for item in stage.passes if item.switch})),
         tiles=tuple((tile.value, f"{tile.bytes / 1024:.1f}") for stage in stages for tile in stage.tiles()),
     )

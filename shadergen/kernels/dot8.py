@@ -152,6 +152,7 @@ class Dot8Plan:
     def resources(self) -> Resources:
         return Resources(
             sums=len(self.task.packs) * prod(PIXELS),
+            products=len(self.task.packs) * self.sources * prod(self.taps) * prod(PIXELS),
             buffers=1,
             shared_bytes=self.tile[0] * self.tile[1] * self.words * WORD,
         )

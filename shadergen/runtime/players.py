@@ -22,6 +22,7 @@ _VARIANTS = {
     "_NEXT": "fastest on GPUs of AMD and NVIDIA, for vo=gpu-next",
     "_INTEL": "fastest on Intel's GPUs, for vo=gpu-next",
     "_TENSOR": "for GPUs with tensor cores, for vo=gpu-next",
+    "_DOT8": "for Intel's Arc A, for vo=gpu-next",
 }
 
 
@@ -29,7 +30,7 @@ def describe(path: Path) -> str:
     """What a bundled shader is for, from its header (`// NAME, a luma upscaler (2x): compute passes, ...`) and name."""
     with path.open(encoding="utf-8") as file:
         third = file.readlines(4096)[2]
-    said = third.removeprefix(f"// {re.split('_CMP|_NEXT|_INTEL|_TENSOR', path.stem)[0]}, a ").strip().rstrip(",")
+    said = third.removeprefix(f"// {re.split('_CMP|_NEXT|_INTEL|_TENSOR|_DOT8', path.stem)[0]}, a ").strip().rstrip(",")
     return ", ".join([said, *(words for part, words in _VARIANTS.items() if part in path.stem)])
 
 

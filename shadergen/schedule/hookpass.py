@@ -90,6 +90,11 @@ class ScheduledPass:
         plans = [step.plan for step in self.every_step() if isinstance(step, ConvStep)]
         return next((plan.resources.switch for plan in plans if plan.resources.switch), "")
 
+    @property
+    def kernels(self) -> frozenset[str]:
+        """What computes its convolutions, by name."""
+        return frozenset(step.plan.kernel for step in self.every_step() if isinstance(step, ConvStep))
+
     def every_step(self) -> tuple[Step, ...]:
         """The steps, those that fill the tile included."""
         return (*(self.tile.source.steps if self.tile else ()), *self.steps, *self.block_steps)
