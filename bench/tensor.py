@@ -3,6 +3,7 @@
     python bench/tensor.py [--gpu NAME]... [--channels N]...
     python bench/tensor.py [--gpu NAME]... MODEL@WIDTHxHEIGHT...
     python bench/tensor.py --dot8
+    python bench/tensor.py [--gpu NAME]... --pair
 
 A layer is a convolution of 3x3 between N and N channels at 1920x1080, in the plain kernel that is fastest by the same
 estimate, and in `--kernel tensor`; a MODEL is all of its passes for a picture of that size, in the file for gpu-next
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
+from bench import tensor_pair
 from bench.dot8 import WHERE, text
 from shadergen import compiler, hookfile
 from shadergen.cost import gpus
@@ -66,9 +68,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--gpu", action="append", metavar="NAME")
     parser.add_argument("--channels", action="append", type=int, metavar="N")
     parser.add_argument("--dot8", action="store_true", help="what products of bytes could give at most")
+    parser.add_argument("--pair", action="store_true", help="two layers in one hook pass (bench/tensor_pair.py)")
     options = parser.parse_args(arguments)
     if options.dot8:
         return dot8()
+    if options.pair:
+        return pair(options.gpu or THREE)
     models = [re.fullmatch(r"(.+)@(\d+)x(\d+)", word) for word in options.models]
     if not all(models):
         parser.error("MODEL: expected its file and the size of a picture, as in model.onnx@1280x720")
@@ -203,6 +208,26 @@ def dot8() -> int:
             bound = dots / lanes / gpu.simds / gpu.units / (gpu.clock * 1e6)
             ratios = f"{bound:.3f} | {best / bound:.2f} | {own:.3f} | {best / own:.2f}"
             print(f"| {gpu.title} | {best:.3f} | {ratios} |", flush=True)
+    return 1 if missing else 0
+
+
+def pair(names: Sequence[str]) -> int:
+    """Two layers of 32 to 32 channels in one pass, against two passes of what is known of `32 to 32`."""
+    print("| GPU | ms of two passes | of one | ratio | bound by | registers | spills | KiB of code | KiB shared |")
+    print("|---" * 9 + "|", flush=True)
+    missing = 0
+    layers = json.loads(RESULTS.read_text("utf-8"))["layers"]["32 to 32"]
+    for name in names:
+        gpu = gpus.find(name)
+        assert gpu
+        halves = SETTINGS.get(name, {}).get("TENSOR_HALF_SUMS") == 1.0
+        found = judged(Written("pair", hookfile.parse(tensor_pair.text(half_sums=halves)), " c "), gpu, SIZE)
+        missing += not found
+        for cost in found or ():
+            two, one = 2 * layers[name]["tensor"], cost.milliseconds
+            facts = f"{cost.bound} | {cost.registers} | {cost.spills} | {cost.code_bytes / 1024:.1f}"
+            times = f"{two:.3f} | {one:.3f} | {one / two:.2f}"
+            print(f"| {gpu.title} | {times} | {facts} | {cost.shared_bytes / 1024:.1f} |", flush=True)
     return 1 if missing else 0
 
 
