@@ -28,6 +28,7 @@ from shadergen.ir.types import TensorType
 from shadergen.kernels import KERNELS
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Limits, Source, Task
+from shadergen.kernels.tensor import TensorView
 from shadergen.storage.layout import Layout
 from shadergen.vapoursynth import ScriptView
 from shadergen.wgsl import conv, passes, registers, rim, sample
@@ -62,6 +63,7 @@ VIEWS: dict[str, type[Any]] = (
     kernel_views()
     | {
         "header.txt.j2": HeaderView,
+        "kernels/tensor.glsl.j2": TensorView,
         "functions.glsl.j2": FunctionsView,
         "forms/compute.glsl.j2": ComputeView,
         "forms/fragment.glsl.j2": FragmentView,

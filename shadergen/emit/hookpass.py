@@ -64,6 +64,7 @@ def write_pass(
     body = Body(
         functions=_functions(schedule, scheduled, every),
         extensions=_extensions(scheduled),
+        before=tuple(render(*before, templates) for step in steps for before in step.before),
         steps=texts(steps),
         results=tuple(Result(texts(written), texels) for written, texels in above),
         shuffle=scheduled.shuffle,

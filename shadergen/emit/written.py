@@ -23,6 +23,8 @@ class Written:
     shared: tuple[SharedArray, ...] = ()
     blocks: tuple[Definition, ...] = ()
     """What it reads that the file defines."""
+    before: tuple[tuple[str, View], ...] = ()
+    """Templates and views of statements that stand in front of the loop over packs of the result."""
 
 
 def joined(needs: Iterable[Needs]) -> Needs:

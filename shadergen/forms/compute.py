@@ -48,6 +48,11 @@ class ComputeView:
     packs: int
     """How many packs a loop computes, some after the other; 1 where each has code of its own."""
     packs_at_once: int
+    packs_of_part: int
+    """How many packs a part computes, in a loop if that is not at once."""
+    loop: str
+    """What stands in front of the loop."""
+    before: tuple[str, ...]
     steps: tuple[str, ...]
     inside: tuple[Statement, ...]
     """For each pixel of the result whether it is one, where what lies behind them is to be zero."""
@@ -95,12 +100,19 @@ class Compute:
             area=area if area != body.dispatch.workgroup else None,
             packs=body.writes.packs if body.writes and body.at.any_pack and not divided else 1,
             packs_at_once=body.dispatch.packs,
+            packs_of_part=_packs_of_part(body),
+            loop=body.dispatch.loop,
+            before=body.before,
             steps=body.steps,
             inside=inside,
             outputs=tuple(_outputs(body, [name for name, _ in inside])),
             passes_alpha=body.passes_alpha,
             size=body.size,
         )
+
+
+def _packs_of_part(body: Body) -> int:
+    return body.writes.packs // body.dispatch.parts if body.writes and body.at.any_pack else 1
 
 
 def _inside(body: Body) -> Iterator[Statement]:
@@ -160,8 +172,12 @@ def _cells(body: Body, result: Result) -> Iterator[tuple[tuple[Index, Index], st
         yield (Index(), Index()), result.texels[0]
     elif body.at.any_pack:
         columns = body.writes.columns
+        packs, of_part = body.dispatch.packs, _packs_of_part(body)
         for number, texel in enumerate(result.texels):
-            if body.dispatch.parts > 1 and _fills_rows(body.dispatch.packs, columns):
+            if body.dispatch.parts > 1 and of_part > packs and of_part % columns == 0:
+                turn = Index.of("turn").plus(number).factor
+                yield (Index.of(f"{turn} % {columns}"), Index.of(f"part / {columns} + {turn} / {columns}")), texel
+            elif body.dispatch.parts > 1 and _fills_rows(packs, columns):
                 first = Index.of(f"{RESULT} / {columns}")
                 yield (Index.number(number % columns), first.plus(number // columns)), texel
             else:

@@ -76,6 +76,8 @@ class Body:
     """Functions in front of `hook()`, each with an empty line behind it."""
     extensions: tuple[str, ...]
     """GLSL extensions that it requires, in alphabetical order."""
+    before: tuple[str, ...]
+    """What is done once for all packs of the result."""
     steps: tuple[str, ...]
     """For all of the invocation's pixels."""
     results: tuple[Result, ...]

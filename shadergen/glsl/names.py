@@ -20,7 +20,7 @@ TEMPLATES = (
 )
 """Functions and arrays of the templates."""
 
-FORMS = ("pixel", "result", "invocation", "image", "texel", "region", "alpha")
+FORMS = ("pixel", "result", "invocation", "part", "turn", "image", "texel", "region", "alpha")
 """What the templates of forms declare around the steps."""
 
 

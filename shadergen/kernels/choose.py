@@ -101,8 +101,8 @@ def fits(plans: Sequence[Plan], dispatch: Dispatch, limits: Limits) -> bool:
     if dispatch.parts > 1 and not limits.workgroups:
         return False
     packs = dispatch.parts * dispatch.packs
-    if dispatch.parts > 1 and any(packs != len(plan.task.packs) or not plan.task.any_pack for plan in plans):
-        return False  # each part of the workgroup has packs of its own
+    if dispatch.parts > 1 and any(len(plan.task.packs) % packs or not plan.task.any_pack for plan in plans):
+        return False  # each part of the workgroup has packs of its own, as many in each turn
     if any(len(plan.task.packs) % dispatch.packs for plan in plans if plan.task.any_pack):
         return False  # each turn computes as many
     if sum(need.shared_bytes for need in needs) > limits.shared_bytes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from shadergen.glsl.addressing import Addressing
 from shadergen.glsl.pixels import MAX_PIXELS
@@ -117,6 +117,8 @@ class Dispatch:
     of the result. Needs `workgroup`, and a task for any pack."""
     packs: int = 1
     """Packs of the result that an invocation computes at once, where the code is for any."""
+    loop: str = ""
+    """What stands in front of the loop over packs: whether a compiler is to unroll it."""
 
     def __post_init__(self) -> None:
         width, height = self.pixels
@@ -290,6 +292,14 @@ class Plan(Protocol):
         What they declare besides has names of `at.names`, and of a scope of it within a block. Raises PrecisionError
         for numbers that the precision cannot hold.
         """
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A plan whose workgroup does something once, in front of the loop over packs of the result."""
+
+    def before(self, at: Addressing) -> tuple[str, View]:
+        """A file within `templates/kernels/`, and the view that it lays out."""
 
 
 class Kernel(Protocol):

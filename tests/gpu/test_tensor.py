@@ -75,6 +75,7 @@ def emulated(body: str, lanes: int) -> str:
         r"coopMatLoad\(a\[i\], (.*), gl_\w+RowMajor\)": r"LOAD_ROWS(i, \1)",
         r"coopMatLoad\(b, (.*), gl_\w+ColumnMajor\)": r"LOAD_COLUMNS(\1)",
         r"sums\[m\] = coopMatMulAdd\(a\[(.*)\], b, sums\[m\]\)": r"MULTIPLY(m, \1)",
+        r"ALL_BUSY \|\| ": "",  # only one invocation of a subgroup works
         rf"sums\[i\] = {matrix}\(0\.0\)": f"if ({leads}) CLEAR(i)",
         rf"{matrix} \w+(\[.*\])?;": "",
         r"sums\[(m[^]]*)\]": r"of_[SUMS_ + (\1) * 64 + y_ * 4 + x_ / 4]",
