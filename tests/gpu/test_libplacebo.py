@@ -17,7 +17,7 @@ from shadergen.ir import reference
 from shadergen.judge.stimuli import stimuli
 from shadergen.runtime import libplacebo
 from shadergen.sources import load
-from shadergen.target import TENSOR
+from shadergen.target import TENSOR, TENSOR_TABLES
 from tests.matrices import compiles_matrices, for_lavapipe
 from tests.nets import wide_network
 
@@ -184,6 +184,18 @@ def test_whole_networks_on_tensor_cores(name: str) -> None:
         distance = np.abs(played.picture[:1] - reference.evaluate(network, stimulus.image)[network.output])
         assert distance.max() < 4e-3, stimulus.size
         assert distance.mean() < 5e-4, stimulus.size
+
+
+@compiles_matrices
+def test_the_form_for_vo_gpu_on_tensor_cores() -> None:
+    """Of a small network: a CPU compiles copies of weights, with barriers around them, for two minutes a layer."""
+    network = wide_network(16, 16)
+    luma, chroma = planes(17, 13, subsampled=False)
+    text = for_lavapipe(hookfile.format(compiler.compile(network, TENSOR_TABLES)))
+    played = libplacebo.play(text, luma, chroma, (34, 26), timeout=7200.0, validate=True)
+    assert not played.skipped
+    expected = reference.evaluate(network, luma.astype(np.float32))[network.output]
+    assert worst(played.picture[:1], np.clip(expected, 0.0, 1.0)) < 4e-3
 
 
 @compiles_matrices
