@@ -303,13 +303,14 @@ def test_a_kernel_is_found_by_its_name(tmp_path: Path) -> None:
     found = run("build", model, "--kernel", "none")
     assert found.exit_code == 2
     assert (
-        "--kernel: found 'none', expected one of divided, looped, rows, staged, tensor, unrolled, winograd"
+        "--kernel: found 'none', expected one of divided, dot8, looped, rows, staged, tensor, unrolled, winograd"
         in found.output
     )
     found = run("build", model, "--compute", "--kernel", "looped", "--weights", "code", "-o", str(tmp_path / "x.glsl"))
     assert found.exit_code == 1
     assert (
-        "--kernel: found 'looped', expected one of divided, rows, winograd, unrolled, tensor for weights in the code"
+        "--kernel: found 'looped', expected one of divided, rows, winograd, unrolled, tensor, dot8 "
+        "for weights in the code"
         in found.output
     )
     assert not (tmp_path / "x.glsl").exists()

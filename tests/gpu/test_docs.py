@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from shadergen import compiler, hookfile, sources
 from shadergen.cli import main
 from shadergen.measure.probes import Peak
+from shadergen.quantise import quantised, wide_layers
 from shadergen.target import Target, variants
 from shadergen.web import translate
 from tests.ncnn_files import Pair
@@ -37,6 +38,8 @@ ELSEWHERE = {
     "make web": "tests/web/test_cli.py makes such pages",
     "sudo scripts/vulkan_root.sh /opt/vulkan": "it installs a whole system",
     "SHADERGEN_VULKAN_ROOT=/opt/vulkan shadergen cost --gpu rtx3080 --gpu a770 mine.glsl": "needs that system",
+    "SHADERGEN_VULKAN_ROOT=/opt/vulkan shadergen cost shaders/C4F32_INT8_DOT8.glsl shaders/C4F32_INTEL.glsl"
+    " --gpu a770 --passes": "needs that system",
     "python bench/lifted.py FOLDER --json bench/results/lifted.json --models MODELS": "needs others' shaders",
     "python bench/lifted.py FOLDER --json bench/results/lifted.json --models MODELS --static": "needs others' shaders",
     "python bench/verification.py weights": "takes an hour; tests/gpu/test_verify.py does the same to small models",
@@ -63,7 +66,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _stand_ins(folder)
     sources.save(sources.load(folder / "weights" / "C4F32.npz"), folder / "C4F32.onnx")
     sources.save(replace(c_model(filters=4, layers=1), name="my-model"), folder / "my-model.onnx")
-    shutil.copy(folder / "weights" / "C4F16.npz", folder / "my.npz")
+    mine = c_model(filters=16)
+    sources.save(mine, folder / "my.npz")
+    ranges = {mine.node(name).inputs[0]: (0.0, 1.0) for name in wide_layers(mine)}
+    sources.save(replace(quantised(mine, ranges), name="my_INT8"), folder / "my_INT8.npz")
     small = hookfile.format(compiler.compile(c_model(filters=4, layers=1), Target()))
     _models_of_others(folder)
     for name in ("mine", "other", "OTHER", "ORIGINAL", "NEW", "FSRCNNX_x2_8_0_4_1"):  # anybody's shaders
