@@ -19,7 +19,8 @@ most memory, `version` the last commit that changed the lifter. Files that diffe
 The others build proven networks anew (compute passes, weights in the code). --frames: the original and the new file
 play a picture of 256x192 pixels at 4 times its size; the processor's time of a frame counts. For software OpenGL
 (llvmpipe) that is the work, however loaded the machine is. --static: `shadergen cost` for two GPUs, of the file whose
-layers share passes (`--fuse`). --elsewhere: how far onnxruntime is from the reference, and how far the new file is from
+layers share passes (`--fuse`); where the original computes in 16 bits on GPUs that can, of one that does so as well,
+and the faster one counts. --elsewhere: how far onnxruntime is from the reference, and how far the new file is from
 the original in libplacebo, on a frame of 4:2:0 video.
 
 What is found is written to the JSON file at once, by the files' names below FOLDER, and is not found again: a run that
@@ -63,6 +64,9 @@ SIZE = (256, 192)
 FRAMES = 5
 """The frame that is timed."""
 GPUS = ("rx7900xtx", "rx6900xt")
+FUSED = ("--compute", "--fuse")
+HALFS = "GL_EXT_shader_explicit_arithmetic_types_float16"
+"""What a file has that computes in 16 bits where the player's compiler can."""
 
 _NAMED_AGAIN = re.compile(r"^//!SAVE (MAIN|LUMA)[ \t]*\r?\n", re.M)
 """Anime4K's last pass saves what it hooks by its name: mpv replaces the picture, libplacebo 4 leaves it as it was."""
@@ -82,6 +86,8 @@ FAMILIES: Mapping[str, str] = {
     "Anime4K, several in one": r"Anime4K_AIO",
 }
 """Families of networks, by what is in the names of their files; the first that fits counts."""
+PLAIN = ("ArtCNN, AniSD, Ani4K", "CuNNy", "ACNet", "ARNet", "FSRCNNX", "TsubaUP", "AiUpscale")
+"""Those of convolutions that read each value once, unlike Anime4K's, and in floats."""
 
 
 def main() -> int:
@@ -125,7 +131,8 @@ def main() -> int:
 
 
 def family_rows(results: Mapping[str, dict[str, Any]]) -> Iterator[str]:
-    """The lines of docs/lift.md's first table: every family's files."""
+    """The lines of docs/lift.md's first table: every family's files, and what is between the plain ones' ratios."""
+    medians: dict[str, list[float]] = defaultdict(list)
     for name in FAMILIES:
         mine = [entry for path, entry in results.items() if family(path) == name]
         proven = [entry for entry in mine if entry["verdict"] == "proven"]
@@ -134,8 +141,15 @@ def family_rows(results: Mapping[str, dict[str, Any]]) -> Iterator[str]:
                 yield f"| {name} | {len(mine)} | 0 | | | | | | |"
             continue
         worst, seconds, mib = (max(entry[key] for entry in proven) for key in ("worst", "lift_seconds", "mib"))
-        ratios = (_median(proven, ratio) for ratio in RATIOS.values())
-        yield f"| {name} | {len(mine)} | {len(proven)} | {worst:.0e} | {seconds:.0f} | {mib} | {' | '.join(ratios)} |"
+        cells = []
+        for column, ratio in RATIOS.items():
+            found = _measured(proven, ratio)
+            cells.append(f"{statistics.median(found):.2f} ({len(found)})" if found else "")
+            if found and name in PLAIN:
+                medians[column].append(statistics.median(found))
+        yield f"| {name} | {len(mine)} | {len(proven)} | {worst:.0e} | {seconds:.0f} | {mib} | {' | '.join(cells)} |"
+    between = (f"{statistics.median(medians[column]):.2f}" for column in RATIOS)
+    yield f"| median of the plain families | | | | | | {' | '.join(between)} |"
 
 
 def file_rows(results: Mapping[str, dict[str, Any]]) -> Iterator[str]:
@@ -166,10 +180,9 @@ RATIOS: Mapping[str, Callable[[dict[str, Any]], float | None]] = {
 """What of an entry is over the original's, by column."""
 
 
-def _median(entries: list[dict[str, Any]], ratio: Callable[[dict[str, Any]], float | None]) -> str:
-    """The median of those that were measured, each shader once, and how many these are."""
-    found = [value for entry in entries if "as" not in entry and (value := ratio(entry)) is not None]
-    return f"{statistics.median(found):.2f} ({len(found)})" if found else ""
+def _measured(entries: list[dict[str, Any]], ratio: Callable[[dict[str, Any]], float | None]) -> list[float]:
+    """The ratios of those that were measured, each shader once."""
+    return [value for entry in entries if "as" not in entry and (value := ratio(entry)) is not None]
 
 
 def files(folder: Path) -> Iterator[Path]:
@@ -262,6 +275,9 @@ def again(
         twin = known[entry["as"]]
         return {task: twin[task]} if task in twin else {}
     with tempfile.TemporaryDirectory(prefix="shadergen-") as folder:
+        if not model.exists():  # it was judged elsewhere
+            model = Path(folder, "lifted.npz")
+            run("-m", "shadergen", "lift", str(path), "-o", str(model))
         return {task: TASKS[task](path, model, Path(folder, "built.glsl"))}
 
 
@@ -273,10 +289,17 @@ def _frames(path: Path, model: Path, built: Path) -> list[float]:
 
 def _static(path: Path, model: Path, built: Path) -> dict[str, list[float]]:
     """Estimated milliseconds of both for some GPUs."""
-    run("-m", "shadergen", "build", str(model), "--compute", "--fuse", "-o", str(built))
+    written = []
+    for precision in ("fp32", "fp16") if HALFS in path.read_text("utf-8-sig") else ("fp32",):
+        written.append(built.with_stem(precision))
+        run("-m", "shadergen", "build", str(model), *FUSED, "--precision", precision, "-o", str(written[-1]))
     gpus = (word for gpu in GPUS for word in ("--gpu", gpu))
-    report = json.loads(run("-m", "shadergen", "cost", *gpus, "--json", str(path), str(built)))
-    return {gpu["name"]: [round(file["ms"], 4) for file in gpu["files"]] for gpu in report["gpus"]}
+    report = json.loads(run("-m", "shadergen", "cost", *gpus, "--json", str(path), *map(str, written)))
+    found = {}
+    for gpu in report["gpus"]:
+        original, *others = (round(file["ms"], 4) for file in gpu["files"])
+        found[gpu["name"]] = [original, min(others)]
+    return found
 
 
 def _elsewhere(path: Path, model: Path, built: Path) -> dict[str, float]:
