@@ -310,8 +310,7 @@ def test_a_kernel_is_found_by_its_name(tmp_path: Path) -> None:
     assert found.exit_code == 1
     assert (
         "--kernel: found 'looped', expected one of divided, rows, winograd, unrolled, tensor, dot8 "
-        "for weights in the code"
-        in found.output
+        "for weights in the code" in found.output
     )
     assert not (tmp_path / "x.glsl").exists()
 
