@@ -245,7 +245,7 @@ def test_a_cheaper_kernel_is_chosen_where_there_is_one() -> None:
 def test_it_is_chosen_where_it_is_named() -> None:
     target = replace(COMPUTE, kernel="taps")
     assert set(plans(compiler.plan(MODEL, target, (Taps(), *KERNELS))).values()) == {"taps"}
-    with pytest.raises(TargetError, match=r"^--kernel: found 'none', expected one of divided, .*, tensor for"):
+    with pytest.raises(TargetError, match=r"^--kernel: found 'none', expected one of divided, .*, dot8 for"):
         compiler.plan(MODEL, replace(COMPUTE, kernel="none"))
 
 
