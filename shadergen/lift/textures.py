@@ -133,9 +133,10 @@ class Symbols:
 
 
 class Enlarged:
-    """A texture, of which reads between its texels are reads of a larger one that is interpolated from it.
+    """A texture whose reads are reads of a larger one that is interpolated from it.
 
-    Those at the larger one's texels, that is; others are what they are.
+    Those at the larger one's texels, that is; others are what they are. A texel of its own is one of these where the
+    larger one is an odd number of times as large.
     """
 
     def __init__(self, source: Symbols, fine: Symbols) -> None:
@@ -150,7 +151,7 @@ class Enlarged:
         coarse = _place(at, self.size, offset)
         ratio = self.fine.size[0] // self.size[0]
         x, y = (_snapped((place + 0.5) * ratio - 0.5) for place in coarse)
-        if all(place == math.floor(place) for place in coarse) or x != math.floor(x) or y != math.floor(y):
+        if x != math.floor(x) or y != math.floor(y):
             return self.source.sample(at, offset)
         self.fine.read_between = True
         return self.fine.clamped(math.floor(x), math.floor(y))

@@ -54,6 +54,12 @@ NETWORKS = {
     "offsets": fragment("return vec4(HOOKED_texOff(vec2(-1, 2)) * 0.5 + max(HOOKED_texOff(1.0), 0.25));"),
     "bilinear, enlarged": fragment("return HOOKED_tex(HOOKED_pos);", "WIDTH HOOKED.w 2 *", "HEIGHT HOOKED.h 2 *"),
     "three times": fragment("return HOOKED_tex(HOOKED_pos);", "WIDTH HOOKED.w 3 *", "HEIGHT HOOKED.h 3 *"),
+    "three times, then rectified": fragment(
+        "vec4 a = HOOKED_texOff(0.0) - 0.5, b = HOOKED_texOff(vec2(0.6666667, -0.6666667)) - 0.25;\n"
+        "    return 0.5 * max(a, 0.0) - 0.25 * max(-a, 0.0) + max(b, 0.0);",
+        "WIDTH HOOKED.w 3 *",
+        "HEIGHT HOOKED.h 3 *",
+    ),
     "gather": fragment(
         "vec4 g = HOOKED_gather(HOOKED_pos + 0.5 * HOOKED_pt, 0); return vec4(dot(g, vec4(0.1, 0.2, 0.3, 0.5)));"
     ),
