@@ -7,16 +7,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shadergen.lift.affine import INF, Arena, Atom, Form, LiftError, Scalar, negative, texel_of, texture_of
+from shadergen.lift.activations import Activation, activation, of_atom
+from shadergen.lift.affine import Arena, Atom, Form, LiftError, Scalar, texel_of, texture_of
 from shadergen.lift.borders import Border, Forms, borders
 from shadergen.lift.channels import Channels, Entry, Grid, Table, Tables, Tap
 from shadergen.lift.hookpass import Evaluation
 from shadergen.lift.inner import Inner
 from shadergen.lift.periods import Cells
 from shadergen.lift.rims import Correction, Corrections, rims
-
-_FUNCTIONS = ("tanh", "sqrt", "round")
-"""What the graph calls by the same name."""
 
 
 def table_of(run: Evaluation, cells: Cells, components: int, channels: Channels, tables: Tables) -> Table:
@@ -83,9 +81,9 @@ class Lowering:
         """The channel that a form is, or the number. Raises LiftError for what no operator of a graph computes."""
         if type(form) is not Form:
             return float(form)
-        activation = self._prelu(form)
-        if activation is not None:
-            return activation
+        found = activation(self.arena, form)
+        if found is not None and found.kind == "prelu":  # any other is an atom, which may be one of another pixel
+            return self._function_of(found)
         taps, bias = self._taps(form)
         return self.channels.linear(taps, bias, self.grid) if taps else bias
 
@@ -96,10 +94,10 @@ class Lowering:
         """
         if not corrections or type(form) is not Form:
             return self.entry(form)
-        clip = self.arena.only(form, "clip")
-        if clip is not None and clip[1] == 1.0:
-            inner = self.tables.channel(self.corrected(clip[0].operands[0], corrections), self.grid)
-            return self.channels.of("clip", [inner], self.grid, clip[0].parameters)
+        found = activation(self.arena, form)
+        if found is not None:
+            inner = self.tables.channel(self.corrected(found.operand, corrections), self.grid)
+            return self.channels.of(found.kind, [inner], self.grid, found.parameters)
         taps, bias = self._taps(form)
         for one in corrections:
             mask = self._mask(one)
@@ -172,55 +170,25 @@ class Lowering:
         return dx, dy, rule
 
     def _activation(self, atom: Atom) -> Entry:
+        found = of_atom(self.arena, atom)
+        if found is not None:
+            return self._function_of(found)
         match atom.name:
-            case "clip":
-                return self._clip(atom)
-            case "mul":
-                return self.channels.of("mul", map(self._channel, atom.operands), self.grid)
-            case "div":
-                inner = self._sigmoid(atom)
-                if inner is not None:
-                    return self.channels.of("sigmoid", [self._channel(inner)], self.grid)
-                return self.channels.of("div", map(self._channel, atom.operands), self.grid)
-            case name if name in _FUNCTIONS:
-                return self.channels.of(name, [self._channel(atom.operands[0])], self.grid)
+            case "mul" | "div":
+                return self.channels.of(atom.name, map(self._channel, atom.operands), self.grid)
             case "step" | "select":
                 raise LiftError("chooses between values, depending on the picture")
             case name:
                 raise LiftError(f"computes {name} of a picture's value, which no operator of a graph does")
 
-    def _clip(self, atom: Atom) -> int:
-        operand = self._channel(atom.operands[0])
+    def _function_of(self, found: Activation) -> int:
+        operand = self._channel(found.operand)
         inner = self.channels[operand]
-        low, high = atom.parameters
-        if inner.kind == "clip" and inner.parameters[0] >= low and inner.parameters[1] <= high:
-            return operand  # cut off already, by the pass that made it
-        return self.channels.of("clip", [operand], self.grid, atom.parameters)
-
-    def _sigmoid(self, atom: Atom) -> Scalar | None:
-        """x, where an atom is 1 / (1 + exp(-x)); else None."""
-        one, below = atom.operands
-        if type(one) is Form or one != 1.0 or type(below) is not Form or below.constant != 1.0:
-            return None
-        exponential = self.arena.only(Form(below.terms), "exp")
-        if exponential is None or exponential[1] != 1.0:
-            return None
-        return negative(exponential[0].operands[0])
-
-    def _prelu(self, form: Form) -> int | None:
-        """max(x, 0) - slope * max(-x, 0), as a channel; None where a form is something else."""
-        if len(form.terms) != 2 or form.constant or max(form.terms) >= 0:
-            return None
-        (a, weight_a), (b, weight_b) = sorted(form.terms.items(), key=lambda item: item[1] != 1.0)
-        x, opposite = self._rectified(a), self._rectified(b)
-        if weight_a != 1.0 or x is None or opposite is None or negative(x).key() != opposite.key():
-            return None
-        return self.channels.of("prelu", [self._channel(x)], self.grid, (-weight_b,))
-
-    def _rectified(self, number: int) -> Form | None:
-        atom = self.arena.atom(number)
-        operand = atom.operands[0]
-        return operand if atom.name == "clip" and atom.parameters == (0.0, INF) and type(operand) is Form else None
+        if found.kind == inner.kind == "clip":
+            low, high = found.parameters
+            if inner.parameters[0] >= low and inner.parameters[1] <= high:
+                return operand  # cut off already, by the pass that made it
+        return self.channels.of(found.kind, [operand], self.grid, found.parameters)
 
 
 def _with_one_border(taps: Mapping[Tap, float]) -> dict[Tap, float]:

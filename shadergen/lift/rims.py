@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from shadergen.lift.activations import activation
 from shadergen.lift.affine import (
     Arena,
     Form,
@@ -165,10 +166,9 @@ class _Finder:
 
 def _beyond(arena: Arena, actual: Scalar, expected: Scalar) -> Scalar:
     """The difference of two sums, or of those within one and the same function of each; 0 where rounding is all."""
-    if type(actual) is Form and type(expected) is Form:
-        a, b = arena.only(actual, "clip"), arena.only(expected, "clip")
-        if a is not None and b is not None and (a[0].parameters, a[1]) == (b[0].parameters, b[1]) and a[1] == 1.0:
-            return _beyond(arena, a[0].operands[0], b[0].operands[0])
+    a, b = activation(arena, actual), activation(arena, expected)
+    if a is not None and b is not None and (a.kind, a.parameters) == (b.kind, b.parameters):
+        return _beyond(arena, a.operand, b.operand)
     largest = max(
         (abs(w) for form in (actual, expected) if type(form) is Form for w in form.terms.values()), default=1.0
     )
