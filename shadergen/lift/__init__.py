@@ -5,7 +5,7 @@ the texels that it reads are unknowns. What it stores then is an affine form of 
 such forms; a form has the weights as the text has them. In reading order: `affine` (what is computed with), `module`,
 `machine` and `handlers/` (a module, and running it), `textures`, `hookpass` (what a pass leaves at a texel), `compare`,
 `periods`, `inner`, `borders` and `rims` (what repeats, layers within a pass, and what happens at the edges), `channels`
-(a scalar of the network and which texel holds it), `lower` (forms to channels), `slopes` (leaky rectifiers), `layers`
+(a scalar of the network and which texel holds it), `activations` and `lower` (forms to channels), `slopes` (leaky rectifiers), `layers`
 (channels to a graph), `lift` (the file from end to end).
 """
 
