@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
@@ -26,10 +26,9 @@ from shadergen.ir.graph import Graph, Node, Record, verify
 from shadergen.ir.names import Namer
 from shadergen.ir.ops import Affine, Array, Clip, Conv, Op, Relu, Round
 from shadergen.judge.cases import CONDITIONS, Picture, cases, picture_files, picture_of
+from shadergen.kernels.dot8 import WIDE, is_wide
 from shadergen.passes.dead import remove_dead
 
-WIDE = 16
-"""Channels on both sides from which on a layer is worth it."""
 SIDE = 192
 """Of the crop of each picture that ranges are measured on: 96 pixels a side of what a 2x network reads. 64 such crops
 give C4F32 ranges with which it loses 0.04 dB at most (weights/README.md)."""
@@ -77,20 +76,21 @@ def wide_layers(graph: Graph) -> tuple[str, ...]:
     Raises ModelError where there is none.
     """
     compiled = {node.name: node.op for node in passes.optimise(graph).nodes}
-    found = tuple(node.name for node in graph.nodes if _is_wide(node.op) and _is_left(node.op, compiled.get(node.name)))
+    found = tuple(node.name for node in graph.nodes if _is_candidate(node.op, compiled.get(node.name)))
     if not found:
         problem = f"found no layer of {WIDE} channels and more on both sides, expected one that bytes are for"
         raise ModelError(graph.name, problem)
     return found
 
 
-def _is_wide(op: Op) -> TypeGuard[Conv]:
-    return isinstance(op, Conv) and op.plain and op.pad_mode == "zero" and min(op.weight.shape[:2]) >= WIDE
-
-
-def _is_left(op: Conv, compiled: Op | None) -> bool:
-    """Whether the compiler leaves a convolution as it is."""
-    return isinstance(compiled, Conv) and np.array_equal(compiled.weight, op.weight)
+def _is_candidate(op: Op, compiled: Op | None) -> bool:
+    """Whether an operator is a wide convolution that the compiler leaves as it is."""
+    return (
+        isinstance(op, Conv)
+        and is_wide(op)
+        and isinstance(compiled, Conv)
+        and np.array_equal(compiled.weight, op.weight)
+    )
 
 
 def measured(graph: Graph, layers: Iterable[str], pictures: Iterable[Picture], seed: int = 0) -> dict[str, Range]:

@@ -27,7 +27,7 @@ from shadergen.glsl.index import Index
 from shadergen.glsl.names import table_name
 from shadergen.glsl.spelling import FP32, Statement
 from shadergen.hookfile import BufferVar, UserBuffer
-from shadergen.ir.ops import Array
+from shadergen.ir.ops import Array, Conv
 from shadergen.kernels.kernel import Dispatch, Function, Limits, Needs, Pair, Resources, SharedArray, Task, Work
 from shadergen.kernels.uniforms import MAX_BYTES
 from shadergen.storage.layout import LANES, PACK, channels_of
@@ -358,4 +358,9 @@ def _suits(task: Task) -> bool:
     op, limits = task.op, task.source.whole
     if limits is None or not -BYTES < limits[0] <= 0 <= limits[1] < limits[0] + BYTES:
         return False
+    return is_wide(op)
+
+
+def is_wide(op: Conv) -> bool:
+    """Whether a layer is one that bytes are for: of WIDE channels and more on both sides, padded with zeros."""
     return op.plain and op.pad_mode == "zero" and min(op.weight.shape[:2]) >= WIDE
