@@ -99,7 +99,7 @@ class Placement:
         place = self.inner.place(number) if self.inner is not None else None
         if self.inner is None or place is None:
             return None
-        rules = {self.rules[texture] for texture in self.inner.textures(number)}
+        rules = {self.rules[texture] for texture in self.inner.reads(number)[1]}
         if len(rules) != 1:
             return None
         near = self._in_picture(*place, rules.pop())

@@ -23,26 +23,25 @@ class Inner:
 
     arena: Arena
     cells: Cells
-    _places: dict[int, Place | None] = field(default_factory=dict)
+    _reads: dict[int, tuple[frozenset[Place], frozenset[int]]] = field(default_factory=dict)
+
+    def reads(self, number: int) -> tuple[frozenset[Place], frozenset[int]]:
+        """The cells and the textures that a function reads."""
+        if number not in self._reads:
+            places, textures = set(), set()
+            for atom in self.arena.texels(Form({number: 1.0})):
+                texture, _, x, y = texel_of(atom)
+                width, height = self.cells.sources[texture]
+                places.add((x // width, y // height))
+                textures.add(texture)
+            self._reads[number] = frozenset(places), frozenset(textures)
+        return self._reads[number]
 
     def place(self, number: int) -> Place | None:
         """Where a function is: in the middle of what it reads; None where there is no middle."""
-        if number not in self._places:
-            self._places[number] = self._middle(number)
-        return self._places[number]
-
-    def _middle(self, number: int) -> Place | None:
-        read = set()
-        for atom in self.arena.texels(Form({number: 1.0})):
-            texture, _, x, y = texel_of(atom)
-            width, height = self.cells.sources[texture]
-            read.add((x // width, y // height))
-        sums = [min(places) + max(places) for places in zip(*read, strict=True)]
+        places, _ = self.reads(number)
+        sums = [min(extents) + max(extents) for extents in zip(*places, strict=True)]
         return None if any(total % 2 for total in sums) else (sums[0] // 2, sums[1] // 2)
-
-    def textures(self, number: int) -> set[int]:
-        """The textures that a function reads."""
-        return {texture_of(atom) for atom in self.arena.texels(Form({number: 1.0}))}
 
     def moved(self, number: int, by: Place) -> int:
         """The same function of another neighbourhood."""

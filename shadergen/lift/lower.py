@@ -20,20 +20,22 @@ from shadergen.lift.rims import Correction, Corrections, rims
 def table_of(run: Evaluation, cells: Cells, components: int, channels: Channels, tables: Tables) -> Table:
     """What a region of a pass's result holds. Raises LiftError."""
     forms = relative_forms(run, cells, components)
-    rules, inner, corrections = _border(run, cells, forms)
+    inner = Inner(run.arena, cells)
+    rules, layered, corrections = _border(run, cells, forms, inner)
     grid = _grid(cells, tables)
-    lowering = Lowering(run.arena, cells, rules, grid, channels, tables, inner)
+    lowering = Lowering(run.arena, cells, rules, grid, channels, tables, inner, layered)
     entries = {place: lowering.corrected(form, corrections.get(place, [])) for place, form in forms.items()}
     return Table(cells.period, grid, entries)
 
 
-def _border(run: Evaluation, cells: Cells, forms: Forms) -> tuple[Mapping[int, Border], Inner | None, Corrections]:
-    """What is read outside, the layers within the pass that are read so as well, and what is added near the border."""
-    inner = Inner(run.arena, cells)
-    for layers in (None, inner) if inner.any_around(forms) else (None,):
+def _border(
+    run: Evaluation, cells: Cells, forms: Forms, inner: Inner
+) -> tuple[Mapping[int, Border], bool, Corrections]:
+    """What is read outside, whether layers within the pass are read so as well, and what is added near the border."""
+    for layered in (False, True) if inner.any_around(forms) else (False,):
         with contextlib.suppress(LiftError):
-            return borders(run, cells, forms, layers), layers, {}
-    return dict.fromkeys(cells.sources, "zero"), None, rims(run, cells, forms)
+            return borders(run, cells, forms, inner if layered else None), layered, {}
+    return dict.fromkeys(cells.sources, "zero"), False, rims(run, cells, forms)
 
 
 def relative_forms(run: Evaluation, cells: Cells, components: int) -> Forms:
@@ -74,8 +76,9 @@ class Lowering:
     grid: Grid
     channels: Channels
     tables: Tables
-    inner: Inner | None = None
-    """The layers within the pass, where functions of several pixels are such."""
+    inner: Inner
+    layered: bool
+    """Whether functions of several pixels are layers within the pass, each at the pixel in the middle."""
 
     def entry(self, form: Scalar) -> Entry:
         """The channel that a form is, or the number. Raises LiftError for what no operator of a graph computes."""
@@ -142,7 +145,7 @@ class Lowering:
         dx, dy, border = self._anchor(number)
         atom = self.arena.atom(number)
         if dx or dy:
-            atom = self.arena.atom(Inner(self.arena, self.cells).moved(number, (-dx, -dy)))
+            atom = self.arena.atom(self.inner.moved(number, (-dx, -dy)))
         return self._activation(atom), dx, dy, border
 
     def _anchor(self, number: int) -> tuple[int, int, Border]:
@@ -151,21 +154,14 @@ class Lowering:
         Of several pixels each has its own place outside, which that of the function is not, unless it is a layer within
         the pass. Neither is the function of zeros outside unless it is zero.
         """
-        if self.inner is not None:
-            place = self.inner.place(number)
-            rules = {self.rules[texture] for texture in self.inner.textures(number)}
-            return (*place, rules.pop()) if place is not None and len(rules) == 1 else (0, 0, "zero")
-        places, border = set(), set()
-        form = Form({number: 1.0})
-        for atom in self.arena.texels(form):
-            texture, _, x, y = texel_of(atom)
-            width, height = self.cells.sources[texture]
-            places.add((x // width, y // height))
-            border.add(self.rules[texture])
-        if len(places) != 1 or len(border) != 1:
+        places, textures = self.inner.reads(number)
+        place = self.inner.place(number) if self.layered or len(places) == 1 else None
+        rules = {self.rules[texture] for texture in textures}
+        if place is None or len(rules) != 1:
             return 0, 0, "zero"
-        ((dx, dy),), (rule,) = places, border
-        if rule == "zero" and self.arena.rewritten(form, lambda texel: 0.0, {}) != 0.0:
+        (dx, dy), (rule,) = place, rules
+        zeros = Form({number: 1.0})
+        if not self.layered and rule == "zero" and self.arena.rewritten(zeros, lambda texel: 0.0, {}) != 0.0:
             return 0, 0, "zero"
         return dx, dy, rule
 
