@@ -26,6 +26,24 @@ def activation(arena: Arena, form: Scalar) -> Activation | None:
     return _prelu(arena, form)
 
 
+@dataclass(frozen=True)
+class Call:
+    """A function of values: an activation of one, or `mul` of two."""
+
+    kind: str
+    parameters: tuple[float, ...]
+    operands: tuple[Scalar, ...]
+
+
+def call(arena: Arena, form: Scalar) -> Call | None:
+    """The activation or the product that a form is, where that is all that it is; else None."""
+    found = activation(arena, form)
+    if found is not None:
+        return Call(found.kind, found.parameters, (found.operand,))
+    product = arena.only(form, "mul")
+    return Call("mul", (), product[0].operands) if product is not None and product[1] == 1.0 else None
+
+
 def of_atom(arena: Arena, atom: Atom) -> Activation | None:
     """The function of an atom, or None where it is none of these."""
     match atom.name:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from shadergen.lift.activations import Activation, activation, of_atom
+from shadergen.lift.activations import Activation, activation, call, of_atom
 from shadergen.lift.affine import Arena, Atom, Form, LiftError, Scalar, texel_of, texture_of
 from shadergen.lift.borders import Border, Forms, borders
 from shadergen.lift.channels import Channels, Entry, Grid, Table, Tables, Tap
 from shadergen.lift.hookpass import Evaluation
 from shadergen.lift.inner import Inner
 from shadergen.lift.periods import Cells
-from shadergen.lift.rims import Correction, Corrections, rims
+from shadergen.lift.rims import Correction, Corrections, rims, sums
 
 
 def table_of(run: Evaluation, cells: Cells, components: int, channels: Channels, tables: Tables) -> Table:
@@ -24,7 +24,7 @@ def table_of(run: Evaluation, cells: Cells, components: int, channels: Channels,
     rules, layered, corrections = _border(run, cells, forms, inner)
     grid = _grid(cells, tables)
     lowering = Lowering(run.arena, cells, rules, grid, channels, tables, inner, layered)
-    entries = {place: lowering.corrected(form, corrections.get(place, [])) for place, form in forms.items()}
+    entries = {place: lowering.corrected(place, form, corrections) for place, form in forms.items()}
     return Table(cells.period, grid, entries)
 
 
@@ -90,17 +90,23 @@ class Lowering:
         taps, bias = self._taps(form)
         return self.channels.linear(taps, bias, self.grid) if taps else bias
 
-    def corrected(self, form: Scalar, corrections: Sequence[Correction]) -> Entry:
-        """The channel of a form that has other sums near the border.
+    def corrected(self, component: tuple[int, int, int], form: Scalar, corrections: Corrections) -> Entry:
+        """The channel of a component's form, some of whose sums are others near the border."""
+        mine = [corrections.get((component, number), []) for number in range(len(sums(self.arena, form)))]
+        return self._corrected(form, iter(mine)) if any(mine) else self.entry(form)
 
-        What is added there is a product with a mask, which is 1 in a row or column and 0 elsewhere.
-        """
+    def _corrected(self, form: Scalar, corrections: Iterator[Sequence[Correction]]) -> Entry:
+        """A form with the next corrections for each of its sums."""
+        found = call(self.arena, form)
+        if found is None:
+            return self._with_rims(form, next(corrections))
+        operands = [self.tables.channel(self._corrected(one, corrections), self.grid) for one in found.operands]
+        return self.channels.of(found.kind, operands, self.grid, found.parameters)
+
+    def _with_rims(self, form: Scalar, corrections: Sequence[Correction]) -> Entry:
+        """A sum, and what is added near the border: products with a mask, which is 1 in a row or column, else 0."""
         if not corrections or type(form) is not Form:
             return self.entry(form)
-        found = activation(self.arena, form)
-        if found is not None:
-            inner = self.tables.channel(self.corrected(found.operand, corrections), self.grid)
-            return self.channels.of(found.kind, [inner], self.grid, found.parameters)
         taps, bias = self._taps(form)
         for one in corrections:
             mask = self._mask(one)

@@ -2,15 +2,15 @@
 
 Our own files have such layers (`passes/compose`): what the padding between the two would have changed is taken away in
 the rows and columns at the border. Here it is found again, as a form for each of those rows and columns and for each of
-their corners.
+their corners. A layer's sum may be within an activation or a product, whose sums are looked at one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from shadergen.lift.activations import activation
+from shadergen.lift.activations import call
 from shadergen.lift.affine import (
     Arena,
     Form,
@@ -44,8 +44,26 @@ class Correction:
     """Relative to the cell, zeros outside."""
 
 
-Corrections = Mapping[tuple[int, int, int], list[Correction]]
-"""For components of a cell, by row, column and component."""
+@dataclass(frozen=True)
+class Sum:
+    """A form that is a function of nothing that `call` knows, and the calls that it is within, the outermost first."""
+
+    within: tuple[tuple[str, tuple[float, ...]], ...]
+    form: Scalar
+
+
+def sums(arena: Arena, form: Scalar) -> list[Sum]:
+    """What a form is a function of, in the order of the operands: itself, where it is a sum."""
+    found = call(arena, form)
+    if found is None:
+        return [Sum((), form)]
+    own = (found.kind, found.parameters)
+    return [Sum((own, *inner.within), inner.form) for operand in found.operands for inner in sums(arena, operand)]
+
+
+Place = tuple[tuple[int, int, int], int]
+"""A component of a cell, by row, column and component, and which of its `sums`."""
+Corrections = Mapping[Place, list[Correction]]
 
 
 def rims(run: Evaluation, cells: Cells, forms: Forms) -> Corrections:
@@ -54,8 +72,8 @@ def rims(run: Evaluation, cells: Cells, forms: Forms) -> Corrections:
     across, down = cells.middle
     rows = [row for row in _indices() if finder.differs((across, _at(row, cells.count[1])))]
     columns = [column for column in _indices() if finder.differs((_at(column, cells.count[0]), down))]
-    found: dict[tuple[int, int, int], list[Correction]] = {}
-    for place in forms:
+    found: dict[Place, list[Correction]] = {}
+    for place in finder.places:
         mine = [Correction(row, None, finder.difference(place, (across, _at(row, cells.count[1])))) for row in rows]
         mine += [
             Correction(None, column, finder.difference(place, (_at(column, cells.count[0]), down)))
@@ -131,44 +149,70 @@ class _Finder:
     def __init__(self, run: Evaluation, cells: Cells, forms: Forms) -> None:
         self._run, self._cells, self._forms = run, cells, forms
         self._rules: dict[int, Border] = dict.fromkeys(cells.sources, "zero")
-        self._known: dict[tuple[tuple[int, int, int], Size], Scalar] = {}
+        self._sums = {component: sums(run.arena, form) for component, form in forms.items()}
+        self._known: dict[tuple[tuple[int, int, int], Size], list[Scalar]] = {}
+
+    @property
+    def places(self) -> list[Place]:
+        """The sums of all components."""
+        return [(component, number) for component, found in self._sums.items() for number in range(len(found))]
 
     def differs(self, cell: Size) -> bool:
         """Whether some component of a cell is another sum."""
-        forms = [self.difference(place, cell) for place in self._forms]
+        forms = [self.difference(place, cell) for place in self.places]
         return any(type(form) is Form or form for form in forms)
 
-    def difference(self, place: tuple[int, int, int], cell: Size) -> Scalar:
-        """What a component has at a cell beyond the zero-padded sum, relative to the cell."""
-        key = (place, cell)
-        if key not in self._known:
-            row, column, component = place
-            actual = self._run.at(*self._cells.texel(cell, column, row))[component]
-            back = {number: -move for number, move in self._cells.moves(cell).items()}
+    def difference(self, place: Place, cell: Size) -> Scalar:
+        """What a sum has at a cell beyond the zero-padded one, relative to the cell."""
+        component, number = place
+        if (component, cell) not in self._known:
+            self._known[component, cell] = self._differences(component, cell)
+        return self._known[component, cell][number]
 
-            def relative(atom: int) -> Scalar:
-                return Form({atom + back[texture_of(atom)]: 1.0})
+    def _differences(self, component: tuple[int, int, int], cell: Size) -> list[Scalar]:
+        row, column, index = component
+        actual = self._run.at(*self._cells.texel(cell, column, row))[index]
+        if _key(actual) == _key(self._outside_is_zero(self._forms[component], cell)):
+            return [0.0 for _ in self._sums[component]]
+        expected = [Sum(one.within, self._outside_is_zero(one.form, cell)) for one in self._sums[component]]
+        pairs = zip(_paired(sums(self._run.arena, actual), expected), expected, strict=True)
+        return [self._relative(_beyond(found.form, wanted.form), cell) for found, wanted in pairs]
 
-            expected = self._outside_is_zero(self._forms[place], cell)
-            difference = _beyond(self._run.arena, actual, expected)
-            self._known[key] = self._run.arena.rewritten(difference, relative, {})
-        return self._known[key]
+    def _relative(self, form: Scalar, cell: Size) -> Scalar:
+        back = {number: -move for number, move in self._cells.moves(cell).items()}
+        return self._run.arena.rewritten(form, lambda atom: Form({atom + back[texture_of(atom)]: 1.0}), {})
 
     def seen_from(self, form: Scalar, cell: Size) -> Scalar:
         """A relative form at a cell, relative again: without what lies outside there."""
-        back = {number: -move for number, move in self._cells.moves(cell).items()}
-        inside = self._outside_is_zero(form, cell)
-        return self._run.arena.rewritten(inside, lambda atom: Form({atom + back[texture_of(atom)]: 1.0}), {})
+        return self._relative(self._outside_is_zero(form, cell), cell)
 
     def _outside_is_zero(self, form: Scalar, cell: Size) -> Scalar:
         return Placement(self._cells, self._rules, cell).form(self._run.arena, form)
 
 
-def _beyond(arena: Arena, actual: Scalar, expected: Scalar) -> Scalar:
-    """The difference of two sums, or of those within one and the same function of each; 0 where rounding is all."""
-    a, b = activation(arena, actual), activation(arena, expected)
-    if a is not None and b is not None and (a.kind, a.parameters) == (b.kind, b.parameters):
-        return _beyond(arena, a.operand, b.operand)
+def _key(form: Scalar) -> object:
+    """What equal forms or numbers have in common, and nothing else."""
+    return form.key() if type(form) is Form else form
+
+
+def _paired(actual: Sequence[Sum], expected: Sequence[Sum]) -> list[Sum]:
+    """The actual sum for each expected one. The factors of a product have no order: equal ones are a pair, and so are
+    the two that are left. Raises LiftError where more than one is another than expected."""
+    left = list(actual)
+    pairs: list[Sum | None] = []
+    for wanted in expected:
+        same = next((one for one in left if one.within == wanted.within and _key(one.form) == _key(wanted.form)), None)
+        if same is not None:
+            left.remove(same)
+        pairs.append(same)
+    missing = [wanted for wanted, found in zip(expected, pairs, strict=True) if found is None]
+    if len(missing) > 1 or [one.within for one in left] != [one.within for one in missing]:
+        raise LiftError(_NO_CONVOLUTION)
+    return [found or left[0] for found in pairs]
+
+
+def _beyond(actual: Scalar, expected: Scalar) -> Scalar:
+    """The difference of two sums; 0 where rounding is all."""
     largest = max(
         (abs(w) for form in (actual, expected) if type(form) is Form for w in form.terms.values()), default=1.0
     )

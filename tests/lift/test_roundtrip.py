@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from shadergen.errors import ModelError
 from shadergen.ir import reference
-from shadergen.ir.graph import Graph, Plane
+from shadergen.ir.graph import Graph, Node, Plane
 from shadergen.ir.ops import Add, Affine, Concat, Conv
 from shadergen.lift import lift
 from shadergen.lint.glslang import glslang_program
@@ -32,9 +33,14 @@ VARIANTS = {
 
 
 def weights(graph: Graph) -> set[float]:
-    """All weights of a graph's convolutions. Not the biases: those of two convolutions that are added become one."""
-    convolutions = [node.op for node in graph.nodes if isinstance(node.op, Conv)]
-    return {float(weight) for op in convolutions for weight in op.weight.ravel() if weight}
+    """All weights of a graph's convolutions. Not the biases: those of two convolutions that are added become one.
+
+    A convolution of one pixel and one channel is a scale as well, and a scale of 1 or -1 has no weight of its own.
+    """
+    convolutions = [node.op.weight for node in graph.nodes if isinstance(node.op, Conv)]
+    scales = [node.op.scale for node in graph.nodes if isinstance(node.op, Affine)]
+    numbers = {float(weight) for op in (*convolutions, *scales) for weight in op.ravel()}
+    return numbers - {0.0, 1.0, -1.0}
 
 
 @pytest.mark.parametrize(("plane", "variant"), [*(("luma", variant) for variant in VARIANTS), ("rgb", "fragment")])
@@ -79,10 +85,11 @@ ROUND_TRIPS = {
 }
 """All ways of our own back end to write a network of those operators."""
 ALL = os.environ.get("SHADERGEN_ALL_SEEDS") == "1"
+SOME = [(1, "fp16"), (1, "tables"), (1, "composed, fragment"), (114, "composed")]
+"""The last has a product with a layer that is folded."""
 
 
-@pytest.mark.parametrize("variant", ROUND_TRIPS if ALL else ("fp16", "tables", "composed, fragment"))
-@pytest.mark.parametrize("seed", range(300) if ALL else (1,))
+@pytest.mark.parametrize(("seed", "variant"), itertools.product(range(300), ROUND_TRIPS) if ALL else SOME)
 def test_a_random_network_comes_back(seed: int, variant: str) -> None:
     """Of 16-bit literals, which are as long as those need, the nearest 16-bit numbers are the weights.
 
@@ -93,7 +100,8 @@ def test_a_random_network_comes_back(seed: int, variant: str) -> None:
     folded = variant == "fused" and has_sums_of_sums(graph)
     with contextlib.suppress(*([ModelError] if folded else [])):
         lifted = lift(built(graph, ROUND_TRIPS[variant]), f"{variant}.glsl").graph
-        compare_with(graph, lifted, variant, exact=variant not in ("planar", *FOLDED) and not folded)
+        exact = variant not in ("planar", *FOLDED) and not folded and not has_skips_over_sums(graph)
+        compare_with(graph, lifted, variant, exact)
 
 
 def compare_with(graph: Graph, lifted: Graph, variant: str, exact: bool) -> None:
@@ -118,6 +126,23 @@ def has_sums_of_sums(graph: Graph) -> bool:
         if isinstance(node.op, Conv | Add) or (isinstance(node.op, Concat | Affine) and reads):
             linear.add(node.name)
     return False
+
+
+def has_skips_over_sums(graph: Graph) -> bool:
+    """Whether a convolution is added to what it reads, which adds 1 to weights of it: the sums are the same."""
+    nodes = {node.name: node for node in graph.nodes}
+
+    def reads(name: str, other: str) -> bool:
+        node = nodes.get(name)
+        if node is None or not isinstance(node.op, Conv | Concat | Affine | Add):
+            return name == other
+        return name == other or any(reads(source, other) for source in node.inputs)
+
+    def skips(node: Node) -> bool:
+        a, b = node.inputs
+        return reads(a, b) or reads(b, a)
+
+    return any(skips(node) for node in graph.nodes if isinstance(node.op, Add))
 
 
 def sizes(graph: Graph) -> set[float]:
