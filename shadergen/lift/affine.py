@@ -352,6 +352,17 @@ class Arena:
         atom = self.atom(number)
         return self.apply(atom, tuple(self.rewritten(form, texel, known, function) for form in atom.operands))
 
+    def moved(self, form: Scalar, moves: Mapping[int, int], known: dict[int, Scalar] | None = None) -> Scalar:
+        """The form with every texel moved by the `shift` of its texture. Raises LiftError where a texture has none."""
+
+        def texel(atom: int) -> Form:
+            move = moves.get(texture_of(atom))
+            if move is None:
+                raise LiftError("reads a texture at some of its texels only")
+            return Form({atom + move: 1.0})
+
+        return self.rewritten(form, texel, {} if known is None else known)
+
     def texels(self, form: Scalar) -> Iterator[int]:
         """The texels that a form is of, inside of functions as well; some may come more than once."""
         return (atom for atom in self._atoms((form,)) if atom >= 0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shadergen.lift.affine import Arena, Form, Scalar, shift, texel_of, texture_of
+from shadergen.lift.affine import Arena, Form, Scalar, texel_of
 from shadergen.lift.periods import Cells
 
 Place = tuple[int, int]
@@ -45,11 +45,7 @@ class Inner:
 
     def moved(self, number: int, by: Place) -> int:
         """The same function of another neighbourhood."""
-        moves = {key: shift(by[0] * width, by[1] * height) for key, (width, height) in self.cells.sources.items()}
-        form = self.arena.rewritten(
-            Form({number: 1.0}), lambda texel: Form({texel + moves[texture_of(texel)]: 1.0}), {}
-        )
-        ((other, _),) = form.terms.items()
+        ((other, _),) = self.arena.moved(Form({number: 1.0}), self.cells.moves(by)).terms.items()
         return int(other)
 
     def any_around(self, forms: Mapping[tuple[int, int, int], Scalar]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shadergen.lift.activations import Activation, activation, call, of_atom
-from shadergen.lift.affine import Arena, Atom, Form, LiftError, Scalar, texel_of, texture_of
+from shadergen.lift.affine import Arena, Atom, Form, LiftError, Scalar, texel_of
 from shadergen.lift.borders import Border, Forms, borders
 from shadergen.lift.channels import Channels, Entry, Grid, Table, Tables, Tap
 from shadergen.lift.hookpass import Evaluation
@@ -40,21 +40,14 @@ def _border(
 
 def relative_forms(run: Evaluation, cells: Cells, components: int) -> Forms:
     """The forms of a cell in the middle, with texels counted from that cell."""
-    back = {number: -move for number, move in cells.moves(cells.middle).items()}
+    back = cells.back(cells.middle)
     known: dict[int, Scalar] = {}
-
-    def relative(atom: int) -> Scalar:
-        move = back.get(texture_of(atom))
-        if move is None:
-            raise LiftError("reads a texture at some of its texels only")
-        return Form({atom + move: 1.0})
-
     forms = {}
     for row in range(cells.period[1]):
         for column in range(cells.period[0]):
             texel = run.at(*cells.texel(cells.middle, column, row))
             for component in range(components):
-                forms[row, column, component] = run.arena.rewritten(texel[component], relative, known)
+                forms[row, column, component] = run.arena.moved(texel[component], back, known)
     return forms
 
 

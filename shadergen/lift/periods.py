@@ -46,6 +46,10 @@ class Cells:
         """By how much what is read moves from the first cell to this."""
         return {number: shift(cell[0] * width, cell[1] * height) for number, (width, height) in self.sources.items()}
 
+    def back(self, cell: Size) -> dict[int, int]:
+        """By how much what is read moves from a cell to the first."""
+        return {number: -move for number, move in self.moves(cell).items()}
+
     @property
     def middle(self) -> Size:
         """A cell far from the borders."""

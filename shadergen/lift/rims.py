@@ -16,12 +16,9 @@ from shadergen.lift.affine import (
     Form,
     LiftError,
     Scalar,
-    add,
-    negative,
     number_or_form,
     subtract,
     texel_of,
-    texture_of,
 )
 from shadergen.lift.borders import Border, Forms, Placement
 from shadergen.lift.compare import TOLERANCE
@@ -74,23 +71,25 @@ def rims(run: Evaluation, cells: Cells, forms: Forms) -> Corrections:
     columns = [column for column in _indices() if finder.differs((_at(column, cells.count[0]), down))]
     found: dict[Place, list[Correction]] = {}
     for place in finder.places:
-        mine = [Correction(row, None, finder.difference(place, (across, _at(row, cells.count[1])))) for row in rows]
-        mine += [
+        lines = [Correction(row, None, finder.difference(place, (across, _at(row, cells.count[1])))) for row in rows]
+        lines += [
             Correction(None, column, finder.difference(place, (_at(column, cells.count[0]), down)))
             for column in columns
         ]
-        corners = []
-        for row in rows:
-            for column in columns:
-                cell = (_at(column, cells.count[0]), _at(row, cells.count[1]))
-                rest = finder.difference(place, cell)
-                for one in mine:
-                    if one.row == row or one.column == column:
-                        rest = subtract(rest, finder.seen_from(one.form, cell))
-                corners.append(Correction(row, column, rest))
-        found[place] = [one for one in mine + corners if type(one.form) is Form or one.form]
+        corners = [_corner(finder, place, lines, row, column) for row in rows for column in columns]
+        found[place] = [one for one in lines + corners if type(one.form) is Form or one.form]
     _check_reach(run.arena, forms, found)
     return found
+
+
+def _corner(finder: _Finder, place: Place, lines: Sequence[Correction], row: int, column: int) -> Correction:
+    """What is added where a row and a column meet, beyond what each of them adds."""
+    cell = (_at(column, finder.cells.count[0]), _at(row, finder.cells.count[1]))
+    rest = finder.difference(place, cell)
+    for line in lines:
+        if line.row == row or line.column == column:
+            rest = subtract(rest, finder.seen_from(line.form, cell))
+    return Correction(row, column, rest)
 
 
 def _check_reach(arena: Arena, forms: Forms, found: Corrections) -> None:
@@ -147,7 +146,8 @@ class _Finder:
     """Compares cells with what zero padding would leave there."""
 
     def __init__(self, run: Evaluation, cells: Cells, forms: Forms) -> None:
-        self._run, self._cells, self._forms = run, cells, forms
+        self.cells = cells
+        self._run, self._forms = run, forms
         self._rules: dict[int, Border] = dict.fromkeys(cells.sources, "zero")
         self._sums = {component: sums(run.arena, form) for component, form in forms.items()}
         self._known: dict[tuple[tuple[int, int, int], Size], list[Scalar]] = {}
@@ -171,7 +171,7 @@ class _Finder:
 
     def _differences(self, component: tuple[int, int, int], cell: Size) -> list[Scalar]:
         row, column, index = component
-        actual = self._run.at(*self._cells.texel(cell, column, row))[index]
+        actual = self._run.at(*self.cells.texel(cell, column, row))[index]
         if _key(actual) == _key(self._outside_is_zero(self._forms[component], cell)):
             return [0.0 for _ in self._sums[component]]
         expected = [Sum(one.within, self._outside_is_zero(one.form, cell)) for one in self._sums[component]]
@@ -179,15 +179,14 @@ class _Finder:
         return [self._relative(_beyond(found.form, wanted.form), cell) for found, wanted in pairs]
 
     def _relative(self, form: Scalar, cell: Size) -> Scalar:
-        back = {number: -move for number, move in self._cells.moves(cell).items()}
-        return self._run.arena.rewritten(form, lambda atom: Form({atom + back[texture_of(atom)]: 1.0}), {})
+        return self._run.arena.moved(form, self.cells.back(cell))
 
     def seen_from(self, form: Scalar, cell: Size) -> Scalar:
         """A relative form at a cell, relative again: without what lies outside there."""
         return self._relative(self._outside_is_zero(form, cell), cell)
 
     def _outside_is_zero(self, form: Scalar, cell: Size) -> Scalar:
-        return Placement(self._cells, self._rules, cell).form(self._run.arena, form)
+        return Placement(self.cells, self._rules, cell).form(self._run.arena, form)
 
 
 def _key(form: Scalar) -> object:
@@ -216,7 +215,7 @@ def _beyond(actual: Scalar, expected: Scalar) -> Scalar:
     largest = max(
         (abs(w) for form in (actual, expected) if type(form) is Form for w in form.terms.values()), default=1.0
     )
-    difference = add(actual, negative(expected))
+    difference = subtract(actual, expected)
     if type(difference) is not Form:
         return difference if abs(difference) > TOLERANCE * largest else 0.0
     kept = {atom: weight for atom, weight in difference.terms.items() if abs(weight) > TOLERANCE * largest}
