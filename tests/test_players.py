@@ -70,6 +70,12 @@ def test_a_hook_file_keeps_its_name_in_the_lines(tmp_path: Path) -> None:
     assert 'glsl-shader="~~/shaders/other.hook"\n' in result.stdout
 
 
+@pytest.mark.parametrize(("block", "renderer"), [("BUFFER weights", "vo=gpu-next\n"), ("PARAM strength", "")])
+def test_a_file_that_vo_gpu_refuses_says_so(tmp_path: Path, block: str, renderer: str) -> None:
+    (tmp_path / "other.glsl").write_text(f"//!{block}\n")
+    assert f"one of these\n{renderer}glsl-shader=" in install(tmp_path / "mpv", str(tmp_path / "other.glsl")).stdout
+
+
 def test_two_files_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None:
     (tmp_path / "C4F16.glsl").write_text("text")
     result = install(tmp_path / "mpv", str(tmp_path / "C4F16.glsl"), "C4F16")

@@ -71,8 +71,9 @@ def install(
         sys.exit(_automatic(folder, device, word or "anime", dry_run, force))
     wanted = tuple(bundled) if everything else _wanted(names, device)
     sources = list(dict.fromkeys(_source(name, bundled) for name in wanted))
-    kept = _copy([_addition(source) for source in sources], folder, dry_run, force)
-    _explain([source.name for source in sources], folder)
+    files = [_addition(source) for source in sources]
+    kept = _copy(files, folder, dry_run, force)
+    _explain([source.name for source in sources], folder, any(map(_needs_next, files)))
     sys.exit(1 if kept else 0)
 
 
@@ -196,10 +197,15 @@ def _may_replace(path: Path) -> bool:
     return sys.stdin.isatty() and click.confirm(f"{path} was edited. Replace it?", default=False, err=True)
 
 
-def _explain(names: list[str], folder: Path) -> None:
+def _needs_next(file: Addition) -> bool:
+    """Whether vo=gpu refuses a shader: it has blocks that libplacebo alone knows."""
+    return re.search(rb"^//! *(BUFFER|STORAGE)\b", file.data, re.MULTILINE) is not None
+
+
+def _explain(names: list[str], folder: Path, needs_next: bool) -> None:
     """The lines for the two files; the standard output has nothing else."""
     click.echo(f"# {folder / 'mpv.conf'}: one of these")
-    if any(name.endswith(("_NEXT.glsl", "_INTEL.glsl", "_TENSOR.glsl")) for name in names):
+    if needs_next:
         click.echo("vo=gpu-next")
     for name in names:
         click.echo(f'glsl-shader="~~/shaders/{name}"')
