@@ -28,6 +28,7 @@ from shadergen.ir.ops import (
     Sub,
     Tanh,
 )
+from shadergen.quantise import quantised
 from shadergen.sources import cmodel
 
 RECORD = Record(licence="MIT", sha256="0123456789abcdef" * 4)
@@ -91,6 +92,15 @@ def wide_network(
         Node("f", DepthToSpace(2), ("e",)),
     )
     return Graph("wide", "luma", nodes, "f")
+
+
+RANGES = {"b": (0.0, 4.0)}
+"""What the wide layer of `wide_network` reads."""
+
+
+def bytes_network(channels: int = 16, out: int = 16, ranges: dict[str, tuple[float, float]] = RANGES) -> Graph:
+    """The same network with a wide layer that multiplies bytes."""
+    return quantised(wide_network(channels, out), ranges)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -19,14 +19,7 @@ from shadergen.ir.graph import Graph
 from shadergen.ir.ops import Affine, Clip, Conv, Round
 from shadergen.kernels.dot8 import whole
 from shadergen.target import DOT8, Target
-from tests.nets import c_model, wide_network
-
-RANGES = {"b": (0.0, 4.0)}
-
-
-def of_bytes(channels: int = 16, out: int = 16, ranges: dict[str, tuple[float, float]] = RANGES) -> Graph:
-    """A small network whose wide layer multiplies bytes."""
-    return quantise.quantised(wide_network(channels, out), ranges)
+from tests.nets import RANGES, bytes_network, c_model, wide_network
 
 
 def picture(height: int = 9, width: int = 14) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -48,7 +41,7 @@ def test_narrow_networks_have_no_layer_for_bytes() -> None:
 
 
 def test_a_wide_layer_s_sums_are_whole_numbers() -> None:
-    graph = of_bytes()
+    graph = bytes_network()
     values = reference.evaluate(graph, picture())
     for name in ("b_bytes", "c_sums"):
         assert np.array_equal(values[name], np.rint(values[name]))
@@ -61,7 +54,7 @@ def test_a_wide_layer_s_sums_are_whole_numbers() -> None:
 def test_the_picture_is_that_of_floats_within_a_byte_s_step() -> None:
     """Steps of 4/255, and weights of 7 bits and a sign: half a step is lost of each of 144 products."""
     image = picture()
-    floats, graph = wide_network(16, 16), of_bytes()
+    floats, graph = wide_network(16, 16), bytes_network()
     lost = reference.evaluate(graph, image)[graph.output] - reference.evaluate(floats, image)[floats.output]
     assert 0 < np.abs(lost).max() < 0.02
 
@@ -164,28 +157,36 @@ def passes_of(graph: Graph, target: Target = DOT8) -> list[HookPass]:
     return [block for block in compiler.compile(graph, target).blocks if isinstance(block, HookPass)]
 
 
+def bytes_pass(graph: Graph) -> str:
+    """The body of the one pass that multiplies bytes."""
+    (body,) = (item.body for item in passes_of(graph) if "dotPacked4x8EXT(int(" in item.body)
+    return body
+
+
 def multiplies_bytes(graph: Graph, target: Target = DOT8) -> bool:
     return any("dotPacked4x8EXT(int(" in item.body for item in passes_of(graph, target))
 
 
-def test_a_quantised_network_has_passes_of_bytes() -> None:
-    assert multiplies_bytes(of_bytes())
-    assert multiplies_bytes(of_bytes(ranges={"b": (-3.0, 4.0)}))
-    graph = of_bytes()
+def test_a_quantised_network_has_passes_bytes_network() -> None:
+    assert multiplies_bytes(bytes_network())
+    assert multiplies_bytes(bytes_network(ranges={"b": (-3.0, 4.0)}))
+    graph = bytes_network()
     nodes = [replace(node, op=Clip(-9, 246)) if node.name == "b_bytes" else node for node in graph.nodes]
     assert multiplies_bytes(replace(graph, nodes=tuple(nodes)))  # as a zero point of 9 has it
 
 
 def test_what_is_no_whole_number_stays_plain() -> None:
     assert not multiplies_bytes(wide_network(16, 16))
-    graph = of_bytes()
+    graph = bytes_network()
     nodes = [replace(node, op=Clip(-1, 255)) if node.name == "b_bytes" else node for node in graph.nodes]
     assert not multiplies_bytes(replace(graph, nodes=tuple(nodes)))
 
 
-def test_layers_whose_code_would_be_too_long_stay_plain() -> None:
-    """64 to 64 channels of 3x3 are 4608 sums of four products for two pixels."""
-    assert not multiplies_bytes(of_bytes(64, 64))
+def test_an_invocation_has_as_many_pixels_as_registers_for_their_sums() -> None:
+    """Of 32 channels two, of 64 one."""
+    assert "ivec4 c_sums_0_sumb" in bytes_pass(bytes_network(16, 32))
+    assert "ivec4 c_sums_15_sum " in bytes_pass(bytes_network(16, 64))
+    assert "c_sums_15_sumb" not in bytes_pass(bytes_network(16, 64))
 
 
 def test_a_file_without_bytes_does_not_speak_of_them(tmp_path: Path) -> None:
@@ -196,28 +197,38 @@ def test_a_file_without_bytes_does_not_speak_of_them(tmp_path: Path) -> None:
 
 
 def test_who_does_not_ask_for_it_gets_the_plain_file() -> None:
-    assert not multiplies_bytes(of_bytes(), replace(DOT8, kernel=""))
+    assert not multiplies_bytes(bytes_network(), replace(DOT8, kernel=""))
     assert DOT8.suffix == "_DOT8"
 
 
-def test_there_are_no_fragment_passes_of_bytes() -> None:
+def test_there_are_no_fragment_passes_bytes_network() -> None:
     with pytest.raises(TargetError, match="found dot8 with --fragment"):
         Target(kernel="dot8")
 
 
 def test_weights_are_a_byte_each() -> None:
-    """By row and column of taps, pack of the source and of the result, channel of the result, of the source."""
-    graph = of_bytes(16, 24)
+    """By row of taps, word of the source, pack of the result, column of taps, pack in the word, channel out, and in."""
+    graph = bytes_network(24, 20)
     (block,) = (b for b in compiler.compile(graph, DOT8).blocks if isinstance(b, UserBuffer) and "c_sums" in b.name)
     conv = graph.node("c_sums").op
     assert isinstance(conv, Conv)
-    stored = np.frombuffer(block.data, np.int8).reshape(3, 3, 4, 6, 4, 4)
-    for ky, kx, out, channel in ((0, 2, 5, 0), (2, 1, 23, 15), (1, 1, 8, 6)):
-        found = stored[ky, kx, channel // 4, out // 4, out % 4, channel % 4]
+    stored = np.frombuffer(block.data, np.int8, 9 * 24 * 20).reshape(3, 2, 5, 3, 3, 4, 4)
+    for ky, kx, out, channel in ((0, 2, 5, 0), (2, 1, 19, 15), (1, 1, 8, 6)):
+        found = stored[ky, channel // 12, out // 4, kx, channel // 4 % 3, out % 4, channel % 4]
         assert found == conv.weight[out, channel, ky, kx]
 
 
+def test_where_the_turns_begin() -> None:
+    """Of the weights, in uvec4, and of the tile of 18 by 10 texels, in words."""
+    (block,) = (b for b in compiler.compile(bytes_network(24, 20), DOT8).blocks if "c_sums" in getattr(b, "name", ""))
+    assert isinstance(block, UserBuffer)
+    begins = np.frombuffer(block.data, "<i4", offset=9 * 24 * 20).reshape(-1, 4)
+    assert begins[:, 0].tolist() == [0, 45, 90, 135, 180, 225]
+    assert begins[:, 1].tolist() == [0, 1, 36, 37, 72, 73]
+    assert not begins[:, 2:].any()
+
+
 def test_the_header_says_which_gpus_it_is_for() -> None:
-    text = hookfile.format(compiler.compile(of_bytes(), DOT8))
+    text = hookfile.format(compiler.compile(bytes_network(), DOT8))
     assert "for Intel's Arc A" in text
     assert 'glsl-shader="~~/shaders/wide_DOT8.glsl"' in text

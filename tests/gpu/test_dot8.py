@@ -53,6 +53,12 @@ def test_bytes_with_a_sign_any_kernel_and_packs_that_fill_no_word(gl: moderngl.C
     assert np.array_equal(found, expected)
 
 
+def test_many_channels_whose_invocations_have_a_pixel_each(gl: moderngl.Context) -> None:
+    graph = quantise.quantised(wide_network(24, 36, (2, 1), (1, 0, 0, 0)), {"b": (0.0, 4.0)})
+    found, expected = layer_on(gl, graph, (9, 10))
+    assert np.array_equal(found, expected)
+
+
 def test_stored_in_16_bits_bytes_lose_nothing(gl: moderngl.Context) -> None:
     """The layer's own value is rounded when it is stored, and only then."""
     graph = quantise.quantised(wide_network(16, 16, (1, 1), (0, 0, 0, 0)), {"b": (0.0, 4.0)})
