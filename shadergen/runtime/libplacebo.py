@@ -122,12 +122,13 @@ def play(
     where: str = "<shader>",
     rgb: bool = False,
     validate: bool = False,
+    known: str = "",
 ) -> Played:
     """Run the file over one frame and scale to `output_size` (width, height).
 
     `luma` is (1, h, w); `chroma` is (2, h, w) for 4:4:4, or (2, ceil(h/2), ceil(w/2)) for 4:2:0. With `rgb` the picture
     is RGB, and hooks of OUTPUT see it so, as they do in players. With `validate` Vulkan's validation layer reads along
-    (ffmpeg 7.1 or newer), and what it reports as an error is one.
+    (ffmpeg 7.1 or newer), and what it reports as an error is one, but for what the pattern `known` is found in.
 
     Raises ShaderRunError with libplacebo's own words when the file does not parse, compile or run, or takes longer than
     `timeout` seconds, and NoDeviceError where there is no libplacebo, or no such layer.
@@ -136,7 +137,9 @@ def play(
     if reason is not None:
         raise NoDeviceError("libplacebo", reason)
     transfer = next(transfer for transfer in _TRANSFERS if _trial(transfer) is None)
-    return _play(shader_text, luma, chroma, output_size, full_range, siting, timeout, where, transfer, rgb, validate)
+    return _play(
+        shader_text, luma, chroma, output_size, full_range, siting, timeout, where, transfer, rgb, validate, known
+    )
 
 
 @functools.cache
@@ -183,6 +186,7 @@ def _play(
     transfer: tuple[str, str],
     rgb: bool = False,
     validate: bool = False,
+    known: str = "",
 ) -> Played:
     command = _command(luma.shape, chroma.shape, output_size, full_range, siting, transfer, rgb, validate)
     # The files have plain names in a folder of their own: paths in a filter string would need two levels of escaping.
@@ -192,7 +196,7 @@ def _play(
         stderr, code = _execute(command, _codes(luma) + _codes(chroma), folder, timeout, where)
         written = Path(folder, PICTURE)
         codes = np.frombuffer(written.read_bytes() if written.exists() else b"", "<u2")
-    log = _Log.read(stderr.decode("utf-8", "replace"))
+    log = _Log.read(stderr.decode("utf-8", "replace"), known)
     if validate and not log.validated:
         raise NoDeviceError("libplacebo", "found no validation layer, expected one; install vulkan-validationlayers")
     if log.fault is not None:
@@ -294,13 +298,16 @@ class _Log:
     """Whether the validation layer read along."""
 
     @classmethod
-    def read(cls, text: str) -> _Log:
+    def read(cls, text: str, known: str = "") -> _Log:
+        """What the log says, without the messages that the pattern `known` is found in."""
         ran: list[str] = []
         skipped: list[str] = []
         complaints: list[str] = []
         failed = validated = False
         device = ""
         for level, message in re.findall(r"^(?:\[[^\]]* @ \w+\] )?\[(\w+)\] (.*)$", text, re.MULTILINE):
+            if known and re.search(known, message):
+                continue
             if level in ("error", "fatal", "panic"):
                 failed = True
             # A warning just before the error is often the reason: "Variable 'X' not found in RPN expression!".

@@ -17,9 +17,9 @@ from shadergen.ir import reference
 from shadergen.judge.stimuli import stimuli
 from shadergen.runtime import libplacebo
 from shadergen.sources import load
-from shadergen.target import TENSOR, TENSOR_TABLES
+from shadergen.target import DOT8, TENSOR, TENSOR_TABLES
 from tests.matrices import compiles_matrices, for_lavapipe
-from tests.nets import wide_network
+from tests.nets import bytes_network, wide_network
 
 pytestmark = pytest.mark.usefixtures("real_libplacebo")
 
@@ -205,6 +205,32 @@ def test_what_the_validation_layer_reports_is_an_error() -> None:
     text = hookfile.format(compiler.compile(wide_network(16, 16), TENSOR))
     with pytest.raises(ShaderRunError, match="vkCreateComputePipelines"):
         libplacebo.play(text, luma, chroma, (34, 26), timeout=3600.0, validate=True)
+
+
+@pytest.mark.parametrize("size", [(17, 13), (119, 77)])
+def test_layers_of_bytes(size: tuple[int, int]) -> None:
+    """The product of four bytes is an instruction where glslang is new enough, and a function elsewhere."""
+    network = bytes_network()
+    (stimulus,) = stimuli("luma", [size])
+    neutral = np.full((2, size[1], size[0]), 0.5, np.float32)
+    text = hookfile.format(compiler.compile(network, DOT8))
+    played = libplacebo.play(text, stimulus.image, neutral, (2 * size[0], 2 * size[1]), timeout=3600.0)
+    expected = np.clip(reference.evaluate(network, stimulus.image)[network.output], 0.0, 1.0)
+    distance = np.abs(played.picture[:1] - expected)
+    assert distance.max() < 4e-3
+    assert distance.mean() < 5e-4
+
+
+@compiles_matrices
+def test_of_the_instruction_for_bytes_the_validation_layer_reports_its_feature_alone() -> None:
+    """VUID 08740: no player switches on `shaderIntegerDotProduct`."""
+    luma, chroma = planes(17, 13, subsampled=False)
+    text = hookfile.format(compiler.compile(bytes_network(), DOT8))
+    with pytest.raises(ShaderRunError, match="Capability DotProductInput4x8BitPacked was declared"):
+        libplacebo.play(text, luma, chroma, (34, 26), timeout=3600.0, validate=True)
+    known = r"Capability DotProduct\w* was declared.*shaderIntegerDotProduct"
+    played = libplacebo.play(text, luma, chroma, (34, 26), timeout=3600.0, validate=True, known=known)
+    assert len(played.ran) == 3
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,12 @@ from shadergen.runtime import mpv
 from shadergen.runtime.colour import rgb_to_ycbcr
 from shadergen.runtime.runner import Runner
 from shadergen.sources import load
-from shadergen.target import TENSOR, TENSOR_TABLES, Target
+from shadergen.target import DOT8, TENSOR, TENSOR_TABLES, Target
 from shadergen.upscale import video
 from shadergen.upscale.clip import probe
 from tests.conftest import missing
 from tests.matrices import compiles_matrices, for_lavapipe
-from tests.nets import c_model
+from tests.nets import bytes_network, c_model
 
 ROOT = Path(__file__).parents[2]
 
@@ -200,6 +200,12 @@ def test_tensor_cores(
     # Half a step of the window, chroma's weights, and 4e-3 for 16-bit products.
     assert distance.max() < 4 / 255
     assert distance.mean() < 0.8 / 255
+
+
+def test_layers_of_bytes(gl: moderngl.Context, clips: dict[str, Path], display: str) -> None:
+    """With the instruction where mpv's compiler knows it."""
+    text = hookfile.format(compiler.compile(bytes_network(), DOT8))
+    assert_shown(gl, {"bytes.glsl": text}, clips["8 bits, left"], display, "gpu-next", "vulkan")
 
 
 @pytest.mark.parametrize("version", ["3.0", "3.2"])
