@@ -3,7 +3,7 @@
     python bench/tensor.py [--gpu NAME]... [--channels N]...
     python bench/tensor.py [--gpu NAME]... MODEL@WIDTHxHEIGHT...
     python bench/tensor.py --dot8
-    python bench/tensor.py [--gpu NAME]... --pair
+    python bench/tensor.py [--gpu NAME]... [--channels N]... --pair
 
 A layer is a convolution of 3x3 between N and N channels at 1920x1080, in the plain kernel that is fastest by the same
 estimate, and in `--kernel tensor`; a MODEL is all of its passes for a picture of that size, in the file for gpu-next
@@ -27,7 +27,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
-from bench import tensor_pair
 from bench.dot8 import WHERE, text
 from shadergen import compiler, hookfile
 from shadergen.cost import gpus
@@ -68,12 +67,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--gpu", action="append", metavar="NAME")
     parser.add_argument("--channels", action="append", type=int, metavar="N")
     parser.add_argument("--dot8", action="store_true", help="what products of bytes could give at most")
-    parser.add_argument("--pair", action="store_true", help="two layers in one hook pass (bench/tensor_pair.py)")
+    parser.add_argument("--pair", action="store_true", help="two layers in one hook pass")
     options = parser.parse_args(arguments)
     if options.dot8:
         return dot8()
     if options.pair:
-        return pair(options.gpu or THREE)
+        return pair(options.gpu or THREE, options.channels or [32])
     models = [re.fullmatch(r"(.+)@(\d+)x(\d+)", word) for word in options.models]
     if not all(models):
         parser.error("MODEL: expected its file and the size of a picture, as in model.onnx@1280x720")
@@ -211,45 +210,50 @@ def dot8() -> int:
     return 1 if missing else 0
 
 
-def pair(names: Sequence[str]) -> int:
-    """Two layers of 32 to 32 channels in one pass, against two passes of what is known of `32 to 32`."""
-    print("| GPU | ms of two passes | of one | ratio | bound by | registers | spills | KiB of code | KiB shared |")
-    print("|---" * 9 + "|", flush=True)
+def pair(names: Sequence[str], widths: Sequence[int]) -> int:
+    """Two layers in one pass (`--fuse`), against twice what is known of such a layer in a pass of its own."""
+    times = "ms of two plain passes | of two tensor passes | of one | ratio to plain | to tensor"
+    print(f"| GPU | layers | {times} | bound by | registers | spills | KiB of code | KiB shared |")
+    print("|---" * 12 + "|", flush=True)
     missing = 0
-    layers = json.loads(RESULTS.read_text("utf-8"))["layers"]["32 to 32"]
     for name in names:
-        gpu = gpus.find(name)
-        assert gpu
-        halves = SETTINGS.get(name, {}).get("TENSOR_HALF_SUMS") == 1.0
-        found = judged(Written("pair", hookfile.parse(tensor_pair.text(half_sums=halves)), " c "), gpu, SIZE)
-        missing += not found
-        for cost in found or ():
-            two, one = 2 * layers[name]["tensor"], cost.milliseconds
-            facts = f"{cost.bound} | {cost.registers} | {cost.spills} | {cost.code_bytes / 1024:.1f}"
-            times = f"{two:.3f} | {one:.3f} | {one / two:.2f}"
-            print(f"| {gpu.title} | {times} | {facts} | {cost.shared_bytes / 1024:.1f} |", flush=True)
+        for channels in widths:
+            gpu = gpus.find(name)
+            assert gpu
+            what = f"{channels} to {channels}"
+            one = json.loads(RESULTS.read_text("utf-8"))["layers"][what][name]
+            file = compiler.compile(network_of(channels, 2), replace(TENSOR, fuse=True))
+            found = judged(Written("pair", file, " c1 "), gpu, SIZE)
+            missing += not found
+            for cost in found or ():
+                plain, two, both = 2 * one["plain"], 2 * one["tensor"], cost.milliseconds
+                facts = f"{cost.bound} | {cost.registers} | {cost.spills} | {cost.code_bytes / 1024:.1f}"
+                times = f"{plain:.3f} | {two:.3f} | {both:.3f} | {both / plain:.2f} | {both / two:.2f}"
+                print(f"| {gpu.title} | {what} | {times} | {facts} | {cost.shared_bytes / 1024:.1f} |", flush=True)
     return 1 if missing else 0
 
 
 def layer(channels: int, targets: Sequence[Target]) -> tuple[list[Written], Written]:
     """A layer between others, in every plain kernel, and on tensor cores."""
+    graph = network_of(channels, 1)
+    plain = [Written(name, file, " c1 ") for name, file in built(graph, targets)]
+    return plain, Written("tensor", compiler.compile(graph, TENSOR), " c1 ")
+
+
+def network_of(channels: int, layers: int) -> Graph:
+    """Some convolutions c1, c2 of 3x3 between as many channels, after one that is called a."""
     rng = np.random.default_rng(0)
 
     def conv(source: int, out: int) -> Conv:
         weight: Array = rng.normal(0, 1 / np.sqrt(9 * source), (out, source, 3, 3)).astype(np.float32)
         return Conv(weight, np.zeros(out, np.float32), (1, 1, 1, 1))
 
-    nodes = (
-        Node("a", conv(1, channels), ("input",)),
-        Node("b", Relu(), ("a",)),
-        Node("c", conv(channels, channels), ("b",)),
-        Node("d", Relu(), ("c",)),
-        Node("e", conv(channels, 4), ("d",)),
-        Node("f", DepthToSpace(2), ("e",)),
-    )
-    graph = Graph("layer", "luma", nodes, "f")
-    plain = [Written(name, file, " c ") for name, file in built(graph, targets)]
-    return plain, Written("tensor", compiler.compile(graph, TENSOR), " c ")
+    nodes = [Node("a", conv(1, channels), ("input",)), Node("relu0", Relu(), ("a",))]
+    for number in range(1, layers + 1):
+        nodes.append(Node(f"c{number}", conv(channels, channels), (f"relu{number - 1}",)))
+        nodes.append(Node(f"relu{number}", Relu(), (f"c{number}",)))
+    nodes += [Node("e", conv(channels, 4), (nodes[-1].name,)), Node("f", DepthToSpace(2), ("e",))]
+    return Graph("layer", "luma", tuple(nodes), "f")
 
 
 def network(model: Path) -> tuple[list[Written], Written]:

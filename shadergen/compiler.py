@@ -20,6 +20,7 @@ from shadergen.kernels.looped import Looped
 from shadergen.passes import Observer
 from shadergen.schedule.fusion import fuse
 from shadergen.schedule.hookpass import Schedule
+from shadergen.schedule.pairs import pair
 from shadergen.schedule.schedule import schedule
 from shadergen.target import Target, Weights
 
@@ -51,8 +52,9 @@ def plan(
         except TargetError as error:
             problem = problem or error
         else:
-            fuses = target.fuse or heuristics.fuses
-            return fuse(planned, _limits(target, weights, heuristics)) if fuses else planned
+            limits = _limits(target, weights, heuristics)
+            planned = pair(planned, limits) if target.fuse else planned
+            return fuse(planned, limits) if target.fuse or heuristics.fuses else planned
     assert problem, "there is always a way to try"
     raise problem
 

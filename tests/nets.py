@@ -103,6 +103,24 @@ def bytes_network(channels: int = 16, out: int = 16, ranges: dict[str, tuple[flo
     return quantised(wide_network(channels, out), ranges)
 
 
+def wide_pair(channels: int, between: int, out: int, activation: Op | None = None, *, adds: bool = False) -> Graph:
+    """Two wide convolutions of 3x3 one after the other; `adds` adds what the first one reads behind the second."""
+    rng = np.random.default_rng(0)
+
+    def conv(in_: int, out: int, scale: float = 1.0) -> Conv:
+        weight, bias = random_conv(rng, in_, out, 3)
+        return Conv(weight * np.float32(scale), bias, (1, 1, 1, 1))
+
+    nodes: tuple[tuple[str, Op, str], ...] = (
+        *(("a", conv(1, channels), "input"), ("b", Relu(), "a")),
+        *(("c", conv(channels, between), "b"), ("d", activation or Relu(), "c"), ("e", conv(between, out), "d")),
+        *((("sum", Add(), "e b"),) if adds else ()),
+        ("f", Relu(), "sum" if adds else "e"),
+        *(("last", conv(out, 4, 0.2), "f"), ("shown", DepthToSpace(2), "last")),
+    )
+    return Graph("pair", "luma", tuple(Node(name, op, tuple(inputs.split())) for name, op, inputs in nodes), "shown")
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Networks whose hook files did not compile once
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -28,7 +29,9 @@ from shadergen.ir.types import TensorType
 from shadergen.kernels import KERNELS
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Limits, Source, Task
+from shadergen.kernels.matrices import LayerView
 from shadergen.kernels.tensor import TensorView
+from shadergen.kernels.tensor_pair import TensorPairView
 from shadergen.storage.layout import Layout
 from shadergen.vapoursynth import ScriptView
 from shadergen.wgsl import conv, passes, registers, rim, sample
@@ -64,6 +67,7 @@ VIEWS: dict[str, type[Any]] = (
     | {
         "header.txt.j2": HeaderView,
         "kernels/tensor.glsl.j2": TensorView,
+        "kernels/tensor_pair.glsl.j2": TensorPairView,
         "functions.glsl.j2": FunctionsView,
         "forms/compute.glsl.j2": ComputeView,
         "forms/fragment.glsl.j2": FragmentView,
@@ -90,7 +94,9 @@ VIEWS: dict[str, type[Any]] = (
 )
 NO_VIEW = {"flag.glsl.j2", "siting.glsl.j2"}
 """Text without variables."""
-SHARED = {"kernels/buffered.glsl.j2", "kernels/window.glsl.j2", "steps/sample.glsl.j2"}
+SHARED = {
+    *("kernels/buffered.glsl.j2", "kernels/matrices.glsl.j2", "kernels/window.glsl.j2", "steps/sample.glsl.j2"),
+}
 """Macros that other templates import."""
 
 
@@ -112,6 +118,11 @@ def test_a_template_s_variables_are_its_view_s_fields(name: str) -> None:
 
 def test_every_template_has_a_view_or_needs_none() -> None:
     assert set(templates()) == {*VIEWS, *NO_VIEW, *SHARED}
+
+
+def test_what_is_laid_out_of_a_layer_is_its_view_s_fields() -> None:
+    text = Path(shipped("templates"), "kernels/matrices.glsl.j2").read_text("utf-8")
+    assert set(re.findall(r"\blayer\.(\w+)", text)) == {field.name for field in fields(LayerView)}
 
 
 def test_a_view_that_lacks_a_variable_is_an_error() -> None:

@@ -17,7 +17,8 @@ from shadergen.cli import main
 from shadergen.errors import ShaderRunError
 from shadergen.hookfile import HookFile, HookPass, Rpn, UserBuffer
 from shadergen.ir import reference
-from shadergen.ir.ops import Conv
+from shadergen.ir.graph import Graph
+from shadergen.ir.ops import Conv, LeakyRelu, PRelu
 from shadergen.ir.types import TensorType
 from shadergen.kernels.kernel import Limits, Source, Task
 from shadergen.kernels.tensor import Tensor, TensorTables
@@ -25,11 +26,14 @@ from shadergen.lint import glslang_compiler, lint_text
 from shadergen.runtime import libplacebo
 from shadergen.runtime.gpus import Gpu, devices_with
 from shadergen.schedule.evaluate import evaluate
+from shadergen.schedule.hookpass import ScheduledPass
+from shadergen.schedule.steps import ConvStep
 from shadergen.storage.layout import Layout
 from shadergen.target import NEXT, TENSOR, TENSOR_TABLES
-from tests.nets import c_model, random_conv, wide_network
+from tests.nets import c_model, random_conv, wide_network, wide_pair
 
 GRAPH = c_model(filters=16)
+FUSED = replace(TENSOR, fuse=True)
 GOLDEN = Path(__file__).parent / "golden" / "tensor_pass.txt"
 
 
@@ -155,8 +159,8 @@ def test_weights_in_a_texture_leave_room_for_what_is_copied(channels: int, kerne
 
 def test_a_table_has_the_numbers_of_the_buffer_and_the_bias() -> None:
     (plan,) = TensorTables().plan(wide(32, 32, 5), Limits(kernel="tensor"))
-    *weights, bias = plan.table.texels
-    np.testing.assert_array_equal(np.array(weights).ravel(), plan.numbers().ravel())
+    *weights, bias = plan.layer.table.texels
+    np.testing.assert_array_equal(np.array(weights).ravel(), plan.layer.numbers().ravel())
     np.testing.assert_array_equal(bias[:8].ravel(), plan.task.op.bias)
 
 
@@ -170,11 +174,68 @@ def test_results_of_several_textures_have_numbers_of_their_own() -> None:
 
 def test_numbers_are_in_the_order_in_which_they_are_read() -> None:
     (plan,) = Tensor().plan(wide(32, 32, 5), Limits(buffers=12, kernel="tensor"))
-    numbers, weight = plan.numbers(), plan.task.op.weight
+    numbers, weight = plan.layer.numbers(), plan.task.op.weight
     chunk = plan.together * 4
     for ky, kx, out, channel in ((0, 0, 0, 0), (4, 1, 17, 30), (2, 3, 31, 9)):
         found = numbers[channel // chunk, ky, channel % chunk // 16, out // 16, kx, out % 16, channel % 16]
         assert found == np.float16(weight[out, channel, ky, kx])
+
+
+def fused(graph: Graph) -> list[ScheduledPass]:
+    """The passes on tensor cores, with `--fuse`."""
+    return [item for item in compiler.plan(graph, FUSED).passes if "tensor" in item.kernels]
+
+
+def test_two_layers_share_a_pass_where_the_user_says_so() -> None:
+    graph = c_model(filters=32, layers=4)
+    kept = [[node.name for node in item.nodes] for item in fused(graph)]
+    assert kept == [["conv2", "relu2", "conv3", "relu3"], ["conv4", "relu4"]]
+    assert not [item for item in compiler.plan(graph, TENSOR).passes if item.tile and item.tile.by_plan]
+
+
+def test_the_schedule_of_two_layers_means_the_graph() -> None:
+    graph = wide_pair(20, 24, 20, LeakyRelu(0.1), adds=True)
+    assert fused(graph)[0].tile
+    image = np.random.default_rng(0).random((1, 7, 9), np.float32)
+    expected = reference.evaluate(graph, image)[graph.output]
+    np.testing.assert_allclose(evaluate(compiler.plan(graph, FUSED), image), expected, atol=1e-5)
+
+
+def test_switched_off_both_plain_passes_run() -> None:
+    file = compiler.compile(wide_pair(32, 32, 32), FUSED)
+    sizes = {"OUTPUT": (20.0, 20.0), "HOOKED": (10.0, 10.0)}
+    for value, runs in ((1.0, [True, True, False, False, True]), (0.0, [True, False, True, True, True])):
+        found = [bool((item.when or Rpn(())).evaluate(sizes.get, {"TENSOR": value}.get)) for item in file.passes]
+        assert found == runs
+    assert not [finding for finding in lint_text(hookfile.format(file)) if finding.severity == "error"]
+    assert not [name for name in file.passes[1].binds if name == file.passes[2].save]
+
+
+def without_a_reader(graph: Graph) -> Graph:
+    """The last sum reads what is between the two layers as well."""
+    nodes = [replace(node, inputs=("e", "d")) if node.name == "sum" else node for node in graph.nodes]
+    return replace(graph, nodes=tuple(nodes))
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        wide_pair(32, 64, 32),
+        wide_pair(32, 32, 64),
+        wide_pair(32, 32, 32, PRelu(np.linspace(0, 1, 32, dtype=np.float32))),
+        without_a_reader(wide_pair(32, 32, 32, adds=True)),
+    ],
+    ids=["too many channels", "too many sums", "an activation for each channel", "what is between is read elsewhere"],
+)
+def test_layers_that_cannot_share_a_pass_have_their_own(graph: Graph) -> None:
+    assert [item.tile for item in fused(graph)] == [None, None]
+
+
+def test_two_layers_take_as_much_shared_memory_as_every_driver_has() -> None:
+    for channels in (16, 32, 64):
+        (item,) = fused(wide_pair(channels, 32, 32))
+        (step,) = (step for step in item.steps if isinstance(step, ConvStep))
+        assert step.plan.resources.shared_bytes <= 32 * 1024
 
 
 def test_a_gpu_has_tensor_cores_by_its_name() -> None:

@@ -33,14 +33,13 @@ def _blocks(schedule: Schedule, defined: dict[str, Block], templates: tuple[Path
     """Those of a schedule that are not `defined` before."""
     yield from plane.passes_in_front(schedule)
     for scheduled in schedule.passes:
-        for either in (scheduled, scheduled.otherwise):
-            needed, hook_pass = write_pass(schedule, either, templates) if either else ((), None)
+        for either in (scheduled, *scheduled.otherwise):
+            needed, hook_pass = write_pass(schedule, either, templates)
             for block in needed:
                 if block.name not in defined:  # two passes may compute the same convolution
                     yield block
                 assert defined.setdefault(block.name, block) == block, f"two blocks have the name {block.name}"
-            if hook_pass:
-                yield _switched(hook_pass, scheduled.switch, off=either is scheduled.otherwise)
+            yield _switched(hook_pass, scheduled.switch, off=either is not scheduled)
 
 
 def _switched(hook_pass: HookPass, switch: str, off: bool) -> HookPass:

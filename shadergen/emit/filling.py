@@ -19,7 +19,7 @@ def filling_of(
 ) -> Filling:
     """How the steps of the tile's source fill it. In fp16 where that is the precision: a texture holds no more."""
     types = FP16 if schedule.target.precision == "fp16" else FP32
-    tile, array = scheduled.tile, hook.tile
+    tile, array = scheduled.filled_tile, hook.tile
     assert tile, "the pass has a tile to fill"
     assert array, "and says where it is"
     area, own = tile.area, scheduled.pixels

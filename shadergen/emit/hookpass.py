@@ -48,7 +48,7 @@ def write_pass(
 
     `templates` are folders of kernels from elsewhere.
     """
-    form, writes, tile = scheduled.form, scheduled.writes, scheduled.tile
+    form, writes, tile = scheduled.form, scheduled.writes, scheduled.filled_tile
     textures = bound(schedule, scheduled)
     sizes = Sizes(schedule.types, schedule.graph.input_type, "HOOKED" in textures, scheduled.binds)
     functions = Names(file_names(textures))
@@ -88,7 +88,7 @@ def _blocks(steps: Sequence[Written]) -> tuple[Definition, ...]:
 
 def _functions(schedule: Schedule, scheduled: ScheduledPass, steps: Sequence[Written]) -> str:
     needs = joined(step.needs for step in steps)
-    zeros = scheduled.tile or (scheduled.writes and scheduled.writes.zero_edge)  # outside of the image
+    zeros = scheduled.filled_tile or (scheduled.writes and scheduled.writes.zero_edge)  # outside of the image
     filled = {(FP32.vec(PACK), FP32.zero(PACK))} if zeros else set()
     view = FunctionsView(
         plane=schedule.graph.plane,

@@ -36,7 +36,7 @@ def addressing(
 
     Both know the sizes of what the pass that is written binds.
     """
-    tile, dispatch = computed.tile, computed.dispatch
+    tile, dispatch = computed.filled_tile, computed.dispatch
     side_by_side = divided_invocation(dispatch.area) if dispatch.area and dispatch.parts > 1 else Addressing.invocation
     return Addressing(
         functions=functions,

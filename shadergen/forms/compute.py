@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import ClassVar
 
 from shadergen.forms.form import Body, Filling, Form, Result
@@ -52,6 +53,8 @@ class ComputeView:
     """How many packs a part computes, in a loop if that is not at once."""
     loop: str
     """What stands in front of the loop."""
+    busy: int
+    """How many threads have pixels to store; 0 for all."""
     before: tuple[str, ...]
     steps: tuple[str, ...]
     inside: tuple[Statement, ...]
@@ -102,6 +105,7 @@ class Compute:
             packs_at_once=body.dispatch.packs,
             packs_of_part=_packs_of_part(body),
             loop=body.dispatch.loop,
+            busy=prod(area) * body.dispatch.parts if area and body.dispatch.spare else 0,
             before=body.before,
             steps=body.steps,
             inside=inside,

@@ -9,7 +9,7 @@ all convolutions of a pass together, plans that agree on their `Dispatch`. The p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -19,7 +19,7 @@ from shadergen.glsl.pixels import MAX_PIXELS
 from shadergen.glsl.spelling import Statement
 from shadergen.glsl.tables import Table
 from shadergen.hookfile import Param, UserBuffer, UserTexture
-from shadergen.ir.ops import Conv
+from shadergen.ir.ops import Conv, Pointwise
 from shadergen.ir.types import TensorType
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.storage.layout import Layout
@@ -114,7 +114,8 @@ class Dispatch:
     area: Pair | None = None
     """Where the workgroup's threads are divided: how many invocations, (width, height), lie side by side in the
     picture. Threads beyond those, a whole number of times as many, do the same pixels again, each part for another pack
-    of the result. Needs `workgroup`, and a task for any pack."""
+    of the result; fewer are done when their part of what is in front of the loop over packs is. Needs `workgroup`, and
+    a task for any pack."""
     packs: int = 1
     """Packs of the result that an invocation computes at once, where the code is for any."""
     loop: str = ""
@@ -125,8 +126,8 @@ class Dispatch:
         assert width * height <= MAX_PIXELS, "there is a letter for each pixel"
         if self.area is not None:
             assert self.workgroup is not None, "threads that are divided have a number"
-            threads = self.workgroup[0] * self.workgroup[1]
-            assert threads % (self.area[0] * self.area[1]) == 0, "each part has a thread for each invocation"
+            assert self.parts > 0, "each part has a thread for each invocation"
+            assert self.parts == 1 or not self.spare, "where there are parts, they are all of the workgroup"
 
     @property
     def parts(self) -> int:
@@ -134,6 +135,13 @@ class Dispatch:
         if self.workgroup is None or self.area is None:
             return 1
         return self.workgroup[0] * self.workgroup[1] // (self.area[0] * self.area[1])
+
+    @property
+    def spare(self) -> int:
+        """Threads that are in no part."""
+        if self.workgroup is None or self.area is None:
+            return 0
+        return self.workgroup[0] * self.workgroup[1] % (self.area[0] * self.area[1])
 
     def joined(self, other: Dispatch) -> Dispatch | None:
         """The dispatch that is right for both; None where they do not agree.
@@ -300,6 +308,27 @@ class Prepares(Protocol):
 
     def before(self, at: Addressing) -> tuple[str, View]:
         """A file within `templates/kernels/`, and the view that it lays out."""
+
+
+class JoinedPlan(Plan, Protocol):
+    """A plan that computes what it reads as well, into shared memory."""
+
+    @property
+    def tile(self) -> Pair:
+        """At how many pixels, (width, height), a workgroup computes it."""
+
+    @property
+    def margin(self) -> Pair:
+        """How many of them are left of and above the workgroup's first."""
+
+
+@runtime_checkable
+class Joins(Protocol):
+    """A plan that may compute what it reads as well, see `schedule.pairs`."""
+
+    def joined(self, source: Plan, between: Sequence[Pointwise], limits: Limits) -> JoinedPlan | None:
+        """The plan that computes both: what `source` gives, and what pointwise operators make of it one after the
+        other, is what this one reads. None where it cannot."""
 
 
 class Kernel(Protocol):

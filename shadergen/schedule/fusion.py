@@ -41,7 +41,7 @@ def fuse(planned: Schedule, limits: Limits) -> Schedule:
             if fused:
                 passes[fused.root, fused.part] = fused
                 del passes[source.root, source.part]
-    roots = {root for root, _ in passes}
+    roots = {each.root for scheduled in passes.values() for each in (scheduled, *scheduled.otherwise)}
     textures = {value: textures for value, textures in planned.textures.items() if value in roots}
     return replace(planned, textures=textures, passes=tuple(passes.values()))
 
@@ -62,7 +62,7 @@ def _fused(planned: Schedule, source: ScheduledPass, reader: ScheduledPass, limi
         if own and planned.target.precision == "fp16":
             tile = replace(tile, texel_bytes=8)
         if tile.bytes + _shared_bytes(source, reader) <= limits.shared_bytes and _is_cheap(planned, tile, limits):
-            fused = _with_tile(planned, reader, plans, tile)
+            fused = with_tile(planned, reader, plans, tile)
             return fused if fused.textures_bound() <= limits.binds else None
     return None
 
@@ -121,7 +121,8 @@ def _is_cheap(planned: Schedule, tile: Tile, limits: Limits) -> bool:
     return tile.source.cost.macs * (taken - 1) <= limits.heuristics.recompute_macs * type_.channels * type_.pixels()
 
 
-def _with_tile(planned: Schedule, reader: ScheduledPass, plans: list[Plan], tile: Tile) -> ScheduledPass:
+def with_tile(planned: Schedule, reader: ScheduledPass, plans: list[Plan], tile: Tile) -> ScheduledPass:
+    """The reader, which computes the tile as well; `plans` are those of its convolutions that read it."""
     source = tile.source
     reads = dict.fromkeys((*source.reads, *reader.reads))
     binds = dict.fromkeys((*source.binds, *reader.binds))

@@ -76,8 +76,8 @@ class ScheduledPass:
     cost: Cost
     tile: Tile | None = None
     """A value that the pass computes for itself, see `fusion`."""
-    otherwise: ScheduledPass | None = None
-    """The pass that gives the same texture where the user has switched this one off, see `switch`."""
+    otherwise: tuple[ScheduledPass, ...] = ()
+    """The passes, in order, that give the same texture where the user has switched this one off, see `switch`."""
 
     @property
     def pixels(self) -> Pair:
@@ -98,6 +98,11 @@ class ScheduledPass:
     def every_step(self) -> tuple[Step, ...]:
         """The steps, those that fill the tile included."""
         return (*(self.tile.source.steps if self.tile else ()), *self.steps, *self.block_steps)
+
+    @property
+    def filled_tile(self) -> Tile | None:
+        """The tile, where the source's steps fill it."""
+        return self.tile if self.tile and not self.tile.by_plan else None
 
     def textures_bound(self) -> int:
         """How many textures it binds at most: values, tables, and those of the graph's input."""
@@ -137,6 +142,8 @@ class Tile:
     texel_bytes: int = 16
     """Those of a vec4 even where it is fp16: Direct3D 11 gives a half in shared memory the room of a float. 8 in files
     that are for Vulkan alone."""
+    by_plan: bool = False
+    """Whether the plan that reads it computes it, see `pairs`; otherwise the source's steps fill it, see `fusion`."""
 
     @property
     def value(self) -> str:
@@ -197,7 +204,7 @@ class Schedule:
 
     def vram_bytes(self) -> Fraction:
         """Bytes of all results per pixel of the input; players never reuse a texture within a frame."""
-        saved = [texture for textures in self.textures.values() for texture in textures]
+        saved = [scheduled.writes for scheduled in self.passes if scheduled.writes]
         stored = sum((texture.type.pixels() * texture.texels() * texture.texel_bytes for texture in saved), Fraction(0))
         return stored + self.types[self.graph.output].pixels() * PLANE_TEXEL_BYTES
 

@@ -91,7 +91,7 @@ def _passes(setting: Setting, root: str) -> Iterator[ScheduledPass]:
 
 def _pass(setting: Setting, root: str, writes: Texture | None, part: tuple[int, int]) -> ScheduledPass:
     found = _with(setting, root, writes, part)
-    return replace(found, otherwise=_with(_without(setting, found), root, writes, part)) if found.switch else found
+    return replace(found, otherwise=(_with(_without(setting, found), root, writes, part),)) if found.switch else found
 
 
 def _without(setting: Setting, found: ScheduledPass) -> Setting:

@@ -17,9 +17,10 @@ import pytest
 from shadergen import compiler, hookfile
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph
+from shadergen.ir.ops import LeakyRelu, Sigmoid
 from shadergen.runtime.runner import Frame, Runner
 from shadergen.target import Target
-from tests.nets import wide_network
+from tests.nets import wide_network, wide_pair
 
 TENSOR = Target("compute", kernel="tensor")
 TABLES = replace(TENSOR, weights="texture")
@@ -54,7 +55,7 @@ EMULATED = """
         words[(at) + y_ * stride + x_ / 8][x_ / 2 % 4 + 1] = packHalf2x16(of_row_.zw); \\
     }
 """
-MATRICES = hookfile.UserBuffer("matrices", (hookfile.BufferVar("vec4", "of_", 1 << 16),), bytes(16 << 16), storage=True)
+MATRICES = hookfile.UserBuffer("matrices", (hookfile.BufferVar("vec4", "of_", 1 << 17),), bytes(16 << 17), storage=True)
 """All matrices: of each subgroup 64 with sums, 63 with factors, and one with weights.
 
 As arrays of an invocation they are too much for llvmpipe. It also ends all loops of an invocation after 65535 turns
@@ -75,11 +76,11 @@ def emulated(body: str, lanes: int) -> str:
         r"coopMatLoad\(a\[i\], (.*), gl_\w+RowMajor\)": r"LOAD_ROWS(i, \1)",
         r"coopMatLoad\(b, (.*), gl_\w+ColumnMajor\)": r"LOAD_COLUMNS(\1)",
         r"sums\[m\] = coopMatMulAdd\(a\[(.*)\], b, sums\[m\]\)": r"MULTIPLY(m, \1)",
-        r"ALL_BUSY \|\| ": "",  # only one invocation of a subgroup works
+        r"ALL_BUSY \|\| ": f"{leads} && ",  # only one invocation of a subgroup works
         rf"sums\[i\] = {matrix}\(0\.0\)": f"if ({leads}) CLEAR(i)",
         rf"{matrix} \w+(\[.*\])?;": "",
         r"sums\[(m[^]]*)\]": r"of_[SUMS_ + (\1) * 64 + y_ * 4 + x_ / 4]",
-        r"\bgl_SubgroupID\b": f"({leads} ? int(gl_LocalInvocationIndex) / {lanes} : 9999)",
+        r"\bgl_SubgroupID\b": f"(gl_LocalInvocationIndex / {lanes}u)",
         r"\bgl_NumSubgroups\b": f"(gl_WorkGroupSize.x / {lanes}u)",
         r"\b(un)?packFloat2x16\b": r"\1packHalf2x16",
         r"\bf16vec4\b": "vec4",
@@ -136,6 +137,24 @@ def test_any_kernel_with_channels_that_are_filled_up(gl: moderngl.Context) -> No
 def test_weights_in_a_texture(gl: moderngl.Context, channels: int, out: int) -> None:
     """Copied to shared memory, in one part for each row of taps and in two."""
     assert shown(gl, wide_network(channels, out), (9, 7), lanes=32, params={}, target=TABLES) < BOUND
+
+
+FUSED = replace(TENSOR, fuse=True)
+SMALL = {"TENSOR_M": 8.0, "TENSOR_N": 8.0, "TENSOR_K": 8.0}
+
+
+@pytest.mark.parametrize(
+    ("graph", "size", "lanes", "params"),
+    [
+        (wide_pair(16, 32, 16, LeakyRelu(0.2), adds=True), (13, 31), 64, {}),
+        (wide_pair(32, 20, 16, Sigmoid()), (1, 1), 32, SMALL),
+    ],
+)
+def test_two_layers_in_a_pass(
+    gl: moderngl.Context, graph: Graph, size: tuple[int, int], lanes: int, params: Mapping[str, float]
+) -> None:
+    """Workgroups beside each other and below, channels that are filled up, and zero outside of the first layer."""
+    assert shown(gl, graph, size, lanes, params, FUSED) < BOUND
 
 
 def test_switched_off_plain_passes_run(gl: moderngl.Context) -> None:
