@@ -189,7 +189,8 @@ class Arena:
 
     def __init__(self) -> None:
         self.atoms: list[Atom] = []
-        self._numbers: dict[Any, int] = {}
+        self._numbers: dict[Any, list[int]] = {}
+        """The functions that have a digest, which is short where forms are long: there are many."""
         self._depths: list[int] = []
 
     def atom(self, number: int) -> Atom:
@@ -198,12 +199,13 @@ class Arena:
 
     def of(self, name: str, operands: tuple[Scalar, ...], parameters: tuple[float, ...] = ()) -> Form:
         """The value of a function, as a form of one atom."""
-        key = (name, parameters, *(form.key() if type(form) is Form else float(form) for form in operands))
-        number = self._numbers.get(key)
+        alike = self._numbers.setdefault((name, parameters, *map(_digest, operands)), [])
+        number = next((number for number in alike if all(map(_equal, operands, self.atom(number).operands))), None)
         if number is None:
             self._depths.append(self._depth(operands))
             self.atoms.append(Atom(name, parameters, operands))
-            number = self._numbers[key] = -len(self.atoms)
+            number = -len(self.atoms)
+            alike.append(number)
         return Form({number: 1.0})
 
     def _depth(self, operands: tuple[Scalar, ...]) -> int:
@@ -363,6 +365,10 @@ class Arena:
 
         return self.rewritten(form, texel, {} if known is None else known)
 
+    def of_texture(self, form: Scalar, number: int) -> Scalar:
+        """The form with zeros for what is read of all other textures."""
+        return self.rewritten(form, lambda atom: Form({atom: 1.0}) if texture_of(atom) == number else 0.0, {})
+
     def texels(self, form: Scalar) -> Iterator[int]:
         """The texels that a form is of, inside of functions as well; some may come more than once."""
         return (atom for atom in self._atoms((form,)) if atom >= 0)
@@ -406,6 +412,20 @@ _FUNCTIONS: Mapping[str, Callable[[float], float]] = {
     "sqrt": math.sqrt,
     "inversesqrt": lambda x: x**-0.5,
 }
+
+
+def _digest(a: Scalar) -> tuple[float, ...]:
+    """What equal operands have in common, and few others."""
+    if type(a) is not Form:
+        return (float(a),)
+    return len(a.terms), sum(a.terms), a.terms[min(a.terms)], a.constant
+
+
+def _equal(a: Scalar, b: Scalar) -> bool:
+    """Whether two operands are the same form or number."""
+    if type(a) is not Form or type(b) is not Form:
+        return type(a) is not Form and type(b) is not Form and float(a) == float(b)
+    return a.constant == b.constant and a.terms == b.terms
 
 
 def unary(name: str, x: float) -> float:

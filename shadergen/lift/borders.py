@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,6 +18,8 @@ Border = Literal["zero", "edge", "reflect"]
 
 BORDERS: tuple[Border, ...] = ("edge", "zero", "reflect")
 
+NO_CONVOLUTION = "treats the picture's border in a way that no convolution does"
+
 Forms = Mapping[tuple[int, int, int], Scalar]
 """The forms of a cell by row, column and component, relative to the cell."""
 
@@ -28,20 +29,22 @@ def borders(run: Evaluation, cells: Cells, forms: Forms, inner: Inner | None = N
 
     With `inner` the functions are read in that way as well, as layers of their own.
     """
-    numbers = list(cells.sources)
-    for choice in _choices(len(numbers)):
-        rules = dict(zip(numbers, choice, strict=True))
-        if all(_holds(run, cells, forms, Placement(cells, rules, cell, inner)) for cell in _at_the_border(cells.count)):
-            return rules
-    raise LiftError("treats the picture's border in a way that no convolution does")
-
-
-def _choices(count: int) -> Iterator[tuple[Border, ...]]:
-    """One rule for all first, then one of them otherwise."""
     for rule in BORDERS:
-        yield (rule,) * count
-    if count > 1:
-        yield from (choice for choice in itertools.product(BORDERS, repeat=min(count, 6)) if len(set(choice)) > 1)
+        rules = dict.fromkeys(cells.sources, rule)
+        if _hold(run, cells, forms, rules, inner):
+            return rules
+    rules = {number: _rule_of(number, run, cells, forms, inner) for number in cells.sources}
+    if not _hold(run, cells, forms, rules, inner):
+        raise LiftError(NO_CONVOLUTION)
+    return rules
+
+
+def _rule_of(number: int, run: Evaluation, cells: Cells, forms: Forms, inner: Inner | None) -> Border:
+    """The rule of one texture: that under which the forms hold with zeros in all others. Raises LiftError."""
+    for rule in BORDERS:
+        if _hold(run, cells, forms, dict.fromkeys(cells.sources, rule), inner, number):
+            return rule
+    raise LiftError(NO_CONVOLUTION)
 
 
 def _at_the_border(count: Size) -> list[Size]:
@@ -49,14 +52,28 @@ def _at_the_border(count: Size) -> list[Size]:
     return [(0, 0), (right, down), (count[0] // 2, 0), (0, count[1] // 2), (right, count[1] // 2)]
 
 
-def _holds(run: Evaluation, cells: Cells, forms: Forms, placement: Placement) -> bool:
-    """Whether the forms at a cell are those of the rules."""
-    comparison = Comparison(run.arena, cells.moves((0, 0)))
-    for (row, column, component), form in forms.items():
-        expected = placement.form(run.arena, form)
-        if not comparison.same(expected, run.at(*cells.texel(placement.cell, column, row))[component]):
-            return False
-    return True
+def _hold(
+    run: Evaluation,
+    cells: Cells,
+    forms: Forms,
+    rules: Mapping[int, Border],
+    inner: Inner | None,
+    alone: int | None = None,
+) -> bool:
+    """Whether the forms at the border are those of the rules; of one texture `alone`, with zeros in all others."""
+    arena = run.arena
+
+    def seen(form: Scalar) -> Scalar:
+        return form if alone is None else arena.of_texture(form, alone)
+
+    def holds(place: tuple[int, int, int], placement: Placement) -> bool:
+        row, column, component = place
+        actual = run.at(*cells.texel(placement.cell, column, row))[component]
+        return comparison.same(placement.form(arena, seen(forms[place])), seen(actual))
+
+    comparison = Comparison(arena, cells.moves((0, 0)))
+    placements = (Placement(cells, rules, cell, inner) for cell in _at_the_border(cells.count))
+    return all(holds(place, placement) for placement in placements for place in forms)
 
 
 @dataclass

@@ -96,6 +96,12 @@ class Module:
         blocks = (block for function in self.functions.values() for block in function.blocks.values())
         return any(op == Op.CONTROL_BARRIER for block in blocks for op, _ in block)
 
+    def locals(self, function: Function) -> list[int]:
+        """The ids that stand for nothing once a function has returned: its parameters, and what it computes."""
+        instructions = (words for block in function.blocks.values() for _, words in block)
+        named = {*function.parameters, *(words[1] for words in instructions if len(words) > 1)}
+        return [id for id in named if id < self.bound and self.initial_values[id] is None and id not in self.variables]
+
     def _read(self, instructions: Iterator[Instruction]) -> None:
         function: Function | None = None
         block: list[tuple[int, Words]] = []

@@ -20,12 +20,10 @@ from shadergen.lift.affine import (
     subtract,
     texel_of,
 )
-from shadergen.lift.borders import Border, Forms, Placement
+from shadergen.lift.borders import NO_CONVOLUTION, Border, Forms, Placement
 from shadergen.lift.compare import TOLERANCE
 from shadergen.lift.hookpass import Evaluation, Size
 from shadergen.lift.periods import Cells
-
-_NO_CONVOLUTION = "treats the picture's border in a way that no convolution does"
 
 DEEPEST = 4
 """Rows and columns from the border in which sums may be others."""
@@ -100,7 +98,7 @@ def _check_reach(arena: Arena, forms: Forms, found: Corrections) -> None:
         texel for ones in found.values() for one in ones for texel in arena.texels(one.form)
     ).items():
         if number not in read or not read[number].holds(box):
-            raise LiftError(_NO_CONVOLUTION)
+            raise LiftError(NO_CONVOLUTION)
 
 
 @dataclass(frozen=True)
@@ -206,7 +204,7 @@ def _paired(actual: Sequence[Sum], expected: Sequence[Sum]) -> list[Sum]:
         pairs.append(same)
     missing = [wanted for wanted, found in zip(expected, pairs, strict=True) if found is None]
     if len(missing) > 1 or [one.within for one in left] != [one.within for one in missing]:
-        raise LiftError(_NO_CONVOLUTION)
+        raise LiftError(NO_CONVOLUTION)
     return [found or left[0] for found in pairs]
 
 
@@ -220,6 +218,6 @@ def _beyond(actual: Scalar, expected: Scalar) -> Scalar:
         return difference if abs(difference) > TOLERANCE * largest else 0.0
     kept = {atom: weight for atom, weight in difference.terms.items() if abs(weight) > TOLERANCE * largest}
     if any(atom < 0 for atom in kept):
-        raise LiftError(_NO_CONVOLUTION)
+        raise LiftError(NO_CONVOLUTION)
     constant = difference.constant if abs(difference.constant) > TOLERANCE * largest else 0.0
     return number_or_form(kept, constant)
