@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from typing import ClassVar
 
 from shadergen.forms.form import Body, Filling, Form, Result
@@ -53,8 +52,8 @@ class ComputeView:
     """How many packs a part computes, in a loop if that is not at once."""
     loop: str
     """What stands in front of the loop."""
-    busy: int
-    """How many threads have pixels to store; 0 for all."""
+    spare: int
+    """Threads that have no pixels of their own: they do what the last one does that has."""
     before: tuple[str, ...]
     steps: tuple[str, ...]
     inside: tuple[Statement, ...]
@@ -105,7 +104,7 @@ class Compute:
             packs_at_once=body.dispatch.packs,
             packs_of_part=_packs_of_part(body),
             loop=body.dispatch.loop,
-            busy=prod(area) * body.dispatch.parts if area and body.dispatch.spare else 0,
+            spare=body.dispatch.spare,
             before=body.before,
             steps=body.steps,
             inside=inside,

@@ -114,8 +114,7 @@ class Dispatch:
     area: Pair | None = None
     """Where the workgroup's threads are divided: how many invocations, (width, height), lie side by side in the
     picture. Threads beyond those, a whole number of times as many, do the same pixels again, each part for another pack
-    of the result; fewer are done when their part of what is in front of the loop over packs is. Needs `workgroup`, and
-    a task for any pack."""
+    of the result; fewer do what the last of those does. Needs `workgroup`, and a task for any pack."""
     packs: int = 1
     """Packs of the result that an invocation computes at once, where the code is for any."""
     loop: str = ""

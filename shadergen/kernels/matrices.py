@@ -26,10 +26,10 @@ from shadergen.glsl.names import table_name
 from shadergen.glsl.spelling import FP16, FP16_EXTENSION, FP32, Statement
 from shadergen.glsl.tables import Table
 from shadergen.hookfile import BufferVar, Param, UserBuffer
-from shadergen.ir.ops import Unary
+from shadergen.ir.ops import Erf, Unary
 from shadergen.kernels import halves
 from shadergen.kernels.axis import Axis, combination, direct, statements, transformed
-from shadergen.kernels.kernel import Function, Pair, Task
+from shadergen.kernels.kernel import Function, Needs, Pair, Task
 from shadergen.kernels.uniforms import Uniforms
 from shadergen.storage.layout import PACK
 
@@ -156,7 +156,7 @@ class LayerView:
     channels: int
     """Of the result, filled up."""
     parts: int
-    """Into how many parts the subgroups are divided, each for the 16 rows below those of the one before it."""
+    """Into how many parts the subgroups are divided, 1 or 2: of two, one has the 16 rows below those of the other."""
     shares_factors: bool
     """Whether factors are used for several taps."""
     columns: int
@@ -194,15 +194,13 @@ class Kept:
     """What is done with each of them, of operators that do the same for all channels."""
 
     def function(self, at: Addressing) -> Function:
-        """What makes a pack of a texel of four halves."""
+        """What is done with a pack of a texel."""
         value = f"vec4({halves.read('words')}) + bias"
         for op in self.activation:
             value = spelling.pointwise(op, (value if value.endswith(")") else f"({value})",), 0, FP32)
-        zero = FP16.zero(PACK)
         name = at.functions.named(f"{self.layer.task.node}_activated")
-        comment = "With bias and activation; outside of the picture zero"
-        value = f"inside ? {FP16.vec(PACK)}({value}) : {zero}"
-        return Function(comment, FP16.vec(PACK), name, "uvec2 words, vec4 bias, bool inside", value)
+        value = halves.written(f"{FP16.vec(PACK)}({value})")
+        return Function("Four halves, with bias and activation", "uvec2", name, "uvec2 words, vec4 bias", value)
 
 
 @dataclass(frozen=True)
@@ -214,7 +212,7 @@ class Layer:
     together: int
     """Packs of the source between two barriers."""
     area: Pair
-    """Pixels that a workgroup computes, (width, height): whole groups, and a multiple of 16 rows."""
+    """Pixels that a workgroup computes, (width, height): whole groups, and 16 or 32 rows."""
     threads: int
     moved: Pair
     """Pixels from a workgroup to the next."""
@@ -249,7 +247,7 @@ class Layer:
 
     @property
     def parts(self) -> int:
-        """Into how many parts the subgroups are divided, each for other rows."""
+        """Into how many parts the subgroups are divided, each for other rows: 1 or 2."""
         return self.area[1] // ROWS
 
     @property
@@ -496,7 +494,14 @@ class Layer:
             for x, name in enumerate(own):
                 words = f"{tile}[{Index.of('texel').plus(x * kept.result_words)}].{('xy', 'zw')[half]}"
                 inside = f"all(lessThan(uvec2({local.named(f'x{x}')}, y), edge))"
-                yield name, f"{function}({words}, {bias}, {inside})"
+                yield name, halves.read(f"padded({function}({words}, {bias}), {inside})")
+
+    def needs(self) -> Needs:
+        """Functions of all that it calls."""
+        if self.kept is None:
+            return Needs()
+        erf = any(isinstance(op, Erf) for op in self.kept.activation)
+        return Needs(padded=frozenset({("uvec2", "uvec2(0u)")}), erf=erf)
 
     def _texels(self, names: list[list[str]], local: Names, at: Addressing) -> Iterator[Statement]:
         """The texels of two packs."""

@@ -15,7 +15,7 @@ from math import prod
 from typing import ClassVar
 
 from shadergen.glsl.addressing import Addressing
-from shadergen.ir.ops import Affine, Erf, Pointwise, PRelu, Unary
+from shadergen.ir.ops import Affine, Pointwise, PRelu, Unary
 from shadergen.kernels.axis import F23
 from shadergen.kernels.kernel import (
     Definition,
@@ -149,7 +149,7 @@ class TensorPairPlan:
         return at.functions.named(f"{self.task.node}_tile")
 
     def needs(self, at: Addressing) -> Needs:
-        return Needs(erf=any(isinstance(op, Erf) for op in self._kept.activation))
+        return self.second.needs()
 
     # Code
 

@@ -146,8 +146,8 @@ SMALL = {"TENSOR_M": 8.0, "TENSOR_N": 8.0, "TENSOR_K": 8.0}
 @pytest.mark.parametrize(
     ("graph", "size", "lanes", "params"),
     [
-        (wide_pair(16, 32, 16, LeakyRelu(0.2), adds=True), (13, 31), 64, {}),
-        (wide_pair(32, 20, 16, Sigmoid()), (1, 1), 32, SMALL),
+        (wide_pair(16, 20, 16, LeakyRelu(0.2), adds=True), (13, 31), 64, {}),
+        (wide_pair(16, 16, 16, Sigmoid()), (1, 1), 32, SMALL),
     ],
 )
 def test_two_layers_in_a_pass(
