@@ -181,7 +181,7 @@ class _Rewriter:
         weight, bias = step * node.op.weight.astype(np.float64), node.op.bias.astype(np.float64)
         largest = np.abs(weight).max((1, 2, 3))
         scale = np.maximum(np.where(largest > 0, largest / LARGEST, 1.0), np.abs(bias) / (EXACT / 4))
-        whole, offset = np.rint(weight / scale[:, None, None, None]), np.rint(bias / scale)
+        whole, offset = _rounded(weight / scale[:, None, None, None]), _rounded(bias / scale)
         reach = max(limits.maximum, -limits.minimum) * np.abs(whole).sum((1, 2, 3)) + np.abs(offset)
         if reach.max() > EXACT:
             problem = f"found sums of up to {reach.max():.0f}, expected at most {EXACT}, which float32 holds exactly"
@@ -189,12 +189,17 @@ class _Rewriter:
         return _Whole(replace(node.op, weight=whole.astype(np.float32), bias=offset.astype(np.float32)), scale)
 
 
+def _rounded(numbers: Any) -> Any:
+    """Whole numbers, halves to even; zeros have no sign, since integers have none."""
+    return np.rint(numbers) + 0.0
+
+
 def step_of(range: Range) -> tuple[float, Clip]:
     """The step of a value that has this range, and the bytes there are: without a sign where it is never below 0."""
     least, most = range
     if least >= 0:
-        return (most or 1.0) / 255, Clip(0, 255)
-    return max(most / 127, -least / 128), Clip(-128, 127)
+        return (most or 1.0) / 255, Clip(0.0, 255.0)
+    return max(most / 127, -least / 128), Clip(-128.0, 127.0)
 
 
 def _scaled(scale: Array) -> Affine:

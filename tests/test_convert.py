@@ -18,10 +18,11 @@ from shadergen.errors import ModelError
 from shadergen.ir import reference
 from shadergen.ir.dump import dump
 from shadergen.ir.graph import Graph, Node, Record, verify
-from shadergen.ir.ops import Add, Conv, DepthToSpace, Op, Relu, SpaceToDepth
+from shadergen.ir.ops import Add, Affine, Clip, Conv, DepthToSpace, Op, Relu, Round, SpaceToDepth
+from shadergen.quantise import quantised
 from shadergen.sources import load, npz, save
 from shadergen.sources.prescale import PrescaleFilter, prescaled
-from tests.nets import PLANES, RECORD, c_model
+from tests.nets import PLANES, RECORD, bytes_network, c_model
 from tests.random_graphs import random_graph
 from tests.systems import SYSTEMS
 
@@ -60,13 +61,69 @@ def test_what_vs_mlrt_wants(tmp_path: Path) -> None:
     onnx.checker.check_model(model, full_check=True)
 
 
-@pytest.mark.parametrize("graph", [*map(c_model, PLANES), random_graph(1)], ids=lambda graph: graph.name)
+SIGNED = bytes_network(ranges={"b": (-3.0, 4.0)})
+BYTES = quantised(c_model(filters=16, layers=3), {"relu1": (0.0, 3.0), "relu2": (0.0, 3.0)})
+"""Two layers of bytes, with nothing between but a scale."""
+
+
+@pytest.mark.parametrize("graph", [*map(c_model, PLANES), random_graph(1), SIGNED, BYTES], ids=lambda graph: graph.name)
 def test_npz_to_onnx_to_npz_is_the_identity(graph: Graph, tmp_path: Path) -> None:
     record = Record("CC0-1.0", "", {"steps": 9, "data": ["ä", "b"]}, {"PSNR": 38.5})
     save(Graph(graph.name, graph.plane, graph.nodes, graph.output, graph.input, record), tmp_path / "a.npz")
     run("convert", tmp_path / "a.npz", tmp_path / "other.onnx")
     run("convert", tmp_path / "other.onnx", tmp_path / "b.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+@pytest.mark.parametrize("graph", [SIGNED, BYTES], ids=lambda graph: graph.name)
+def test_layers_of_bytes_are_integers_to_onnx(graph: Graph, tmp_path: Path) -> None:
+    """QuantizeLinear and DequantizeLinear, of which onnxruntime makes layers of integers."""
+    save(graph, tmp_path / "a.onnx")
+    model = onnx.load(tmp_path / "a.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    layers = sum(name.endswith("_sums") for name in graph.names)
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds.count("QuantizeLinear") == layers
+    assert kinds.count("DequantizeLinear") == 3 * layers  # what is read, weights and bias
+    assert {"Round", "Clip"} & set(kinds) <= {"Clip"}  # of the picture
+    stored = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    assert {stored[name] for name in stored if name.endswith("_sums.weight")} == {onnx.TensorProto.INT8}
+
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.x64quantprecision", "1")  # else sums overflow on processors without VNNI
+    options.optimized_model_filepath = str(tmp_path / "run.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"), options)
+    image = np.random.default_rng(0).random((1, 31, 46), np.float32)
+    expected = reference.evaluate(graph, image)[graph.output]
+    np.testing.assert_allclose(session.run(None, {"input": image[None]})[0][0], expected, rtol=0, atol=1e-5)
+    run = [node.op_type for node in onnx.load(tmp_path / "run.onnx").graph.node]
+    assert run.count("QLinearConv") == layers - 1  # the last one's result is floats
+
+
+def test_bytes_in_float16_stay_round_and_clip(tmp_path: Path) -> None:
+    """QuantizeLinear takes float16 from opset 19 on."""
+    save(SIGNED, tmp_path / "a.npz")
+    run("convert", tmp_path / "a.npz", tmp_path / "half.onnx", "--fp16")
+    kinds = {node.op_type for node in onnx.load(tmp_path / "half.onnx").graph.node}
+    assert {"Round", "Clip"} <= kinds
+    assert "QuantizeLinear" not in kinds
+
+
+def test_bytes_that_something_else_reads_too(tmp_path: Path) -> None:
+    """The value before it is cut off is no byte; the sums are read as well as what they are scaled to."""
+    wide = Conv(np.full((16, 16, 1, 1), 3, np.float32), np.zeros(16, np.float32))
+    halves = Affine(np.full(16, 0.5, np.float32), np.zeros(16, np.float32))
+    nodes = (
+        Node("a", Conv(np.full((16, 1, 1, 1), 300, np.float32), np.zeros(16, np.float32)), ("input",)),
+        *(Node("rounded", Round(), ("a",)), Node("bytes", Clip(0, 255), ("rounded",))),
+        *(Node("sums", wide, ("bytes",)), Node("half", halves, ("sums",))),
+        *(Node("both", Add(), ("half", "sums")), Node("all", Add(), ("both", "rounded"))),
+        Node("fine", DepthToSpace(4), ("all",)),
+    )
+    graph = Graph("net", "luma", nodes, "fine")
+    save(graph, tmp_path / "a.onnx")
+    assert dump(load(tmp_path / "a.onnx")) == dump(graph)
+    assert "QuantizeLinear" not in {node.op_type for node in onnx.load(tmp_path / "a.onnx").graph.node}
 
 
 def test_a_chroma_model_has_no_gather(tmp_path: Path) -> None:

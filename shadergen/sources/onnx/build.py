@@ -20,6 +20,7 @@ from shadergen.ir.infer import infer
 from shadergen.ir.names import Namer, word
 from shadergen.ir.ops import Affine, Array, Fit, Op, Pad, PadMode
 from shadergen.ir.types import TensorType
+from shadergen.sources.onnx.integers import Stored
 from shadergen.sources.onnx.read import Constant, File, to_array
 from shadergen.sources.onnx.view import (
     Dim,
@@ -74,6 +75,8 @@ class Builder:
     nodes: list[Node] = field(default_factory=list)
     types: dict[str, TensorType] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
+    stored: dict[str, Stored] = field(default_factory=dict)
+    """By tensor of the file: what a constant is that the file has as integers with a scale for each output channel."""
     origins: dict[str, str] = field(default_factory=dict)
     """By graph node, how an error names the node of the file that it was made for."""
     names: Namer = field(init=False)
@@ -241,6 +244,10 @@ class Call:
         """
         name = self.node.name or self.node.output[0]
         return self.builder.add(op, values, f"{name}_{tag}" if tag else name)
+
+    def emit_last(self, op: Op, *values: str) -> str:
+        """The same for the last of several nodes: it has the name of the file's tensor, where that is another."""
+        return self.builder.add(op, values, self.node.output[0])
 
     def scaled(self, view: TensorView, scale: float, shift: float, tag: str = "") -> TensorView:
         """Emits `scale * x + shift`, the same for every channel."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from shadergen.ir.ops import (
+    Affine,
     Array,
     AveragePool,
     Conv,
@@ -21,6 +23,7 @@ from shadergen.ir.ops import (
 )
 from shadergen.ir.types import TensorType
 from shadergen.sources.onnx.build import Call, Registry, Tensor, along
+from shadergen.sources.onnx.integers import Stored
 from shadergen.sources.onnx.view import Dim, SymbolicSize, larger
 
 Dims = tuple[Dim, Dim, Dim, Dim]
@@ -37,7 +40,22 @@ def _conv(call: Call) -> Tensor:
     bias = call.array(2) if call.has(2) else np.zeros(len(weight), np.float32)
     reach = [(side - 1) * dilation + 1 for side, dilation in zip(weight.shape[2:], dilations, strict=True)]
     value, pads = _padded(call, value, _pads(call, call.type(call.simple()), reach, strides), "zero")
-    return call.nchw(call.emit(Conv(weight, bias, pads, "zero", strides, dilations, call.attribute("group", 1)), value))
+    op = Conv(weight, bias, pads, "zero", strides, dilations, call.attribute("group", 1))
+    stored = _of_integers(call)
+    if stored is None:
+        return call.nchw(call.emit(op, value))
+    numbers, offset = stored
+    sums = call.emit(replace(op, weight=numbers.floats, bias=offset.floats), value)
+    return call.nchw(call.emit_last(Affine(numbers.scale, np.zeros_like(numbers.scale)), sums))
+
+
+def _of_integers(call: Call) -> tuple[Stored, Stored] | None:
+    """Weights and bias, where both are integers of the same scales: their sums are whole numbers, and scaled then."""
+    found = [call.builder.stored.get(name) for name in call.node.input[1:]]
+    match found:
+        case [Stored() as weight, Stored() as bias] if np.array_equal(weight.scale, bias.scale):
+            return weight, bias
+    return None
 
 
 def _kernel(call: Call) -> Array:

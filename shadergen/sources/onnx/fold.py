@@ -73,7 +73,7 @@ def _folded(graph: Graph, spelled: bool) -> Graph:
         before = kept.get(node.inputs[0])
         if before and node.inputs[1:] not in ((), before.inputs[1:]):
             before = None
-        near = before and uses[before.name] == 1 and (not spelled or before.name.startswith(f"{node.name}_"))
+        near = before and uses[before.name] == 1 and (not spelled or _spells(before, node))
         op = _merged(before.op, node.op) if before and near else None
         if before and op is not None:
             del kept[before.name]
@@ -81,6 +81,11 @@ def _folded(graph: Graph, spelled: bool) -> Graph:
         else:
             kept[node.name] = node
     return replace(graph, nodes=tuple(kept.values()))
+
+
+def _spells(before: Node, node: Node) -> bool:
+    """Whether two nodes of a file of ours may be what one was written as: that never takes an Affine."""
+    return before.name.startswith(f"{node.name}_") and not isinstance(node.op, Affine)
 
 
 def _merged(first: Op, second: Op) -> Op | None:

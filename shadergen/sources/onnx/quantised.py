@@ -25,17 +25,18 @@ def _quantised(call: Call) -> Tensor:
     """clip(round(x / scale) + zero point), halves to even; the zero point is added last, which is the same."""
     scale, zero, limits = _steps(call)
     view = call.view()
-    steps = call.scaled(view, 1 / scale, 0.0, "steps")
-    rounded = call.emit(Round(), steps.value, tag="rounded")
-    cut = view.of(call.emit(Clip(limits.min - zero, limits.max - zero), rounded, tag="" if not zero else "cut"))
-    return call.scaled(cut, 1.0, zero) if zero else cut
+    steps = call.scaled(view, 1 / scale, 0.0, "steps") if scale != 1 else view
+    rounded = call.emit(Round(), steps.value)
+    cut = view.of(call.emit_last(Clip(limits.min - zero, limits.max - zero), rounded))
+    return call.scaled(cut, 1.0, zero, "shifted") if zero else cut
 
 
 @handles("DequantizeLinear")
 def _floats(call: Call) -> Tensor:
     """(x - zero point) * scale, in two steps: the first undoes QuantizeLinear's last one to the bit."""
     scale, zero, _ = _steps(call)
-    return call.scaled(call.scaled(call.view(), 1.0, -zero, "centred") if zero else call.view(), scale, 0.0)
+    centred = call.scaled(call.view(), 1.0, -zero, "centred") if zero else call.view()
+    return call.scaled(centred, scale, 0.0) if scale != 1 else centred
 
 
 def _steps(call: Call) -> tuple[float, float, Any]:

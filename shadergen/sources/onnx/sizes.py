@@ -17,7 +17,8 @@ import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
-from shadergen.sources.onnx.build import Call, SymbolicTensor, Tensor
+from shadergen.sources.onnx.build import Call, SymbolicTensor, Tensor, weights
+from shadergen.sources.onnx.integers import Stored
 from shadergen.sources.onnx.view import SymbolicSize, TensorView, below_zero, chosen, larger
 
 MAX_ELEMENTS = 1 << 24
@@ -64,6 +65,8 @@ def _dequantized(call: Call) -> Tensor:
     values = np.asarray(call.constant(0))
     scale, *zero = (np.asarray(call.constant(number)) for number in range(1, len(call.node.input)))
     axis = call.attribute("axis")
+    if axis == 0 and scale.shape == values.shape[:1] and not np.any(zero) and values.dtype.kind == "i":
+        call.builder.stored[call.node.output[0]] = Stored(values, weights(scale))
     along = [1] * values.ndim
     if scale.ndim:
         along[1 if axis is None else axis] = -1

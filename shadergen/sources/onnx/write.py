@@ -4,7 +4,8 @@ Opset 13 is the first in which every operator here has its present form. What re
 
 What ONNX lacks is spelled in its operators, in nodes named after the graph's own with a word behind: `Affine` is a
 BatchNormalization that normalises nothing, padding by edge or reflection a Pad in front, `SpaceToDepth` ONNX's with its
-channels in another order, `Fit` a Pad and a Slice by sizes that the model computes.
+channels in another order, `Fit` a Pad and a Slice by sizes that the model computes. What is whole numbers of a byte is
+integers (`integers.py`), in float32 models.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ from shadergen.ir.ops import (
 )
 from shadergen.ir.types import Area, TensorType
 from shadergen.sources.onnx import metadata
+from shadergen.sources.onnx.integers import Integers, Integral, Layer, Stored, integral
 from shadergen.version import __version__
 
 OPSET = 13
@@ -101,6 +103,8 @@ class _Writer:
         """Of the picture that goes in, and the one that comes out."""
         self.written = ""
         self.namer = Namer(graph.names)
+        self.integral = Integral({}, {}) if number is np.float16 else integral(graph)
+        """What is integers: QuantizeLinear has float32 alone before opset 19."""
         self.orders: dict[str, npt.NDArray[np.int64]] = {}
         """By value, which of its channels in the model each of ours is, where they are in another order."""
         self.nodes: list[onnx.NodeProto] = []
@@ -138,8 +142,8 @@ class _Writer:
         self.tensors.append(numpy_helper.from_array(np.asarray(kept, order="C"), name))
         return name
 
-    def factors(self, name: str, values: list[float]) -> str:
-        """The factors of a Resize are float32 whatever the model's precision."""
+    def factors(self, name: str, values: float | list[float]) -> str:
+        """The factors of a Resize are float32 whatever the model's precision, as the scale of integers is."""
         self.tensors.append(numpy_helper.from_array(np.array(values, np.float32), name))
         return name
 
@@ -169,9 +173,11 @@ class _Writer:
     # Operators
 
     def write(self, node: Node) -> None:
+        if node.name in self.integral.within:
+            return
         self.written = node.name
         inputs = [self.names.get(name, name) for name in node.inputs]
-        self.names[node.name] = self.operator(node.name, node.op, inputs)
+        self.names[node.name] = self.integers(node.name) or self.operator(node.name, node.op, inputs)
 
     def operator(self, name: str, op: Op, x: list[str]) -> str:  # noqa: C901  # one case per operator
         match op:
@@ -221,6 +227,45 @@ class _Writer:
             case _:
                 assert_never(op)
 
+    def integers(self, name: str) -> str:
+        """The node as integers, with the one before; empty where it is none. A node of the file has the first's name,
+        its result the second's."""
+        if name in self.integral.bytes:
+            return self.bytes(name, *self.integral.bytes[name])
+        if name in self.integral.layers:
+            return self.layer(name, self.integral.layers[name])
+        return ""
+
+    def bytes(self, name: str, rounded: Node, kind: np.dtype[np.integer]) -> str:
+        """A value rounded and cut off to a byte, and float32 again."""
+        steps = [self.factors(f"{name}.scale", 1.0), self.stored(f"{name}.zero", np.zeros((), kind))]
+        source = rounded.inputs[0]
+        inputs = [self.names.get(source, source), *steps]
+        self.nodes.append(helper.make_node("QuantizeLinear", inputs, [name], rounded.name))
+        return self.node("DequantizeLinear", [name, *steps], f"{name}_floats")
+
+    def layer(self, name: str, layer: Layer) -> str:
+        """A convolution of integers, scaled by the channel."""
+        conv = layer.conv
+        assert isinstance(conv.op, Conv)
+        inputs = [self.names[conv.inputs[0]]]
+        for word, stored in (("weight", layer.weight), ("bias", layer.bias)):
+            inputs.append(self.dequantised(f"{conv.name}.{word}", stored))
+        self.nodes.append(helper.make_node("Conv", inputs, [name], conv.name, **_window(conv.op, conv.op.pads)))
+        return name
+
+    def dequantised(self, name: str, stored: Stored) -> str:
+        """Integers in the file, as floats: times the scale of their first axis."""
+        scale = self.constant(f"{name}_scale", stored.scale)
+        zero = self.stored(f"{name}_zero", np.zeros(stored.scale.shape, stored.numbers.dtype))
+        inputs = [self.stored(name, stored.numbers), scale, zero]
+        return self.node("DequantizeLinear", inputs, f"{name}_floats", axis=0)
+
+    def stored(self, name: str, numbers: Integers) -> str:
+        """An initialiser of integers."""
+        self.tensors.append(numpy_helper.from_array(np.asarray(numbers, order="C"), name))
+        return name
+
     def conv(self, name: str, op: Conv, x: list[str]) -> str:
         pads = op.pads
         if op.pad_mode != "zero" and any(pads):
@@ -228,9 +273,7 @@ class _Writer:
         order = self.orders.get(self.graph.node(name).inputs[0])
         weight = op.weight if order is None else op.weight[:, np.argsort(order)]
         weights = [self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", op.bias)]
-        attributes = {"kernel_shape": op.weight.shape[2:], "pads": pads, "group": op.group}
-        attributes |= {"strides": op.strides, "dilations": op.dilations}
-        return self.node("Conv", [*x, *weights], name, **attributes)
+        return self.node("Conv", [*x, *weights], name, **_window(op, pads))
 
     def conv_transpose(self, name: str, op: ConvTranspose, x: list[str]) -> str:
         more = [max(-pad, 0) for pad in op.pads[2:]]
@@ -352,6 +395,12 @@ class _Writer:
 
 _STEPS = (("Mul", "factor", 1), ("Add", "shift", 0), ("Div", "divisor", 1), ("Mul", "ratio", 1))
 """What ONNX's integers do for a Term: operator, the Term's field, and the number with which it does nothing."""
+
+
+def _window(op: Conv, pads: tuple[int, ...]) -> dict[str, Any]:
+    """A convolution's attributes."""
+    shape = {"kernel_shape": op.weight.shape[2:], "pads": pads, "group": op.group}
+    return shape | {"strides": op.strides, "dilations": op.dilations}
 
 
 def _above(numbers: list[int]) -> list[int]:
