@@ -8,7 +8,7 @@ import re
 import pytest
 
 compiles_matrices = pytest.mark.skipif(
-    os.environ.get("SHADERGEN_ALL_PLAYS") != "1", reason="a CPU compiles matrices for minutes: see `make test-newest`"
+    os.environ.get("SHADERGEN_ALL_PLAYS") != "1", reason="a CPU takes minutes: see `make test-newest`"
 )
 
 

@@ -222,6 +222,22 @@ def test_layers_of_bytes(size: tuple[int, int]) -> None:
 
 
 @compiles_matrices
+@pytest.mark.parametrize("size", [(17, 13), (119, 77), (250, 187)])
+def test_a_whole_network_of_bytes(size: tuple[int, int]) -> None:
+    """The reference reads the codes of 16 bits that ffmpeg is given: bytes fall the other way by less than a code."""
+    network = load(WEIGHTS / "quantised" / "C4F32_INT8.npz")
+    (stimulus,) = stimuli("luma", [size])
+    image = (np.rint(stimulus.image * 65535) / 65535).astype(np.float32)
+    neutral = np.full((2, size[1], size[0]), 0.5, np.float32)
+    text = hookfile.format(compiler.compile(network, DOT8))
+    played = libplacebo.play(text, image, neutral, (2 * size[0], 2 * size[1]), timeout=3600.0)
+    assert sum("_sums" in name for name in played.ran) == 3
+    distance = np.abs(played.picture[:1] - reference.evaluate(network, image)[network.output])
+    assert distance.max() < 4e-3
+    assert distance.mean() < 5e-4
+
+
+@compiles_matrices
 def test_of_the_instruction_for_bytes_the_validation_layer_reports_its_feature_alone() -> None:
     """VUID 08740: no player switches on `shaderIntegerDotProduct`."""
     luma, chroma = planes(17, 13, subsampled=False)
