@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from shadergen.runtime import libplacebo
 from shadergen.sources import load
 from shadergen.target import DOT8, TENSOR, TENSOR_TABLES
 from tests.matrices import compiles_matrices, for_lavapipe
-from tests.nets import bytes_network, wide_network
+from tests.nets import bytes_network, wide_network, wide_pair
 
 pytestmark = pytest.mark.usefixtures("real_libplacebo")
 
@@ -196,6 +197,19 @@ def test_the_form_for_vo_gpu_on_tensor_cores() -> None:
     assert not played.skipped
     expected = reference.evaluate(network, luma.astype(np.float32))[network.output]
     assert worst(played.picture[:1], np.clip(expected, 0.0, 1.0)) < 4e-3
+
+
+@compiles_matrices
+def test_two_layers_in_a_pass_on_tensor_cores() -> None:
+    """Of a small network, with zero outside of the first layer at every border. Not validated: see docs/tensor.md."""
+    network = wide_pair(16, 16, 16)
+    text = for_lavapipe(hookfile.format(compiler.compile(network, replace(TENSOR, fuse=True))))
+    for width, height in ((17, 13), (1, 1), (31, 37)):
+        luma, chroma = planes(width, height, subsampled=False)
+        played = libplacebo.play(text, luma, chroma, (2 * width, 2 * height), timeout=7200.0)
+        assert len(played.skipped) == 2, "the plain passes of both layers"
+        expected = reference.evaluate(network, luma.astype(np.float32))[network.output]
+        assert worst(played.picture[:1], np.clip(expected, 0.0, 1.0)) < 4e-3
 
 
 @compiles_matrices
