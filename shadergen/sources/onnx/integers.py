@@ -94,9 +94,9 @@ EXACT = 1 << 24
 
 
 def _as(kind: type[np.int8] | type[np.int32], array: Array) -> Integers | None:
-    """The array as integers of a type; None where it is something else."""
+    """The array as integers of a type, whose zero has no sign; None where it is something else."""
     limits = np.iinfo(kind)
-    whole = (np.rint(array) == array).all() and not np.signbit(array[array == 0]).any()
-    if not whole or array.min() < limits.min or array.max() > limits.max or np.abs(array).max() > EXACT:
+    within = limits.min <= array.min() and array.max() <= limits.max and np.abs(array).max() <= EXACT
+    if not within or not (np.rint(array) == array).all():
         return None
     return array.astype(kind)
