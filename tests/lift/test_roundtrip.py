@@ -96,15 +96,16 @@ def test_a_random_network_comes_back(seed: int, variant: str) -> None:
     """Of 16-bit literals, which are as long as those need, the nearest 16-bit numbers are the weights.
 
     A pass that computes a sum of sums has their products as its weights, and others near the border, which no
-    convolution with the nearest pixels around it does: that is refused, and never comes back as another network.
+    convolution with the nearest pixels around it does: that is refused, and never comes back as another network. One
+    that computes a layer with a lopsided kernel finds its middle elsewhere: the border then comes back as masks.
     """
     graph = network(seed)
     folded = variant == "fused" and has_sums_of_sums(graph)
     with contextlib.suppress(*([ModelError] if folded else [])):
         lifted = lift(built(graph, ROUND_TRIPS[variant]), f"{variant}.glsl").graph
         lifted = in_halves(lifted) if variant == "fp16" else lifted
-        exact = variant not in ("planar", *FOLDED) and not folded and not has_skips_over_sums(graph)
-        compare_with(graph, lifted, exact)
+        folded = folded or has_skips_over_sums(graph) or (variant == "fused" and has_lopsided_kernels(graph))
+        compare_with(graph, lifted, exact=variant not in ("planar", *FOLDED) and not folded)
 
 
 def compare_with(graph: Graph, lifted: Graph, exact: bool) -> None:
@@ -156,6 +157,18 @@ def has_skips_over_sums(graph: Graph) -> bool:
         return reads(a, b) or reads(b, a)
 
     return any(skips(node) for node in graph.nodes if isinstance(node.op, Add))
+
+
+def has_lopsided_kernels(graph: Graph) -> bool:
+    """Whether a channel's weights are all zero in an outer row or column of a convolution."""
+    weights = [node.op.weight for node in graph.nodes if isinstance(node.op, Conv)]
+    edges = [(0, axis) for axis in (2, 3)] + [(-1, axis) for axis in (2, 3)]
+    return any(
+        not np.take(weight, index, axis).any(axis=(1, 2)).all()
+        for weight in weights
+        for index, axis in edges
+        if weight.shape[axis] > 1
+    )
 
 
 def sizes(graph: Graph) -> set[float]:
