@@ -1,23 +1,23 @@
-"""Functions of one value that the graph has an operator for, in the ways that forms have of saying them."""
+"""Functions that the graph has an operator for, in the ways that forms have of saying them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shadergen.lift.affine import INF, Arena, Atom, Form, Scalar, negative
+from shadergen.lift.affine import INF, Arena, Atom, Form, Scalar, equal, negative
 
 
 @dataclass(frozen=True)
-class Activation:
-    """A function of a value: `clip`, `prelu` with its slope, `sigmoid`, `tanh`, `sqrt` or `round`."""
+class Call:
+    """A function: `clip`, `prelu` with its slope, `sigmoid`, `tanh`, `sqrt` or `round` of a value, or `mul` of two."""
 
     kind: str
     parameters: tuple[float, ...]
-    operand: Scalar
+    operands: tuple[Scalar, ...]
 
 
-def activation(arena: Arena, form: Scalar) -> Activation | None:
-    """What a form is a function of, where that is all that it is; else None."""
+def call(arena: Arena, form: Scalar) -> Call | None:
+    """The function that a form is, where that is all that it is; else None."""
     if type(form) is not Form or form.constant:
         return None
     if len(form.terms) == 1:
@@ -26,32 +26,14 @@ def activation(arena: Arena, form: Scalar) -> Activation | None:
     return _prelu(arena, form)
 
 
-@dataclass(frozen=True)
-class Call:
-    """A function of values: an activation of one, or `mul` of two."""
-
-    kind: str
-    parameters: tuple[float, ...]
-    operands: tuple[Scalar, ...]
-
-
-def call(arena: Arena, form: Scalar) -> Call | None:
-    """The activation or the product that a form is, where that is all that it is; else None."""
-    found = activation(arena, form)
-    if found is not None:
-        return Call(found.kind, found.parameters, (found.operand,))
-    product = arena.only(form, "mul")
-    return Call("mul", (), product[0].operands) if product is not None and product[1] == 1.0 else None
-
-
-def of_atom(arena: Arena, atom: Atom) -> Activation | None:
+def of_atom(arena: Arena, atom: Atom) -> Call | None:
     """The function of an atom, or None where it is none of these."""
     match atom.name:
-        case "clip" | "tanh" | "sqrt" | "round":
-            return Activation(atom.name, atom.parameters, atom.operands[0])
+        case "clip" | "tanh" | "sqrt" | "round" | "mul":
+            return Call(atom.name, atom.parameters, atom.operands)
         case "div":
             operand = _logistic(arena, atom)
-            return None if operand is None else Activation("sigmoid", (), operand)
+            return None if operand is None else Call("sigmoid", (), (operand,))
         case _:
             return None
 
@@ -67,15 +49,15 @@ def _logistic(arena: Arena, atom: Atom) -> Scalar | None:
     return negative(exponential[0].operands[0])
 
 
-def _prelu(arena: Arena, form: Form) -> Activation | None:
+def _prelu(arena: Arena, form: Form) -> Call | None:
     """max(x, 0) - slope * max(-x, 0)."""
     if len(form.terms) != 2 or max(form.terms) >= 0:
         return None
     (a, weight_a), (b, weight_b) = sorted(form.terms.items(), key=lambda item: item[1] != 1.0)
     x, opposite = _rectified(arena, a), _rectified(arena, b)
-    if weight_a != 1.0 or x is None or opposite is None or negative(x).key() != opposite.key():
+    if weight_a != 1.0 or x is None or opposite is None or not equal(negative(x), opposite):
         return None
-    return Activation("prelu", (-weight_b,), x)
+    return Call("prelu", (-weight_b,), (x,))
 
 
 def _rectified(arena: Arena, number: int) -> Form | None:

@@ -41,12 +41,7 @@ class Form:
         """Weights by atom, at least one: texels are numbered from 0, functions from -1 down."""
         self.constant = constant
 
-    def key(self) -> FormKey:
-        """What equal forms have in common, and nothing else."""
-        return (frozenset(self.terms.items()), self.constant)
 
-
-FormKey: TypeAlias = tuple[frozenset[tuple[int, float]], float]
 Scalar: TypeAlias = Any
 """A float, an int, a bool, a Form, a Condition or a Word."""
 
@@ -200,7 +195,7 @@ class Arena:
     def of(self, name: str, operands: tuple[Scalar, ...], parameters: tuple[float, ...] = ()) -> Form:
         """The value of a function, as a form of one atom."""
         alike = self._numbers.setdefault((name, parameters, *map(_digest, operands)), [])
-        number = next((number for number in alike if all(map(_equal, operands, self.atom(number).operands))), None)
+        number = next((number for number in alike if all(map(equal, operands, self.atom(number).operands))), None)
         if number is None:
             self._depths.append(self._depth(operands))
             self.atoms.append(Atom(name, parameters, operands))
@@ -421,8 +416,8 @@ def _digest(a: Scalar) -> tuple[float, ...]:
     return len(a.terms), sum(a.terms), a.terms[min(a.terms)], a.constant
 
 
-def _equal(a: Scalar, b: Scalar) -> bool:
-    """Whether two operands are the same form or number."""
+def equal(a: Scalar, b: Scalar) -> bool:
+    """Whether two forms or numbers are the same."""
     if type(a) is not Form or type(b) is not Form:
         return type(a) is not Form and type(b) is not Form and float(a) == float(b)
     return a.constant == b.constant and a.terms == b.terms

@@ -41,8 +41,9 @@ def borders(run: Evaluation, cells: Cells, forms: Forms, inner: Inner | None = N
 
 def _rule_of(number: int, run: Evaluation, cells: Cells, forms: Forms, inner: Inner | None) -> Border:
     """The rule of one texture: that under which the forms hold with zeros in all others. Raises LiftError."""
+    alone = {place: run.arena.of_texture(form, number) for place, form in forms.items()}
     for rule in BORDERS:
-        if _hold(run, cells, forms, dict.fromkeys(cells.sources, rule), inner, number):
+        if _hold(run, cells, alone, dict.fromkeys(cells.sources, rule), inner, number):
             return rule
     raise LiftError(NO_CONVOLUTION)
 
@@ -63,13 +64,11 @@ def _hold(
     """Whether the forms at the border are those of the rules; of one texture `alone`, with zeros in all others."""
     arena = run.arena
 
-    def seen(form: Scalar) -> Scalar:
-        return form if alone is None else arena.of_texture(form, alone)
-
     def holds(place: tuple[int, int, int], placement: Placement) -> bool:
         row, column, component = place
         actual = run.at(*cells.texel(placement.cell, column, row))[component]
-        return comparison.same(placement.form(arena, seen(forms[place])), seen(actual))
+        seen = actual if alone is None else arena.of_texture(actual, alone)
+        return comparison.same(placement.form(arena, forms[place]), seen)
 
     comparison = Comparison(arena, cells.moves((0, 0)))
     placements = (Placement(cells, rules, cell, inner) for cell in _at_the_border(cells.count))

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from shadergen.lift.activations import Activation, activation, call, of_atom
+from shadergen.lift.activations import Call, call, of_atom
 from shadergen.lift.affine import Arena, Atom, Form, LiftError, Scalar, texel_of
 from shadergen.lift.borders import Border, Forms, borders
 from shadergen.lift.channels import Channels, Entry, Grid, Table, Tables, Tap
@@ -77,7 +77,7 @@ class Lowering:
         """The channel that a form is, or the number. Raises LiftError for what no operator of a graph computes."""
         if type(form) is not Form:
             return float(form)
-        found = activation(self.arena, form)
+        found = call(self.arena, form)
         if found is not None and found.kind == "prelu":  # any other is an atom, which may be one of another pixel
             return self._function_of(found)
         taps, bias = self._taps(form)
@@ -169,21 +169,21 @@ class Lowering:
         if found is not None:
             return self._function_of(found)
         match atom.name:
-            case "mul" | "div":
-                return self.channels.of(atom.name, map(self._channel, atom.operands), self.grid)
+            case "div":
+                return self.channels.of("div", map(self._channel, atom.operands), self.grid)
             case "step" | "select":
                 raise LiftError("chooses between values, depending on the picture")
             case name:
                 raise LiftError(f"computes {name} of a picture's value, which no operator of a graph does")
 
-    def _function_of(self, found: Activation) -> int:
-        operand = self._channel(found.operand)
-        inner = self.channels[operand]
+    def _function_of(self, found: Call) -> int:
+        operands = [self._channel(operand) for operand in found.operands]
+        inner = self.channels[operands[0]]
         if found.kind == inner.kind == "clip":
             low, high = found.parameters
             if inner.parameters[0] >= low and inner.parameters[1] <= high:
-                return operand  # cut off already, by the pass that made it
-        return self.channels.of(found.kind, [operand], self.grid, found.parameters)
+                return operands[0]  # cut off already, by the pass that made it
+        return self.channels.of(found.kind, operands, self.grid, found.parameters)
 
 
 def _with_one_border(taps: Mapping[Tap, float]) -> dict[Tap, float]:

@@ -16,6 +16,7 @@ from shadergen.lift.affine import (
     Form,
     LiftError,
     Scalar,
+    equal,
     number_or_form,
     subtract,
     texel_of,
@@ -170,7 +171,7 @@ class _Finder:
     def _differences(self, component: tuple[int, int, int], cell: Size) -> list[Scalar]:
         row, column, index = component
         actual = self._run.at(*self.cells.texel(cell, column, row))[index]
-        if _key(actual) == _key(self._outside_is_zero(self._forms[component], cell)):
+        if equal(actual, self._outside_is_zero(self._forms[component], cell)):
             return [0.0 for _ in self._sums[component]]
         expected = [Sum(one.within, self._outside_is_zero(one.form, cell)) for one in self._sums[component]]
         pairs = zip(_paired(sums(self._run.arena, actual), expected), expected, strict=True)
@@ -187,18 +188,13 @@ class _Finder:
         return Placement(self.cells, self._rules, cell).form(self._run.arena, form)
 
 
-def _key(form: Scalar) -> object:
-    """What equal forms or numbers have in common, and nothing else."""
-    return form.key() if type(form) is Form else form
-
-
 def _paired(actual: Sequence[Sum], expected: Sequence[Sum]) -> list[Sum]:
     """The actual sum for each expected one. The factors of a product have no order: equal ones are a pair, and so are
     the two that are left. Raises LiftError where more than one is another than expected."""
     left = list(actual)
     pairs: list[Sum | None] = []
     for wanted in expected:
-        same = next((one for one in left if one.within == wanted.within and _key(one.form) == _key(wanted.form)), None)
+        same = next((one for one in left if one.within == wanted.within and equal(one.form, wanted.form)), None)
         if same is not None:
             left.remove(same)
         pairs.append(same)
