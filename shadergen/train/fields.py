@@ -20,7 +20,7 @@ SIDE = 24
 Pattern = npt.NDArray[np.float64]
 
 _KINDS = ("flat", "ramp", "bar")
-_SHARES = (0.5, 0.2, 0.3)
+_SHARES = (0.4, 0.2, 0.4)
 
 
 class Fields:
@@ -99,4 +99,5 @@ def _beside(rng: np.random.Generator) -> Pattern:
     if kind == 2:
         stripes = np.arange(2 * SIDE) // int(rng.integers(1, 9)) % 2
         return np.broadcast_to(np.where(stripes, _level(rng), _level(rng)), shape).copy()
-    return np.asarray(np.repeat(np.repeat(rng.random((SIDE, SIDE)), 2, 0), 2, 1))
+    noise = _level(rng) + rng.uniform(0, 1) * (rng.random((SIDE, SIDE)) - 0.5)
+    return np.asarray(np.repeat(np.repeat(np.clip(noise, 0, 1), 2, 0), 2, 1))
