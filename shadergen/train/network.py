@@ -57,6 +57,7 @@ from shadergen.ir.ops import (
     Sub,
     Tanh,
 )
+from shadergen.train.guide import PREFIX
 
 _PAD_MODES = {"zero": "constant", "edge": "replicate", "reflect": "reflect"}
 
@@ -64,7 +65,8 @@ _PAD_MODES = {"zero": "constant", "edge": "replicate", "reflect": "reflect"}
 class Network(nn.Module):  # type: ignore[misc, unused-ignore]
     """The network of a graph, from images (n, channels, height, width) to images, float32.
 
-    Its parameters are the operators' arrays, `arrays.<node>__<field>`. Raises ModelError for a rewritten graph.
+    Its parameters are the operators' arrays, `arrays.<node>__<field>`; those of a guide are formulas and have no
+    gradient. Raises ModelError for a rewritten graph.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -76,7 +78,8 @@ class Network(nn.Module):  # type: ignore[misc, unused-ignore]
                 problem = f"found operator {type(node.op).__name__!r}, expected the graph as it was trained"
                 raise ModelError(f"{graph.name}: node {node.name!r}", problem)
             for field, array in _arrays(node.op).items():
-                self.arrays[_key(node, field)] = nn.Parameter(_channels_last(torch.from_numpy(array.copy())))
+                tensor = _channels_last(torch.from_numpy(array.copy()))
+                self.arrays[_key(node, field)] = nn.Parameter(tensor, requires_grad=not node.name.startswith(PREFIX))
 
     def forward(self, image: Tensor, clip: bool = True) -> Tensor:
         """The graph's output. Without `clip`, a last Clip is left out: where it acts, it would stop the gradient."""

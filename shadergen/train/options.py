@@ -74,6 +74,8 @@ class Options:
     """By patterns of paths within the data folder: how often such a picture is drawn, relative to the others."""
     exclude: tuple[str, ...] = ()
     """Patterns of paths that are not read."""
+    guide: bool = False
+    """chroma: whether the network is shown what luma predicts of chroma (see guide.py)."""
     holdout: int = 24
     """Pictures that are not trained on but give the PSNR shown."""
     precision: TrainingPrecision = "fp32"

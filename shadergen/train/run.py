@@ -24,6 +24,7 @@ from shadergen.judge.score import scored
 from shadergen.train import arch, data, feed, plot
 from shadergen.train import checkpoint as checkpoints
 from shadergen.train.data import Pictures
+from shadergen.train.guide import guided
 from shadergen.train.loop import StepReport, Trainer
 from shadergen.train.network import Network
 from shadergen.train.options import PLANES, Options
@@ -66,12 +67,13 @@ def start(options: Options, name: str) -> Graph:
     """The network to begin with: random weights, or those of a file. Raises ModelError."""
     path = Path(options.arch)
     if not path.suffix:
-        return arch.build(options.arch, options.plane, name, options.seed)
-    graph = sources.load(path)
-    require_plane(graph, *PLANES)
+        graph = arch.build(options.arch, options.plane, name, options.seed)
+    else:
+        graph = replace(sources.load(path), name=name)
+        require_plane(graph, *PLANES)
     if graph.plane != options.plane:
         raise ModelError(path, f"found a {graph.plane} model, expected {options.plane}", f"use --plane {graph.plane}")
-    return replace(graph, name=name)
+    return guided(graph) if options.guide else graph
 
 
 def read_pictures(job: Job, on_picture: Callable[[int, int], None]) -> Pictures:
