@@ -137,7 +137,8 @@ def models_table() -> list[str]:
             where, condition = " behind H.264 at CRF 26", "h264-26"
         if model.endswith("_Chroma"):
             where, condition = " (CbCr)", "left"
-        gains = " / ".join(f"+{gain(model, 'Lanczos', SETS[name], condition, 1)}" for name in ("Set5", "line art"))
+        numbers = [Decimal(gain(model, "Lanczos", SETS[name], condition, 1)) for name in ("Set5", "line art")]
+        gains = " / ".join(f"{number:+}" if number else f"{abs(number)}" for number in numbers)
         vram = f"{memory(model, COMPUTE, 1920, 1080, result=True):.0f} MiB"
         rows.append(f"| `{model}` | {work(model, COMPUTE):,.0f} | {vram} | {gains}{where} |")
     return [head, "|---|---|---|---|", *rows]
