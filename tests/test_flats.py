@@ -16,6 +16,8 @@ from shadergen.ir.graph import Graph, Node
 from shadergen.ir.ops import Clip, Conv, DepthToSpace, PadMode
 from shadergen.judge import flats
 
+ROOT = Path(__file__).parents[1]
+
 
 def filter_of(*taps: float, bias: float = 0.0, pad_mode: PadMode = "edge") -> Graph:
     """A vertical filter, every pixel of which is enlarged to four."""
@@ -49,6 +51,12 @@ def test_a_ramp_that_steps_back_is_counted() -> None:
     """An overshoot of 60 percent of each step, which at a code every five pixels is seen as a step back."""
     assert flats.measure(filter_of(-0.6, 2.2, -0.6), codes=[0]).back > 0
     assert flats.measure(filter_of(-0.2, 1.4, -0.2), codes=[0]).back == 0
+
+
+def test_the_shipped_weights_keep_what_is_flat() -> None:
+    """Of the one that is within the bars; docs/training.md has how far the others are."""
+    found = flats.measure(sources.load(ROOT / "weights" / "C4F32_Chroma.npz"), codes=flats.CODES[::5])
+    assert found.holds, found.line()
 
 
 def test_the_command_says_which_one_does_not_hold(tmp_path: Path) -> None:

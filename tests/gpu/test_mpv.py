@@ -158,6 +158,17 @@ def test_chroma_of_odd_sizes(gl: moderngl.Context, clips: dict[str, Path], displ
     assert_shown(gl, CHROMA, clips["colours, odd"], display, renderer, factor=1)
 
 
+@pytest.mark.parametrize("renderer", ["gpu", "gpu-next"])
+@pytest.mark.parametrize("clip", ["colours, odd", "center"])
+def test_chroma_that_luma_predicts(
+    gl: moderngl.Context, clips: dict[str, Path], display: str, renderer: str, clip: str
+) -> None:
+    """The guide's passes, whose products and quotients other drivers and storage could spoil."""
+    name = "C4F32_Chroma_CMP_INSTANT.glsl"
+    text = (ROOT / "shaders" / name).read_text("utf-8")
+    assert_shown(gl, {name: text}, clips[clip], display, renderer, factor=1)
+
+
 def test_chroma_before_luma(gl: moderngl.Context, clips: dict[str, Path], display: str) -> None:
     """In vo=gpu the order of the files does not matter: chroma's passes always come after luma's."""
     assert_shown(gl, CHROMA | LUMA, clips["center"], display, "gpu-next")
