@@ -22,11 +22,11 @@ from shadergen.ir.graph import Graph, Node
 from shadergen.ir.ops import Add, Array, Clip, Concat, Conv, Div, Mul, Op, Slice, SpaceToDepth, Sub
 
 PREFIX = "guide_"
-"""Of the nodes' names; their weights are formulas and no run changes them (`Network.freeze`)."""
+"""Of the nodes' names; their weights are formulas and no run changes them (`Network`)."""
 GAIN = 16.0
 """Times which the filters' results are stored: a step of one code of luma then has a variance of 0.004."""
 LEAST = 2e-5 * GAIN**2
-"""What is added to a variance that is divided by: that of a step of about one code."""
+"""The smallest variance that is divided by: about that of a step of one code."""
 STEEPEST = 4.0
 """The largest slope of chroma over luma. Beyond it, luma's rounding would be chroma's noise."""
 HALVES, HALF = 2, 4
@@ -45,7 +45,7 @@ def guided(graph: Graph) -> Graph:
     blocks = next((node.name for node in graph.nodes if node.op == SpaceToDepth(2)), None)
     if graph.plane != "chroma" or not first or not isinstance(first.op, Conv) or first.inputs != (blocks,):
         expected = "expected a chroma model of the C architecture without a guide"
-        raise ModelError(graph.name, f"found a {graph.plane} model of other nodes, {expected}")
+        raise ModelError(graph.name, f"found a {graph.plane} model with other nodes, {expected}")
     assert blocks is not None
     nodes = _Nodes()
     seen = nodes.add("seen", Concat(), blocks, _prediction(nodes, blocks))
