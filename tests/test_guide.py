@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +83,7 @@ def test_what_cannot_have_one_is_refused(graph: Graph) -> None:
         guided(graph)
 
 
-def test_training_leaves_the_formulas_alone(tmp_path: Any) -> None:
+def test_training_leaves_the_formulas_alone() -> None:
     pytest.importorskip("torch", reason="training needs PyTorch: pip install 'shadergen[train]'")
     from shadergen.train import data
     from shadergen.train.loop import Trainer

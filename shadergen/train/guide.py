@@ -6,7 +6,7 @@ resolution says where the edge lies: a local linear regression, as in K. He, J. 
 their correlation tells, the prediction is no more than the interpolated chroma.
 
 The regression is over the 3x3 samples around, weighted 1 2 1. With these weights the mean and the eight filters of
-`_filters` are orthonormal, so a covariance is the sum of the filters' products: exact, with none of the digits lost
+`_basis` are orthonormal, so a covariance is the sum of the filters' products: exact, with none of the digits lost
 that the difference between a mean of products and a product of means loses in 16-bit textures.
 """
 
@@ -117,17 +117,17 @@ def _small() -> Array:
 
 def _near() -> Array:
     """Half of the filters of Y, Cb and Cr, the other half, then the three means, (27, 3, 3, 3)."""
+    mean, filters = np.split(_basis(), [1])
     weight = np.zeros((MEANS + 3, 3, 3, 3), np.float32)
-    for half, filters in enumerate(np.split(GAIN * _filters(), HALVES)):
-        for plane in range(3):
-            start = (3 * half + plane) * HALF
-            weight[start : start + HALF, plane] = filters
     for plane in range(3):
-        weight[MEANS + plane, plane] = np.outer([1, 2, 1], [1, 2, 1]) / 16
+        for half, some in enumerate(np.split(GAIN * filters, HALVES)):
+            start = (3 * half + plane) * HALF
+            weight[start : start + HALF, plane] = some
+        weight[MEANS + plane, plane] = mean
     return weight
 
 
-def _filters() -> Array:
-    """All products of mean, slope and bend across and along but for that of two means, (8, 3, 3)."""
+def _basis() -> Array:
+    """The mean, then the eight filters: all products of mean, slope and bend across and along, (9, 3, 3)."""
     parts = [np.array(taps) / 4 for taps in ([1, 2, 1], [-math.sqrt(2), 0, math.sqrt(2)], [1, -2, 1])]
-    return np.array([np.outer(down, right) for down in parts for right in parts][1:], np.float32)
+    return np.array([np.outer(down, right) for down in parts for right in parts], np.float32)
