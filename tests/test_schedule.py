@@ -30,6 +30,7 @@ from shadergen.ir.ops import (
 from shadergen.kernels.axis import F23, direct
 from shadergen.kernels.blocked import Blocked
 from shadergen.kernels.heuristics import Heuristics
+from shadergen.kernels.kernel import Limits
 from shadergen.schedule.hookpass import Schedule, ScheduledPass
 from shadergen.schedule.steps import (
     ConvStep,
@@ -366,6 +367,14 @@ def test_plans_that_do_not_fit_together_make_way_for_others_that_do() -> None:
     (scheduled,) = [each for each in schedule(graph, COMPUTE).passes if each.root == "s"]
     assert scheduled.pixels == (2, 1)
     assert sum(step.sums for step in convs(scheduled)) <= MAX_SUMS
+
+
+def test_two_convolutions_share_what_shared_memory_there_is() -> None:
+    """The most packs between two barriers would take 24 KiB for one kernel and 30 for the other."""
+    (*_, last) = compiler.plan(c_model("chroma", 32, 4), INTEL).passes
+    plans = [step.plan for step in last.steps if isinstance(step, ConvStep)]
+    assert [(plan.kernel, plan.task.op.weight.shape[2]) for plan in plans] == [("rows", 5), ("rows", 3)]
+    assert sum(plan.resources.shared_bytes for plan in plans) <= Limits.shared_bytes
 
 
 def test_products_are_the_multiplications_of_a_block() -> None:

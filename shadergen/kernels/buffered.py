@@ -182,9 +182,14 @@ def is_readable(task: Task, limits: Limits) -> bool:
 Plan = TypeVar("Plan", bound=Buffered)
 
 
+def fitting(plans: Iterable[Plan], limits: Limits) -> Iterator[Plan]:
+    """The plans whose factors shared memory holds."""
+    return (plan for plan in plans if plan.resources.shared_bytes <= limits.shared_bytes)
+
+
 def largest(plans: Iterable[Plan], limits: Limits) -> Iterator[Plan]:
     """The last of the plans, in ascending order, whose factors shared memory holds; none where there is none."""
-    yield from [plan for plan in plans if plan.resources.shared_bytes <= limits.shared_bytes][-1:]
+    yield from list(fitting(plans, limits))[-1:]
 
 
 def divisor(number: int, most: int) -> int:

@@ -20,7 +20,7 @@ from shadergen.glsl.addressing import Addressing, Place, zero_edged
 from shadergen.glsl.index import Index
 from shadergen.glsl.spelling import FP16, Statement
 from shadergen.kernels.axis import Axis, combination, direct, statements, toom_cook, transformed
-from shadergen.kernels.buffered import Buffered, PartView, ProductsView, divisor, is_readable, largest
+from shadergen.kernels.buffered import Buffered, PartView, ProductsView, divisor, fitting, is_readable
 from shadergen.kernels.kernel import Dispatch, Limits, Pair, SharedArray, Task, Work
 from shadergen.kernels.uniforms import Uniforms
 from shadergen.storage.layout import PACK
@@ -252,10 +252,13 @@ class Rows:
     any_pack: ClassVar[bool] = True
 
     def plan(self, task: Task, limits: Limits) -> Iterator[RowsPlan]:
-        """A plan for the most packs between two barriers that shared memory holds."""
+        """Plans for the packs between two barriers that shared memory holds; the most are first, and are the cheapest.
+
+        Fewer are for a pass whose other convolution needs shared memory as well.
+        """
         heuristics, sources = limits.heuristics, task.source.type.packs
         if not (limits.workgroups and 3 <= task.op.weight.shape[3] <= 5 and is_readable(task, limits)):
             return
         at_once = divisor(len(task.packs), heuristics.rows_packs_at_once) if task.any_pack else len(task.packs)
-        together = (packs for packs in range(1, heuristics.rows_together + 1) if sources % packs == 0)
-        yield from largest((RowsPlan(task, at_once, packs, heuristics) for packs in together), limits)
+        together = (packs for packs in range(heuristics.rows_together, 0, -1) if sources % packs == 0)
+        yield from fitting((RowsPlan(task, at_once, packs, heuristics) for packs in together), limits)
