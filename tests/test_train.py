@@ -338,7 +338,7 @@ def test_fields_are_what_should_come_out(plane: Any) -> None:
 
 
 def test_fields_make_a_network_flat(pictures: data.Pictures) -> None:
-    """What comes out of flat fields is nearer to what went in than after as many steps without."""
+    """The worst texel of flat fields is nearer to what went in than after as many steps without."""
     from shadergen.judge import flats
 
     options = replace(TINY, steps=150, rate=2e-2, average=0.9)
@@ -346,8 +346,26 @@ def test_fields_make_a_network_flat(pictures: data.Pictures) -> None:
     for weight in (0.0, 1.0):
         run = trainer(pictures, replace(options, flats=weight))
         run.run()
-        found[weight] = flats.measure(run.graph, codes=range(0, 256, 51)).mean
+        found[weight] = flats.measure(run.graph, codes=range(0, 256, 51)).worst
     assert found[1.0] < found[0.0] / 2
+
+
+def test_a_pixel_at_the_frame_s_edge_counts() -> None:
+    """One of 2304 that is off by a code is worth more than all being off by a sixth; by a quarter it is hardly seen."""
+    from shadergen.train.loss import Criterion
+
+    expected, counts = torch.full((1, 1, 48, 48), 0.1), torch.ones(1, 1, 48, 48)
+    fields = Criterion(arch.build("C1F4", "luma", "net"), TINY).fields
+
+    def loss(off: float, where: Any) -> float:
+        found = expected.clone()
+        found[0, 0, *where] += off / 255
+        return float(fields(found, expected, counts))
+
+    corner, everywhere = (0, 0), (slice(None), slice(None))
+    assert loss(1, corner) > 2
+    assert loss(1 / 6, everywhere) < 0.7
+    assert loss(1 / 4, corner) < 0.1
 
 
 def test_soft_copies_are_blurred_and_drawn_by_their_weight(pictures: data.Pictures) -> None:
