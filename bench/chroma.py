@@ -3,7 +3,8 @@
     python bench/chroma.py --data FOLDER... [--model FILE.npz]... [OTHER.glsl...]
 
 Each picture is subsampled to 4:2:0 at both sitings and rounded to 8 bits, as `shadergen score` does it; models are
-computed by the reference, hook files (CfL_Prediction.glsl, ArtCNN's chroma shaders) run on this machine's OpenGL.
+computed by the reference, hook files (CfL_Prediction.glsl, ArtCNN's chroma shaders) run on this machine's OpenGL with
+textures of 32 bits.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def _model(path: Path) -> Method:
 
 def _hooks(path: Path) -> Method:
     file = parse(path.read_text("utf-8"), str(path))
-    runner = Runner(open_context(), file, where=str(path))
+    runner = Runner(open_context(), file, storage="rgba32f", where=str(path))
     # ArtCNN's double CHROMA, and compute Cb and Cr in NATIVE, beside Y.
     stage, planes = ("NATIVE", slice(1, 3)) if "NATIVE" in file.passes[-1].hooks else ("CHROMA", slice(0, 2))
 

@@ -16,11 +16,11 @@ neutral)
 	*) often="$often,taisei/*=30,peppercarrot/*=20,sachi/*=25,procedural/*=0.4,openclipart/*=0.15,dicebear/*=0.2,gophers/*=0.2,tenniel/*=0.3" ;;
 	esac
 	set -- --plane luma --degradation neutral --patch 48 --downscale box=0.94,bicubic=0.02,lanczos=0.02,linear=0.02 \
-		--range full8=0.6,limited8=0.2,limited10=0.2 --flats 0.012 "$@" ;;
+		--range full8=0.6,limited8=0.2,limited10=0.2 --flats 0.03 "$@" ;;
 ds)
 	set -- --plane luma --degradation ds --patch 48 --downscale box=0.85,bicubic=0.08,lanczos=0.07 \
 		--range limited8=0.5,limited10=0.2,full8=0.3 --clean 0.3 \
-		--clean-downscale box=0.2,bicubic=0.55,lanczos=0.25 --flats 0.012 "$@" ;;
+		--clean-downscale box=0.2,bicubic=0.55,lanczos=0.25 --flats 0.03 "$@" ;;
 chroma)
 	# A network by name needs --guide as well (docs/chroma.md); a file has it or not.
 	set -- --plane chroma --patch 96 --range limited8=0.6,limited10=0.4 --flats 0.03 "$@" ;;
