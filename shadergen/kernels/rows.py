@@ -252,7 +252,7 @@ class Rows:
     any_pack: ClassVar[bool] = True
 
     def plan(self, task: Task, limits: Limits) -> Iterator[RowsPlan]:
-        """Plans for the packs between two barriers that shared memory holds; the most are first, and are the cheapest.
+        """Plans for the packs between two barriers that shared memory holds: the most first, as their prices are equal.
 
         Fewer are for a pass whose other convolution needs shared memory as well.
         """
