@@ -13,10 +13,11 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import moderngl
 import numpy as np
 
 from shadergen.hookfile import parse
-from shadergen.judge.cases import BORDER, CONDITIONS, Array, Case, cases, pictures_of
+from shadergen.judge.cases import CONDITIONS, Array, Case, cases, pictures_of, within_border
 from shadergen.judge.score import baseline, enlarge
 from shadergen.judge.similarity import psnr
 from shadergen.runtime.colour import SITINGS
@@ -36,14 +37,17 @@ def main() -> None:
     parser.add_argument("--data", action="append", required=True, type=Path, metavar="FOLDER")
     options = parser.parse_args()
     methods: dict[str, Method] = {"bilinear": lambda case: baseline("bilinear", case, "chroma")}
-    methods |= {path.stem: _model(path) for path in options.model} | {
-        path.stem: _hooks(path) for path in options.others
-    }
+    methods |= {path.stem: _model(path) for path in options.model}
+    context = open_context()
+    methods |= {path.stem: _hooks(path, context) for path in options.others}
     for folder in options.data:
         found: dict[str, dict[str, list[float]]] = {condition: {} for condition in CONDITIONS["chroma"]}
         for picture in pictures_of([folder]):
             for case in cases(picture, "chroma", CONDITIONS["chroma"]):
-                found[case.condition][case.image] = [_psnr(method(case), case) for method in methods.values()]
+                truth = within_border(case.truth)
+                found[case.condition][case.image] = [
+                    psnr(within_border(method(case)), truth) for method in methods.values()
+                ]
         for condition, rows in found.items():
             print(table(f"{folder.name}, {condition}", list(methods), rows))
 
@@ -53,9 +57,9 @@ def _model(path: Path) -> Method:
     return lambda case: enlarge(graph, case)
 
 
-def _hooks(path: Path) -> Method:
+def _hooks(path: Path, context: moderngl.Context) -> Method:
     file = parse(path.read_text("utf-8"), str(path))
-    runner = Runner(open_context(), file, storage="rgba32f", where=str(path))
+    runner = Runner(context, file, storage="rgba32f", where=str(path))
     # ArtCNN's double CHROMA, and compute Cb and Cr in NATIVE, beside Y.
     stage, planes = ("NATIVE", slice(1, 3)) if "NATIVE" in file.passes[-1].hooks else ("CHROMA", slice(0, 2))
 
@@ -68,11 +72,6 @@ def _hooks(path: Path) -> Method:
         return np.clip(result.planes[stage][planes], 0, 1)
 
     return run
-
-
-def _psnr(found: Array, case: Case) -> float:
-    inner = (slice(None), slice(BORDER, -BORDER), slice(BORDER, -BORDER))
-    return psnr(found[inner], case.truth[inner])
 
 
 def table(title: str, methods: Sequence[str], rows: Mapping[str, Sequence[float]]) -> str:

@@ -68,6 +68,11 @@ class Case:
     """The picture's."""
 
 
+def within_border(picture: Real) -> Real:
+    """What of (channels, height, width) is compared."""
+    return picture[:, BORDER:-BORDER, BORDER:-BORDER]
+
+
 def picture_files(folder: Path, below: bool = False) -> list[Path]:
     """The folder's pictures, by name; also those of folders `below`. Raises ShadergenError where there is none."""
     suffixes = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".ppm"}

@@ -19,7 +19,7 @@ from shadergen.errors import ShadergenError
 from shadergen.ir import reference
 from shadergen.ir.graph import Graph, Plane, require_plane, verify
 from shadergen.ir.smallest import check_size
-from shadergen.judge.cases import BORDER, CONDITIONS, Array, Case, Picture, cases, luma, resized
+from shadergen.judge.cases import CONDITIONS, Array, Case, Picture, cases, luma, resized, within_border
 from shadergen.judge.similarity import psnr, ssim
 from shadergen.runtime import colour
 
@@ -105,8 +105,7 @@ def scored(graph: Graph, pictures: Iterable[Picture]) -> Graph:
 
 def _score(method: str, case: Case, result: Array, plane: Plane) -> Score:
     found, truth = (result, case.truth) if plane != "rgb" else (luma(result)[None], luma(case.truth)[None])
-    inner = (slice(None), slice(BORDER, -BORDER), slice(BORDER, -BORDER))
-    found, truth = found[inner], truth[inner]
+    found, truth = within_border(found), within_border(truth)
     similar = float(np.mean([ssim(a, b) for a, b in zip(found, truth, strict=True)]))
     return Score(case.folder, case.image, case.condition, method, psnr(found, truth), similar)
 
