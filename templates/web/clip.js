@@ -37,7 +37,7 @@ export class Clip {
 
   /** Begin on a device, and again on another after the GPU was lost. */
   attach(device) {
-    Object.assign(this, { device, uploads: new Uploads(device), prepared: null, busy: false, cells: [] });
+    Object.assign(this, { device, uploads: new Uploads(device), prepared: null, playing: null, cells: [] });
     this.cell = { kept: [0, 0, ...this.size], before: null, after: null };
   }
 
@@ -46,7 +46,6 @@ export class Clip {
     this.fitting ??= await this.examine();
     const { matrix, fullRange } = this.fitting,
       planes = player.takesPlanes ? this.fitting.planes : null;
-    this.planes = planes;
     const frame = {
       size: this.size,
       matrix,
@@ -60,8 +59,10 @@ export class Clip {
       frame,
       this.size.map(extent => Math.round(extent * factor)),
     );
+    // A frame that is being played by now was fetched for the player before.
+    while (this.playing) await this.playing.catch(() => {});
     this.prepared?.release();
-    this.prepared = prepared;
+    Object.assign(this, { prepared, planes });
     this.scale = prepared.size.map((extent, axis) => extent / this.size[axis]);
     await this.play();
   }
@@ -105,26 +106,26 @@ export class Clip {
     ];
   }
 
-  /** Play the frame that the element shows. */
-  async play() {
-    if (this.busy) return;
-    this.busy = true;
-    try {
-      if (this.planes) await this.fetch();
-      if (!this.prepared) return;
-      const source = this.uploads.picture(this.element, this.size);
-      this.prepared.play(source);
-      if (!this.cells.length) {
-        this.cell.before = { texture: source.picture, origin: [0, 0], scale: [1, 1] };
-        this.cell.after = { texture: null, origin: [0, 0], scale: this.scale };
-        this.cells.push(this.cell);
-      }
-      this.cell.after.texture = this.prepared.result;
-      this.cell.after.scale = this.scale;
-      this.times[this.shown++ % this.times.length] = performance.now();
-    } finally {
-      this.busy = false;
+  /** Play the frame that the element shows, or wait for the one that is being played. */
+  play() {
+    return (this.playing ??= this.playFrame().finally(() => {
+      this.playing = null;
+    }));
+  }
+
+  async playFrame() {
+    if (this.planes) await this.fetch();
+    if (!this.prepared) return;
+    const source = this.uploads.picture(this.element, this.size);
+    this.prepared.play(source);
+    if (!this.cells.length) {
+      this.cell.before = { texture: source.picture, origin: [0, 0], scale: [1, 1] };
+      this.cell.after = { texture: null, origin: [0, 0], scale: this.scale };
+      this.cells.push(this.cell);
     }
+    this.cell.after.texture = this.prepared.result;
+    this.cell.after.scale = this.scale;
+    this.times[this.shown++ % this.times.length] = performance.now();
   }
 
   /** Upload the planes of the frame. */

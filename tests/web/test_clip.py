@@ -119,6 +119,28 @@ def test_frames_are_played(planes: bool, browser: Browser, clip: bytes) -> None:
     browser.value("shadergen.page.select(0); shadergen.page.task")
 
 
+def test_a_player_waits_for_the_frame_of_the_one_before(browser: Browser, clip: bytes) -> None:
+    """Where the shader changes while a frame is being fetched, the new one has its first frame when it is ready."""
+    opened(browser, clip)
+    changed = """(async () => {
+      const { page } = shadergen, { media } = page;
+      let fetched;
+      media.fitting.planes = null;
+      media.planes = "three";
+      media.fetch = () => new Promise(done => (fetched = done));
+      const first = media.play(), next = page.attempt(wanted => page.play(wanted));
+      setTimeout(fetched, 200);
+      await next;
+      const found = Array.from(media.read().bytes);
+      await first;
+      delete media.fetch;
+      return found;
+    })()"""
+    found = browser.value(changed)
+    browser.value("shadergen.page.attempt(wanted => shadergen.page.play(wanted))")
+    assert found == browser.value("Array.from(shadergen.page.media.read().bytes)")
+
+
 def test_it_plays_halts_and_seeks(browser: Browser, clip: bytes) -> None:
     opened(browser, clip)
     assert browser.value("transport.hidden") is False
