@@ -77,6 +77,7 @@ def _option(name: str, help: str, **attributes: Any) -> Callable[[Command], Comm
     "--weight", "weights", type=Shares(), default={}, help="How often pictures are drawn, by pattern of path."
 )
 @click.option("--guide", is_flag=True, help="chroma: Show the network what luma predicts (docs/chroma.md).")
+@click.option("--deepen", is_flag=True, help="Twice as many ReLU layers, the new ones passing on what they get.")
 @click.option("--exclude", multiple=True, help="Pattern of paths within the folder to leave out; repeatable.")
 @_option("clean", "ds: share of patches without a codec.")
 @_option("clean_downscale", "ds: as --downscale, for these patches (default: the same).", type=Shares())

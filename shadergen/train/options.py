@@ -76,6 +76,8 @@ class Options:
     """Patterns of paths that are not read."""
     guide: bool = False
     """chroma: whether the network is shown what luma predicts of chroma (see guide.py)."""
+    deepen: bool = False
+    """Whether a network of the C architecture gets twice as many ReLU layers first (see deepen.py)."""
     holdout: int = 24
     """Pictures that are not trained on but give the PSNR shown."""
     precision: TrainingPrecision = "fp32"

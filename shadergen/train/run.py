@@ -24,6 +24,7 @@ from shadergen.judge.score import scored
 from shadergen.train import arch, data, feed, plot
 from shadergen.train import checkpoint as checkpoints
 from shadergen.train.data import Pictures
+from shadergen.train.deepen import deepened
 from shadergen.train.guide import guided
 from shadergen.train.loop import StepReport, Trainer
 from shadergen.train.network import Network
@@ -73,6 +74,7 @@ def start(options: Options, name: str) -> Graph:
         require_plane(graph, *PLANES)
     if graph.plane != options.plane:
         raise ModelError(path, f"found a {graph.plane} model, expected {options.plane}", f"use --plane {graph.plane}")
+    graph = deepened(graph) if options.deepen else graph
     return guided(graph) if options.guide else graph
 
 
