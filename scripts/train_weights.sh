@@ -12,6 +12,9 @@ neutral)
 	# Vector drawings seldom, and of them the smaller network has fewer: docs/training.md has what each mixture gives.
 	often='*-photos/*=14,pexels-cc0/*=14,met-nasa/*=6,gdquest/*=15,crawl-titles/*=4'
 	case $arch in
+	*C8F32*)
+		often='*-photos/*=18,pexels-cc0/*=18,met-nasa/*=9,gdquest/*=15,crawl-titles/*=4,taisei/*=25,peppercarrot/*=15'
+		often="$often,sachi/*=20,procedural/*=1.6,openclipart/*=1,dicebear/*=1,gophers/*=0.9,tenniel/*=0.9" ;;
 	*C4F32*) often="$often,taisei/*=25,peppercarrot/*=15,sachi/*=20,procedural/*=1.2,openclipart/*=0.6,dicebear/*=0.6,gophers/*=0.6,tenniel/*=0.6" ;;
 	*) often="$often,taisei/*=30,peppercarrot/*=20,sachi/*=25,procedural/*=0.4,openclipart/*=0.15,dicebear/*=0.2,gophers/*=0.2,tenniel/*=0.3" ;;
 	esac
