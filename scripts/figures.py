@@ -48,7 +48,8 @@ PAGES = (
     "docs/verification.md",
     "weights/README.md",
 )
-MODELS = ("C4F16", "C4F32", "C8F32", "C4F16_DS", "C4F32_DS", "C4F16_Chroma", "C4F32_Chroma")
+NEUTRAL = ("C4F16", "C4F32", "C8F32")
+MODELS = (*NEUTRAL, "C4F16_DS", "C4F32_DS", "C4F16_Chroma", "C4F32_Chroma")
 COMPUTE, INSTANT = Target("compute"), Target("compute", weights="texture")
 TEXEL = 8
 """Bytes of a stored texel: four 16-bit floats."""
@@ -271,7 +272,7 @@ def bounds_table() -> list[str]:
 def frames_table() -> list[str]:
     """docs/players.md: the least time for a frame of 1080p, by a GPU's peak."""
     rows = []
-    for model in ("C4F16", "C4F32", "C8F32", "C4F16_Chroma"):
+    for model in (*NEUTRAL, "C4F16_Chroma"):
         flop = 2 * work(model, COMPUTE) * 1920 * 1080
         times = [flop / (tera * 1e12) * 1e3 for tera in (1, 4, 10, 40)]
         cells = " | ".join(f"{time:.0f} ms" if time >= 9.95 else f"{time:.1f} ms" for time in times)
@@ -289,7 +290,7 @@ def costs_table() -> list[str]:
     gpus = json.loads(COSTS.read_text("utf-8"))["gpus"].values()
     times = [{name: file["ms"] for name, file in gpu["files"].items()} for gpu in gpus]
     rows = []
-    for model in ("C4F16", "C4F32", "C8F32"):
+    for model in NEUTRAL:
         names = sorted({name for gpu in times for name in gpu if re.fullmatch(rf"{model}(_[A-Z0-9_]+)?", name)})
         ours = [name for name in names if not name.startswith(f"{model}_DS")]
         reference = f"ArtCNN_{model}"

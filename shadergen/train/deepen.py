@@ -17,13 +17,15 @@ from shadergen.sources import cmodel
 
 
 def deepened(graph: Graph) -> Graph:
-    """A model of the C architecture with twice as many ReLU layers, its picture as before to the bit. Raises ModelError
-    for others."""
+    """A model of the C architecture with twice as many ReLU layers, its picture as before to the bit.
+
+    Raises ModelError for others.
+    """
     convs = [(node.op.weight, node.op.bias) for node in graph.nodes if isinstance(node.op, Conv)]
-    first, layers, last = convs[:1], convs[1:-2], convs[-2:]
-    longer = chain.from_iterable((layer, _identity(len(layer[1]))) for layer in layers)
     if not _is_c(graph, convs):
         raise ModelError(graph.name, "found another architecture, expected C without a guide to deepen")
+    first, layers, last = convs[:1], convs[1:-2], convs[-2:]
+    longer = chain.from_iterable((layer, _identity(len(layer[1]))) for layer in layers)
     return cmodel.build(graph.name, [*first, *longer, *last], graph.record)
 
 
