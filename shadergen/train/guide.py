@@ -37,9 +37,10 @@ CHANNELS = 8
 """By what the prediction differs from the interpolated chroma: Cb and Cr of the four pixels of a block."""
 
 
-def guided(graph: Graph) -> Graph:
-    """A chroma model of the C architecture whose first convolution sees the prediction too, with weights of zero: its
-    picture is as before. Raises ModelError for others, and for one that has it already.
+def guided(graph: Graph, weight: Array | None = None) -> Graph:
+    """A chroma model of the C architecture whose first convolution sees the prediction too, with this weight,
+    (out, CHANNELS, 3, 3). It is zero unless given, and the picture then as before. Raises ModelError for other models,
+    and for one that has a guide already.
     """
     first = next((node for node in graph.nodes if node.name == "conv0"), None)
     blocks = next((node.name for node in graph.nodes if node.op == SpaceToDepth(2)), None)
@@ -50,10 +51,15 @@ def guided(graph: Graph) -> Graph:
     nodes = _Nodes()
     seen = nodes.add("seen", Concat(), blocks, _prediction(nodes, blocks))
     out, _, *kernel = first.op.weight.shape
-    weight = np.concatenate([first.op.weight, np.zeros((out, CHANNELS, *kernel), np.float32)], 1)
-    wider = replace(first, op=replace(first.op, weight=weight), inputs=(seen,))
+    weight = np.zeros((out, CHANNELS, *kernel), np.float32) if weight is None else weight
+    wider = replace(first, op=replace(first.op, weight=np.concatenate([first.op.weight, weight], 1)), inputs=(seen,))
     at = graph.nodes.index(first)
     return replace(graph, nodes=(*graph.nodes[:at], *nodes.made, wider, *graph.nodes[at + 1 :]))
+
+
+def has_guide(graph: Graph) -> bool:
+    """Whether the model sees a prediction, by its nodes' names."""
+    return any(node.name.startswith(PREFIX) for node in graph.nodes)
 
 
 class _Nodes:
