@@ -4,6 +4,7 @@
 -- profiles of shadergen.conf, in mpv's folder; the keys are at the end of this file, with their names for input.conf.
 
 local mp = require "mp"
+local utils = require "mp.utils"
 
 local options = {
     steps = "",           -- what to play with, the best first: words such as C4F32+C4F16_Chroma, a file or more each
@@ -32,6 +33,7 @@ local level = 1
 local renewed = true      -- whether the step is to be chosen anew
 local own = {}            -- the entries of glsl-shaders that are this script's
 local trials = {}         -- how often a step was too slow, by step, size and frame rate
+local missing = {}        -- files of steps that are not there, and were told
 
 local decide              -- the function below that looks at everything and chooses
 
@@ -62,6 +64,20 @@ local function enlargement()
     return math.min((window.w - window.ml - window.mr) / w, (window.h - window.mt - window.mb) / h)
 end
 
+-- Whether mpv's folder has all files of a step. With one that it lacks mpv would show the picture without shaders.
+local function is_there(step)
+    for _, file in ipairs(step.files) do
+        if not utils.file_info(mp.command_native({"expand-path", file})) then
+            if not missing[file] then
+                mp.msg.warn(string.format("the step %s is left out: found no %s", step.name, file))
+            end
+            missing[file] = true
+            return false
+        end
+    end
+    return true
+end
+
 local function read_steps(ending)
     local found = {}
     if options.source == "" then return found end
@@ -74,7 +90,7 @@ local function read_steps(ending)
             table.insert(step.files, file)
             own[file] = true
         end
-        table.insert(found, step)
+        if is_there(step) then table.insert(found, step) end
     end
     return found
 end

@@ -202,6 +202,19 @@ def test_vulkan_has_the_file_for_the_gpu(clips: Path, display: str, tmp_path: Pa
         assert session.get("glsl-shaders") == ["~~/mine.glsl", "~~/shaders/C4F16_NEXT.glsl"]
 
 
+def test_a_step_without_its_files_is_left_out(clips: Path, display: str, tmp_path: Path) -> None:
+    """C8F32 has no file for streams."""
+    folder = installed(tmp_path / "mpv", "--for", "unknown")
+    (folder / "shaders" / "C8F32_CMP.glsl").write_text(IDENTITY)
+    profiles = folder / "shadergen.conf"
+    profiles.write_text(profiles.read_text().replace("shadergen-steps=", "shadergen-steps=C8F32 "))
+    with playing(folder, clips, display, "--vo=gpu", "--geometry=1300x730") as session:
+        session.open("film/480-24.avi")
+        assert session.settled("C8F32") == "C8F32"
+        session.open("film/compressed.mkv")
+        assert session.settled("C4F16_DS") == "C4F16_DS"
+
+
 def test_windows_keys_and_files(clips: Path, display: str, tmp_path: Path) -> None:
     """What the user does while nothing is slow."""
     folder = installed(tmp_path / "mpv", "--for", "unknown")
