@@ -29,6 +29,7 @@ from shadergen.ir.ops import (
 )
 from shadergen.kernels.axis import F23, direct
 from shadergen.kernels.blocked import Blocked
+from shadergen.kernels.divided import DividedPlan
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Limits
 from shadergen.schedule.hookpass import Schedule, ScheduledPass
@@ -375,6 +376,17 @@ def test_two_convolutions_share_what_shared_memory_there_is() -> None:
     plans = [step.plan for step in last.steps if isinstance(step, ConvStep)]
     assert [(plan.kernel, plan.task.op.weight.shape[2]) for plan in plans] == [("rows", 5), ("rows", 3)]
     assert sum(plan.resources.shared_bytes for plan in plans) <= Limits.shared_bytes
+
+
+@pytest.mark.parametrize(("channels", "parts", "together"), [(12, 3, 3), (16, 4, 2), (24, 3, 3), (32, 8, 2)])
+def test_parts_of_a_workgroup_share_what_they_transform(channels: int, parts: int, together: int) -> None:
+    plans = [
+        step.plan
+        for scheduled in compiler.plan(c_model("luma", channels, 4), NEXT).passes
+        for step in scheduled.steps
+        if isinstance(step, ConvStep) and isinstance(step.plan, DividedPlan)
+    ]
+    assert {(plan.parts, plan.together) for plan in plans} == {(parts, together)}
 
 
 def test_products_are_the_multiplications_of_a_block() -> None:
