@@ -32,6 +32,7 @@ from shadergen.kernels.blocked import Blocked
 from shadergen.kernels.divided import DividedPlan
 from shadergen.kernels.heuristics import Heuristics
 from shadergen.kernels.kernel import Limits
+from shadergen.kernels.rows import RowsPlan
 from shadergen.schedule.hookpass import Schedule, ScheduledPass
 from shadergen.schedule.steps import (
     ConvStep,
@@ -376,6 +377,14 @@ def test_two_convolutions_share_what_shared_memory_there_is() -> None:
     plans = [step.plan for step in last.steps if isinstance(step, ConvStep)]
     assert [(plan.kernel, plan.task.op.weight.shape[2]) for plan in plans] == [("rows", 5), ("rows", 3)]
     assert sum(plan.resources.shared_bytes for plan in plans) <= Limits.shared_bytes
+
+
+@pytest.mark.parametrize(("channels", "at_once"), [(12, 1), (16, 4), (24, 2), (32, 4)])
+def test_parts_for_intel_have_no_three_packs(channels: int, at_once: int) -> None:
+    (_, second, *_) = compiler.plan(c_model("luma", channels, 4), INTEL).passes
+    (plan,) = (step.plan for step in second.steps if isinstance(step, ConvStep))
+    assert isinstance(plan, RowsPlan)
+    assert plan.at_once == at_once
 
 
 @pytest.mark.parametrize(("channels", "parts", "together"), [(12, 3, 3), (16, 4, 2), (24, 3, 3), (32, 8, 2)])

@@ -190,8 +190,3 @@ def fitting(plans: Iterable[Plan], limits: Limits) -> Iterator[Plan]:
 def largest(plans: Iterable[Plan], limits: Limits) -> Iterator[Plan]:
     """The last of the plans, in ascending order, whose factors shared memory holds; none where there is none."""
     yield from list(fitting(plans, limits))[-1:]
-
-
-def divisor(number: int, most: int) -> int:
-    """The largest divisor of a number that is `most` or less: how many packs are done at once, and all alike."""
-    return max(found for found in range(1, most + 1) if number % found == 0)
