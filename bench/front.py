@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "bench" / "results" / "front.json"
 COSTS = ROOT / "bench" / "results" / "costs.json"
 GPUS = ("rx7900xtx", "rx6900xt", "rtx3080")
-OURS = {"C4F16": "C4F16_NEXT", "C4F32": "C4F32_NEXT", "C8F32": "C8F32_NEXT"}
+OURS = {name: f"{name}_NEXT" for name in ("C2F12", "C3F12", "C4F16", "C4F32", "C8F32")}
 ARTCNN = {"ArtCNN's C4F16": "ArtCNN_C4F16", "ArtCNN's C4F32": "ArtCNN_C4F32"}
 """Methods as the pages' scores name them, and their files as the costs do."""
 

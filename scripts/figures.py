@@ -48,8 +48,10 @@ PAGES = (
     "docs/verification.md",
     "weights/README.md",
 )
-NEUTRAL = ("C4F16", "C4F32", "C8F32")
-MODELS = (*NEUTRAL, "C4F16_DS", "C4F32_DS", "C4F16_Chroma", "C4F32_Chroma")
+NEUTRAL = ("C2F12", "C3F12", "C4F16", "C4F32", "C8F32")
+RESTORING = ("C3F12_DS", "C4F16_DS", "C4F32_DS")
+CHROMA = ("C4F16_Chroma", "C4F32_Chroma", "C8F32_Chroma")
+MODELS = (*NEUTRAL, *RESTORING, *CHROMA)
 COMPUTE, INSTANT = Target("compute"), Target("compute", weights="texture")
 TEXEL = 8
 """Bytes of a stored texel: four 16-bit floats."""
@@ -404,7 +406,7 @@ def _runs(training: Mapping[str, Any]) -> Iterable[tuple[int, str]]:
 
 def neutral_table() -> list[str]:
     """weights/README.md: luma after a box."""
-    methods = ("bicubic", "Lanczos", "C4F16", "ArtCNN's C4F16", "C4F32", "ArtCNN's C4F32", "C8F32")
+    methods = ("bicubic", "Lanczos", "C2F12", "C3F12", "C4F16", "ArtCNN's C4F16", "C4F32", "ArtCNN's C4F32", "C8F32")
     rows = [
         f"| {spelled(method)} | " + " | ".join(cell(method, folder, ["box"], 3) for folder in SETS.values()) + " |"
         for method in methods
@@ -415,10 +417,11 @@ def neutral_table() -> list[str]:
 def compressed_table() -> list[str]:
     """weights/README.md: luma behind H.264."""
     rows = []
-    for method in ("Lanczos", "ArtCNN's C4F16_DS", "C4F16", "C4F16_DS", "ArtCNN's C4F32_DS", "C4F32", "C4F32_DS"):
+    small, larger = (("C3F12", "C3F12_DS"), ("C4F32", "C4F32_DS"))
+    for method in ("Lanczos", *small, "ArtCNN's C4F16_DS", "C4F16", "C4F16_DS", "ArtCNN's C4F32_DS", *larger):
         clean = [cell(method, folder, ["box"], 2) for folder in SETS.values()]
         cells = [cell(method, folder, CODECS, 2) for folder in SETS.values()] + [", ".join(filter(None, clean))]
-        name = spelled(method, [model for model in MODELS if model.endswith("_DS")])
+        name = spelled(method, RESTORING)
         rows.append(" ".join(["|", name, *(f"| {cell}" for cell in cells if cell), "|" if cells[-1] else "| |"]))
     return ["| | Set5 | line art | photographs | the same, clean |", "|---|---|---|---|---|", *rows]
 
@@ -428,7 +431,7 @@ def chroma_table() -> list[str]:
     names = ("line art", "Set5", "photographs")
     rows = [
         f"| {spelled(method)} | " + " | ".join(cell(method, SETS[name], SITINGS, 2) for name in names) + " |"
-        for method in ("bilinear", "Lanczos", "C4F16_Chroma", "C4F32_Chroma")
+        for method in ("bilinear", "Lanczos", *CHROMA)
     ]
     return ["| | line art | Set5 | photographs |", "|---|---|---|---|", *rows]
 
@@ -436,7 +439,7 @@ def chroma_table() -> list[str]:
 def gains_table() -> list[str]:
     """docs/training.md: the models for compressed video against the neutral ones."""
     rows = []
-    for model in ("C4F16", "C4F32"):
+    for model in ("C3F12", "C4F16", "C4F32"):
         gains = [[gain(f"{model}_DS", model, folder, codec, 2) for codec in CODECS] for folder in SETS.values()]
         mean = sum(Decimal(number) for numbers in gains for number in numbers) / (len(SETS) * len(CODECS))
         cells = " | ".join(", ".join(numbers) for numbers in gains)

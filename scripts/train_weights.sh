@@ -15,6 +15,7 @@ neutral)
 	*C8F32*)
 		often='*-photos/*=18,pexels-cc0/*=18,met-nasa/*=9,gdquest/*=15,crawl-titles/*=4,taisei/*=25,peppercarrot/*=15'
 		often="$often,sachi/*=20,procedural/*=1.6,openclipart/*=1,dicebear/*=1,gophers/*=0.9,tenniel/*=0.9" ;;
+	*F12*|*F8*) often="$often,taisei/*=25,peppercarrot/*=15,sachi/*=20,procedural/*=2,openclipart/*=1.5,dicebear/*=1.5,gophers/*=1.2,tenniel/*=0.9" ;;
 	*C4F32*) often="$often,taisei/*=25,peppercarrot/*=15,sachi/*=20,procedural/*=1.2,openclipart/*=0.6,dicebear/*=0.6,gophers/*=0.6,tenniel/*=0.6" ;;
 	*) often="$often,taisei/*=30,peppercarrot/*=20,sachi/*=25,procedural/*=0.4,openclipart/*=0.15,dicebear/*=0.2,gophers/*=0.2,tenniel/*=0.3" ;;
 	esac

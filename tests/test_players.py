@@ -228,7 +228,7 @@ def test_an_edited_file_is_kept_and_an_old_one_updated(tmp_path: Path) -> None:
 
 
 def test_names_and_folders_that_cannot_be(tmp_path: Path) -> None:
-    assert "expected a .glsl file or one of C4F16" in install(tmp_path, "C5F99").output
+    assert "expected a .glsl file or one of C2F12" in install(tmp_path, "C5F99").output
     (tmp_path / "file").touch()
     result = install(tmp_path / "file")
     assert result.exit_code == 1
@@ -265,10 +265,10 @@ def test_doctor_without_opengl(monkeypatch: pytest.MonkeyPatch) -> None:
         (1.0, ("C4F32_CMP", "C4F32_CMP_INSTANT", "C4F16_CMP"), "_CMP", "C4F32_CMP:"),
         (20.0, ("C4F32_CMP", "C4F32_CMP_INSTANT", "C4F16_CMP"), "_CMP", "C4F32_CMP_INSTANT:"),
         (20.0, ("C4F32_CMP", "C4F16_CMP"), "_CMP", "C4F32_CMP:"),
-        (1.0, (), "_CMP", "C4F16_CMP for small videos"),
+        (1.0, (), "_CMP", "C3F12_CMP for small videos"),
         (20.0, ("C4F32_CMP", "C4F32_CMP_INSTANT", "C4F16_CMP"), "_NEXT", "C4F32_NEXT:"),
         (1.0, ("C4F16_CMP",), "_INTEL", "C4F16_INTEL:"),
-        (1.0, (), "_NEXT", "C4F16_NEXT for small videos"),
+        (1.0, (), "_NEXT", "C3F12_NEXT for small videos"),
     ],
 )
 def test_advice(compile_seconds: float, affordable: tuple[str, ...], suffix: str, chosen: str) -> None:

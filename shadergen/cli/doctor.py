@@ -97,7 +97,7 @@ def _timed(device: Device) -> dict[str, FileReport]:
     from shadergen.runtime import players
 
     suffixes = ("_CMP", "_CMP_INSTANT") if device.has_compute else ("",)
-    names = [f"{model}{suffix}" for model in ("C4F32", "C4F16") for suffix in suffixes]
+    names = [f"{model}{suffix}" for model in ("C4F32", "C4F16", "C3F12") for suffix in suffixes]
     shaders = players.bundled()
     entries = [bench.Entry(name, shaders[name].read_text("utf-8")) for name in names if name in shaders]
     with spinner("starting") as progress:
@@ -125,7 +125,7 @@ def advise(affordable: dict[str, FileReport], has_compute: bool, suffix: str) ->
     """
     portable = suffix in ("", "_CMP")
     if not affordable:
-        fallback = ("C4F16_CMP" if has_compute else "C4F16") if portable else f"C4F16{suffix}"
+        fallback = ("C3F12_CMP" if has_compute else "C3F12") if portable else f"C3F12{suffix}"
         return f"{fallback} for small videos; at 1080p, none that was timed is fast enough here"
     name, file = next(iter(affordable.items()))
     if not portable:

@@ -6,7 +6,7 @@ from shadergen.files import shipped
 from shadergen.runtime.mpvfolder import PROFILES, Addition
 
 SCRIPT = "scripts/shadergen.lua"
-MODELS = ("C4F32", "C4F32_DS", "C4F16", "C4F16_DS", "C4F16_Chroma")
+MODELS = ("C4F32", "C4F32_DS", "C4F16", "C4F16_DS", "C3F12", "C3F12_DS", "C4F16_Chroma")
 """Those that the profiles name, and with DS those that the script makes of them."""
 
 _VULKAN = """\

@@ -12,8 +12,8 @@ from shadergen.runtime.players import bundled
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 """Of every file in a pack: the same input gives the same bytes."""
-PHONE = "C4F16"
-"""The model for players without scripts, on phones."""
+PHONE, SMALLER = "C4F16", "C3F12"
+"""The models for players without scripts, on phones: the one that plays, and one for where frames drop."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,9 @@ def packed(player: Player) -> bytes:
         files |= {addition.name: addition.data for addition in autoprofile.additions(suffix, fallback)}
         files["mpv.conf"] = mpvfolder.INCLUDE + b"\n"
     else:
-        names = (PHONE,)
-        files["mpv.conf"] = f'glsl-shader="{_FOLDERS[player.name]}/shaders/{PHONE}.glsl"\n'.encode()
+        names = (PHONE, SMALLER)
+        line = f'glsl-shader="{_FOLDERS[player.name]}/shaders/%s.glsl"\n'
+        files["mpv.conf"] = f"{line % PHONE}# Where frames drop, instead of it:\n#{line % SMALLER}".encode()
     shaders = bundled()
     files |= {f"shaders/{name}.glsl": shaders[name].read_bytes() for name in names}
     stream = io.BytesIO()
