@@ -48,7 +48,7 @@ PAGES = (
     "docs/verification.md",
     "weights/README.md",
 )
-NEUTRAL = ("C2F12", "C3F12", "C4F16", "C4F32", "C8F32")
+NEUTRAL = tuple(front.OURS)
 RESTORING = ("C3F12_DS", "C4F16_DS", "C4F32_DS")
 CHROMA = ("C4F16_Chroma", "C4F32_Chroma", "C8F32_Chroma")
 MODELS = (*NEUTRAL, *RESTORING, *CHROMA)
@@ -417,8 +417,8 @@ def neutral_table() -> list[str]:
 def compressed_table() -> list[str]:
     """weights/README.md: luma behind H.264."""
     rows = []
-    small, larger = (("C3F12", "C3F12_DS"), ("C4F32", "C4F32_DS"))
-    for method in ("Lanczos", *small, "ArtCNN's C4F16_DS", "C4F16", "C4F16_DS", "ArtCNN's C4F32_DS", *larger):
+    small, middle = ("C3F12", "C3F12_DS"), ("ArtCNN's C4F16_DS", "C4F16", "C4F16_DS")
+    for method in ("Lanczos", *small, *middle, "ArtCNN's C4F32_DS", "C4F32", "C4F32_DS"):
         clean = [cell(method, folder, ["box"], 2) for folder in SETS.values()]
         cells = [cell(method, folder, CODECS, 2) for folder in SETS.values()] + [", ".join(filter(None, clean))]
         name = spelled(method, RESTORING)
