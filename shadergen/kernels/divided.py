@@ -284,7 +284,7 @@ class Divided:
 def _sharing(task: Task, at_once: int, heuristics: Heuristics) -> Iterator[DividedPlan]:
     """Plans for parts of `at_once` packs each, of which 1, 2 or 4 transform a pack of the source together."""
     parts, rest = divmod(len(task.packs), at_once)
-    # Three parts share no other number of packs, and one part for three packs spills 21 registers on a RX 7900 XTX.
+    # Without these three, one part would compute all three packs, which spills 21 registers on a RX 7900 XTX.
     most = 3 if parts == 3 else heuristics.packs_together
     for together in range(1, min(parts, most) + 1):
         if not rest and task.source.type.packs % together == 0 and parts in (together, 2 * together, 4 * together):

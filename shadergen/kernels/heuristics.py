@@ -63,7 +63,8 @@ class Heuristics:
     packs_at_once: int = 1
     """Packs of the result that each part of a divided workgroup computes; 0 where F(2x2,3x3) does not pay."""
     packs_together: int = 2
-    """Packs of the source at most that the parts of a workgroup transform between two barriers."""
+    """Packs of the source at most that the parts of a workgroup transform between two barriers; three parts, which can
+    share no other number, transform three."""
     scalar_weights: Literal["", "waves of 64", "always"] = ""
     """Where a compiler is told that a wave reads the same weights from buffers, and so has them in scalar registers.
     AMD's GPUs, with waves of 64, load 16 scalars at once, for all lanes; NVIDIA's, with waves of 32, move every scalar

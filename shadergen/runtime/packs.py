@@ -70,8 +70,8 @@ def packed(player: Player) -> bytes:
         files["mpv.conf"] = mpvfolder.INCLUDE + b"\n"
     else:
         names = (PHONE, SMALLER)
-        line = f'glsl-shader="{_FOLDERS[player.name]}/shaders/%s.glsl"\n'
-        files["mpv.conf"] = f"{line % PHONE}# Where frames drop, instead of it:\n#{line % SMALLER}".encode()
+        line, instead = (f'glsl-shader="{_FOLDERS[player.name]}/shaders/{name}.glsl"\n' for name in names)
+        files["mpv.conf"] = f"{line}# Where frames drop, instead of it:\n#{instead}".encode()
     shaders = bundled()
     files |= {f"shaders/{name}.glsl": shaders[name].read_bytes() for name in names}
     stream = io.BytesIO()
