@@ -217,6 +217,29 @@ def test_chroma_is_degraded_as_it_is_scored(pictures: data.Pictures) -> None:
     assert np.abs(image[0, 1:].numpy() - ycbcr[1:]).mean() < 0.05
 
 
+def test_chroma_is_made_small_as_asked(pictures: data.Pictures) -> None:
+    """By a box alone, each sample is the mean of four; bicubic ones are others, of the same picture."""
+    from shadergen.train import degrade
+
+    patches = torch.from_numpy(data.Patches(pictures, replace(TINY, plane="chroma"), 28).batch(0, 4))
+
+    def made(**shares: float) -> torch.Tensor:
+        options = replace(TINY, plane="chroma", range={"limited10": 1}, downscale=shares)
+        return degrade.Chroma(options)(patches, np.random.default_rng(0))[0]
+
+    box, bicubic = made(box=1, linear=3), made(bicubic=1)
+    assert torch.equal(box, made(box=1))
+    assert torch.equal(box[:, :1], bicubic[:, :1])
+    assert not torch.equal(box[:, 1:], bicubic[:, 1:])
+
+
+def test_chroma_has_no_linear_light() -> None:
+    from shadergen.train import degrade
+
+    with pytest.raises(ShadergenError, match="--downscale: found linear alone, expected another for chroma"):
+        degrade.Chroma(replace(TINY, plane="chroma", downscale={"linear": 1, "box": 0}))
+
+
 @pytest.mark.skipif(not shutil.which("ffmpeg"), reason="encoding needs ffmpeg")
 def test_recordings_show_the_picture_at_its_place(pictures: data.Pictures) -> None:
     """Halved, what should be found is what the video shows, but for what codec and blur took away."""

@@ -73,6 +73,9 @@ class Chroma:
         self.side = options.patch + 2 * MARGIN
         if options.patch % 2:
             raise ShadergenError("--patch", f"found {options.patch}, expected an even number for chroma")
+        self._shares = {name: share for name, share in options.downscale.items() if name != "linear" and share}
+        if not self._shares:
+            raise ShadergenError("--downscale", "found linear alone, expected another for chroma, which is not light")
 
     def __call__(self, rgb: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """uint8 (n, side, side, 3) to Y, Cb, Cr (n, 3, patch, patch) and the Cb, Cr (n, 2, patch, patch) from which the
@@ -80,14 +83,14 @@ class Chroma:
         """
         ycbcr = to_ycbcr(rgb.to(torch.float32).mul_(1 / 255).permute(0, 3, 1, 2))
         image, expected = torch.empty_like(ycbcr), torch.empty_like(ycbcr[:, 1:])
+        made_small = {i: name for name, drawn in _split(len(rgb), self._shares, rng).items() for i in drawn}
         for name, indices in _split(len(rgb), self.options.range, rng).items():
             part = chroma_levels(ycbcr[indices], name, False)
             expected[indices] = part[:, 1:]
             image[indices, :1] = _rounded(part[:, :1], name)
             for i, cbcr in zip(indices, part[:, 1:], strict=True):
                 siting = SITINGS[("left", "center")[int(rng.integers(2))]]
-                downscaler = ("box", "box", "bicubic", "lanczos")[int(rng.integers(4))]
-                image[i, 1:] = torch.from_numpy(through_420(cbcr, siting, downscaler, name))
+                image[i, 1:] = torch.from_numpy(through_420(cbcr, siting, made_small[i], name))
         inner = (..., slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
         return image[inner], expected[inner]
 

@@ -60,7 +60,7 @@ class Options:
     """By patterns of paths: how often a blurred copy of such a picture is drawn, relative to the picture. Photographs
     that were scaled down are crisper than most are."""
     downscale: Mapping[str, float] = field(default_factory=lambda: dict(_DOWNSCALE))
-    """Shares of DOWNSCALERS."""
+    """Shares of DOWNSCALERS; chroma is no light, and leaves out `linear`."""
     range: Mapping[str, float] = field(default_factory=lambda: dict(_RANGE))
     """Shares of RANGES: how the input is quantised."""
     clean: float = 0.25
