@@ -49,7 +49,7 @@ PAGES = (
     "weights/README.md",
 )
 NEUTRAL = tuple(front.OURS)
-RESTORING = ("C3F12_DS", "C4F16_DS", "C4F32_DS")
+RESTORING = ("C3F12_DS", "C4F16_DS", "C4F32_DS", "C8F32_DS")
 CHROMA = ("C4F16_Chroma", "C4F32_Chroma", "C8F32_Chroma")
 MODELS = (*NEUTRAL, *RESTORING, *CHROMA)
 COMPUTE, INSTANT = Target("compute"), Target("compute", weights="texture")
@@ -418,7 +418,8 @@ def compressed_table() -> list[str]:
     """weights/README.md: luma behind H.264."""
     rows = []
     small, middle = ("C3F12", "C3F12_DS"), ("ArtCNN's C4F16_DS", "C4F16", "C4F16_DS")
-    for method in ("Lanczos", *small, *middle, "ArtCNN's C4F32_DS", "C4F32", "C4F32_DS"):
+    large = ("ArtCNN's C4F32_DS", "C4F32", "C4F32_DS", "C8F32", "C8F32_DS")
+    for method in ("Lanczos", *small, *middle, *large):
         clean = [cell(method, folder, ["box"], 2) for folder in SETS.values()]
         cells = [cell(method, folder, CODECS, 2) for folder in SETS.values()] + [", ".join(filter(None, clean))]
         name = spelled(method, RESTORING)
@@ -439,7 +440,7 @@ def chroma_table() -> list[str]:
 def gains_table() -> list[str]:
     """docs/training.md: the models for compressed video against the neutral ones."""
     rows = []
-    for model in ("C3F12", "C4F16", "C4F32"):
+    for model in (name.removesuffix("_DS") for name in RESTORING):
         gains = [[gain(f"{model}_DS", model, folder, codec, 2) for codec in CODECS] for folder in SETS.values()]
         mean = sum(Decimal(number) for numbers in gains for number in numbers) / (len(SETS) * len(CODECS))
         cells = " | ".join(", ".join(numbers) for numbers in gains)

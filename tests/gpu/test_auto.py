@@ -203,7 +203,7 @@ def test_vulkan_has_the_file_for_the_gpu(clips: Path, display: str, tmp_path: Pa
 
 
 def test_a_step_without_its_files_is_left_out(clips: Path, display: str, tmp_path: Path) -> None:
-    """C8F32 has no file for streams."""
+    """Of C8F32 there is one file here, which is not for streams."""
     folder = installed(tmp_path / "mpv", "--for", "unknown")
     (folder / "shaders" / "C8F32_CMP.glsl").write_text(IDENTITY)
     profiles = folder / "shadergen.conf"
