@@ -223,7 +223,7 @@ def test_chroma_is_made_small_as_asked(pictures: data.Pictures) -> None:
 
     patches = torch.from_numpy(data.Patches(pictures, replace(TINY, plane="chroma"), 28).batch(0, 4))
 
-    def made(**shares: float) -> torch.Tensor:
+    def made(**shares: float) -> Any:
         options = replace(TINY, plane="chroma", range={"limited10": 1}, downscale=shares)
         return degrade.Chroma(options)(patches, np.random.default_rng(0))[0]
 
